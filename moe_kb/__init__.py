@@ -1,0 +1,1 @@
+"""moe-kb: a queryable, sourced survey of Mixture-of-Experts."""
