@@ -1,0 +1,39 @@
+"""Errors a person may see: each names the place, the rule that was broken and the mend."""
+
+from __future__ import annotations
+
+
+class MoeKbError(Exception):
+    """Base of every error that moe-kb raises on purpose."""
+
+
+class YamlError(MoeKbError):
+    """A file that is not the strict YAML this project reads.
+
+    Attributes: `rule` (id of the broken rule), `message`, `mend`, `line` (1-based, or None).
+    """
+
+    def __init__(self, rule: str, message: str, mend: str, line: int | None = None) -> None:
+        self.rule, self.message, self.mend, self.line = rule, message, mend, line
+        place = f"line {line}: " if line else ""
+        super().__init__(f"{place}{message} [{rule}]. {mend}")
+
+
+class NotFoundError(MoeKbError):
+    """A record, node or claim that does not exist; the message lists close names."""
+
+
+class AmbiguousKeyError(MoeKbError):
+    """A bare key that several kinds share; the message lists the full names."""
+
+
+class DatabaseError(MoeKbError):
+    """A database that is missing, corrupted or of another schema version."""
+
+
+class QueryError(MoeKbError):
+    """A query that the guarded console refuses or that fails."""
+
+
+class CheckFailedError(MoeKbError):
+    """A tree with findings cannot be built; `moe-kb check` lists them."""

@@ -1,0 +1,25 @@
+"""The record types: what a file of the knowledge base may say."""
+
+from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
+from moe_kb.records.base import (
+    KINDS, Citation, Claim, Kind, Note, Placement, Provenance, Record, Relation, Resolution,
+)
+from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
+from moe_kb.records.model import Configuration, Model
+from moe_kb.records.paper import Paper, PaperIds, PaperLinks
+from moe_kb.records.source import Source
+from moe_kb.records.system import System
+from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
+from moe_kb.records.taxonomy import Crossing, Crosswalk, Node, Taxonomy
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    "paper": Paper, "design": Design, "model": Model, "system": System, "source": Source, "table": Table,
+}
+
+__all__ = [
+    "KINDS", "RECORD_TYPES", "AlignedConfig", "AlignedRow", "Algorithm", "Alignment", "Architecture", "Citation",
+    "Claim", "Column", "Configuration", "Crossing", "Crosswalk", "Design", "Equation", "GatingProperties", "Kind",
+    "LayerGroup", "Mark", "Mixture", "Model", "Node", "Note", "Paper", "PaperIds", "PaperLinks", "Placement",
+    "Provenance", "Record", "Relation", "Resolution", "Row", "Source", "Sourced", "Stack", "System", "Table",
+    "Taxonomy", "Usage",
+]

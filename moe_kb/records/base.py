@@ -1,0 +1,198 @@
+"""What every record shares: strict models, keys, references, citations and claims."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
+NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
+KINDS = ("paper", "design", "model", "system", "source", "table")
+
+Kind = Literal["paper", "design", "model", "system", "source", "table"]
+Scalar = str | int | float | bool
+
+
+def _is_url(value: str) -> str:
+    if not re.match(r"^https?://[^\s/$.?#][^\s]*$", value, re.IGNORECASE):
+        raise ValueError("must be an http:// or https:// address without spaces")
+    return value
+
+
+def _is_date(value: str) -> str:
+    part = r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?|-Q[1-4])?"
+    if not re.match(rf"^{part}(?:/{part})?$", value):
+        raise ValueError(
+            "must be a day (2024-06-26), month (2024-06), quarter (2024-Q2), year (2024) or an interval a/b"
+        )
+    return value
+
+
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN, max_length=80)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
+Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_url)]
+PartialDate = Annotated[str, AfterValidator(_is_date)]
+Reference = Annotated[
+    str,
+    StringConstraints(pattern=r"^(paper|design|model|system|source|table):[a-z0-9]+(?:[.-][a-z0-9]+)*$"),
+    Field(description="A record's full name, `kind:key`, e.g. `paper:gshard`."),
+]
+NodeId = Annotated[str, StringConstraints(pattern=NODE_PATTERN, max_length=160)]
+NodeName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*:[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
+    ),
+    Field(description="A taxonomy node's full name, `taxonomy:path`, e.g. `survey-a:algorithm/gating-function`."),
+]
+
+Status = Literal["reported", "derived", "estimated", "unknown"]
+Counting = Literal["incl-shared", "excl-shared", "unclear"]
+
+
+class Part(BaseModel):
+    """A piece of a record: unknown fields and wrong types are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Citation(Part):
+    """Where something was seen."""
+
+    source: Key
+    """Key of the source record."""
+    locator: Line | None = None
+    """Place inside the source: section, table and row, figure, file, page."""
+
+
+class Note(Part):
+    """A short text of ours with the places that support it."""
+
+    text: Text
+    """In our own words; never a sentence of the source."""
+    cites: Annotated[list[Citation], Field(min_length=1)]
+    """The places that support it."""
+
+
+class Provenance(Citation):
+    """Which of the record's own fields were read from one place."""
+
+    fields: Annotated[list[str], Field(min_length=1)]
+    """Names of the record's top-level fields seen there."""
+
+
+class Claim(Citation):
+    """One value that one source gives for one field of this record."""
+
+    field: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    """What is claimed, e.g. `params_total`, `d_model`, `venue`."""
+    value: Scalar | list[Scalar]
+    """The typed value; counts of parameters are absolute (47000000000, not 47)."""
+    part: str | None = None
+    """The configuration's label, or another named part; none: the record as a whole."""
+    printed: str | None = None
+    """The value as the source prints it ("47B"), which fixes its precision."""
+    unit: str | None = None
+    """Unit of the value, e.g. `parameters`, `percent`, `tokens`."""
+    status: Status = "reported"
+    """`reported` as the source says it; `derived` computed or inferred from it; `estimated`; `unknown`."""
+    counting: Counting | None = None
+    """For expert counts: whether shared experts are in the number."""
+    scope: str | None = None
+    """What the number covers, e.g. `text-model-without-mtp` for a parameter count."""
+    setting: str | None = None
+    """Condition of a measurement, e.g. `5-shot`."""
+    note: Line | None = None
+    """Why the value is derived, or what to beware of."""
+
+
+class Resolution(Citation):
+    """A note that closes a disagreement: which source is right for a field, and why."""
+
+    field: str
+    """The field in dispute."""
+    part: str | None = None
+    """The configuration in dispute, if any."""
+    prefer: Key
+    """Key of the source whose value is shown first."""
+    reason: Line
+    """Why, in our own words; `source` and `locator` say where the reason was seen."""
+
+
+class Relation(Citation):
+    """A typed edge to another record."""
+
+    kind: Literal[
+        "extends", "variant-of", "combines", "replaces", "uses", "implements", "based-on", "compares", "succeeds",
+        "cites",
+    ]
+    """How this record stands to the other."""
+    to: Reference
+    """The other record."""
+    note: Line | None = None
+    """What the relation consists of, in our own words."""
+    status: Status = "reported"
+    """`derived` where we inferred the relation."""
+
+
+class Placement(Citation):
+    """A record's place in a taxonomy."""
+
+    taxonomy: Key
+    """The taxonomy, e.g. `survey-a`."""
+    node: NodeId
+    """The node's path inside it."""
+    printed_as: list[Line] = Field(default_factory=list)
+    """The name or names under which the taxonomy prints the record there."""
+
+
+class Record(Part):
+    """A file of the knowledge base."""
+
+    KIND: ClassVar[Kind]
+    #: Fields that carry their own citations, or need none: everything else must be covered by `provenance`.
+    SELF_SOURCED: ClassVar[frozenset[str]] = frozenset(
+        {"key", "provenance", "claims", "resolutions", "relations", "placements", "summary", "superseded_by"}
+    )
+
+    key: Key
+    """The file's name without `.yaml`; never reused."""
+    name: Line
+    """The name people use. Short names are not unique; the year is shown beside them."""
+    summary: Note | None = None
+    """What it is, in our own words."""
+    claims: list[Claim] = Field(default_factory=list)
+    """Values given by sources beyond the fields above, conflicting ones included."""
+    resolutions: list[Resolution] = Field(default_factory=list)
+    """Notes that close disagreements."""
+    relations: list[Relation] = Field(default_factory=list)
+    """Typed edges to other records."""
+    placements: list[Placement] = Field(default_factory=list)
+    """Places in taxonomies."""
+    superseded_by: Key | None = None
+    """Key of the record of the same kind that replaces this one."""
+    provenance: list[Provenance] = Field(default_factory=list)
+    """Where the fields of this record were read."""
+
+    @classmethod
+    def field_order(cls) -> list[str]:
+        """Fields in the order of the canonical form: who it is, what the kind says, then what all kinds say."""
+        shared = [name for name in Record.model_fields if name not in ("key", "name")]
+        own = [name for name in cls.model_fields if name not in Record.model_fields]
+        return ["key", "name", *own, *shared]
+
+    @property
+    def reference(self) -> str:
+        """Full name, `kind:key`."""
+        return f"{self.KIND}:{self.key}"
+
+    def stated_fields(self) -> dict[str, Any]:
+        """The fields that say something and have to be covered by `provenance`."""
+        return {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name not in self.SELF_SOURCED and getattr(self, name) not in (None, [], {})
+        }
