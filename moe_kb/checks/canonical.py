@@ -1,0 +1,60 @@
+"""The rule that a file equals its canonical form, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from moe_kb import yamlio
+from moe_kb.corpus import Finding, read_model
+
+
+def not_canonical(root: Path, path: str) -> Finding | None:
+    """A finding where the file is readable but not in canonical form."""
+    record, text, _ = read_model(root, path)
+    if record is None:
+        return None
+    expected = yamlio.canonical_text(record)
+    trailing = yamlio.trailing_comment_line(text)
+    if trailing:
+        return Finding(
+            path, trailing, "canonical", "a comment shares its line with a value.", "Put it on a line of its own above."
+        )
+    actual = yamlio.without_comments(text)
+    if actual == expected:
+        return None
+    for number, (left, right) in enumerate(zip(actual.splitlines(), expected.splitlines(), strict=False), start=1):
+        if left != right:
+            return Finding(
+                path, number, "canonical", f"not in canonical form: expected {right.strip()[:80]!r}.",
+                f"Run: moe-kb format {path}",
+            )
+    return Finding(path, None, "canonical", "not in canonical form.", f"Run: moe-kb format {path}")
+
+
+def format_file(root: Path, path: str) -> tuple[bool, list[Finding]]:
+    """Rewrite a file in canonical form, whole-line comments kept.
+
+    Returns:
+        Whether the file changed, and the findings that kept it from being formatted (the file is then untouched).
+    """
+    record, text, findings = read_model(root, path)
+    if record is None:
+        return False, findings
+    trailing = yamlio.trailing_comment_line(text)
+    if trailing:
+        return False, [Finding(
+            path, trailing, "canonical", "a comment shares its line with a value and would be lost.",
+            "Put it on a line of its own above.",
+        )]
+    formatted = yamlio.with_comments(yamlio.canonical_text(record), text)
+    if formatted == text:
+        return False, []
+    target = root / path
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(formatted)
+    os.chmod(temporary, target.stat().st_mode & 0o777)
+    os.replace(temporary, target)
+    return True, []

@@ -1,0 +1,247 @@
+"""The rules, one function each. A rule yields (path in the file, rule id, message, mend)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from moe_kb import facts, yamlio
+from moe_kb.corpus import FOLDER_BY_KIND, Corpus, Finding
+from moe_kb.errors import YamlError
+from moe_kb.records import Alignment, Crosswalk, Design, Model, Paper, Record, Table, Taxonomy
+
+Complaint = tuple[facts.Path, str, str, str]
+
+
+@dataclass
+class Index:
+    """What the rest of the tree offers to a record under check."""
+
+    names: set[str]
+    """Full names of records, and `node:taxonomy:path` of nodes."""
+    identifiers: Mapping[tuple[str, str], list[str]] = field(default_factory=dict)
+    """(scheme, value) to the full names of the records that have it."""
+    parts: Mapping[str, set[str]] = field(default_factory=dict)
+    """Full name to the labels of its configurations."""
+    rows: Mapping[str, set[str]] = field(default_factory=dict)
+    """Table key to its row identifiers."""
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Index:
+        """Collect the facts of a whole corpus."""
+        identifiers: dict[tuple[str, str], list[str]] = {}
+        for name, record in corpus.records.items():
+            for identifier in facts.identifiers(record):
+                identifiers.setdefault((identifier.scheme, identifier.value), []).append(name)
+        return cls(
+            names=set(corpus.records) | {f"node:{node}" for node in corpus.nodes},
+            identifiers=identifiers,
+            parts={name: facts.parts(record) for name, record in corpus.records.items() if isinstance(record, Model)},
+            rows={table.key: {row.row for row in table.rows} for table in corpus.of(Table)},
+        )
+
+
+def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """The file is called after the record's key and stands in the folder of its kind."""
+    key = getattr(record, "key", None)
+    if key is None:
+        return
+    expected = f"taxonomy/{key}.yaml"
+    if isinstance(record, Record):
+        folder = f"data/{FOLDER_BY_KIND[record.KIND]}"
+        if isinstance(record, Paper):
+            folder += f"/{record.folder_year}"
+        elif isinstance(record, Design):
+            folder += f"/{record.component}"
+        expected = f"{folder}/{key}.yaml"
+    if path != expected:
+        yield ("key",), "file-key", f"the record belongs in {expected}.", "Move the file, or mend the key, year or component."
+
+
+def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Every record and node referred to exists."""
+    for ref in facts.references(record):
+        if ref.to not in index.names:
+            kind, _, rest = ref.to.partition(":")
+            what = f"the taxonomy node {rest}" if kind == "node" else f"the {kind} {rest!r}"
+            yield ref.at, "dangling-reference", f"{what} does not exist.", "Mend the key, or add the record."
+
+
+def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """No two papers share a title, arXiv id or DOI."""
+    if not isinstance(record, Record):
+        return
+    for identifier in facts.identifiers(record):
+        others = [n for n in index.identifiers.get((identifier.scheme, identifier.value), []) if n != record.reference]
+        if others:
+            yield (
+                identifier.at, f"duplicate-{identifier.scheme}",
+                f"{', '.join(others)} has the same {identifier.scheme}.",
+                "Merge the records, or mend the one that is wrong.",
+            )
+
+
+def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Every stated field is covered by `provenance`, and provenance names only fields that exist and say something."""
+    if not isinstance(record, Record):
+        return
+    stated = record.stated_fields()
+    covered: set[str] = set()
+    for position, provenance in enumerate(record.provenance):
+        for name in provenance.fields:
+            top, _, inner = name.partition(".")
+            value = stated.get(top)
+            if value is None or (inner and getattr(value, inner, None) is None):
+                yield (
+                    ("provenance", position, "fields"), "provenance-field", f"{name!r} says nothing in this record.",
+                    "Remove it from `fields`, or fill the field in.",
+                )
+            covered.add(name)
+            if inner and isinstance(value, BaseModel):
+                said = {f"{top}.{n}" for n, v in value if v is not None}
+                if said <= covered:
+                    covered.add(top)
+    for name in stated:
+        if name not in covered:
+            yield (
+                (name,), "unsourced", f"`{name}` has no source.",
+                "Name it in the `fields` of a `provenance` entry, with the place where it was read.",
+            )
+
+
+def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Claims and resolutions name configurations that exist."""
+    if not isinstance(record, Record):
+        return
+    allowed = facts.parts(record)
+    for list_name in ("claims", "resolutions"):
+        for position, item in enumerate(getattr(record, list_name)):
+            if item.part is not None and isinstance(record, Model) and item.part not in allowed:
+                yield (
+                    (list_name, position, "part"), "unknown-part", f"no configuration is labelled {item.part!r}.",
+                    f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}.",
+                )
+
+
+def design_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Only gating designs have gating properties."""
+    if isinstance(record, Design) and record.properties is not None and record.component != "gating":
+        yield ("properties",), "gating-only", "only gating designs have `properties`.", "Remove them."
+
+
+def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Columns and rows are named once, and cells belong to columns."""
+    if not isinstance(record, Table):
+        return
+    columns = [column.name for column in record.columns]
+    rows = [row.row for row in record.rows]
+    for what, names in (("columns", columns), ("rows", rows)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            yield (what,), "duplicate-name", f"{', '.join(twice)} stands twice.", "Name each once."
+    for position, row in enumerate(record.rows):
+        for name in row.cells:
+            if name not in columns:
+                yield (
+                    ("rows", position, "cells", name), "unknown-column", f"{name!r} is no column of the table.",
+                    "Add the column, or mend the name.",
+                )
+
+
+def taxonomy_is_a_tree(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Node ids are unique and each parent stands before its children."""
+    if not isinstance(record, Taxonomy):
+        return
+    seen: set[str] = set()
+    for position, node in enumerate(record.nodes):
+        at = ("nodes", position, "id")
+        if node.id in seen:
+            yield at, "duplicate-node", f"the node {node.id} stands twice.", "Keep one."
+        if node.parent and node.parent not in seen:
+            yield at, "node-parent", f"its parent {node.parent} does not stand above it.", "Add or move the parent."
+        seen.add(node.id)
+
+
+def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Aligned rows and configurations exist; each row is aligned once; a row without subject says why."""
+    if not isinstance(record, Alignment):
+        return
+    seen: set[tuple[str, str]] = set()
+    for position, row in enumerate(record.rows):
+        at = ("rows", position)
+        if row.row not in index.rows.get(row.table, set()):
+            yield (*at, "row"), "unknown-row", f"{row.table} has no row {row.row!r}.", "Mend the row."
+        if (row.table, row.row) in seen:
+            yield (*at, "row"), "duplicate-row", f"row {row.row} of {row.table} is aligned twice.", "Keep one."
+        seen.add((row.table, row.row))
+    aligned_tables = {table for table, _ in seen}
+    for table in sorted(aligned_tables):
+        for missing in sorted(index.rows.get(table, set()) - {row for t, row in seen if t == table}):
+            yield (
+                ("rows",), "unaligned-row", f"row {missing!r} of {table} is not aligned.",
+                "Add it with its subject, or with the reason why it has none.",
+            )
+    entries = [(("rows", i), row.subject, row.configuration, row.reason) for i, row in enumerate(record.rows)]
+    entries += [(("configs", i), c.subject, c.configuration, c.reason) for i, c in enumerate(record.configs)]
+    for at, subject, configuration, reason in entries:
+        if subject is None and reason is None:
+            yield at, "unaligned-reason", "neither a subject nor a reason.", "Say which record it is about, or why none."
+        if subject and configuration and configuration not in index.parts.get(subject, set()):
+            yield (
+                (*at, "configuration"), "unknown-part", f"{subject} has no configuration {configuration!r}.",
+                "Mend the label, or add the configuration.",
+            )
+
+
+def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """A crossing compares nodes of two different taxonomies."""
+    if not isinstance(record, Crosswalk):
+        return
+    for position, crossing in enumerate(record.crossings):
+        if crossing.subject.split(":")[0] == crossing.object.split(":")[0]:
+            yield (
+                ("crossings", position), "crosswalk-self", "both nodes belong to one taxonomy.",
+                "Compare nodes of two taxonomies.",
+            )
+
+
+Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
+RULES: tuple[Rule, ...] = (
+    file_matches_key, references_exist, identifiers_are_unique, fields_are_sourced, parts_exist, design_is_consistent,
+    table_is_consistent, taxonomy_is_a_tree, alignment_points_somewhere, crosswalk_crosses,
+)
+
+
+def check_record(record: BaseModel, path: str, index: Index, root: Path | None = None) -> list[Finding]:
+    """Apply every rule to one record; with `root`, findings carry line numbers (a second parse of the file)."""
+    complaints = [complaint for rule in RULES for complaint in rule(record, path, index)]
+    if not complaints:
+        return []
+    text = ""
+    if root is not None:
+        try:
+            text = yamlio.read_text(root / path, root)
+        except YamlError:
+            text = ""
+    return [
+        Finding(path, yamlio.line_of(text, at) if text else None, rule, message, mend)
+        for at, rule, message, mend in complaints
+    ]
+
+
+def check_corpus(corpus: Corpus) -> list[Finding]:
+    """Every finding of a tree: reading it, and the rules across its records."""
+    index = Index.of(corpus)
+    findings = list(corpus.findings)
+    entries: list[tuple[str, BaseModel]] = [(corpus.paths[name], record) for name, record in corpus.records.items()]
+    entries += [(corpus.paths[f"taxonomy:{key}"], taxonomy) for key, taxonomy in corpus.taxonomies.items()]
+    if corpus.crosswalk.crossings:
+        entries.append(("taxonomy/crosswalk.yaml", corpus.crosswalk))
+    if corpus.alignment.rows or corpus.alignment.configs:
+        entries.append(("data/alignment.yaml", corpus.alignment))
+    for path, record in entries:
+        findings.extend(check_record(record, path, index, corpus.root))
+    return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

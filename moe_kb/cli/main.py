@@ -1,0 +1,60 @@
+"""The application object, the options every command shares, and the way errors reach a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="moe-kb", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("moe-kb"))
+        raise typer.Exit
+
+
+@app.callback()
+def shared(
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root", envvar="MOE_KB_ROOT", show_default=False,
+            help="A tree that holds data/ and taxonomy/. Default: the checkout, else the data that came with the package.",
+        ),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Browse, query, check and run the living survey of Mixture-of-Experts."""
+    if root is not None:
+        # One place decides which tree is meant, for this process and for those it starts.
+        os.environ["MOE_KB_ROOT"] = str(root)
+
+
+def main() -> None:
+    """Entry point: run a command; a known error is one line on standard error and exit status 2."""
+    from moe_kb.errors import MoeKbError
+
+    try:
+        app()
+    except MoeKbError as error:
+        typer.echo(f"moe-kb: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; writing the rest would only raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+from moe_kb.cli import ask, tree  # noqa: E402, F401  commands register themselves on `app`

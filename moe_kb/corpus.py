@@ -1,0 +1,225 @@
+"""A tree of records in memory: every file read strictly, every problem a finding with its place and mend."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from moe_kb import yamlio
+from moe_kb.errors import YamlError
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy
+
+KIND_BY_FOLDER = {
+    "papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source",
+    "tables": "table",
+}
+FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
+ALIGNMENT = "data/alignment.yaml"
+CROSSWALK = "taxonomy/crosswalk.yaml"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A broken rule: where, which, what is wrong and how to mend it."""
+
+    path: str
+    """File, relative to the root, with forward slashes."""
+    line: int | None
+    """Line, counted from 1; none: the file as a whole."""
+    rule: str
+    """Id of the rule."""
+    message: str
+    """What is wrong."""
+    mend: str
+    """What to do."""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{place}: [{self.rule}] {self.message} {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """Enough to see that a file may have changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+def model_type_of(path: str) -> type[BaseModel] | None:
+    """The type that a file of the tree holds, by its relative path; none: the file has no business there."""
+    parts = path.split("/")
+    if path == ALIGNMENT:
+        return Alignment
+    if path == CROSSWALK:
+        return Crosswalk
+    if parts[0] == "taxonomy" and len(parts) == 2:
+        return Taxonomy
+    if parts[0] == "data" and len(parts) >= 3 and parts[1] in KIND_BY_FOLDER:
+        return RECORD_TYPES[KIND_BY_FOLDER[parts[1]]]
+    return None
+
+
+def scan(root: Path) -> list[FileStamp]:
+    """Every file under `data/` and `taxonomy/`, sorted by path (hidden files left out)."""
+    stamps: list[FileStamp] = []
+
+    def walk(folder: str, relative: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                path = f"{relative}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False) and not entry.name.endswith(".yaml"):
+                    walk(entry.path, path)
+                else:
+                    try:
+                        stat = entry.stat()
+                    except OSError:  # a dangling link: reading it gives the finding
+                        stat = entry.stat(follow_symlinks=False)
+                    stamps.append(FileStamp(path, stat.st_size, stat.st_mtime_ns))
+
+    for top in ("data", "taxonomy"):
+        if (root / top).is_dir():
+            walk(str(root / top), top)
+    return sorted(stamps, key=lambda stamp: stamp.path)
+
+
+def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Finding]]:
+    """Read one file of the tree.
+
+    Returns:
+        The record (none where it cannot be read), the file's text, and the findings.
+    """
+    kind = model_type_of(path)
+    if kind is None:
+        finding = Finding(
+            path, None, "file-place", "no kind of record belongs here.",
+            f"Put .yaml files under data/<{'|'.join(KIND_BY_FOLDER)}>/ or taxonomy/, or remove the file.",
+        )
+        return None, "", [finding]
+    if not path.endswith(".yaml"):
+        return None, "", [Finding(path, None, "file-name", "not a .yaml file.", "Rename or remove it.")]
+    text = ""
+    try:
+        text = yamlio.read_text(root / path, root)
+        data = yamlio.parse(text)
+    except YamlError as error:
+        return None, text, [Finding(path, error.line, error.rule, f"{error.message}.", error.mend)]
+    record, findings = validate(kind, data, path, text)
+    return record, text, findings
+
+
+def validate(kind: type[M], data: Any, path: str, text: str) -> tuple[M | None, list[Finding]]:
+    """Validate parsed data against a record type, turning every schema error into a finding."""
+    try:
+        return kind.model_validate(data), []
+    except ValidationError as error:
+        return None, [_schema_finding(path, text, dict(problem)) for problem in error.errors(include_url=False)]
+
+
+_MENDS = {
+    "extra_forbidden": "Remove it, or check its spelling against the schema.",
+    "missing": "Add the field.",
+    "string_type": "Quote the value: unquoted it reads as another type.",
+    "int_type": "Write a whole number without quotes.",
+    "int_from_float": "Write a whole number.",
+    "float_type": "Write a number without quotes.",
+    "bool_type": "Write true or false.",
+    "list_type": "Write a list.",
+    "literal_error": "Use one of the listed values.",
+    "string_pattern_mismatch": "Use the form that the schema gives.",
+}
+
+
+def _schema_finding(path: str, text: str, problem: dict[str, Any]) -> Finding:
+    location = tuple(problem["loc"])
+    where = ".".join(str(step) for step in location if not (isinstance(step, str) and "[" in step)) or "the record"
+    kind = problem["type"]
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = problem.get("input")
+    if kind not in ("missing", "extra_forbidden") and isinstance(shown, (str, int, float, bool)):
+        message += f", not {str(shown)[:60]!r}"
+    return Finding(
+        path, yamlio.line_of(text, location) if text else None, "schema", f"{where}: {message}.",
+        _MENDS.get(kind, "See the schema of this kind (docs/data-model.md)."),
+    )
+
+
+@dataclass
+class Corpus:
+    """Every readable record of a tree, with the findings of reading it."""
+
+    root: Path
+    records: dict[str, Record] = field(default_factory=dict)
+    """By full name, `kind:key`."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """Full name to relative path."""
+    taxonomies: dict[str, Taxonomy] = field(default_factory=dict)
+    crosswalk: Crosswalk = field(default_factory=lambda: Crosswalk(crossings=[]))
+    alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
+    findings: list[Finding] = field(default_factory=list)
+    stamps: list[FileStamp] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, root: Path, stamps: Iterable[FileStamp] | None = None) -> Corpus:
+        """Read a tree; unreadable files become findings and are left out."""
+        corpus = cls(root)
+        corpus.stamps = list(stamps) if stamps is not None else scan(root)
+        for stamp in corpus.stamps:
+            record, _, findings = read_model(root, stamp.path)
+            corpus.findings.extend(findings)
+            if record is not None:
+                corpus.add(stamp.path, record)
+        return corpus
+
+    def add(self, path: str, record: BaseModel) -> None:
+        """Add what was read from `path`; a second record of the same name is a finding."""
+        if isinstance(record, Record):
+            name = record.reference
+            if name in self.records:
+                self.findings.append(Finding(
+                    path, 1, "duplicate-key", f"{name} is also the key of {self.paths[name]}.", "Give one a new key.",
+                ))
+                return
+            self.records[name], self.paths[name] = record, path
+        elif isinstance(record, Taxonomy):
+            self.taxonomies[record.key] = record
+            self.paths[f"taxonomy:{record.key}"] = path
+        elif isinstance(record, Crosswalk):
+            self.crosswalk = record
+        elif isinstance(record, Alignment):
+            self.alignment = record
+
+    @cached_property
+    def nodes(self) -> set[str]:
+        """Full names of all taxonomy nodes."""
+        return {f"{taxonomy.key}:{node.id}" for taxonomy in self.taxonomies.values() for node in taxonomy.nodes}
+
+    def of(self, kind: type[M]) -> Iterator[M]:
+        """Every record of one type, in order of path."""
+        for record in self.records.values():
+            if isinstance(record, kind):
+                yield record
+
+
+def content_hash(root: Path, stamps: Iterable[FileStamp]) -> str:
+    """Hash of the names and contents of the tree's files."""
+    digest = hashlib.sha256()
+    for stamp in stamps:
+        digest.update(stamp.path.encode())
+        try:
+            digest.update(hashlib.sha256((root / stamp.path).read_bytes()).digest())
+        except OSError:
+            digest.update(b"unreadable")
+    return digest.hexdigest()
