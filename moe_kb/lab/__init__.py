@@ -1,0 +1,77 @@
+"""The laboratory: finds implementations, checks their settings, runs them in processes of their own.
+
+    from moe_kb.lab import Lab
+
+    lab = Lab()
+    for entry in lab.catalogue():
+        print(entry.key, entry.summary)
+    run = lab.launch("switch-top1", {"steps": 200})
+    lab.curves(run.id).train["loss"]
+
+How it holds together: `Lab.launch` writes a folder and a row, one supervisor process (`supervisor`) takes the
+rows in order and runs each as a child (`contract` says what it runs), the child writes events (`events`) that
+anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
+"""
+
+from .catalogue import Catalogue
+from .contract import GROUP, Entry, Estimate
+from .curves import Curve, Loads, RunCurves
+from .errors import (
+    ActiveRunError,
+    Finding,
+    HomeError,
+    InvalidRunIdError,
+    LabError,
+    PreflightError,
+    StoreError,
+    SupervisorError,
+    UnknownImplementationError,
+    UnknownRunError,
+)
+from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
+from .form import FormField, config_from_form, form_fields
+from .hardware import Gpu, Hardware, probe
+from .laboratory import Lab, default_home
+from .preflight import Preflight
+from .store import Run, RunEstimate, RunStatus
+from .supervision import Timing
+
+__all__ = [
+    "GROUP",
+    "ActiveRunError",
+    "Catalogue",
+    "Curve",
+    "End",
+    "Entry",
+    "Estimate",
+    "EventBatch",
+    "EventProblem",
+    "Finding",
+    "FormField",
+    "Gpu",
+    "Hardware",
+    "HomeError",
+    "InvalidRunIdError",
+    "Lab",
+    "LabError",
+    "Loads",
+    "Message",
+    "Metrics",
+    "Preflight",
+    "PreflightError",
+    "Progress",
+    "Run",
+    "RunCurves",
+    "RunEstimate",
+    "RunStatus",
+    "Start",
+    "StoreError",
+    "SupervisorError",
+    "Timing",
+    "UnknownImplementationError",
+    "UnknownRunError",
+    "config_from_form",
+    "default_home",
+    "form_fields",
+    "probe",
+]

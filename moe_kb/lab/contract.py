@@ -1,0 +1,100 @@
+"""What another package provides so that its implementations can be run here.
+
+A package registers, in the entry-point group `moe_kb.implementations`, a callable without arguments that
+returns entries; each entry has the attributes of `Entry`. The laboratory starts
+
+    python -m <entry.module> run <entry.key> --config DIR/config.json --run-dir DIR
+
+with standard output and error going to DIR/log.txt. The process writes DIR/events.jsonl (see
+`events.schema.json`), ends with exit code 0 when all went well, and takes SIGTERM as the request to
+finish: it then writes an `end` event with status `cancelled` and exits with code 130.
+
+The names below are all that the laboratory knows of an implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+GROUP = "moe_kb.implementations"
+EntryStatus = Literal["complete", "partial"]
+
+
+@runtime_checkable
+class Estimate(Protocol):
+    """What one run is expected to need."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Peak memory of the process, in bytes."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time on two CPU cores, in seconds."""
+
+    @property
+    def params_total(self) -> int:
+        """Parameters of the model."""
+
+    @property
+    def params_active(self) -> int:
+        """Parameters that one token meets."""
+
+
+@runtime_checkable
+class Entry(Protocol):
+    """One runnable implementation."""
+
+    @property
+    def key(self) -> str:
+        """Unique name: lower-case letters, digits, `-`, `_` and `.`."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences."""
+
+    @property
+    def designs(self) -> Sequence[str]:
+        """Keys of the design records that it implements."""
+
+    @property
+    def papers(self) -> Sequence[str]:
+        """Keys of the papers that it follows."""
+
+    @property
+    def status(self) -> EntryStatus:
+        """Whether all of the design is there."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """Names of the tasks that it can be trained on."""
+
+    @property
+    def oracle(self) -> str:
+        """What its arithmetic was checked against."""
+
+    @property
+    def deviations(self) -> Sequence[str]:
+        """Where it differs from the paper or the authors' code, and why."""
+
+    @property
+    def config_class(self) -> type[BaseModel]:
+        """The pydantic model of its settings, with bounds, units and descriptions."""
+
+    @property
+    def module(self) -> str:
+        """The module that `python -m` runs."""
+
+    @property
+    def page(self) -> str:
+        """Its page, as Markdown."""
+
+    def estimate(self, config: Any, /) -> Estimate:
+        """Tell what a run with this configuration (a `config_class`) needs."""

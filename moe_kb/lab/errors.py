@@ -1,0 +1,79 @@
+"""What the laboratory says when something is wrong: findings (data) and errors (exceptions).
+
+Both name the place, the rule that was broken and how to mend it, so that the app and the command line
+can show them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing, before a run starts."""
+
+    severity: Severity
+    place: str
+    """Where: `config.experts`, `memory`, `entry point demo`."""
+    rule: str
+    """A short stable name of the rule, such as `unknown-field`."""
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        """Join the parts for people."""
+        return f"{self.place}: {self.message}. {self.mend}"
+
+
+class LabError(Exception):
+    """Base of every error that the laboratory raises on purpose."""
+
+    def __init__(self, place: str, rule: str, mend: str) -> None:
+        """Keep the three parts for programs; the text joins them for people."""
+        super().__init__(f"{place}: {rule}. {mend}")
+        self.place = place
+        self.rule = rule
+        self.mend = mend
+
+
+class HomeError(LabError):
+    """The folder of the runs cannot be used."""
+
+
+class StoreError(LabError):
+    """The database of the runs cannot be read or written."""
+
+
+class UnknownImplementationError(LabError):
+    """No implementation of the catalogue has this key."""
+
+
+class InvalidRunIdError(LabError):
+    """The text is not a run id at all."""
+
+
+class UnknownRunError(LabError):
+    """The id is well formed and names no run of this home."""
+
+
+class ActiveRunError(LabError):
+    """The run is queued or under way, and what was asked needs one that has ended."""
+
+
+class SupervisorError(LabError):
+    """The process that supervises the runs could not be started."""
+
+
+class PreflightError(LabError):
+    """The checks before a launch found an error; `findings` has all of them."""
+
+    def __init__(self, implementation: str, findings: Sequence[Finding]) -> None:
+        """Take the first error as the text, and keep every finding."""
+        first = next(finding for finding in findings if finding.severity == "error")
+        super().__init__(f"{implementation}, {first.place}", first.message, first.mend)
+        self.findings = tuple(findings)

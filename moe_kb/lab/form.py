@@ -1,0 +1,197 @@
+"""A config class as a list of form fields, so that the app's form has nothing left to decide.
+
+Read from the class's JSON Schema: bounds, defaults, choices and descriptions come from the pydantic
+fields; `json_schema_extra` may add `unit`, `group` and `step`. A nested model becomes fields with dotted
+names in a group of its own; what has no simple input (lists, tables) becomes a text field that holds JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Kind = Literal["int", "float", "bool", "choice", "text"]
+_KINDS: dict[str, Kind] = {"integer": "int", "number": "float", "boolean": "bool", "string": "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One input of a form."""
+
+    name: str
+    """The config's field; dotted for a field of a nested model."""
+    label: str
+    kind: Kind
+    default: Any
+    """None when the field is required, or when it is optional and empty by default."""
+    required: bool
+    optional: bool
+    """Whether None is a value that the config takes."""
+    minimum: float | None
+    minimum_exclusive: bool
+    """Only for floats: a bound of whole numbers is given as the nearest number allowed."""
+    maximum: float | None
+    maximum_exclusive: bool
+    step: float | None
+    choices: tuple[Any, ...]
+    unit: str
+    help: str
+    group: str
+    as_json: bool
+    """Whether the text is JSON, for `config_from_form` to read."""
+
+    def allowed(self) -> str:
+        """Say in words what may be given."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        if self.kind == "bool":
+            return "yes or no"
+        if self.kind == "text":
+            return "JSON text" if self.as_json else "text"
+        words = ["a whole number" if self.kind == "int" else "a number"]
+        if self.minimum is not None:
+            words.append(f"{'above' if self.minimum_exclusive else 'from'} {self.minimum:g}")
+        if self.maximum is not None:
+            words.append(f"{'below' if self.maximum_exclusive else 'to'} {self.maximum:g}")
+        if self.unit:
+            words.append(f"({self.unit})")
+        return " ".join(words)
+
+
+def form_fields(config_class: type[BaseModel]) -> tuple[FormField, ...]:
+    """Return the fields of a config class, in its order."""
+    schema = config_class.model_json_schema()
+    return tuple(_fields(schema, schema.get("$defs", {}), prefix="", group="", defaults={}))
+
+
+def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the inputs' values, by field name, into the mapping that the config class validates.
+
+    JSON text that is not JSON is passed on as it is: the validation at launch names the field and the mend.
+    """
+    config: dict[str, Any] = {}
+    for field in fields:
+        if field.name not in values:
+            continue
+        value = values[field.name]
+        if field.as_json and isinstance(value, str):
+            with suppress(ValueError):
+                value = json.loads(value)
+        *parents, last = field.name.split(".")
+        place = config
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return config
+
+
+def _fields(
+    schema: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    prefix: str,
+    group: str,
+    defaults: Mapping[str, Any],
+) -> Iterator[FormField]:
+    required = schema.get("required", ())
+    for name, raw in schema.get("properties", {}).items():
+        spec, optional = _resolve(raw, definitions)
+        default = defaults.get(name, spec.get("default"))
+        if spec.get("type") == "object" and spec.get("properties") and not optional:
+            yield from _fields(
+                spec,
+                definitions,
+                prefix=f"{prefix}{name}.",
+                group=str(spec.get("group") or _label(name, raw)),
+                defaults=default if isinstance(default, Mapping) else {},
+            )
+        else:
+            missing = name in required and name not in defaults
+            yield _field(f"{prefix}{name}", spec, default, missing, optional, group)
+
+
+def _resolve(raw: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Follow references and take the null out of an optional field; return the schema and if it was there."""
+    spec = dict(raw)
+    optional = False
+    while "$ref" in spec or "anyOf" in spec:
+        if "$ref" in spec:
+            target = definitions[spec.pop("$ref").rsplit("/", 1)[-1]]
+        else:
+            choices = spec.pop("anyOf")
+            real = [choice for choice in choices if choice.get("type") != "null"]
+            optional = optional or len(real) < len(choices)
+            if len(real) != 1:  # a union of several types has no simple input
+                break
+            target = real[0]
+        spec = {**target, **spec}
+    return spec, optional
+
+
+def _field(
+    name: str, spec: Mapping[str, Any], default: Any, missing: bool, optional: bool, group: str
+) -> FormField:
+    choices = tuple(spec["enum"]) if "enum" in spec else (spec["const"],) if "const" in spec else ()
+    plain = _KINDS.get(str(spec.get("type")))
+    kind: Kind = "choice" if choices else plain or "text"
+    as_json = not choices and plain is None
+    if as_json and default is not None:
+        default = json.dumps(default)
+    low, low_open = _bound(spec, "minimum", "exclusiveMinimum", kind, 1)
+    high, high_open = _bound(spec, "maximum", "exclusiveMaximum", kind, -1)
+    return FormField(
+        name=name,
+        label=_label(name.rsplit(".", 1)[-1], spec),
+        kind=kind,
+        default=default,
+        required=missing,
+        optional=optional,
+        minimum=low,
+        minimum_exclusive=low_open,
+        maximum=high,
+        maximum_exclusive=high_open,
+        step=_step(spec, kind, default),
+        choices=choices,
+        unit=str(spec.get("unit", "")),
+        help=str(spec.get("description", "")),
+        group=str(spec.get("group", group)),
+        as_json=as_json,
+    )
+
+
+def _bound(
+    spec: Mapping[str, Any], inclusive: str, exclusive: str, kind: Kind, inwards: int
+) -> tuple[float | None, bool]:
+    """Return a bound and whether it is exclusive; for whole numbers the exclusive one is moved inwards."""
+    closed, opened = spec.get(inclusive), spec.get(exclusive)
+    if kind not in ("int", "float") or (closed is None and opened is None):
+        return None, False
+    if opened is None or (closed is not None and (closed - opened) * inwards > 0):
+        return closed, False
+    return (opened + inwards, False) if kind == "int" else (opened, True)
+
+
+def _step(spec: Mapping[str, Any], kind: Kind, default: Any) -> float | None:
+    """Return the step of a number input: the declared one, 1, or a tenth of the default's power of ten."""
+    if kind not in ("int", "float"):
+        return None
+    declared = spec.get("step", spec.get("multipleOf"))
+    if declared is not None:
+        return float(declared) if kind == "float" else int(declared)
+    if kind == "int":
+        return 1
+    if not default:
+        return 0.01
+    return float(10.0 ** (math.floor(math.log10(abs(default))) - 1))
+
+
+def _label(name: str, spec: Mapping[str, Any]) -> str:
+    """Return the declared title; pydantic's own (every word capitalised) becomes a sentence-case one."""
+    title = str(spec.get("title", ""))
+    words = name.replace("_", " ")
+    return title if title and title.lower() != words.lower() else words[:1].upper() + words[1:]

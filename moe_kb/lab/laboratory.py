@@ -1,0 +1,254 @@
+"""`Lab`: the one object through which the app, the command line and a notebook run implementations."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel
+
+from .catalogue import Catalogue, catalogue_of, installed_catalogue
+from .contract import Entry
+from .curves import RunCurves, read_curves
+from .errors import ActiveRunError, Finding, HomeError, PreflightError, SupervisorError, UnknownRunError
+from .events import EventBatch, read_events
+from .hardware import probe
+from .outcome import tail
+from .preflight import Preflight, Situation, preflight
+from .store import Run, RunsStore, check_run_id, new_run_id
+from .supervision import Timing, ensure_supervisor
+
+HOME_VARIABLE = "MOE_KB_LAB"
+MAX_SECONDS = 3600.0
+MAX_TAIL = 1024**2
+
+
+def default_home() -> Path:
+    """Return the folder of the runs: the one in MOE_KB_LAB, or one in the user's data folder."""
+    chosen = os.environ.get(HOME_VARIABLE)
+    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("moe-kb") / "runs"
+
+
+class Lab:
+    """The laboratory over one home folder.
+
+    Any number of `Lab` objects, in any number of processes and threads, may share a home: what is going on is
+    in the home's database and in its one supervisor process, never in this object.
+    """
+
+    def __init__(
+        self,
+        home: Path | str | None = None,
+        entries: Iterable[Entry] | None = None,
+        *,
+        max_seconds: float = MAX_SECONDS,
+        timing: Timing | None = None,
+    ) -> None:
+        """Open a home (default: `default_home()`), and settle what a dead supervisor left in it.
+
+        Args:
+            home: folder of the runs; made at the first launch.
+            entries: implementations to offer; by default those of the installed packages.
+            max_seconds: wall-clock limit of a run, unless `launch` gives another.
+            timing: times of the supervisor, when this object starts it.
+
+        Raises:
+            HomeError: the home cannot be a folder of ours.
+            StoreError: its database cannot be used.
+        """
+        self.home = (default_home() if home is None else Path(home)).absolute()
+        if self.home.exists():
+            self.home = self.home.resolve()
+        self.max_seconds = max_seconds
+        self.timing = timing or Timing()
+        self._entries = None if entries is None else tuple(entries)
+        self._opened: RunsStore | None = None
+        self._look_after()
+
+    # What can be run
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return installed_catalogue() if self._entries is None else catalogue_of(self._entries)
+
+    def catalogue(self) -> tuple[Entry, ...]:
+        """Return the implementations, by key."""
+        return self._catalogue.entries
+
+    def problems(self) -> tuple[Finding, ...]:
+        """Return what was left out of the catalogue, and why."""
+        return self._catalogue.problems
+
+    def entry(self, key: str) -> Entry:
+        """Return one implementation; UnknownImplementationError if there is none."""
+        return self._catalogue.entry(key)
+
+    # Starting
+
+    def preflight(
+        self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None
+    ) -> Preflight:
+        """Check a configuration and the machine without starting anything."""
+        store = self._store()
+        situation = Situation(
+            hardware=probe(gpus=False),
+            disk_free=_disk_free(self.home),
+            running=store.count("running") if store else 0,
+            queued=store.count("queued") if store else 0,
+            max_seconds=self.max_seconds if max_seconds is None else max_seconds,
+        )
+        return preflight(self.entry(key), config, situation)
+
+    def launch(
+        self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None
+    ) -> Run:
+        """Check, record and queue a run, and make sure that something runs the queue.
+
+        Raises:
+            UnknownImplementationError: the catalogue has no such key.
+            PreflightError: the checks found an error; it carries all findings.
+            SupervisorError: nothing can run it; the run is recorded as failed.
+        """
+        entry = self.entry(key)
+        limit = self.max_seconds if max_seconds is None else max_seconds
+        checked = self.preflight(key, config, max_seconds=limit)
+        if not checked.ok or checked.config is None or checked.estimate is None:
+            raise PreflightError(key, checked.findings)
+        store = self._make_home()
+        folder = self._new_folder()
+        (folder / "config.json").write_text(json.dumps(checked.config, indent=2) + "\n", encoding="utf-8")
+        store.add(folder.name, entry.key, entry.module, checked.config, checked.estimate, limit)
+        ensure_supervisor(store, self.home, self.timing)
+        return store.get(folder.name)
+
+    # Looking
+
+    def runs(self, limit: int = 100) -> tuple[Run, ...]:
+        """Return the latest runs, newest first."""
+        self._look_after()
+        store = self._store()
+        return store.newest(limit) if store else ()
+
+    def run(self, run_id: str) -> Run:
+        """Return one run; InvalidRunIdError or UnknownRunError if there is none."""
+        check_run_id(run_id)
+        self._look_after()
+        store = self._store()
+        if store is None:
+            raise UnknownRunError(f"run {run_id}", "there are no runs here yet", "Launch one")
+        return store.get(run_id)
+
+    def folder(self, run_id: str) -> Path:
+        """Return the folder of a run."""
+        return self.home / check_run_id(run_id)
+
+    def events(self, run_id: str, offset: int = 0) -> EventBatch:
+        """Return the events after `offset` (bytes), and the offset to ask from next time."""
+        return read_events(self.folder(run_id) / "events.jsonl", offset)
+
+    def curves(self, run_id: str, max_points: int = 1000) -> RunCurves:
+        """Return all that the run has reported, as series for charts."""
+        return read_curves(self.folder(run_id) / "events.jsonl", max_points)
+
+    def log_tail(self, run_id: str, max_bytes: int = 16_384) -> str:
+        """Return the end of what the run printed, at most `max_bytes` (and 1 MiB) of it."""
+        return tail(self.folder(run_id) / "log.txt", max(1, min(max_bytes, MAX_TAIL)))
+
+    def wait(self, run_id: str, timeout: float, poll: float = 0.1) -> Run:
+        """Wait until the run has ended.
+
+        Raises:
+            TimeoutError: it has not after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (run := self.run(run_id)).active:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"run {run_id} is still {run.status} after {timeout:g} s")
+            time.sleep(poll)
+        return run
+
+    # Ending
+
+    def cancel(self, run_id: str) -> Run:
+        """Cancel a run: at once if queued, soon if under way; one that has ended stays as it is."""
+        self.run(run_id)
+        store = self._make_home()
+        if not store.cancel_queued(run_id):
+            store.request_cancel(run_id)
+        return self.run(run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run that has ended, and remove its folder.
+
+        Raises:
+            ActiveRunError: it has not ended.
+            HomeError: its folder is not a plain folder in the home, or cannot be removed.
+        """
+        if self.run(run_id).active:
+            raise ActiveRunError(f"run {run_id}", "it has not ended", "Cancel it first")
+        folder = self.folder(run_id)
+        if folder.is_symlink() or (folder.exists() and folder.resolve().parent != self.home.resolve()):
+            raise HomeError(
+                str(folder), "it is not a folder in the home of the runs", "Look at it and remove it by hand"
+            )
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise HomeError(str(folder), f"it cannot be removed ({error})", "Check its rights") from error
+        self._make_home().delete(run_id)
+
+    # The home
+
+    def _store(self) -> RunsStore | None:
+        """Return the store, or None while the home has none: looking must not create anything."""
+        if self._opened is None and (self.home / "runs.db").exists():
+            self._opened = RunsStore(self.home)
+        return self._opened
+
+    def _make_home(self) -> RunsStore:
+        if self._opened is None or not self.home.is_dir():
+            try:
+                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.home = self.home.resolve()
+            except OSError as error:
+                raise HomeError(
+                    str(self.home),
+                    f"it cannot hold the runs ({error})",
+                    f"Set {HOME_VARIABLE} to another folder",
+                ) from error
+            self._opened = RunsStore(self.home)
+        return self._opened
+
+    def _new_folder(self) -> Path:
+        while True:
+            folder = self.home / new_run_id()
+            try:
+                folder.mkdir(mode=0o700)
+                return folder
+            except FileExistsError:
+                continue  # four hex digits within the same second: draw again
+            except OSError as error:
+                raise HomeError(
+                    str(folder), f"it cannot be made ({error})", f"Set {HOME_VARIABLE} to another folder"
+                ) from error
+
+    def _look_after(self) -> None:
+        """Notice a supervisor that died: its run gets its true end, and the queue another supervisor."""
+        store = self._store()
+        if store is not None:
+            with suppress(SupervisorError):  # the runs that it concerned say so themselves, as failed
+                ensure_supervisor(store, self.home, self.timing)
+
+
+def _disk_free(path: Path) -> int:
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    return shutil.disk_usage(existing).free

@@ -1,0 +1,162 @@
+"""The checks before a launch: is the configuration right, and can this machine run it?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .contract import Entry
+from .errors import Finding
+from .form import form_fields
+from .hardware import Hardware
+from .store import RunEstimate
+
+GIB = 1024**3
+MEMORY_SHARE = 0.9
+"""Share of the memory that a run may take; the rest is for the system and for what the estimate missed."""
+DISK_NEEDED = GIB // 4
+DISK_WANTED = 2 * GIB
+MAX_CONFIG = 64 * 1024
+MAX_QUEUED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a launch would find, apart from the configuration."""
+
+    hardware: Hardware
+    disk_free: int
+    """Bytes free where the runs live."""
+    running: int
+    queued: int
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """The findings, and what a launch needs when there is no error among them."""
+
+    implementation: str
+    findings: tuple[Finding, ...]
+    config: dict[str, Any] | None
+    """The validated configuration with every default filled in; None when it is not valid."""
+    estimate: RunEstimate | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands against a launch."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def preflight(entry: Entry, config: Mapping[str, Any] | BaseModel, situation: Situation) -> Preflight:
+    """Check a configuration and the machine; every finding at once, none raised."""
+    given = config.model_dump() if isinstance(config, BaseModel) else dict(config)
+    model, findings = _validated(entry, given)
+    dumped: dict[str, Any] | None = None
+    estimate = None
+    if model is not None:
+        dumped, more = _dumped(model)
+        findings += more
+        estimate, more = _estimated(entry, model)
+        findings += more
+    findings += _machine(situation)
+    if estimate is not None:
+        findings += _fits(estimate, situation)
+    return Preflight(entry.key, tuple(findings), dumped, estimate)
+
+
+def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, list[Finding]]:
+    try:
+        # extra="forbid" whatever the class says: a misspelt setting must not silently do nothing.
+        return entry.config_class.model_validate(given, extra="forbid"), []
+    except ValidationError as error:
+        allowed = {field.name: field.allowed() for field in form_fields(entry.config_class)}
+        return None, [_invalid(detail, allowed) for detail in error.errors(include_url=False)]
+    except Exception as error:  # a validator of the implementation: not our code
+        text = f"the configuration cannot be checked ({type(error).__name__}: {str(error)[:300]})"
+        return None, [Finding("error", "config", "config-check-fails", text, "Report it to its authors")]
+
+
+def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
+    field = ".".join(str(part) for part in detail["loc"])
+    place = f"config.{field}" if field else "config"
+    if detail["type"] == "extra_forbidden":
+        return Finding(
+            "error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(allowed)}"
+        )
+    if detail["type"] == "missing":
+        message, mend = "the setting is required", "Give a value"
+    else:
+        message = f"{detail['msg']}, got {repr(detail['input'])[:80]}" if field else str(detail["msg"])
+        mend = "Change the settings it names"
+    if field in allowed:
+        mend = f"Give {allowed[field]}"
+    return Finding("error", place, str(detail["type"]).replace("_", "-"), message, mend)
+
+
+def _dumped(model: BaseModel) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """Return the configuration as plain JSON values, as the implementation will read it."""
+    try:
+        dumped = model.model_dump(mode="json")
+        size = len(json.dumps(dumped, allow_nan=False))
+    except ValueError as error:
+        text = f"the configuration cannot be written as JSON ({error})"
+        return None, [Finding("error", "config", "not-json", text, "Give finite numbers and plain values")]
+    if size > MAX_CONFIG:
+        text = f"the configuration takes {size} bytes, and {MAX_CONFIG} are allowed"
+        return None, [Finding("error", "config", "config-too-large", text, "Give shorter texts or lists")]
+    return dumped, []
+
+
+def _estimated(entry: Entry, model: BaseModel) -> tuple[RunEstimate | None, list[Finding]]:
+    try:
+        told = entry.estimate(model)
+        return RunEstimate(
+            int(told.memory_bytes), float(told.seconds), int(told.params_total), int(told.params_active)
+        ), []
+    except Exception as error:  # the implementation's code, not ours
+        text = f"the implementation cannot estimate it ({type(error).__name__}: {str(error)[:300]})"
+        mend = "Change the configuration, or report it to the implementation's authors"
+        return None, [Finding("error", "estimate", "estimate-fails", text, mend)]
+
+
+def _machine(situation: Situation) -> Iterator[Finding]:
+    if situation.hardware.torch is None:
+        text = "PyTorch is not installed in this Python environment"
+        yield Finding("error", "torch", "torch-missing", text, "Install it: pip install torch")
+    free = situation.disk_free
+    if free < DISK_WANTED:
+        severe = free < DISK_NEEDED
+        text = f"{_gib(free)} are free where the runs are kept"
+        mend = "Delete old runs, or set MOE_KB_LAB to a folder on another disk"
+        yield Finding("error" if severe else "warning", "disk", "disk-space", text, mend)
+    if situation.queued >= MAX_QUEUED:
+        text = f"{situation.queued} runs are queued already"
+        yield Finding("error", "queue", "queue-full", text, "Wait, or cancel some of them")
+
+
+def _fits(estimate: RunEstimate, situation: Situation) -> Iterator[Finding]:
+    hardware = situation.hardware
+    need = estimate.memory_bytes
+    mend = "Make the model, the batch or the sequence smaller"
+    if need > MEMORY_SHARE * hardware.memory_total:
+        text = f"the run needs about {_gib(need)}, and this machine has {_gib(hardware.memory_total)}"
+        yield Finding("error", "memory", "memory-total", text, mend)
+    elif need > MEMORY_SHARE * hardware.memory_available:
+        # Memory that a run under way holds will be free when this one's turn comes.
+        waits = situation.running > 0
+        text = f"the run needs about {_gib(need)}, and {_gib(hardware.memory_available)} are available now"
+        mend += ", or close other programs" if not waits else ", or wait for the run under way"
+        yield Finding("warning" if waits else "error", "memory", "memory-available", text, mend)
+    if estimate.seconds > situation.max_seconds:
+        limit = situation.max_seconds
+        text = f"it may take about {estimate.seconds:.0f} s, and it will be ended after {limit:.0f} s"
+        yield Finding("warning", "time", "time-limit", text, "Take fewer steps, or allow more time")
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.2f} GiB"

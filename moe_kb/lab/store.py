@@ -1,0 +1,293 @@
+"""The record of the runs: one SQLite table in the home folder, shared by every process.
+
+A connection is opened for each call, so that an object can be used from any thread and nothing is held while
+a run goes on. Each change of status is one conditional UPDATE: of two processes that try, one succeeds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import InvalidRunIdError, StoreError, UnknownRunError
+from .processes import Identity
+
+RunStatus = Literal["queued", "running", "completed", "failed", "cancelled", "lost"]
+Ending = Literal["completed", "failed", "cancelled", "lost"]
+
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+SCHEMA_VERSION = 1
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY,
+    implementation TEXT NOT NULL,
+    module TEXT NOT NULL,
+    config TEXT NOT NULL,
+    estimate TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'queued'
+        CHECK (status IN ('queued', 'running', 'completed', 'failed', 'cancelled', 'lost')),
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    max_seconds REAL NOT NULL,
+    pid INTEGER,
+    pid_created REAL,
+    supervisor_pid INTEGER,
+    supervisor_created REAL,
+    cancel_requested REAL,
+    exit_code INTEGER,
+    error TEXT
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimate:
+    """What the implementation expected of the run, as recorded at launch."""
+
+    memory_bytes: int
+    seconds: float
+    params_total: int
+    params_active: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as recorded. Times are seconds since 1970-01-01 UTC."""
+
+    id: str
+    implementation: str
+    module: str
+    config: dict[str, Any]
+    estimate: RunEstimate
+    status: RunStatus
+    created: float
+    started: float | None
+    ended: float | None
+    max_seconds: float
+    process: Identity | None
+    supervisor: Identity | None
+    cancel_requested: float | None
+    exit_code: int | None
+    error: str | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is queued or under way."""
+        return self.status in ("queued", "running")
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall-clock time from start to end, or until now; None before the start."""
+        if self.started is None:
+            return None
+        return (self.ended if self.ended is not None else time.time()) - self.started
+
+
+def new_run_id() -> str:
+    """Make an id that sorts by time (UTC), such as 20261122-112233-abcd."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+
+
+def check_run_id(run_id: str) -> str:
+    """Return the id, or raise InvalidRunIdError: an id becomes a folder name, so nothing else may pass."""
+    if not RUN_ID.fullmatch(run_id):
+        raise InvalidRunIdError(
+            "run id", f"{run_id[:80]!r} is not a run id", "Ids look like 20261122-112233-abcd; list the runs"
+        )
+    return run_id
+
+
+class RunsStore:
+    """The runs of one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        """Open the database of `home`, an existing folder, and create the table if there is none.
+
+        Raises:
+            StoreError: the file is not a database of this version, or cannot be written.
+        """
+        self.path = home / "runs.db"
+        with self._connection() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                raise StoreError(
+                    str(self.path),
+                    f"it has schema version {version}, and this program reads {SCHEMA_VERSION}",
+                    "Update moe-kb, or set MOE_KB_LAB to another folder",
+                )
+            if version == 0:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+            try:
+                connection.row_factory = sqlite3.Row
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise StoreError(
+                str(self.path),
+                f"the database of the runs cannot be used ({error})",
+                "Check the disk and the rights; if it is damaged, move it away: the folders of the runs stay",
+            ) from error
+
+    def _change(self, statement: str, *values: object) -> bool:
+        with self._connection() as connection:
+            return connection.execute(statement, values).rowcount > 0
+
+    def add(
+        self,
+        run_id: str,
+        implementation: str,
+        module: str,
+        config: dict[str, Any],
+        estimate: RunEstimate,
+        max_seconds: float,
+    ) -> None:
+        """Queue a run."""
+        self._change(
+            "INSERT INTO runs (id, implementation, module, config, estimate, created, max_seconds)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            run_id,
+            implementation,
+            module,
+            json.dumps(config),
+            json.dumps(
+                [estimate.memory_bytes, estimate.seconds, estimate.params_total, estimate.params_active]
+            ),
+            time.time(),
+            max_seconds,
+        )
+
+    def get(self, run_id: str) -> Run:
+        """Return one run.
+
+        Raises:
+            UnknownRunError: there is none with this id.
+        """
+        with self._connection() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise UnknownRunError(f"run {run_id}", "there is no such run here", "List the runs for their ids")
+        return _run(row)
+
+    def newest(self, limit: int) -> tuple[Run, ...]:
+        """Return the runs, newest first."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
+        return tuple(_run(row) for row in rows)
+
+    def with_status(self, status: RunStatus) -> tuple[Run, ...]:
+        """Return the runs of one status, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE status = ? ORDER BY rowid", (status,)
+            ).fetchall()
+        return tuple(_run(row) for row in rows)
+
+    def count(self, *statuses: RunStatus) -> int:
+        """Count the runs of these statuses."""
+        marks = ", ".join("?" * len(statuses))
+        with self._connection() as connection:
+            row = connection.execute(f"SELECT count(*) FROM runs WHERE status IN ({marks})", statuses)
+            return int(row.fetchone()[0])
+
+    def claim(self, supervisor: Identity) -> Run | None:
+        """Take the oldest queued run for this supervisor: it is running from now on."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "UPDATE runs SET status = 'running', started = ?, supervisor_pid = ?, supervisor_created = ?"
+                " WHERE id = (SELECT id FROM runs WHERE status = 'queued' ORDER BY rowid LIMIT 1)"
+                " RETURNING *",
+                (time.time(), supervisor.pid, supervisor.created),
+            ).fetchone()
+        return None if row is None else _run(row)
+
+    def record_process(self, run_id: str, process: Identity) -> None:
+        """Record the process of a running run."""
+        self._change(
+            "UPDATE runs SET pid = ?, pid_created = ? WHERE id = ?", process.pid, process.created, run_id
+        )
+
+    def cancel_queued(self, run_id: str) -> bool:
+        """Cancel the run if it has not started; False if it has."""
+        now = time.time()
+        return self._change(
+            "UPDATE runs SET status = 'cancelled', ended = ?, cancel_requested = ?"
+            " WHERE id = ? AND status = 'queued'",
+            now,
+            now,
+            run_id,
+        )
+
+    def request_cancel(self, run_id: str) -> bool:
+        """Ask the supervisor to end a running run; False if it is not running."""
+        return self._change(
+            "UPDATE runs SET cancel_requested = coalesce(cancel_requested, ?)"
+            " WHERE id = ? AND status = 'running'",
+            time.time(),
+            run_id,
+        )
+
+    def finish(self, run_id: str, status: Ending, exit_code: int | None, error: str | None) -> bool:
+        """Record how a running run ended; False if another process already did."""
+        return self._change(
+            "UPDATE runs SET status = ?, ended = ?, exit_code = ?, error = ?"
+            " WHERE id = ? AND status = 'running'",
+            status,
+            time.time(),
+            exit_code,
+            error,
+            run_id,
+        )
+
+    def fail_queued(self, error: str) -> None:
+        """Mark every queued run as failed: nothing can start them."""
+        self._change(
+            "UPDATE runs SET status = 'failed', ended = ?, error = ? WHERE status = 'queued'",
+            time.time(),
+            error,
+        )
+
+    def delete(self, run_id: str) -> bool:
+        """Forget a run that has ended; False if it has not."""
+        return self._change("DELETE FROM runs WHERE id = ? AND status NOT IN ('queued', 'running')", run_id)
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        id=row["id"],
+        implementation=row["implementation"],
+        module=row["module"],
+        config=json.loads(row["config"]),
+        estimate=RunEstimate(*json.loads(row["estimate"])),
+        status=row["status"],
+        created=row["created"],
+        started=row["started"],
+        ended=row["ended"],
+        max_seconds=row["max_seconds"],
+        process=_identity(row["pid"], row["pid_created"]),
+        supervisor=_identity(row["supervisor_pid"], row["supervisor_created"]),
+        cancel_requested=row["cancel_requested"],
+        exit_code=row["exit_code"],
+        error=row["error"],
+    )
+
+
+def _identity(pid: int | None, created: float | None) -> Identity | None:
+    return None if pid is None or created is None else Identity(pid, created)
