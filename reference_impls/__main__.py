@@ -1,0 +1,114 @@
+"""`python -m reference_impls list` and `python -m reference_impls run KEY`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from reference_impls.catalogue import Entry, entries
+from reference_impls.launch import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m reference_impls", description="Mixture-of-Experts designs that can be run."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="what can be run")
+    listing.add_argument("--json", action="store_true", help="every field of the catalogue, as JSON")
+    running = commands.add_parser("run", help="train one implementation")
+    keys = running.add_subparsers(dest="key", metavar="KEY", required=True)
+    for entry in entries():
+        _add_run(keys.add_parser(entry.key, help=entry.summary, allow_abbrev=False), entry)
+    options = vars(parser.parse_args(arguments))
+
+    if options["command"] == "list":
+        print(_as_json() if options["json"] else _as_table())
+        return 0
+    entry = next(entry for entry in entries() if entry.key == options["key"])
+    flags = {name: options[name] for name in entry.config_class.model_fields if options[name] is not None}
+    return run(
+        entry,
+        config_file=options["--config"],
+        flags=flags,
+        folder=options["--run-dir"],
+        resume=options["--resume"],
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
+    # The destinations keep their dashes, so that no field of a config can have the same name.
+    parser.add_argument("--config", dest="--config", type=Path, metavar="FILE", help="JSON file of fields")
+    parser.add_argument(
+        "--run-dir",
+        dest="--run-dir",
+        type=Path,
+        metavar="DIR",
+        help="write events.jsonl and checkpoints here",
+    )
+    parser.add_argument(
+        "--resume",
+        dest="--resume",
+        type=Path,
+        metavar="FILE",
+        help="go on from a checkpoint of this config",
+    )
+    fields = parser.add_argument_group("fields of the config (they win over the file's)")
+    for name, field in entry.config_class.model_fields.items():
+        fields.add_argument(
+            f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field)
+        )
+
+
+def _value(text: str) -> Any:
+    """A flag's text as JSON would read it; what is not JSON stays text, and the config judges it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _help(field: FieldInfo) -> str:
+    signs = {Ge: ("at least", "ge"), Gt: ("above", "gt"), Le: ("at most", "le"), Lt: ("below", "lt")}
+    bounds = [
+        f"{signs[type(rule)][0]} {getattr(rule, signs[type(rule)][1])}"
+        for rule in field.metadata
+        if type(rule) in signs
+    ]
+    bounds.append(f"default {json.dumps(field.default)}")
+    return f"{field.description} ({', '.join(bounds)})".replace("%", "%%")
+
+
+def _as_table() -> str:
+    width = max(len(entry.key) for entry in entries())
+    return "\n".join(f"{entry.key:<{width}}  {entry.status:<8}  {entry.summary}" for entry in entries())
+
+
+def _as_json() -> str:
+    return json.dumps(
+        [
+            {
+                "key": entry.key,
+                "name": entry.name,
+                "summary": entry.summary,
+                "designs": entry.designs,
+                "papers": entry.papers,
+                "status": entry.status,
+                "tasks": entry.tasks,
+                "oracle": entry.oracle,
+                "deviations": entry.deviations,
+            }
+            for entry in entries()
+        ],
+        indent=2,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

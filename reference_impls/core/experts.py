@@ -1,0 +1,62 @@
+"""Banks of feed-forward experts whose weights are stacked along a first axis of experts.
+
+Weights are [experts, outputs, inputs], the layout of `torch.nn.functional.linear` and of the released
+checkpoints, without biases. Being bias-free matters: an expert's output is then linear in its hidden
+activation, so a routing weight may be applied to either.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ExpertBank(nn.Module):
+    """E experts of one kind: `w_in_EID` makes I inputs of the hidden layer, `w_out_EDF` the output."""
+
+    matrices_in = 1  # how many F x D matrices `w_in_EID` stacks for each expert
+
+    def __init__(self, n_experts: int, d_model: int, d_expert: int) -> None:
+        super().__init__()
+        self.n_experts, self.d_model, self.d_expert = n_experts, d_model, d_expert
+        self.w_in_EID = nn.Parameter(torch.empty(n_experts, self.matrices_in * d_expert, d_model))
+        self.w_out_EDF = nn.Parameter(torch.empty(n_experts, d_model, d_expert))
+        self.initialise(scale=1.0)
+
+    def initialise(self, scale: float) -> None:
+        """Draw the weights from a normal of variance `scale` / inputs, truncated at two deviations."""
+        for weight in (self.w_in_EID, self.w_out_EDF):
+            std = math.sqrt(scale / weight.shape[-1])
+            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+    @staticmethod
+    def activate(in_RI: Tensor) -> Tensor:
+        """Hidden activation [R, F] of the first product [R, I]."""
+        raise NotImplementedError
+
+    def forward(self, x_RD: Tensor, expert: int) -> Tensor:
+        """Output [R, D] of one expert for its rows: the definition, written for reading."""
+        hidden_RF = self.activate(F.linear(x_RD, self.w_in_EID[expert]))
+        return F.linear(hidden_RF, self.w_out_EDF[expert])
+
+
+class ReLUExperts(ExpertBank):
+    """Experts of Switch (and T5): W_out relu(W_in x)."""
+
+    @staticmethod
+    def activate(in_RI: Tensor) -> Tensor:
+        """Rectify."""
+        return F.relu(in_RI)
+
+
+class SwiGLUExperts(ExpertBank):
+    """Experts of Mixtral: W_down (silu(W_gate x) * W_up x); `w_in_EID` stacks gate over up."""
+
+    matrices_in = 2
+
+    @staticmethod
+    def activate(in_RI: Tensor) -> Tensor:
+        """Gate the second half by the first."""
+        gate_RF, up_RF = in_RI.chunk(2, dim=-1)
+        return F.silu(gate_RF) * up_RF

@@ -1,0 +1,70 @@
+"""What a run will cost, from its config alone: parameters exactly, memory and time roughly."""
+
+from dataclasses import dataclass
+
+from reference_impls.configs.base import TextConfig
+
+VOCABULARY = 256
+
+# Measured on two cores of a 2.6 GHz AMD EPYC (AVX-512), torch 2.13, float32; see `seconds` below.
+FLOPS_PER_THREAD = 45e9
+EXPERT_CALL_SECONDS = 250e-6
+START_SECONDS = 5.0
+START_BYTES = 350_000_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cost of a run on a CPU.
+
+    Attributes:
+        params_total: parameters of the model, embeddings included; exact.
+        params_active: those that one token uses: experts it does not visit are left out; exact.
+        memory_bytes: peak resident memory of the process, right within a factor of about two.
+        seconds: wall time from launch to end on an otherwise idle machine, right within a factor of
+            about three on a machine like the one named above.
+    """
+
+    params_total: int
+    params_active: int
+    memory_bytes: int
+    seconds: float
+
+
+def estimate(config: TextConfig) -> Estimate:
+    """Cost of training with this config on its own number of threads."""
+    D, F, E, S, B = (
+        config.d_model, config.d_expert, config.n_experts, config.sequence_length, config.batch_size,
+    )  # fmt: skip
+    n_moe = sum(config.is_moe_layer(layer) for layer in range(config.n_layers))
+    n_dense = config.n_layers - n_moe
+    expert = config.expert_matrices * D * F
+    shared = config.n_layers * (4 * D * D + 2 * D) + D + n_dense * expert + n_moe * E * D
+    embedding, head = VOCABULARY * D, VOCABULARY * D
+    total = embedding + head + shared + n_moe * E * expert
+    active = embedding + head + shared + n_moe * config.active_experts * expert
+
+    tokens = B * S
+    # A forward pass is two operations a weight and token, and attention two products of S keys; backward
+    # is twice that. The embedding is a look-up.
+    forward_flops = tokens * (2 * (active - embedding) + 4 * config.n_layers * S * D)
+    flops_per_second = FLOPS_PER_THREAD * config.threads
+    calls_seconds = EXPERT_CALL_SECONDS * (n_moe * E + n_dense + config.n_layers)
+    step_seconds = 3 * forward_flops / flops_per_second + calls_seconds + 25 * total / 5e9
+    validations = -(-config.steps // config.validation_every)
+    validation_seconds = (
+        config.validation_sequences / B * (forward_flops / flops_per_second + calls_seconds / 3)
+    )
+    seconds = START_SECONDS + config.steps * step_seconds + validations * validation_seconds
+
+    # Weights, gradients and two moments; then what autograd keeps of each token: norms, attention and
+    # hidden activations of every layer, the logits twice, and the experts' gathered inputs and outputs.
+    hidden = config.expert_matrices * 2 * F
+    per_token = (
+        config.n_layers * 14 * D
+        + n_dense * hidden
+        + n_moe * config.active_experts * (hidden + 3 * D)
+        + 3 * VOCABULARY
+    )
+    memory = START_BYTES + 4 * (4 * total + tokens * per_token) + 5 * config.domain_bytes
+    return Estimate(total, active, memory, seconds)

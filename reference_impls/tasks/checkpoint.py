@@ -1,0 +1,82 @@
+"""Saving a run and going on from it: weights, optimiser, generators, and the config they belong to."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from reference_impls.configs.base import TextConfig
+
+FILE_NAME = "checkpoint.pt"
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint, or the checkpoint of another config; the message names the difference."""
+
+
+def save_checkpoint(
+    folder: Path,
+    key: str,
+    config: TextConfig,
+    step: int,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> Path:
+    """Write `checkpoint.pt` into the folder; a reader sees the old file or the new one, never a half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    partial = path.with_suffix(".tmp")
+    torch.save(
+        {
+            "key": key,
+            "config": config.model_dump(mode="json"),
+            "step": step,
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "generator": generator.get_state(),
+            "torch_generator": torch.get_rng_state(),
+        },
+        partial,
+    )
+    os.replace(partial, path)
+    return path
+
+
+def load_checkpoint(
+    path: Path,
+    key: str,
+    config: TextConfig,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> int:
+    """Restore what `save_checkpoint` wrote, and torch's global generator; returns the step to go on from.
+
+    Raises:
+        CheckpointError: if the file cannot be read or belongs to another implementation or config.
+    """
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not {"key", "config", "step", "model", "optimiser"} <= saved.keys():
+            raise KeyError("parts of it are missing")
+    except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is not a checkpoint of a run ({reason})") from error
+    if saved["key"] != key:
+        raise CheckpointError(f"{path} is a checkpoint of {saved['key']}, not of {key}")
+    ours = config.model_dump(mode="json")
+    differing = [
+        f"{name} = {ours.get(name)!r} here, {saved['config'].get(name)!r} there"
+        for name in sorted(ours.keys() | saved["config"].keys())
+        if ours.get(name) != saved["config"].get(name)
+    ]
+    if differing:
+        raise CheckpointError(f"{path} is a checkpoint of another config: {'; '.join(differing)}")
+    model.load_state_dict(saved["model"])
+    optimiser.load_state_dict(saved["optimiser"])
+    generator.set_state(saved["generator"])
+    torch.set_rng_state(saved["torch_generator"])
+    return int(saved["step"])
