@@ -79,7 +79,7 @@ _ENTRIES = (
     Entry(
         key="mixtral-top2",
         name="Mixtral top-2",
-        summary="Each token goes to its two best experts, weighted by a softmax over the two; none is dropped.",
+        summary="Each token goes to its two best experts, weighted by a softmax over both; no drops.",
         designs=("mixtral-top2-router",),
         papers=("mixtral",),
         status="complete",

@@ -31,8 +31,9 @@ def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> T
     order_A = torch.argsort(routing.expert_A, stable=True)
     token_A = routing.token_A[order_A]
     count_E = torch.bincount(routing.expert_A, minlength=bank.n_experts).tolist()
-    rows_E = x_TD[token_A].split(count_E)
-    weight_E = routing.weight_A[order_A, None].to(x_TD.dtype).split(count_E)
+    rows_E = torch.split(x_TD[token_A], count_E)  # type: ignore[no-untyped-call]
+    weight_A1 = routing.weight_A[order_A, None].to(x_TD.dtype)
+    weight_E = torch.split(weight_A1, count_E)  # type: ignore[no-untyped-call]
     outputs = [
         F.linear(bank.activate(F.linear(x_RD, w_in_ID)) * weight_R1, w_out_DF)
         for x_RD, weight_R1, w_in_ID, w_out_DF in zip(

@@ -40,7 +40,7 @@ class DivergedError(ArithmeticError):
     """The loss or its gradient is no longer a finite number."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error
+class Cancelled(Exception):
     """Someone asked the run to stop."""
 
 
