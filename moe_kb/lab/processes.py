@@ -67,7 +67,8 @@ def kill_run(folder: Path, leader: Identity | None, seconds: float = 5.0) -> Non
                 process.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(marked, timeout=0.2)
+        # Not psutil.wait_procs: it would reap our own child, and its exit code would be lost.
+        time.sleep(0.02)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

@@ -1,0 +1,110 @@
+"""Forms made from config classes."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from fake_package.entries import DemoConfig
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from moe_kb.lab import FormField, config_from_form, form_fields
+
+
+class Activation(Enum):
+    RELU = "relu"
+    GELU = "gelu"
+
+
+class Router(BaseModel):
+    """How tokens choose."""
+
+    experts: int = Field(8, ge=2, lt=65, description="How many experts.", json_schema_extra={"unit": "experts"})
+    jitter: float = Field(0.01, gt=0, lt=1)
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    learning_rate: float = Field(3e-4, gt=0, le=0.1, description="Step size of Adam.")
+    width: int = Field(128, ge=16, multiple_of=16, json_schema_extra={"group": "Model"})
+    top_k: Literal[1, 2] = 1
+    activation: Activation = Activation.RELU
+    renormalise: bool = Field(True, title="Renormalise the weights")
+    name: str
+    limit: PositiveInt | None = None
+    layers: tuple[int, ...] = (0, 2)
+    seed: Annotated[int, Field(ge=0)] = 0
+    router: Router = Router(experts=4)
+    fixed: Literal["sgd"] = "sgd"
+    mixed: int | str = 3
+    zero: float = 0.0
+
+
+def field(name: str) -> FormField:
+    return next(field for field in form_fields(Config) if field.name == name)
+
+
+def test_every_setting_has_a_field_in_order() -> None:
+    names = [
+        *("learning_rate", "width", "top_k", "activation", "renormalise", "name", "limit", "layers", "seed"),
+        *("router.experts", "router.jitter", "fixed", "mixed", "zero"),
+    ]
+    assert [field.name for field in form_fields(Config)] == names
+
+
+def test_numbers_carry_bounds_steps_units_and_help() -> None:
+    rate = field("learning_rate")
+    assert (rate.kind, rate.label, rate.default, rate.help) == (
+        "float", "Learning rate", 3e-4, "Step size of Adam.",
+    )  # fmt: skip
+    assert (rate.minimum, rate.minimum_exclusive, rate.maximum, rate.maximum_exclusive) == (0, True, 0.1, False)
+    assert rate.step == pytest.approx(1e-5)
+    assert rate.allowed() == "a number above 0 to 0.1"
+    experts = field("router.experts")
+    assert (experts.kind, experts.minimum, experts.maximum, experts.maximum_exclusive) == ("int", 2, 64, False)
+    assert (experts.unit, experts.help, experts.step) == ("experts", "How many experts.", 1)
+    assert experts.allowed() == "a whole number from 2 to 64 (experts)"
+    assert (field("width").step, field("width").group) == (16, "Model")
+    assert (field("limit").minimum, field("limit").kind) == (1, "int"), "above 0 is from 1 for whole numbers"
+    assert field("zero").step == 0.01
+
+
+def test_choices_keep_their_types() -> None:
+    assert (field("top_k").kind, field("top_k").choices, field("top_k").default) == ("choice", (1, 2), 1)
+    assert field("activation").choices == ("relu", "gelu")
+    assert field("activation").default == "relu"
+    assert field("fixed").choices == ("sgd",)
+    assert field("top_k").allowed() == "one of 1, 2"
+
+
+def test_texts_switches_required_and_optional() -> None:
+    assert (field("renormalise").kind, field("renormalise").label) == ("bool", "Renormalise the weights")
+    assert (field("name").kind, field("name").required, field("name").default) == ("text", True, None)
+    assert (field("limit").optional, field("limit").required, field("limit").default) == (True, False, None)
+
+
+def test_nested_models_are_groups_with_the_defaults_of_the_outer_one() -> None:
+    assert (field("router.experts").group, field("router.experts").default) == ("Router", 4)
+    assert field("router.jitter").label == "Jitter"
+
+
+def test_what_has_no_simple_input_is_json() -> None:
+    assert (field("layers").kind, field("layers").as_json, field("layers").default) == ("text", True, "[0, 2]")
+    assert field("mixed").as_json
+
+
+def test_the_defaults_of_a_form_make_a_valid_config() -> None:
+    fields = form_fields(Config)
+    values = {field.name: field.default for field in fields} | {"name": "mine", "router.experts": 6}
+    config = Config.model_validate(config_from_form(fields, values))
+    assert config == Config(name="mine", router=Router(experts=6))
+    demo = form_fields(DemoConfig)
+    assert DemoConfig.model_validate(config_from_form(demo, {f.name: f.default for f in demo})) == DemoConfig()
+
+
+@pytest.mark.parametrize("text", ["[1,", "1, 2", ""])
+def test_text_that_is_not_json_is_left_for_the_validation(text: str) -> None:
+    built: dict[str, Any] = config_from_form(form_fields(Config), {"layers": text})
+    assert built == {"layers": text}
