@@ -1,16 +1,29 @@
-"""Architectures: stacks of layer groups, precise enough to count parameters and loose enough for a printed table."""
+"""Architectures: stacks of layer groups, exact enough to count parameters, loose enough for a printed table.
+
+A layer is its sublayers in the order of computation. Each takes the residual stream as the one before left it
+(or, with `input_of`, the input of an earlier one) and adds its output to the stream where it stands.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from moe_kb.records.base import Citation, Key, Line, Part, Status
+from moe_kb.records.base import Citation, Key, Line, Part, Status, Text
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
-Activation = Literal["relu", "gelu", "geglu", "swiglu", "relu2", "silu", "clamped-swiglu", "reglu"]
+Activation = Literal["relu", "gelu", "silu", "relu2", "reglu", "geglu", "swiglu", "clamped-swiglu",
+                     "swiglu-times-up"]
+
+#: Weight matrices of a feed-forward network: up and down, one more for a gate. OpenMoE multiplies a whole
+#: SwiGLU by a further projection.
+MATRICES: dict[Activation, int] = {
+    "relu": 2, "gelu": 2, "silu": 2, "relu2": 2,
+    "reglu": 3, "geglu": 3, "swiglu": 3, "clamped-swiglu": 3, "swiglu-times-up": 4,
+}
 
 
 class Expression(Part):
@@ -22,7 +35,26 @@ class Expression(Part):
     """What it evaluates to, where it can be."""
 
 
-class Attention(Part):
+class Indexer(Part):
+    """A small scorer that picks the tokens a sparse attention looks at."""
+
+    n_heads: Positive
+    """Its query heads."""
+    d_head: Positive
+    """Width of its heads."""
+    top_k: Positive
+    """Tokens (or compressed entries) picked per query."""
+
+
+class Sublayer(Part):
+    """What every sublayer can say of its place in the layer."""
+
+    input_of: Positive | None = None
+    """Number (from 1) of the earlier sublayer whose input it shares: 1 is the layer's own input, a mixture
+    beside a dense network names that network. None: it follows the sublayer before."""
+
+
+class Attention(Sublayer):
     """Softmax attention with full, grouped or single key-value heads."""
 
     kind: Literal["attention"]
@@ -44,15 +76,19 @@ class Attention(Part):
     """Whether queries and keys are normalised."""
     output_gate: bool | None = None
     """Whether the output is gated by a projection of the input."""
+    sinks: bool | None = None
+    """Whether each head has a learned logit that takes part in the softmax (attention sink)."""
+    values_are_keys: bool | None = None
+    """Whether keys and values come from one projection."""
     cross: bool = False
     """Whether it attends to the encoder."""
     shares_kv_with_previous: bool = False
     """Whether keys and values come from the previous layer (cross-layer attention)."""
-    indexer: dict[str, int] | None = None
-    """Sizes of a sparse-attention indexer, if any."""
+    indexer: Indexer | None = None
+    """The indexer of a sparse attention."""
 
 
-class LatentAttention(Part):
+class LatentAttention(Sublayer):
     """Multi-head latent attention (MLA)."""
 
     kind: Literal["mla"]
@@ -68,11 +104,37 @@ class LatentAttention(Part):
     """Width of the part with rotary position."""
     d_value: Positive
     """Width of a value head."""
-    indexer: dict[str, int] | None = None
-    """Sizes of a sparse-attention indexer, if any."""
+    indexer: Indexer | None = None
+    """The indexer of a sparse attention."""
 
 
-class AttentionExperts(Part):
+class CompressedAttention(Sublayer):
+    """Attention over a sliding window and, beyond it, compressed entries, with one key-value head for all."""
+
+    kind: Literal["compressed-attention"]
+    n_heads: Positive
+    """Query heads."""
+    d_head: Positive
+    """Width of a head, rotary part included."""
+    d_rope: Count
+    """Width of the part with rotary position."""
+    q_rank: Positive
+    """Rank of the query compression."""
+    window: Positive
+    """Sliding window in tokens."""
+    ratio: Count
+    """Tokens compressed into one entry; 0: the window only."""
+    o_groups: Positive
+    """Groups of heads in the output projection."""
+    o_rank: Positive
+    """Width of each group in the output projection."""
+    sinks: bool | None = None
+    """Whether each head has a learned logit that takes part in the softmax (attention sink)."""
+    indexer: Indexer | None = None
+    """The indexer that picks compressed entries; none: all are seen."""
+
+
+class AttentionExperts(Sublayer):
     """Mixture of attention heads: query and output projections per expert, keys and values shared."""
 
     kind: Literal["attention-experts"]
@@ -88,7 +150,7 @@ class AttentionExperts(Part):
     """Width of a head."""
 
 
-class StateSpace(Part):
+class StateSpace(Sublayer):
     """Mamba-type state-space mixer."""
 
     kind: Literal["mamba", "mamba2"]
@@ -108,7 +170,7 @@ class StateSpace(Part):
     """Groups (mamba2)."""
 
 
-class LinearAttention(Part):
+class LinearAttention(Sublayer):
     """Linear attention: gated delta rule, Kimi delta attention, lightning attention."""
 
     kind: Literal["gated-deltanet", "kda", "lightning"]
@@ -124,7 +186,7 @@ class LinearAttention(Part):
     """Width of the short convolution."""
 
 
-class ShortConvolution(Part):
+class ShortConvolution(Sublayer):
     """Gated short convolution."""
 
     kind: Literal["short-convolution"]
@@ -132,18 +194,12 @@ class ShortConvolution(Part):
     """Width of the kernel."""
 
 
-class UnknownMixer(Part):
+class UnknownMixer(Sublayer):
     """A token mixer that the source does not describe."""
 
     kind: Literal["unknown"]
     note: Line | None = None
     """What is known."""
-
-
-Mixer = Annotated[
-    Attention | LatentAttention | AttentionExperts | StateSpace | LinearAttention | ShortConvolution | UnknownMixer,
-    Field(discriminator="kind"),
-]
 
 
 class Router(Part):
@@ -159,7 +215,9 @@ class Router(Part):
     renormalise: bool | None = None
     """Whether chosen weights are scaled to sum to one."""
     scale: float | None = None
-    """Factor on the routed output."""
+    """Factor on the weights of the routed experts."""
+    weights_on: Literal["output", "input"] = "output"
+    """Whether weights multiply the experts' outputs or their inputs (Llama 4)."""
     selection_bias: bool | None = None
     """Whether a bias is added for selection only."""
     logit_bias: bool | None = None
@@ -171,15 +229,23 @@ class Router(Part):
     group_score: Literal["max", "top2-sum"] | None = None
     """How a group is scored."""
     second_expert: Literal["always", "random", "sampled"] | None = None
-    """GShard's policy for the second expert."""
+    """GShard's policy: `random` takes the second expert with a probability that grows with its weight."""
+    jitter: float | None = None
+    """Half-width of the multiplicative noise on the router's input (or its threshold) in training."""
+    capacity: Positive | None = None
+    """Tokens an expert may take, where the source gives a number of tokens."""
     capacity_factor: float | None = None
-    """Capacity factor in training."""
+    """Capacity in training over an even share of the tokens."""
     capacity_factor_eval: float | None = None
-    """Capacity factor in evaluation."""
+    """The same in evaluation."""
+    min_capacity: Count | None = None
+    """Least capacity in tokens, however small the share."""
+    drop_tokens: bool | None = None
+    """Whether tokens beyond capacity are dropped."""
     group_size: Positive | None = None
     """Tokens that compete for capacity together (GShard's groups)."""
     note: Line | None = None
-    """Anything these fields cannot say."""
+    """What these fields cannot say."""
 
 
 class SharedExperts(Part):
@@ -202,12 +268,10 @@ class ZeroExperts(Part):
     """What they return."""
 
 
-class Dense(Part):
+class Dense(Sublayer):
     """A dense feed-forward network."""
 
     kind: Literal["dense"]
-    wiring: Literal["sequential", "parallel", "shortcut"] = "sequential"
-    """`parallel`: beside the previous feed-forward, same input; `shortcut`: input taken earlier in the layer."""
     d_ffn: Positive | Expression
     """Hidden width."""
     activation: Activation | None = None
@@ -216,12 +280,10 @@ class Dense(Part):
     """Whether its linear maps have biases."""
 
 
-class Mixture(Part):
+class Mixture(Sublayer):
     """A mixture-of-experts feed-forward network."""
 
     kind: Literal["moe"]
-    wiring: Literal["sequential", "parallel", "shortcut"] = "sequential"
-    """`parallel`: beside the previous feed-forward, same input; `shortcut`: input taken earlier in the layer."""
     n_routed_experts: Positive
     """Routed experts."""
     experts_per_token: Positive
@@ -233,7 +295,7 @@ class Mixture(Part):
     bias: bool | None = None
     """Whether the experts' linear maps have biases."""
     d_latent: Positive | None = None
-    """Width the experts work in, where a shared projection narrows d_model first."""
+    """Width the routed experts work in, where the layer first projects d_model down; not the shared ones."""
     shared: SharedExperts | None = None
     """Shared experts."""
     zero: ZeroExperts | None = None
@@ -245,13 +307,15 @@ class Mixture(Part):
     def _chosen_within_total(self) -> Mixture:
         total = self.n_routed_experts + (self.zero.count if self.zero else 0)
         if self.experts_per_token > total:
-            raise ValueError(f"experts_per_token is {self.experts_per_token} but only {total} experts can be chosen")
+            raise ValueError(
+                f"`experts_per_token` is {self.experts_per_token}, but only {total} experts can be chosen"
+            )
         return self
 
 
-Sublayer = Annotated[
-    Attention | LatentAttention | AttentionExperts | StateSpace | LinearAttention | ShortConvolution | UnknownMixer
-    | Dense | Mixture,
+AnySublayer = Annotated[
+    Attention | LatentAttention | CompressedAttention | AttentionExperts | StateSpace | LinearAttention
+    | ShortConvolution | UnknownMixer | Dense | Mixture,
     Field(discriminator="kind"),
 ]
 
@@ -261,22 +325,29 @@ class LayerGroup(Part):
 
     repeat: Positive = 1
     """How many times in a row."""
-    sublayers: list[Sublayer] | None = None
+    sublayers: Annotated[list[AnySublayer], Field(min_length=1)] | None = None
     """The sublayers of one layer in the order of computation."""
-    groups: list[LayerGroup] | None = None
+    groups: Annotated[list[LayerGroup], Field(min_length=1)] | None = None
     """A pattern of several layers."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> LayerGroup:
         if (self.sublayers is None) == (self.groups is None):
             raise ValueError("a layer group has either `sublayers` (one layer) or `groups` (a pattern)")
+        for number, sublayer in enumerate(self.sublayers or [], start=1):
+            if sublayer.input_of is not None and sublayer.input_of >= number:
+                raise ValueError(
+                    f"`input_of` of sublayer {number} is {sublayer.input_of}: it must name an earlier one"
+                )
         return self
 
-    @property
-    def n_layers(self) -> int:
-        """Number of layers in the group, repeats included."""
-        inner = 1 if self.groups is None else sum(group.n_layers for group in self.groups)
-        return self.repeat * inner
+    def layers(self) -> Iterator[list[AnySublayer]]:
+        """Every layer's sublayers, repeats written out, from the input up."""
+        for _ in range(self.repeat):
+            if self.sublayers is not None:
+                yield self.sublayers
+            for group in self.groups or []:
+                yield from group.layers()
 
 
 class Stack(Part):
@@ -287,10 +358,20 @@ class Stack(Part):
     groups: Annotated[list[LayerGroup], Field(min_length=1)]
     """Layer groups from the input up."""
 
+    def layers(self) -> Iterator[list[AnySublayer]]:
+        """Every layer's sublayers, from the input up (in any order where the order is unknown)."""
+        for group in self.groups:
+            yield from group.layers()
+
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return sum(group.n_layers for group in self.groups)
+        return sum(1 for _ in self.layers())
+
+    @property
+    def n_moe_layers(self) -> int:
+        """Number of layers that hold a mixture-of-experts feed-forward network."""
+        return sum(any(isinstance(part, Mixture) for part in layer) for layer in self.layers())
 
 
 class Architecture(Citation):
@@ -312,11 +393,13 @@ class Architecture(Citation):
     """Normalisation."""
     n_mtp_layers: Count | None = None
     """Multi-token-prediction layers beyond the stack."""
+    residual_streams: Positive | None = None
+    """Parallel residual streams mixed by hyper-connections; one where unset."""
     encoder: Stack | None = None
     """The encoder's stack."""
     decoder: Stack | None = None
     """The decoder's stack."""
-    note: Line | None = None
+    note: Text | None = None
     """What the stacks cannot say."""
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Tables: what a source prints in rows and columns, transcribed cell by cell.
 
-A row's claim is about the row. Which model a row is about is said in the alignment file, so that one row can be
-moved without touching what was printed.
+A row's claim is about the row. Which model a row is about is said in the alignment file, so that one row can
+be moved without touching what was printed.
 """
 
 from __future__ import annotations
