@@ -31,9 +31,9 @@ def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> T
     order_A = torch.argsort(routing.expert_A, stable=True)
     token_A = routing.token_A[order_A]
     count_E = torch.bincount(routing.expert_A, minlength=bank.n_experts).tolist()
-    rows_E = torch.split(x_TD[token_A], count_E)  # type: ignore[no-untyped-call]
+    rows_E = torch.split(x_TD[token_A], count_E)
     weight_A1 = routing.weight_A[order_A, None].to(x_TD.dtype)
-    weight_E = torch.split(weight_A1, count_E)  # type: ignore[no-untyped-call]
+    weight_E = torch.split(weight_A1, count_E)
     outputs = [
         F.linear(bank.activate(F.linear(x_RD, w_in_ID)) * weight_R1, w_out_DF)
         for x_RD, weight_R1, w_in_ID, w_out_DF in zip(

@@ -55,7 +55,7 @@ $\mathcal{L}_z = \frac{1}{T}\sum_x \big(\log\sum_i e^{(W_r x)_i}\big)^2$.
 ## Which tokens see each other
 
 Capacity lets tokens of a group influence each other, which nothing else in the layer does.
-`test_switch_causality.py` shows each of these:
+`test_causality.py` shows each of these:
 
 - Within a group, a token can be dropped only because of tokens *before* it. With `routing_group: sequence`
   the whole model is therefore causal: changing later bytes of equal number never changes earlier logits.

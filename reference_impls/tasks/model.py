@@ -97,9 +97,8 @@ class Attention(nn.Module):
     def forward(self, x_BSD: Tensor, mask_BSS: Tensor | None) -> Tensor:
         """Attend to this and earlier positions, as far as the mask (True: may attend) allows."""
         B, S, D = x_BSD.shape
-        query, key, value = (
-            self.qkv(x_BSD).view(B, S, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
-        )
+        heads = self.qkv(x_BSD).view(B, S, 3, self.n_heads, D // self.n_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
         query, key = _rotate(query), _rotate(key)
         mask = None if mask_BSS is None else mask_BSS[:, None]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
@@ -109,8 +108,9 @@ class Attention(nn.Module):
 def _rotate(x_BHSd: Tensor) -> Tensor:
     """Rotary position embedding: rotate each pair of coordinates by an angle proportional to the place."""
     S, d = x_BHSd.shape[-2:]
-    frequency = torch.exp(torch.arange(0, d, 2, device=x_BHSd.device) * (-math.log(10_000.0) / d))
-    angle = torch.arange(S, device=x_BHSd.device)[:, None] * frequency
+    wide = torch.promote_types(x_BHSd.dtype, torch.float32)
+    place = torch.arange(max(S, d), device=x_BHSd.device, dtype=wide)
+    angle = place[:S, None] * torch.exp(place[:d:2] * (-math.log(10_000.0) / d))
     cos, sin = angle.cos().to(x_BHSd.dtype), angle.sin().to(x_BHSd.dtype)
     first, second = x_BHSd.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

@@ -1,0 +1,130 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reference_impls.__main__ import main
+from reference_impls.catalogue import Entry, entries, find
+from reference_impls.configs import ConfigError, MixtralTop2Config, SwitchTop1Config, check_config
+from reference_impls.tasks.train import build_model
+
+
+def test_importing_the_catalogue_and_reading_it_does_not_import_torch():
+    code = (
+        "import sys; from reference_impls.catalogue import entries\n"
+        "for e in entries(): e.page; e.estimate(e.config_class()); e.config_class.model_json_schema()\n"
+        "print('torch' in sys.modules, 'moe_kb' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_entry_point_of_the_installed_project_finds_both():
+    from importlib.metadata import entry_points
+
+    (point,) = [p for p in entry_points(group="moe_kb.implementations") if p.name == "reference"]
+    assert [entry.key for entry in point.load()()] == ["switch-top1", "mixtral-top2"]
+
+
+def test_find():
+    assert find("switch-top1").name == "Switch top-1"
+    assert find("no-such") is None
+
+
+def test_every_page_has_its_parts(entry: Entry):
+    page = entry.page
+    headings = re.findall(r"^## (.+)$", page, flags=re.MULTILINE)
+    assert headings == [
+        "The design", "What the metrics mean", "Which tokens see each other", "Where it deviates",
+        "What it was checked against", "How long, and what to see",
+    ]  # fmt: skip
+    assert page.count("$$") >= 4
+    assert page.count("$$") % 2 == 0
+    assert "arxiv.org/abs/" in page
+    for named in re.findall(r"`(test_\w+\.py)`", page):
+        assert (Path(__file__).parent / named).exists(), named
+
+
+def test_every_field_has_bounds_a_default_and_a_description(entry: Entry):
+    schema = entry.config_class.model_json_schema()
+    for name, field in schema["properties"].items():
+        assert field["description"].endswith((".", ")")), name
+        assert "default" in field, name
+        if field["type"] in ("integer", "number"):
+            assert {"minimum", "exclusiveMinimum"} & field.keys(), name
+            assert {"maximum", "exclusiveMaximum"} & field.keys(), name
+        else:
+            assert field["type"] == "boolean" or field["enum"], name
+    assert schema["properties"]["sequence_length"]["unit"] == "bytes"
+
+
+def test_estimated_parameters_are_exact(entry: Entry, tiny_config):
+    for changes in ({}, {"n_layers": 5, "n_experts": 7, "d_model": 32, "d_expert": 20}):
+        config = tiny_config(**changes)
+        model = build_model(entry, config)
+        estimate = entry.estimate(config)
+        assert estimate.params_total == sum(p.numel() for p in model.parameters())
+        idle = config.n_experts - config.active_experts
+        unused = sum(
+            idle * weight[0].numel()
+            for name, weight in model.named_parameters()
+            if "feed_forward.experts" in name and weight.shape[0] == config.n_experts
+        )
+        assert estimate.params_active == estimate.params_total - unused
+
+
+def test_estimates_grow_with_the_work(entry: Entry):
+    small, large = entry.config_class(), entry.config_class(steps=2000, n_experts=32)
+    assert entry.estimate(large).seconds > 2 * entry.estimate(small).seconds
+    assert entry.estimate(large).memory_bytes > entry.estimate(small).memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_experts": 0}, "n_experts = 0: input should be greater than or equal to 1 (default 8)"),
+        ({"steps": "12"}, "steps = '12': input should be a valid integer (default 240)"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number"),
+        ({"n_expert": 4}, "n_expert is not a field of this config (did you mean n_experts?)"),
+        ({"d_model": 100, "n_heads": 4}, "d_model = 100 must be a multiple of 2 * n_heads = 8"),
+        ({"experts_per_token": 9}, "experts_per_token = 9 must be at most n_experts = 8"),
+        (
+            {"steps": 0, "seed": -1},
+            "steps = 0: input should be greater than or equal to 1 (default 240); s",
+        ),
+        (["steps"], "the config must be an object of fields and values, not list"),
+    ],
+)
+def test_a_wrong_config_names_the_field_and_the_bound(values, message):
+    with pytest.raises(ConfigError) as caught:
+        check_config(MixtralTop2Config, values)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_switch_model_needs_a_switch_layer():
+    with pytest.raises(ConfigError, match=r"^moe_every = 3 must be at most n_layers = 2"):
+        check_config(SwitchTop1Config, {"moe_every": 3, "n_layers": 2})
+    with pytest.raises(ConfigError, match="routing_group = 'core'"):
+        check_config(SwitchTop1Config, {"routing_group": "core"})
+
+
+def test_configs_are_frozen_and_forbid_strangers():
+    config = SwitchTop1Config()
+    with pytest.raises(ValueError, match="frozen"):
+        config.steps = 3  # type: ignore[misc]
+    with pytest.raises(ValueError, match="Extra inputs"):
+        SwitchTop1Config(stepps=3)  # type: ignore[call-arg]
+
+
+def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["list"]) == 0
+    first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert first_words == ["switch-top1", "mixtral-top2"]
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["key"] for row in listed] == [entry.key for entry in entries()]
+    assert all(row["oracle"] and row["deviations"] and row["designs"] and row["papers"] for row in listed)

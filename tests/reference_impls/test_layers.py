@@ -1,0 +1,211 @@
+"""What each design's layer promises for any input."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference_impls.configs import MixtralTop2Config, SwitchTop1Config
+from reference_impls.core.layer import MoELayer
+from reference_impls.gating import mixtral, switch
+
+D = 8
+sizes = {"B": st.integers(1, 4), "S": st.integers(1, 13), "E": st.integers(1, 6)}
+shapes = sizes | {"seed": st.integers(0, 2**31)}
+
+
+def switch_layer(n_experts: int, factor: float = 1.0, group: str = "sequence") -> MoELayer:
+    layer = switch.make_layer(
+        SwitchTop1Config(
+            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, routing_group=group, z_coefficient=0.1,
+            capacity_factor_train=factor, capacity_factor_eval=factor,
+        )
+    )  # fmt: skip
+    torch.nn.init.normal_(layer.router.weight_ED)
+    return layer.eval()
+
+
+def mixtral_layer(n_experts: int, k: int = 2) -> MoELayer:
+    layer = mixtral.make_layer(
+        MixtralTop2Config(
+            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(k, n_experts)
+        )
+    )
+    torch.nn.init.normal_(layer.router.weight_ED)
+    return layer.eval()
+
+
+LAYERS = {
+    "switch": switch_layer,
+    "switch, batch": lambda n: switch_layer(n, group="batch"),
+    "mixtral": mixtral_layer,
+}
+each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(k=st.integers(1, 6), **shapes)
+def test_mixtral_weights_add_up_to_one_and_none_is_dropped(B, S, E, k, seed):
+    torch.manual_seed(seed)
+    routing = mixtral_layer(E, k)(torch.randn(B, S, D))[1].routing
+    k = min(k, E)
+    total_T = torch.zeros(B * S).index_add(0, routing.token_A, routing.weight_A)
+    torch.testing.assert_close(total_T, torch.ones(B * S))
+    assert routing.n_dropped == 0
+    assert len(set(zip(routing.token_A.tolist(), routing.expert_A.tolist(), strict=True))) == B * S * k
+
+
+@settings(max_examples=60, deadline=None)
+@given(factor=st.floats(0.1, 6), group=st.sampled_from(["sequence", "batch"]), **shapes)
+def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E, factor, group, seed):
+    torch.manual_seed(seed)
+    routing = switch_layer(E, factor, group)(torch.randn(B, S, D))[1].routing
+    groups, size = (B, S) if group == "sequence" else (1, B * S)
+    capacity = math.ceil(factor * size / E - 1e-9)
+    cells = (routing.token_A // size) * E + routing.expert_A
+    count_GE = torch.bincount(cells, minlength=groups * E).view(groups, E)
+    assert int(count_GE.max()) <= capacity
+    assert routing.token_A.unique().numel() == routing.token_A.numel()  # one expert a token
+    assert ((routing.weight_A >= 1 / E - 1e-6) & (routing.weight_A <= 1 + 1e-6)).all()
+    assert routing.n_dropped == B * S - len(routing.token_A)
+    if capacity >= size:
+        assert routing.n_dropped == 0
+    full_E = (count_GE == capacity).any(0)
+    assert ((routing.demand_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
+
+
+@each_layer
+def test_gradients_reach_every_expert_that_was_used_and_the_router(make):
+    layer = make(4)
+    y_BSD, info = layer(torch.randn(3, 17, D))
+    loss = y_BSD.square().sum() + sum(part.coefficient * part.value for part in info.losses.values())
+    loss.backward()
+    used = set(info.routing.expert_A.tolist())
+    assert used
+    for e in range(4):
+        for weight in (layer.experts.w_in_EID, layer.experts.w_out_EDF):
+            assert bool(weight.grad[e].any()) == (e in used)
+    assert layer.router.weight_ED.grad.any()
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
+
+
+@each_layer
+@pytest.mark.parametrize("side", ["right", "left", "scattered"])
+def test_padding_has_no_influence(make, side):
+    """The padded batch gives what the sequences give alone, and every loss and count ignores the padding."""
+    layer = make(4)
+    S = 24
+    real_BS = torch.ones(2, S, dtype=torch.bool)
+    if side == "right":
+        real_BS[0, 15:], real_BS[1, 20:] = False, False
+    elif side == "left":
+        real_BS[0, :9], real_BS[1, :4] = False, False
+    else:
+        real_BS = torch.rand(2, S) < 0.7
+    x_BSD = torch.randn(2, S, D)
+    y_BSD, info = layer(x_BSD, real_BS)
+    other_BSD = torch.where(real_BS[..., None], x_BSD, 1e4 * torch.randn_like(x_BSD))
+    y_other_BSD, info_other = layer(other_BSD, real_BS)
+    torch.testing.assert_close(y_BSD, y_other_BSD, rtol=0, atol=0)
+    for name, part in info.losses.items():
+        torch.testing.assert_close(part.value, info_other.losses[name].value, rtol=0, atol=0)
+    assert info.routing.n_tokens == int(real_BS.sum())
+    assert real_BS.flatten()[info.routing.token_A].all()
+    assert not y_BSD[~real_BS].any()
+    if make is not LAYERS["switch, batch"]:  # there the two sequences share their experts' places
+        for b in range(2):
+            alone = layer(x_BSD[b, real_BS[b]][None])[0][0]
+            torch.testing.assert_close(y_BSD[b, real_BS[b]], alone)
+
+
+@each_layer
+def test_a_batch_of_padding_only_gives_zeros_and_finite_gradients(make):
+    layer = make(4)
+    x_BSD = torch.randn(2, 5, D, requires_grad=True)
+    y_BSD, info = layer(x_BSD, torch.zeros(2, 5, dtype=torch.bool))
+    assert not y_BSD.any()
+    (y_BSD.sum() + sum(part.value for part in info.losses.values())).backward()
+    assert not x_BSD.grad.any()
+    assert float(info.routing.entropy) == 0
+
+
+@each_layer
+@pytest.mark.parametrize("scale", [1e4, 1e18, 1e-30, 0.0])
+def test_finite_under_extreme_logits(make, scale):
+    layer = make(5)
+    with torch.no_grad():
+        layer.router.weight_ED.mul_(scale)
+    x_BSD = torch.randn(2, 11, D, requires_grad=True)
+    y_BSD, info = layer(x_BSD)
+    (y_BSD.sum() + info.losses["load_balance"].value).backward()
+    assert y_BSD.isfinite().all()
+    assert info.routing.weight_A.isfinite().all()
+    assert x_BSD.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in layer.parameters() if p.grad is not None)
+    assert float(info.routing.entropy) <= math.log(5) + 1e-5
+
+
+@each_layer
+@pytest.mark.parametrize(("B", "S", "E"), [(1, 1, 4), (1, 1, 1), (3, 7, 1), (0, 5, 4), (2, 0, 4)])
+def test_one_token_one_expert_and_nothing_at_all(make, B, S, E):
+    layer = make(E)
+    x_BSD = torch.randn(B, S, D, requires_grad=True)
+    y_BSD, info = layer(x_BSD)
+    assert y_BSD.shape == (B, S, D)
+    (y_BSD.sum() + info.losses["load_balance"].value).backward()
+    assert info.losses["load_balance"].value.isfinite()
+    assert info.routing.n_dropped == 0 if S <= 1 or E == 1 else True
+    assert int(info.routing.demand_E.sum()) >= B * S
+
+
+def test_all_tokens_to_one_expert():
+    """Every token equal: Mixtral serves all of them, Switch fills the one expert and drops the rest."""
+    x_BSD = torch.randn(1, 1, D).expand(2, 12, D)
+    y_BSD, info = mixtral_layer(4)(x_BSD)
+    torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
+    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    y_BSD, info = switch_layer(4, factor=1.0)(x_BSD)
+    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 0, 24]
+    assert info.routing.n_dropped == 2 * (12 - 3)
+    assert y_BSD[:, :3].any(-1).all()
+    assert not y_BSD[:, 3:].any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(**shapes)
+def test_permuting_tokens_permutes_the_output_where_nothing_is_dropped(B, S, E, seed):
+    torch.manual_seed(seed)
+    x_BSD, order = torch.randn(B, S, D), torch.randperm(S)
+    for layer in (mixtral_layer(E), switch_layer(E, factor=float(E))):
+        torch.testing.assert_close(layer(x_BSD[:, order])[0], layer(x_BSD)[0][:, order])
+
+
+@each_layer
+def test_permuting_experts_changes_nothing(make):
+    layer = make(5)
+    x_BSD = torch.randn(2, 9, D)
+    before = layer(x_BSD)[0]
+    order = torch.randperm(5)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.copy_(weight[order])
+    torch.testing.assert_close(layer(x_BSD)[0], before)
+
+
+@each_layer
+def test_router_arithmetic_is_wide(make):
+    """bfloat16 inputs are routed in float32, float64 in float64, also inside autocast."""
+    layer = make(4).to(torch.bfloat16)
+    x_BSD = torch.randn(2, 9, D, dtype=torch.bfloat16)
+    y_BSD, info = layer(x_BSD)
+    assert y_BSD.dtype == torch.bfloat16
+    assert info.routing.weight_A.dtype == torch.float32
+    assert info.losses["load_balance"].value.dtype == torch.float32
+    layer = make(4)
+    x_TD = torch.randn(9, D)
+    wide = layer.router.logits(x_TD)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer.router.logits(x_TD), wide)
+    assert layer.double().router.logits(x_TD.double()).dtype == torch.float64
