@@ -9,9 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from moe_kb import facts, yamlio
+from moe_kb.claims.agreement import DATES
 from moe_kb.corpus import FOLDER_BY_KIND, Corpus, Finding
 from moe_kb.errors import YamlError
 from moe_kb.records import Alignment, Crosswalk, Design, Model, Paper, Record, Table, Taxonomy
+from moe_kb.records.base import is_partial_date
 
 Complaint = tuple[facts.Path, str, str, str]
 
@@ -126,6 +128,18 @@ def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complain
                 )
 
 
+def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """A claim about a date is a date, about a year a whole number; otherwise two claims could not be compared."""
+    if not isinstance(record, Record):
+        return
+    for position, claim in enumerate(record.claims):
+        at = ("claims", position, "value")
+        if claim.field in DATES and not (isinstance(claim.value, str) and is_partial_date(claim.value)):
+            yield at, "claim-type", f"{claim.value!r} is no date.", "Write YYYY, YYYY-MM or YYYY-MM-DD, or an interval a/b."
+        elif claim.field == "year" and not isinstance(claim.value, int):
+            yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
+
+
 def design_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
     """Only gating designs have gating properties."""
     if isinstance(record, Design) and record.properties is not None and record.component != "gating":
@@ -210,7 +224,8 @@ def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Co
 
 Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
 RULES: tuple[Rule, ...] = (
-    file_matches_key, references_exist, identifiers_are_unique, fields_are_sourced, parts_exist, design_is_consistent,
+    file_matches_key, references_exist, identifiers_are_unique, fields_are_sourced, parts_exist, claims_are_typed,
+    design_is_consistent,
     table_is_consistent, taxonomy_is_a_tree, alignment_points_somewhere, crosswalk_crosses,
 )
 

@@ -21,9 +21,17 @@ def _is_url(value: str) -> str:
     return value
 
 
+_DATE_PART = r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?|-Q[1-4])?"
+_DATE = re.compile(rf"^{_DATE_PART}(?:/{_DATE_PART})?$")
+
+
+def is_partial_date(value: str) -> bool:
+    """Whether a text is a day, month, quarter, year or an interval of two of them."""
+    return _DATE.match(value) is not None
+
+
 def _is_date(value: str) -> str:
-    part = r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?|-Q[1-4])?"
-    if not re.match(rf"^{part}(?:/{part})?$", value):
+    if not is_partial_date(value):
         raise ValueError(
             "must be a day (2024-06-26), month (2024-06), quarter (2024-Q2), year (2024) or an interval a/b"
         )

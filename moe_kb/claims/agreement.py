@@ -1,0 +1,78 @@
+"""When two claims agree.
+
+A printed figure may have been rounded or cut off: "37B" agrees with 36.6e9 (rounded) and with 37,552,282,624 (cut).
+So a printed number with last digit u stands for everything from value - u/2 up to, not including, value + u.
+"""
+
+from __future__ import annotations
+
+import re
+
+from moe_kb.claims.quantity import Quantity, parse_quantity
+from moe_kb.claims.statement import Statement
+
+#: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
+DATES = frozenset({"date", "released"})
+WORDS = frozenset({"activation", "openness", "tied_embeddings", "optimises_computation", "optimises_communication",
+                   "optimises_storage"})
+
+
+def comparable(left: Statement, right: Statement) -> bool:
+    """Whether two claims about one field speak of the same thing."""
+    return (
+        (left.setting or "") == (right.setting or "")
+        and (left.unit is None or right.unit is None or left.unit == right.unit)
+        and (left.scope is None or right.scope is None or left.scope == right.scope)
+        and (left.counting is None or right.counting is None or left.counting == right.counting)
+        and (left.field in DATES or left.field in WORDS or (left.number is not None and right.number is not None))
+    )
+
+
+def agree(left: Statement, right: Statement) -> bool:
+    """Whether two comparable claims agree, within the precision each source prints."""
+    if left.field in DATES:
+        return _dates_overlap(left.text, right.text)
+    if left.number is not None and right.number is not None:
+        a, b = _quantity(left), _quantity(right)
+        coarse, fine = (a, b) if a.last_digit >= b.last_digit else (b, a)
+        step = coarse.last_digit
+        return coarse.value - step / 2 <= fine.value < coarse.value + step or coarse.value == fine.value
+    return _plain(left.text) == _plain(right.text)
+
+
+def _quantity(claim: Statement) -> Quantity:
+    assert claim.number is not None
+    if claim.printed:
+        quantity = parse_quantity(claim.printed)
+        # A percentage printed as 45.0 may be stored with another unit; only trust the print if it is the value.
+        if quantity is not None and quantity.value == claim.number:
+            return quantity
+    number = claim.number
+    return Quantity(number, 1.0 if float(number).is_integer() else 10.0 ** -len(f"{number:.12g}".partition(".")[2]))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^0-9a-z]+", "", text.casefold())
+
+
+def _dates_overlap(left: str, right: str) -> bool:
+    a, b = _span(left), _span(right)
+    return a[0] <= b[1] and b[0] <= a[1]
+
+
+def _span(date: str) -> tuple[str, str]:
+    """First and last day of a partial date, as text that sorts."""
+    first, _, last = date.partition("/")
+    return _edge(first, "01", "01"), _edge(last or first, "12", "31")
+
+
+def _edge(part: str, month: str, day: str) -> str:
+    if "-Q" in part:
+        year, _, quarter = part.partition("-Q")
+        return f"{year}-{(int(quarter) - 1) * 3 + (1 if month == '01' else 3):02d}-{day}"
+    pieces = part.split("-")
+    if len(pieces) == 1:
+        pieces.append(month)
+    if len(pieces) == 2:
+        pieces.append(day)
+    return "-".join(pieces)

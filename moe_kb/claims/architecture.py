@@ -1,0 +1,87 @@
+"""The flat names that tables use (`n_layers`, `d_expert`, ...) as views of a stack of layer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from moe_kb.records.architecture import (
+    Architecture, Attention, Dense, Expression, LatentAttention, LayerGroup, Mixture,
+)
+from moe_kb.records.base import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A flat value of an architecture."""
+
+    field: str
+    value: Scalar
+    derived: bool
+    counting: str | None = None
+
+
+def layers(architecture: Architecture) -> Iterator[LayerGroup]:
+    """Each single-layer group of both stacks, repeated patterns unrolled."""
+    for stack in (architecture.encoder, architecture.decoder):
+        if stack is not None:
+            for group in stack.groups:
+                yield from _unroll(group)
+
+
+def _unroll(group: LayerGroup) -> Iterator[LayerGroup]:
+    for _ in range(group.repeat):
+        if group.groups is None:
+            yield group
+        else:
+            for inner in group.groups:
+                yield from _unroll(inner)
+
+
+def flatten(architecture: Architecture) -> list[Flat]:
+    """Flat values that hold for the whole architecture; a size that differs between layers is left out.
+
+    Layers of both stacks are counted. `n_experts_total` and `n_experts_active` include shared experts, as survey
+    tables print them; `n_routed_experts` and `experts_per_token` do not.
+    """
+    out: list[Flat] = []
+    for name in ("d_model", "vocab_size", "tied_embeddings", "context_length"):
+        value = getattr(architecture, name)
+        if value is not None:
+            out.append(Flat(name, value, derived=False))
+    all_layers = list(layers(architecture))
+    mixtures = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Mixture)]
+    dense = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Dense)]
+    attention = [
+        s for layer in all_layers for s in layer.sublayers or []
+        if isinstance(s, (Attention, LatentAttention)) and not getattr(s, "cross", False)
+    ]
+    out.append(Flat("n_layers", len(all_layers), derived=True))
+    n_moe = sum(any(isinstance(s, Mixture) for s in layer.sublayers or []) for layer in all_layers)
+    out.append(Flat("n_moe_layers", n_moe, derived=True))
+
+    def one(field: str, values: list[Scalar | None], *, derived: bool = False, counting: str | None = None) -> None:
+        found = set(values)
+        if len(found) == 1 and (value := found.pop()) is not None:
+            out.append(Flat(field, value, derived, counting))
+
+    one("n_heads", [s.n_heads for s in attention])
+    one("n_kv_heads", [s.n_kv_heads or s.n_heads for s in attention if isinstance(s, Attention)])
+    one("d_head", [s.d_head for s in attention if isinstance(s, Attention)])
+    one("d_ffn", [_width(s.d_ffn) for s in dense])
+    one("d_expert", [_width(s.d_expert) for s in mixtures])
+    one("activation", [s.activation for s in mixtures])
+    one("n_routed_experts", [s.n_routed_experts for s in mixtures])
+    one("experts_per_token", [s.experts_per_token for s in mixtures])
+    shared = [s.shared.count if s.shared else 0 for s in mixtures]
+    one("n_shared_experts", [*shared])
+    one("n_experts_total", [s.n_routed_experts + n for s, n in zip(mixtures, shared, strict=True)], derived=True,
+        counting="incl-shared")
+    one("n_experts_active", [s.experts_per_token + n for s, n in zip(mixtures, shared, strict=True)], derived=True,
+        counting="incl-shared")
+    one("router", [s.router.design if s.router else None for s in mixtures])
+    return out
+
+
+def _width(width: int | Expression) -> int | None:
+    return width.value if isinstance(width, Expression) else width

@@ -1,0 +1,48 @@
+"""The flat form of a claim, as the database stores it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from moe_kb.records.base import Scalar
+
+
+@dataclass(slots=True)
+class Statement:
+    """One value that one source gives for one field of one subject."""
+
+    record: str
+    """Full name of the record whose file states it."""
+    subject: str
+    """Full name of what it is about."""
+    part: str | None
+    field: str
+    value: Scalar | list[Scalar]
+    source: str
+    locator: str | None = None
+    printed: str | None = None
+    unit: str | None = None
+    status: str = "reported"
+    counting: str | None = None
+    scope: str | None = None
+    setting: str | None = None
+    table_row: str | None = None
+    note: str | None = None
+    preferred: bool = False
+
+    @property
+    def number(self) -> float | None:
+        """The value as a number; None for text, lists, and truth values."""
+        if isinstance(self.value, (int, float)) and not isinstance(self.value, bool):
+            return float(self.value)
+        return None
+
+    @property
+    def text(self) -> str:
+        """The value as text; lists as JSON, truth values as true or false."""
+        if isinstance(self.value, bool):
+            return "true" if self.value else "false"
+        if isinstance(self.value, list):
+            return json.dumps(self.value, ensure_ascii=False)
+        return str(self.value)

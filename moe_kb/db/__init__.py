@@ -1,0 +1,1 @@
+"""The database: built atomically from the records, opened read-only."""

@@ -1,0 +1,40 @@
+"""Opening the database: read-only, and never one of another schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from moe_kb.errors import DatabaseError
+
+#: Kept here as well as in `schema`, so that opening does not import SQLModel; a test holds the two together.
+SCHEMA_VERSION = 1
+
+
+def connect(database: Path) -> sqlite3.Connection:
+    """A read-only connection; opening costs about 50 microseconds, so there is no pool.
+
+    Raises:
+        DatabaseError: The file is missing, no database, corrupted, or of another schema version.
+    """
+    if not database.is_file():
+        raise DatabaseError(f"{database} does not exist. Run: moe-kb build")
+    try:
+        connection = sqlite3.connect(
+            f"{database.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5.0
+        )
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{database} cannot be opened ({error}). Run: moe-kb build --force") from None
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise DatabaseError(f"{database} is not a readable moe-kb database ({error}). Run: moe-kb build --force") from None
+    version = row[0] if row else "none"
+    if version != str(SCHEMA_VERSION):
+        connection.close()
+        raise DatabaseError(
+            f"{database} has schema version {version}, this moe-kb reads {SCHEMA_VERSION}. Run: moe-kb build --force"
+        )
+    connection.execute("PRAGMA query_only = 1")
+    return connection

@@ -1,0 +1,64 @@
+"""Creating the empty database: tables, search indexes, views and the data dictionary."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from moe_kb.db.schema import TABLES
+from moe_kb.db.views import VIEWS
+
+SEARCH_TABLES = {
+    "search": (
+        "Full-text index (FTS5, bm25): MATCH finds words, ordered by rank; rowid is records.id.",
+        "CREATE VIRTUAL TABLE search USING fts5(name, title, body, tokenize = 'porter unicode61 remove_diacritics 2')",
+    ),
+    "search_names": (
+        "Trigram index of names, for parts of a word of three letters or more; rowid is records.id.",
+        "CREATE VIRTUAL TABLE search_names USING fts5(name, tokenize = 'trigram')",
+    ),
+}
+
+#: What computed columns of views mean, where the column of that name in a table does not say it.
+_VIEW_COLUMNS = {
+    "node_label": "Label of the node", "design": "Key of the design", "design_name": "Name of the design",
+    "user": "Full name of the user", "user_name": "Name of the user", "user_kind": "Kind of the user",
+    "model": "Key of the model", "configuration": "Label of the size", "timeline": "Full name of the table",
+    "period": "Date as printed", "benchmark": "Benchmark", "score": "Score",
+}
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create everything and fill the data dictionary."""
+    dialect = sqlite.dialect()
+    for model in TABLES:
+        table = model.__table__  # type: ignore[attr-defined]
+        connection.execute(str(CreateTable(table).compile(dialect=dialect)))
+        for index in sorted(table.indexes, key=lambda i: i.name):
+            connection.execute(str(CreateIndex(index).compile(dialect=dialect)))
+    for _, statement in SEARCH_TABLES.values():
+        connection.execute(statement)
+    for name, (_, select) in VIEWS.items():
+        connection.execute(f"CREATE VIEW {name} AS {select}")
+    _describe(connection)
+
+
+def _describe(connection: sqlite3.Connection) -> None:
+    rows: list[tuple[str, str, str, str, str]] = []
+    words: dict[str, str] = dict(_VIEW_COLUMNS)
+    for model in TABLES:
+        table = str(model.__tablename__)
+        rows.append((table, "", "table", "", (model.__doc__ or "").strip()))
+        types = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for column, info in model.model_fields.items():
+            rows.append((table, column, "table", types[column], info.description or ""))
+            words.setdefault(column, info.description or "")
+    for name, (description, _) in SEARCH_TABLES.items():
+        rows.append((name, "", "table", "", description))
+    for name, (description, _) in VIEWS.items():
+        rows.append((name, "", "view", "", description))
+        for info in connection.execute(f"PRAGMA table_info({name})"):
+            rows.append((name, info[1], "view", info[2], words.get(info[1], info[1].replace("_", " "))))
+    connection.executemany("INSERT INTO dictionary VALUES (?, ?, ?, ?, ?)", rows)

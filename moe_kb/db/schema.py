@@ -1,0 +1,389 @@
+"""The tables. Descriptions here become the data dictionary that ships inside the database.
+
+Records (pydantic) validate; these tables only store. SQLModel with `table=True` does not validate, which is why the
+two are different classes. Table and column names are plain enough to be guessed in a query.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import Field, SQLModel
+
+#: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
+SCHEMA_VERSION = 1
+
+
+class Table(SQLModel):
+    """Base of all tables."""
+
+
+class Meta(Table, table=True):
+    """Facts about this database: schema version, content hash, when and by what it was built."""
+
+    __tablename__ = "meta"
+    key: str = Field(primary_key=True, description="Name of the fact")
+    value: str = Field(description="Its value")
+
+
+class Dictionary(Table, table=True):
+    """The data dictionary: every table, view and column with its meaning."""
+
+    __tablename__ = "dictionary"
+    table_name: str = Field(primary_key=True, description="Table or view")
+    column_name: str = Field(primary_key=True, description="Column; empty for the table itself")
+    kind: str = Field(description="table or view")
+    type: str = Field(description="SQL type of the column")
+    description: str = Field(description="What it means")
+
+
+class File(Table, table=True):
+    """Files the database was built from."""
+
+    __tablename__ = "files"
+    path: str = Field(primary_key=True, description="Path relative to the tree")
+    size: int = Field(description="Bytes")
+    mtime_ns: int = Field(description="Time of last change, nanoseconds")
+    sha256: str = Field(description="Hash of the contents")
+    record: str | None = Field(default=None, index=True, description="Full name of the record it holds")
+
+
+class RecordRow(Table, table=True):
+    """Every record, whole, as JSON."""
+
+    __tablename__ = "records"
+    id: int | None = Field(default=None, primary_key=True, description="Row id; also the rowid in the search tables")
+    record: str = Field(unique=True, description="Full name, kind:key")
+    kind: str = Field(index=True, description="paper, design, model, system, source or table")
+    key: str = Field(index=True, description="Key within its kind")
+    name: str = Field(description="Name people use")
+    year: int | None = Field(default=None, index=True, description="Year it became public or was published")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+    superseded_by: str | None = Field(default=None, description="Full name of the record that replaces it")
+    path: str = Field(description="File it was read from")
+    content: str = Field(description="The whole record as JSON, defaults left out")
+
+
+class Alias(Table, table=True):
+    """Other names of records."""
+
+    __tablename__ = "aliases"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record")
+    alias: str = Field(description="The other name")
+
+
+class IdentifierRow(Table, table=True):
+    """Identifiers that only one record may have."""
+
+    __tablename__ = "identifiers"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record")
+    scheme: str = Field(description="arxiv, doi, openreview, acl or title")
+    value: str = Field(index=True, description="The identifier; titles are normalised")
+
+
+class ReferenceRow(Table, table=True):
+    """Every reference of one record to another record or a taxonomy node, citations of sources included."""
+
+    __tablename__ = "mentions"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record that refers")
+    target: str = Field(index=True, description="What it refers to: kind:key, or node:taxonomy:path")
+
+
+class PaperRow(Table, table=True):
+    """Papers."""
+
+    __tablename__ = "papers"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Short name")
+    title: str = Field(description="Full title")
+    year: int = Field(index=True, description="Year of publication as the reference gives it")
+    date: str | None = Field(default=None, description="When it first became public")
+    venue: str | None = Field(default=None, description="Where it appeared")
+    authors: str = Field(description="Authors as printed, separated by '; '")
+    scope: str = Field(description="core, background, survey, tooling or neighbour")
+    arxiv: str | None = Field(default=None, index=True, description="arXiv identifier")
+    doi: str | None = Field(default=None, description="DOI")
+    url: str | None = Field(default=None, description="Where it can be read")
+    code_url: str | None = Field(default=None, description="Where its code is")
+    project_url: str | None = Field(default=None, description="Its home page")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+
+
+class AuthorRow(Table, table=True):
+    """Authors of papers, one a row."""
+
+    __tablename__ = "authors"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the paper")
+    position: int = Field(description="Position, from 1")
+    author: str = Field(index=True, description="Name as printed")
+
+
+class TaxonomyRow(Table, table=True):
+    """Taxonomies."""
+
+    __tablename__ = "taxonomies"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    description: str = Field(description="How it orders the field")
+    source: str = Field(description="Source that prints it")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class NodeRow(Table, table=True):
+    """Nodes of the taxonomies; the root of each has the empty id."""
+
+    __tablename__ = "nodes"
+    taxonomy: str = Field(primary_key=True, description="Taxonomy")
+    node: str = Field(primary_key=True, description="Path of the node; empty for the root")
+    parent: str | None = Field(default=None, description="Path of its parent; none for the root")
+    label: str = Field(description="Label as printed")
+    level: int = Field(description="0 for the root")
+    position: int = Field(description="Printed order")
+    leaf: bool = Field(description="Whether it has no children")
+    description: str | None = Field(default=None, description="What it means, in our own words")
+    locator: str | None = Field(default=None, description="Where the source explains it")
+
+
+class AncestorRow(Table, table=True):
+    """Which nodes lie under which: every node with itself and all nodes above it."""
+
+    __tablename__ = "node_ancestors"
+    taxonomy: str = Field(primary_key=True, description="Taxonomy")
+    node: str = Field(primary_key=True, description="Node")
+    ancestor: str = Field(primary_key=True, index=True, description="The node itself or one above it")
+
+
+class CrossingRow(Table, table=True):
+    """Nodes of one taxonomy compared with nodes of another."""
+
+    __tablename__ = "crossings"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    subject: str = Field(description="Node, taxonomy:path")
+    relation: str = Field(description="same-as, broader (subject is broader), narrower or related")
+    object: str = Field(description="Node it is compared with")
+    reason: str = Field(description="Why")
+
+
+class PlacementRow(Table, table=True):
+    """Where sources place records in taxonomies."""
+
+    __tablename__ = "placements"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record")
+    taxonomy: str = Field(description="Taxonomy")
+    node: str = Field(index=True, description="Node")
+    printed_as: str | None = Field(default=None, description="Name or names printed there, separated by '; '")
+    source: str = Field(description="Source that places it")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class DesignRow(Table, table=True):
+    """Designs: gating functions, losses, experts, parameter-efficient mixtures, schemes, system techniques."""
+
+    __tablename__ = "designs"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    component: str = Field(index=True, description="gating, loss, expert, peft, scheme, system or application")
+    year: int | None = Field(default=None, description="Year of the work that introduces it")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+    implementation: str | None = Field(default=None, description="Key of a runnable implementation")
+
+
+class PropertyRow(Table, table=True):
+    """Typed properties of gating designs, one a row, each with its source."""
+
+    __tablename__ = "design_properties"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the design")
+    property: str = Field(index=True, description="Name of the property")
+    value: str = Field(description="Its value")
+    status: str = Field(description="reported or derived")
+    note: str | None = Field(default=None, description="Condition or detail")
+    source: str = Field(description="Source")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class EquationRow(Table, table=True):
+    """Equations of designs."""
+
+    __tablename__ = "equations"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the design")
+    position: int = Field(description="Order within the design, from 1")
+    label: str = Field(description="What it defines")
+    latex: str = Field(description="LaTeX")
+    legend: str = Field(description="JSON object: symbol to meaning")
+    source: str = Field(description="Source")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class UsageRow(Table, table=True):
+    """Who introduces, uses, modifies or studies a design."""
+
+    __tablename__ = "usages"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the design")
+    by: str = Field(index=True, description="Full name of the user")
+    role: str = Field(description="introduces, uses, modifies or studies")
+    term: str | None = Field(default=None, description="Loss term")
+    coefficient: float | None = Field(default=None, description="Loss coefficient stated for this user")
+    status: str = Field(description="reported or derived")
+    source: str = Field(description="Source")
+    locator: str | None = Field(default=None, description="Place in the source")
+    note: str | None = Field(default=None, description="Details")
+
+
+class ModelRow(Table, table=True):
+    """Models. Values from several sources are in `claims`; the preferred ones in the view `hyperparameters`."""
+
+    __tablename__ = "models"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    organisation: str | None = Field(default=None, description="Who made it")
+    released: str | None = Field(default=None, description="When it became public")
+    openness: str | None = Field(default=None, description="open or closed")
+    domain: str | None = Field(default=None, description="Field of use")
+    licence: str | None = Field(default=None, description="Licence of the weights")
+    n_configurations: int = Field(description="Number of sizes")
+
+
+class ConfigurationRow(Table, table=True):
+    """Sizes of models."""
+
+    __tablename__ = "configurations"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the model")
+    label: str = Field(description="Label of the size")
+    position: int = Field(description="Order within the model, from 1")
+    source: str | None = Field(default=None, description="Source of the architecture, if one is described")
+    released_config: bool = Field(description="Whether the architecture comes from a released config.json")
+    architecture: str | None = Field(default=None, description="The architecture as JSON")
+    weights: str | None = Field(default=None, description="Where the weights are")
+
+
+class ClaimRow(Table, table=True):
+    """Every value that a source gives for a field of something."""
+
+    __tablename__ = "claims"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record whose file states the claim")
+    subject: str = Field(index=True, description="Full name of what the claim is about")
+    part: str | None = Field(default=None, description="Configuration, or other part of the subject")
+    field: str = Field(index=True, description="What is claimed")
+    value: str = Field(description="The value as text; lists as JSON")
+    number: float | None = Field(default=None, description="The value as a number, where it is one")
+    printed: str | None = Field(default=None, description="As the source prints it")
+    unit: str | None = Field(default=None, description="Unit")
+    status: str = Field(description="reported, derived, estimated or unknown")
+    counting: str | None = Field(default=None, description="incl-shared, excl-shared or unclear")
+    scope: str | None = Field(default=None, description="What the number covers")
+    setting: str | None = Field(default=None, description="Condition of a measurement, e.g. 5-shot")
+    source: str = Field(index=True, description="Source")
+    locator: str | None = Field(default=None, description="Place in the source")
+    table_row: str | None = Field(default=None, description="table#row, for claims of a transcribed table")
+    note: str | None = Field(default=None, description="Why it is derived, or what to beware of")
+    preferred: bool = Field(default=False, description="Whether it is the value shown first")
+
+
+class DisagreementRow(Table, table=True):
+    """Fields for which two sources' values do not agree, and other doubts."""
+
+    __tablename__ = "disagreements"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    kind: str = Field(description="values (two values differ) or counting (unclear whether shared experts count)")
+    subject: str = Field(index=True, description="Full name of what the claims are about")
+    part: str | None = Field(default=None, description="Configuration, or other part")
+    field: str = Field(description="The field in dispute")
+    setting: str | None = Field(default=None, description="Condition of a measurement")
+    claims: str = Field(description="JSON list of claim ids, preferred first")
+    values_seen: str = Field(description="The different values with their sources")
+    resolved: bool = Field(description="Whether a resolving note closes it")
+    reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
+
+
+class SystemRow(Table, table=True):
+    """Frameworks and libraries."""
+
+    __tablename__ = "systems"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    organisation: str | None = Field(default=None, description="Who makes it")
+    repository: str | None = Field(default=None, description="Where its code is")
+    licence: str | None = Field(default=None, description="Its licence")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+
+
+class SourceRow(Table, table=True):
+    """Sources that values cite."""
+
+    __tablename__ = "sources"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Short name")
+    title: str = Field(description="Full title or description")
+    type: str = Field(description="survey, paper, config, count, model-card, documentation, repository, list, page, run")
+    url: str | None = Field(default=None, description="Where it can be seen")
+    paper: str | None = Field(default=None, description="Key of the paper record, if it is one")
+    version: str | None = Field(default=None, description="Version or commit")
+    date: str | None = Field(default=None, description="Its own date")
+
+
+class TableRowRow(Table, table=True):
+    """Rows of transcribed tables, with the record each is about."""
+
+    __tablename__ = "table_rows"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the table")
+    row: str = Field(description="Row identifier")
+    label: str = Field(description="What the row is about, as printed")
+    cells: str = Field(description="JSON object: column to what is printed")
+    subject: str | None = Field(default=None, description="Full name of what the row is about, by the alignment file")
+    configuration: str | None = Field(default=None, description="Its configuration")
+    reason: str | None = Field(default=None, description="Why it has no subject, or why this one")
+
+
+class EdgeRow(Table, table=True):
+    """The typed graph: relations, usages, placements, papers of models and systems, implementations."""
+
+    __tablename__ = "edges"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    record: str = Field(index=True, description="Full name of the record whose file states the edge")
+    head: str = Field(index=True, description="Where the edge starts: kind:key, node:taxonomy:path or implementation:key")
+    type: str = Field(description="Type of the edge, e.g. extends, introduces, uses, placed-in, is-a, described-by")
+    tail: str = Field(index=True, description="Where it ends")
+    status: str = Field(description="reported or derived")
+    source: str | None = Field(default=None, description="Source of the edge")
+    locator: str | None = Field(default=None, description="Place in the source")
+    note: str | None = Field(default=None, description="What it consists of")
+
+
+class ImplementationRow(Table, table=True):
+    """Runnable implementations that were installed when the database was built."""
+
+    __tablename__ = "implementations"
+    key: str = Field(primary_key=True, description="Key in the laboratory's catalogue")
+    name: str = Field(description="Name")
+    status: str = Field(description="complete or partial")
+    designs: str = Field(description="Keys of the designs, separated by '; '")
+    summary: str = Field(description="One line")
+    oracle: str = Field(description="What it was checked against")
+
+
+TABLES: tuple[type[Table], ...] = (
+    Meta, Dictionary, File, RecordRow, Alias, IdentifierRow, ReferenceRow, PaperRow, AuthorRow, TaxonomyRow, NodeRow,
+    AncestorRow, CrossingRow, PlacementRow, DesignRow, PropertyRow, EquationRow, UsageRow, ModelRow, ConfigurationRow,
+    ClaimRow, DisagreementRow, SystemRow, SourceRow, TableRowRow, EdgeRow, ImplementationRow,
+)
+
+#: Tables whose rows belong to one record, with the column that says which.
+OWNED: dict[str, str] = {
+    "records": "record", "aliases": "record", "identifiers": "record", "mentions": "record", "authors": "record",
+    "placements": "record", "design_properties": "record", "equations": "record", "usages": "record",
+    "configurations": "record", "claims": "record", "table_rows": "record", "edges": "record",
+}
+
+#: Tables with one row per record of a kind, by key.
+KEYED: dict[str, str] = {
+    "papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source",
+}

@@ -1,0 +1,135 @@
+"""Search: words by full text, parts of names by trigrams, best first.
+
+Every token of the person's text is quoted, so that `top-k`, `C++`, `it's` and `AND` are words, not syntax.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+MAX_TEXT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record found."""
+
+    record: str
+    """Full name."""
+    kind: str
+    key: str
+    name: str
+    year: int | None
+    title: str
+    snippet: str
+    """Part of the text around the match, with the matched words between `[` and `]`."""
+    why: str
+    """`name`, `part of a name` or `text`."""
+
+
+def search(
+    connection: sqlite3.Connection, text: str, *, kind: str | None = None, node: str | None = None,
+    year: int | tuple[int, int] | None = None, limit: int = 50,
+) -> list[Hit]:
+    """Find records.
+
+    Args:
+        connection: A database opened by `connect`.
+        text: What a person typed. Empty text lists everything that passes the filters, newest first.
+        kind: Only this kind of record.
+        node: Only records placed at or under this node, `taxonomy:path` (or a bare path in any taxonomy).
+        year: A year, or first and last year.
+        limit: At most this many.
+    """
+    filters, parameters = _filters(kind, node, year)
+    tokens = re.findall(r"[^\W_]+", text[:MAX_TEXT].replace("\x00", " "))
+    if not tokens:
+        if text.strip():
+            return []
+        return _listing(connection, filters, parameters, limit)
+    found: dict[str, Hit] = {}
+    plain = " ".join(text[:MAX_TEXT].split())
+    for why, rows in (
+        ("name", _by_name(connection, plain, filters, parameters, limit)),
+        ("text", _by_words(connection, tokens, filters, parameters, limit)),
+        ("part of a name", _by_part(connection, plain, filters, parameters, limit)),
+    ):
+        if why == "part of a name" and len(found) >= limit:
+            break
+        for row in rows:
+            found.setdefault(row[0], Hit(*row, why=why))
+    return list(found.values())[:limit]
+
+
+def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> tuple[str, list[object]]:
+    clauses, parameters = [], list[object]()
+    if kind:
+        clauses.append("AND r.kind = ?")
+        parameters.append(kind)
+    if node:
+        taxonomy, _, path = node.rpartition(":")
+        clauses.append(
+            "AND r.record IN (SELECT l.record FROM placements l JOIN node_ancestors a "
+            "ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE a.ancestor = ? AND (? = '' OR a.taxonomy = ?))"
+        )
+        parameters += [path, taxonomy, taxonomy]
+    if year:
+        first, last = (year, year) if isinstance(year, int) else year
+        clauses.append("AND r.year BETWEEN ? AND ?")
+        parameters += [first, last]
+    return " ".join(clauses), parameters
+
+
+_FIELDS = "r.record, r.kind, r.key, r.name, r.year"
+_TITLE = "coalesce(json_extract(r.content, '$.title'), '')"
+
+
+def _listing(connection: sqlite3.Connection, filters: str, parameters: list[object], limit: int) -> list[Hit]:
+    rows = connection.execute(
+        f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE 1 {filters} "
+        "ORDER BY r.year DESC NULLS LAST, r.name LIMIT ?", [*parameters, limit],
+    )
+    return [Hit(*row, why="text") for row in rows]
+
+
+def _by_name(
+    connection: sqlite3.Connection, text: str, filters: str, parameters: list[object], limit: int
+) -> list[tuple[object, ...]]:
+    """Records whose name, key or alias is exactly the text."""
+    return connection.execute(
+        f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.record IN ("
+        "SELECT record FROM records WHERE name = ? COLLATE NOCASE UNION SELECT record FROM records WHERE key = ? "
+        "UNION SELECT record FROM aliases WHERE alias = ? COLLATE NOCASE) "
+        f"{filters} ORDER BY r.kind != 'paper', r.year DESC LIMIT ?",
+        [text, text.lower(), text, *parameters, limit],
+    ).fetchall()
+
+
+def _by_words(
+    connection: sqlite3.Connection, tokens: list[str], filters: str, parameters: list[object], limit: int
+) -> list[tuple[object, ...]]:
+    """Records that hold every word; the last may be unfinished."""
+    query = " ".join(f'"{token}"' for token in tokens[:-1]) + f' "{tokens[-1]}"' + ("*" if len(tokens[-1]) > 2 else "")
+    # The inner query ranks rowids only; snippets, the costly part, are made for the rows that are shown.
+    return connection.execute(
+        f"SELECT {_FIELDS}, {_TITLE}, snippet(search, -1, '[', ']', ' … ', 24) FROM search JOIN records r "
+        f"ON r.id = search.rowid WHERE search MATCH ? AND rank MATCH 'bm25(10.0, 5.0, 1.0)' {filters} "
+        "ORDER BY rank LIMIT ?",
+        [query, *parameters, limit],
+    ).fetchall()
+
+
+def _by_part(
+    connection: sqlite3.Connection, text: str, filters: str, parameters: list[object], limit: int
+) -> list[tuple[object, ...]]:
+    """Records with the text inside a name; the trigram index needs three letters."""
+    if len(text) < 3:
+        return []
+    quoted = text.replace('"', '""')
+    return connection.execute(
+        f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM search_names s JOIN records r "
+        f"ON r.id = s.rowid WHERE search_names MATCH ? {filters} ORDER BY length(r.name), r.year DESC LIMIT ?",
+        [f'"{quoted}"', *parameters, limit],
+    ).fetchall()

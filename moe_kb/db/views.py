@@ -1,0 +1,85 @@
+"""Views: one per question people ask, each with its description."""
+
+from __future__ import annotations
+
+#: Fields of the wide hyperparameter view, in reading order.
+HYPERPARAMETERS = (
+    "params_total", "params_active", "n_layers", "n_moe_layers", "d_model", "d_ffn", "d_expert", "n_heads",
+    "n_kv_heads", "d_head", "n_routed_experts", "n_shared_experts", "experts_per_token", "n_experts_total",
+    "n_experts_active", "vocab_size", "context_length",
+)
+HYPERPARAMETER_WORDS = ("activation", "moe_placement", "tied_embeddings", "router")
+
+_numbers = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.number END) AS {f}" for f in HYPERPARAMETERS)
+_words = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.value END) AS {f}" for f in HYPERPARAMETER_WORDS)
+
+GATING_PROPERTIES = (
+    "chooser", "experts_per_token", "k", "score", "order", "renormalised", "second_choice", "noise", "granularity",
+    "trainable", "differentiable", "autoregressive_safe", "capacity_train", "capacity_eval", "overflow", "groups",
+    "balancing", "cost_per_token", "train_inference_difference",
+)
+_properties = ",\n  ".join(
+    f"MAX(CASE WHEN p.property = '{name}' THEN p.value END) AS \"{name}\"" for name in GATING_PROPERTIES
+)
+
+VIEWS: dict[str, tuple[str, str]] = {
+    "papers_with_placements": (
+        "Papers with every place a survey gives them.",
+        """SELECT p.key, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label AS node_label,
+  l.printed_as, l.source, l.locator
+FROM papers p JOIN placements l ON l.record = 'paper:' || p.key
+JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node""",
+    ),
+    "gating_designs_compared": (
+        "Gating designs side by side: one row a design, one column a typed property.",
+        f"""SELECT d.key, d.name, d.year,
+  {_properties},
+  d.implementation
+FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
+WHERE d.component = 'gating' GROUP BY d.key""",
+    ),
+    "models_by_router": (
+        "Which models use which router, and who says so.",
+        """SELECT d.key AS design, d.name AS design_name, e.head AS user,
+  r.name AS user_name, r.kind AS user_kind, e.type, e.source, e.locator, e.status
+FROM edges e JOIN designs d ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
+WHERE d.component = 'gating' AND r.kind IN ('model', 'paper') AND e.type IN ('introduces', 'uses', 'modifies')""",
+    ),
+    "hyperparameters": (
+        "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
+        f"""SELECT m.key AS model, m.name, c.part AS configuration, m.organisation, m.released, m.openness,
+  {_numbers},
+  {_words}
+FROM claims c JOIN models m ON c.subject = 'model:' || m.key
+WHERE c.preferred AND c.part IS NOT NULL GROUP BY m.key, c.part""",
+    ),
+    "open_disagreements": (
+        "Disagreements between sources that no note has closed yet.",
+        "SELECT kind, subject, part, field, setting, values_seen FROM disagreements WHERE NOT resolved",
+    ),
+    "timeline": (
+        "Models of the surveys' timelines in order of date.",
+        """SELECT t.record AS timeline, t.row, t.label, json_extract(t.cells, '$.period') AS period,
+  json_extract(t.cells, '$.openness') AS openness, json_extract(t.cells, '$.domain') AS domain,
+  json_extract(t.cells, '$.organisation') AS organisation, t.subject
+FROM table_rows t WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025')""",
+    ),
+    "scores": (
+        "Benchmark scores with their settings and sources.",
+        """SELECT c.subject, r.name, c.part AS configuration, c.field AS benchmark, c.number AS score, c.unit, c.setting,
+  c.source, c.locator
+FROM claims c JOIN records r ON r.record = c.subject
+WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
+    ),
+    "designs_without_implementation": (
+        "Gating designs that cannot be run yet.",
+        """SELECT d.key, d.name, d.year FROM designs d
+WHERE d.component = 'gating' AND (d.implementation IS NULL
+  OR d.implementation NOT IN (SELECT key FROM implementations))""",
+    ),
+    "sources_by_use": (
+        "Sources with the number of claims that cite them.",
+        """SELECT s.key, s.name, s.type, s.url, count(c.id) AS claims
+FROM sources s LEFT JOIN claims c ON c.source = s.key GROUP BY s.key""",
+    ),
+}
