@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -37,59 +37,93 @@ class Loads:
     experts: tuple[float, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RunCurves:
     """What a run's events have told so far."""
 
-    start: Start | None = None
-    progress: Progress | None = None
-    end: End | None = None
-    train: dict[str, Curve] = field(default_factory=dict)
-    valid: dict[str, Curve] = field(default_factory=dict)
-    loads: dict[str, Loads] = field(default_factory=dict)
-    messages: tuple[Message, ...] = ()
-    problems: tuple[EventProblem, ...] = ()
+    start: Start | None
+    progress: Progress | None
+    end: End | None
+    train: dict[str, Curve]
+    valid: dict[str, Curve]
+    loads: dict[str, Loads]
+    """By layer."""
+    messages: tuple[Message, ...]
+    problems: tuple[EventProblem, ...]
+    """The first lines that were not events."""
 
 
-def curves_of(events: Iterable[AnyEvent], max_points: int = 1000) -> RunCurves:
-    """Gather events into curves of at most about `max_points` points each."""
-    told = RunCurves()
-    points: dict[str, dict[str, tuple[list[int], list[float | None]]]] = {"train": {}, "valid": {}}
-    messages = []
-    for event in events:
+class CurveReader:
+    """Follows one events file; each reading takes only what is new, so that a page may poll a long run.
+
+    May be shared by threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Follow the file at `path`, which need not exist yet."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._offset = 0
+        self._start: Start | None = None
+        self._progress: Progress | None = None
+        self._end: End | None = None
+        self._points: dict[str, dict[str, _Points]] = {"train": {}, "valid": {}}
+        self._loads: dict[str, Loads] = {}
+        self._messages: list[Message] = []
+        self._problems: list[EventProblem] = []
+
+    def read(self, max_points: int = 1000) -> RunCurves:
+        """Return all that the file has told up to now, at most about `max_points` points a curve."""
+        with self._lock:
+            more = True
+            while more:
+                batch = read_events(self.path, self._offset)
+                if batch.offset < self._offset:  # the file was replaced by a shorter one
+                    self._forget()
+                    continue
+                for event in batch.events:
+                    self._add(event)
+                self._problems += batch.problems[: MAX_PROBLEMS_KEPT - len(self._problems)]
+                more = batch.more
+                self._offset = batch.offset
+            return RunCurves(
+                start=self._start,
+                progress=self._progress,
+                end=self._end,
+                train=_curves(self._points["train"], max_points),
+                valid=_curves(self._points["valid"], max_points),
+                loads=dict(self._loads),
+                messages=tuple(self._messages),
+                problems=tuple(self._problems),
+            )
+
+    def _add(self, event: AnyEvent) -> None:
         match event:
             case Metrics():
                 for name, value in event.values.items():
-                    steps, values = points[event.split].setdefault(name, ([], []))
+                    steps, values = self._points[event.split].setdefault(name, ([], []))
                     steps.append(event.step)
                     values.append(value)
                 for layer, experts in event.loads.items():
-                    told.loads[layer] = Loads(event.step, event.split, tuple(experts))
+                    self._loads[layer] = Loads(event.step, event.split, tuple(experts))
             case Progress():
-                told.progress = event
+                self._progress = event
             case Message():
-                messages.append(event)
+                self._messages.append(event)
             case Start():
-                told.start = event
+                self._start = event
             case End():
-                told.end = event
-    for split, curves in (("train", told.train), ("valid", told.valid)):
-        for name, (steps, values) in points[split].items():
-            curves[name] = Curve(tuple(steps), tuple(values)).thinned(max_points)
-    told.messages = tuple(messages)
-    return told
+                self._end = event
 
 
-def read_curves(path: Path, max_points: int = 1000) -> RunCurves:
-    """Read a whole events file into curves; the first problems of it are kept."""
-    events: list[AnyEvent] = []
-    problems: list[EventProblem] = []
-    offset, more = 0, True
-    while more:
-        batch = read_events(path, offset)
-        events += batch.events
-        problems += batch.problems[: MAX_PROBLEMS_KEPT - len(problems)]
-        offset, more = batch.offset, batch.more
-    told = curves_of(events, max_points)
-    told.problems = tuple(problems)
-    return told
+_Points = tuple[list[int], list[float | None]]
+
+
+def _curves(points: dict[str, _Points], max_points: int) -> dict[str, Curve]:
+    return {
+        name: Curve(tuple(steps), tuple(values)).thinned(max_points)
+        for name, (steps, values) in points.items()
+    }

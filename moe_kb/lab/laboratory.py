@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 
 from .catalogue import Catalogue, catalogue_of, installed_catalogue
 from .contract import Entry
-from .curves import RunCurves, read_curves
+from .curves import CurveReader, RunCurves
 from .errors import ActiveRunError, Finding, HomeError, PreflightError, SupervisorError, UnknownRunError
 from .events import EventBatch, read_events
 from .hardware import probe
@@ -29,6 +30,8 @@ from .supervision import Timing, ensure_supervisor
 HOME_VARIABLE = "MOE_KB_LAB"
 MAX_SECONDS = 3600.0
 MAX_TAIL = 1024**2
+MAX_READERS = 8
+"""Runs whose curves are kept in memory."""
 
 
 def default_home() -> Path:
@@ -64,13 +67,13 @@ class Lab:
             HomeError: the home cannot be a folder of ours.
             StoreError: its database cannot be used.
         """
-        self.home = (default_home() if home is None else Path(home)).absolute()
-        if self.home.exists():
-            self.home = self.home.resolve()
+        self.home = (default_home() if home is None else Path(home)).resolve()
         self.max_seconds = max_seconds
         self.timing = timing or Timing()
         self._entries = None if entries is None else tuple(entries)
         self._opened: RunsStore | None = None
+        self._lock = threading.Lock()
+        self._readers: dict[str, CurveReader] = {}
         self._look_after()
 
     # What can be run
@@ -156,7 +159,13 @@ class Lab:
 
     def curves(self, run_id: str, max_points: int = 1000) -> RunCurves:
         """Return all that the run has reported, as series for charts."""
-        return read_curves(self.folder(run_id) / "events.jsonl", max_points)
+        path = self.folder(run_id) / "events.jsonl"
+        with self._lock:
+            reader = self._readers.pop(run_id, None) or CurveReader(path)
+            self._readers[run_id] = reader  # last: the most recently asked for
+            while len(self._readers) > MAX_READERS:
+                del self._readers[next(iter(self._readers))]
+        return reader.read(max_points)
 
     def log_tail(self, run_id: str, max_bytes: int = 16_384) -> str:
         """Return the end of what the run printed, at most `max_bytes` (and 1 MiB) of it."""
@@ -205,28 +214,32 @@ class Lab:
         except OSError as error:
             raise HomeError(str(folder), f"it cannot be removed ({error})", "Check its rights") from error
         self._make_home().delete(run_id)
+        with self._lock:
+            self._readers.pop(run_id, None)
 
     # The home
 
     def _store(self) -> RunsStore | None:
         """Return the store, or None while the home has none: looking must not create anything."""
-        if self._opened is None and (self.home / "runs.db").exists():
+        if not (self.home / "runs.db").exists():
+            self._opened = None
+        elif self._opened is None:
             self._opened = RunsStore(self.home)
         return self._opened
 
     def _make_home(self) -> RunsStore:
-        if self._opened is None or not self.home.is_dir():
+        store = self._store()
+        if store is None:
             try:
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self.home = self.home.resolve()
             except OSError as error:
                 raise HomeError(
                     str(self.home),
                     f"it cannot hold the runs ({error})",
                     f"Set {HOME_VARIABLE} to another folder",
                 ) from error
-            self._opened = RunsStore(self.home)
-        return self._opened
+            store = self._opened = RunsStore(self.home)
+        return store
 
     def _new_folder(self) -> Path:
         while True:

@@ -84,7 +84,7 @@ def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, l
 def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
     field = ".".join(str(part) for part in detail["loc"])
     place = f"config.{field}" if field else "config"
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] in ("extra_forbidden", "invalid_key"):
         return Finding(
             "error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(allowed)}"
         )

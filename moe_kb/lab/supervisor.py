@@ -76,6 +76,8 @@ class Supervisor:
             # Also after a normal end: a run leaves no process behind.
             kill_run(folder, leader if child.returncode is None else None)
             child.wait()
+        if status == "cancelled" and self.asked_to_stop:
+            error_text = "the supervisor was asked to stop"  # a person who did not cancel should know
         self.store.finish(run.id, status, child.returncode, error_text)
         log.info("run %s ends: %s", run.id, status)
 

@@ -1,4 +1,4 @@
-"""Homes and labs of the tests, with the fake package importable here and in the processes that are started."""
+"""Homes and labs of the tests, with the fake package importable here and in the started processes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ LONG = {"steps": 1000, "pause": 0.05}
 
 
 def wait_for_step(lab: Lab, run_id: str) -> None:
-    assert until(lambda: lab.curves(run_id).progress or lab.curves(run_id).messages), "the run never got going"
+    assert until(lambda: lab.curves(run_id).progress or lab.curves(run_id).messages), (
+        "the run never got going"
+    )
 
 
 def test_a_running_run_is_asked_to_finish(lab: Lab) -> None:
@@ -27,7 +29,8 @@ def test_a_running_run_is_asked_to_finish(lab: Lab) -> None:
     ended = lab.wait(run.id, 10)
     assert (ended.status, ended.exit_code, ended.error) == ("cancelled", 130, None)
     end = lab.curves(run.id).end
-    assert end is not None and end.status == "cancelled"
+    assert end is not None
+    assert end.status == "cancelled"
 
 
 def test_a_queued_run_is_cancelled_at_once_and_never_starts(lab: Lab, home: Path) -> None:
@@ -49,7 +52,8 @@ def test_a_stubborn_run_is_killed_after_the_grace_period(lab: Lab) -> None:
     lab.cancel(run.id)
     ended = lab.wait(run.id, 10)
     assert (ended.status, ended.exit_code) == ("cancelled", -9)
-    assert ended.process is not None and gone(ended.process.pid)
+    assert ended.process is not None
+    assert gone(ended.process.pid)
 
 
 def test_grandchildren_die_too_even_those_that_left_the_session(lab: Lab, home: Path) -> None:
@@ -96,7 +100,8 @@ def test_a_supervisor_asked_to_stop_cancels_its_run_and_leaves_the_queue(lab: La
     os.kill(supervisor.pid, 15)
     assert until(lambda: gone(supervisor.pid))
     # The next look notices the queue without a supervisor, and starts another.
-    assert lab.run(running.id).status == "cancelled"
+    stopped = lab.run(running.id)
+    assert (stopped.status, stopped.error) == ("cancelled", "the supervisor was asked to stop")
     after = lab.wait(queued.id, 10)
     assert after.status == "completed"
     assert after.supervisor != supervisor

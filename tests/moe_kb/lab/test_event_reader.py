@@ -109,7 +109,10 @@ def test_a_line_too_long_is_passed_over_once_it_ends(tmp_path: Path, length: int
         file.write(b"\n" + message("after") + b"bad\n")
     rest = read_all(path)
     assert texts(rest) == ["before", "after"]
-    assert [(problem.line, problem.rule) for problem in rest.problems] == [(2, "line-too-long"), (4, "not-json")]
+    assert [(problem.line, problem.rule) for problem in rest.problems] == [
+        (2, "line-too-long"),
+        (4, "not-json"),
+    ]
     assert rest.offset == path.stat().st_size
 
 
@@ -165,16 +168,20 @@ def test_the_end_is_found_without_reading_the_whole_file(tmp_path: Path) -> None
     assert find_end(path) is None
     path.write_bytes(message("a") * 50_000 + end("completed"))
     found = find_end(path)
-    assert found is not None and found.status == "completed"
+    assert found is not None
+    assert found.status == "completed"
     path.write_bytes(end("failed") + b'{"type": "end" broken\n' + end("completed")[:-1])
     found = find_end(path)
-    assert found is not None and found.status == "failed", "a broken or half-written end is none"
+    assert found is not None
+    assert found.status == "failed", "a broken or half-written end is none"
 
 
 PIECES = st.lists(
     st.one_of(
         st.binary(max_size=40),
-        st.sampled_from([b"\n", b"\r\n", b"{}", b"null", b'{"v":1', message("a"), message("é\n"), end("failed")]),
+        st.sampled_from(
+            [b"\n", b"\r\n", b"{}", b"null", b'{"v":1', message("a"), message("é\n"), end("failed")]
+        ),
     ),
     max_size=20,
 )

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_package.entries import DemoEntry, entries
-from pydantic import BaseModel
+from fake_package.entries import DemoConfig, DemoEntry, entries
 
 from moe_kb.lab import GROUP, Entry, Lab, UnknownImplementationError
 from moe_kb.lab.catalogue import catalogue_of, installed_catalogue
@@ -55,7 +54,7 @@ def test_an_installed_package_is_found(site: Path) -> None:
         ("def entries(): return 1 / 0", "ZeroDivisionError"),
         ("def other(): return ()", "AttributeError"),
         ("def entries(): return 5", "TypeError"),
-        ("this is not python", "SyntaxError"),
+        ("def entries(:", "SyntaxError"),
     ],
 )
 def test_a_broken_package_costs_only_itself(site: Path, source: str, told: str) -> None:
@@ -108,7 +107,7 @@ class Raising:
         (replace(DemoEntry(), status="perhaps"), "`status`"),
         (replace(DemoEntry(), tasks="text"), "`tasks`"),  # type: ignore[arg-type]
         (replace(DemoEntry(), config_class=dict), "`config_class`"),  # type: ignore[arg-type]
-        (replace(DemoEntry(), config_class=BaseModel()), "`config_class`"),  # type: ignore[arg-type]
+        (replace(DemoEntry(), config_class=DemoConfig()), "`config_class`"),  # type: ignore[arg-type]
         (replace(DemoEntry(), page=None), "`page`"),  # type: ignore[arg-type]
         (object(), "`key`"),
         (None, "`key`"),

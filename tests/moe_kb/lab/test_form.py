@@ -20,7 +20,9 @@ class Activation(Enum):
 class Router(BaseModel):
     """How tokens choose."""
 
-    experts: int = Field(8, ge=2, lt=65, description="How many experts.", json_schema_extra={"unit": "experts"})
+    experts: int = Field(
+        8, ge=2, lt=65, description="How many experts.", json_schema_extra={"unit": "experts"}
+    )
     jitter: float = Field(0.01, gt=0, lt=1)
 
 
@@ -59,11 +61,21 @@ def test_numbers_carry_bounds_steps_units_and_help() -> None:
     assert (rate.kind, rate.label, rate.default, rate.help) == (
         "float", "Learning rate", 3e-4, "Step size of Adam.",
     )  # fmt: skip
-    assert (rate.minimum, rate.minimum_exclusive, rate.maximum, rate.maximum_exclusive) == (0, True, 0.1, False)
+    assert (rate.minimum, rate.minimum_exclusive, rate.maximum, rate.maximum_exclusive) == (
+        0,
+        True,
+        0.1,
+        False,
+    )
     assert rate.step == pytest.approx(1e-5)
     assert rate.allowed() == "a number above 0 to 0.1"
     experts = field("router.experts")
-    assert (experts.kind, experts.minimum, experts.maximum, experts.maximum_exclusive) == ("int", 2, 64, False)
+    assert (experts.kind, experts.minimum, experts.maximum, experts.maximum_exclusive) == (
+        "int",
+        2,
+        64,
+        False,
+    )
     assert (experts.unit, experts.help, experts.step) == ("experts", "How many experts.", 1)
     assert experts.allowed() == "a whole number from 2 to 64 (experts)"
     assert (field("width").step, field("width").group) == (16, "Model")
@@ -91,7 +103,11 @@ def test_nested_models_are_groups_with_the_defaults_of_the_outer_one() -> None:
 
 
 def test_what_has_no_simple_input_is_json() -> None:
-    assert (field("layers").kind, field("layers").as_json, field("layers").default) == ("text", True, "[0, 2]")
+    assert (field("layers").kind, field("layers").as_json, field("layers").default) == (
+        "text",
+        True,
+        "[0, 2]",
+    )
     assert field("mixed").as_json
 
 
@@ -101,7 +117,9 @@ def test_the_defaults_of_a_form_make_a_valid_config() -> None:
     config = Config.model_validate(config_from_form(fields, values))
     assert config == Config(name="mine", router=Router(experts=6))
     demo = form_fields(DemoConfig)
-    assert DemoConfig.model_validate(config_from_form(demo, {f.name: f.default for f in demo})) == DemoConfig()
+    assert (
+        DemoConfig.model_validate(config_from_form(demo, {f.name: f.default for f in demo})) == DemoConfig()
+    )
 
 
 @pytest.mark.parametrize("text", ["[1,", "1, 2", ""])

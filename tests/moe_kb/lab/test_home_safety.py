@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import FAST, until
+from conftest import FAST, supervisors_in, until
 from fake_package.entries import entries
 
 from moe_kb.lab import (
@@ -119,8 +120,6 @@ def test_a_database_of_another_version_is_left_alone(home: Path) -> None:
 
 def test_a_home_that_vanishes_is_made_again_at_the_next_launch(lab: Lab, home: Path, tmp_path: Path) -> None:
     lab.wait(lab.launch("demo", {}).id, 15)
-    from conftest import supervisors_in
-
     assert until(lambda: not supervisors_in(home))
     home.rename(tmp_path / "moved")
     assert lab.runs() == ()
@@ -136,7 +135,10 @@ def test_a_home_with_odd_characters_works(tmp_path: Path) -> None:
 
 def test_many_processes_may_open_a_new_home_at_once(home: Path) -> None:
     home.mkdir()
-    program = "import sys; from pathlib import Path; from moe_kb.lab.store import RunsStore; RunsStore(Path(sys.argv[1]))"
+    program = (
+        "import sys; from pathlib import Path; from moe_kb.lab.store import RunsStore;"
+        "RunsStore(Path(sys.argv[1]))"
+    )
     processes = [
         subprocess.Popen([sys.executable, "-c", program, str(home)], stderr=subprocess.PIPE) for _ in range(6)
     ]
@@ -145,8 +147,6 @@ def test_many_processes_may_open_a_new_home_at_once(home: Path) -> None:
 
 
 def test_threads_may_share_a_lab(open_lab: Callable[[], Lab]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     lab = open_lab()
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda _: lab.launch("demo", {"steps": 1}).id, range(8)))

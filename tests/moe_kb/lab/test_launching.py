@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +23,18 @@ def test_a_run_completes_and_tells_its_curves(lab: Lab, home: Path) -> None:
     assert (run.status, run.exit_code, run.error) == ("completed", 0, None)
     assert run.config == {"behaviour": "ok", "steps": 4, "pause": 0.0, "memory_mib": 10}
     assert json.loads((home / run.id / "config.json").read_text()) == run.config
-    assert run.seconds is not None and 0 < run.seconds < 10
+    assert run.seconds is not None
+    assert 0 < run.seconds < 10
     told = lab.curves(run.id)
-    assert told.start is not None and told.start.implementation == "demo"
+    assert told.start is not None
+    assert told.start.implementation == "demo"
     assert told.train["loss"].steps == (1, 2, 3, 4)
     assert told.valid["loss"].values == (0.5,)
     assert told.loads["0"].experts == (4.0, 1.0)
-    assert told.progress is not None and (told.progress.step, told.progress.steps) == (4, 4)
-    assert told.end is not None and told.end.summary == {"loss": 0.5}
+    assert told.progress is not None
+    assert (told.progress.step, told.progress.steps) == (4, 4)
+    assert told.end is not None
+    assert told.end.summary == {"loss": 0.5}
     assert told.problems == ()
 
 
@@ -59,8 +65,9 @@ def test_runs_are_taken_in_order_one_at_a_time(lab: Lab, home: Path) -> None:
         lab.wait(run_id, 20)
     runs = [lab.run(run_id) for run_id in ids]
     assert [run.status for run in runs] == ["completed"] * 4
-    for earlier, later in zip(runs, runs[1:], strict=False):
-        assert earlier.ended is not None and later.started is not None
+    for earlier, later in itertools.pairwise(runs):
+        assert earlier.ended is not None
+        assert later.started is not None
         assert earlier.ended <= later.started
     assert len({run.supervisor for run in runs}) == 1
     assert [run.id for run in lab.runs()] == ids[::-1]
@@ -85,7 +92,8 @@ def test_a_failure_that_the_run_explains_keeps_its_words(lab: Lab) -> None:
 def test_an_exit_without_end_event_is_a_failure(lab: Lab) -> None:
     run = lab.wait(lab.launch("demo", {"behaviour": "silent"}).id, 15)
     assert (run.status, run.exit_code) == ("failed", 0)
-    assert run.error is not None and "without an `end` event" in run.error
+    assert run.error is not None
+    assert "without an `end` event" in run.error
 
 
 def test_garbage_among_the_events_is_reported_and_passed_over(lab: Lab) -> None:
@@ -104,13 +112,17 @@ def test_a_huge_log_does_not_block_the_run_and_only_its_tail_is_read(lab: Lab, h
     tail = lab.log_tail(run.id, max_bytes=5000)
     assert len(tail) <= 5000
     assert tail.endswith("the last line\n")
-    assert tail.startswith("xxx") and len(tail.splitlines()[0]) == 1023
+    assert tail.startswith("xxx")
+    assert len(tail.splitlines()[0]) == 1023
 
 
 def test_a_run_that_floods_its_log_is_ended(lab: Lab, home: Path) -> None:
     run = lab.wait(lab.launch("demo", {"behaviour": "runaway"}).id, 30)
     assert run.status == "failed"
-    assert run.error == f"the run was ended because log.txt grew beyond {MAX_LOG // 1024**2} MiB; write less often"
+    assert (
+        run.error
+        == f"the run was ended because log.txt grew beyond {MAX_LOG // 1024**2} MiB; write less often"
+    )
     assert run.exit_code == -9
     assert (home / run.id / "log.txt").stat().st_size < 64 * MAX_LOG
 
@@ -123,7 +135,8 @@ def test_a_value_that_is_not_finite_is_kept_as_none(lab: Lab) -> None:
 def test_a_run_ends_at_its_time_limit(lab: Lab) -> None:
     run = lab.wait(lab.launch("demo", {"steps": 100, "pause": 0.1}, max_seconds=0.5).id, 15)
     assert run.status == "failed"
-    assert run.error is not None and run.error.startswith("the run was ended at its time limit of 0.5 s")
+    assert run.error is not None
+    assert run.error.startswith("the run was ended at its time limit of 0.5 s")
     assert run.exit_code == 130, "it was asked to finish before it was killed"
 
 
@@ -178,13 +191,14 @@ def test_a_supervisor_that_cannot_start_fails_the_run_and_says_why(
     broken = tmp_path / "broken" / "psutil.py"
     broken.parent.mkdir()
     broken.write_text("raise ImportError('psutil is broken here')")
-    path = __import__("os").environ["PYTHONPATH"]
+    path = os.environ["PYTHONPATH"]
     monkeypatch.setenv("PYTHONPATH", f"{broken.parent}:{path}")
     with pytest.raises(SupervisorError, match="psutil is broken here"):
         lab.launch("demo", {})
     run = lab.runs()[0]
     assert run.status == "failed"
-    assert run.error is not None and "psutil is broken here" in run.error
+    assert run.error is not None
+    assert "psutil is broken here" in run.error
     monkeypatch.setenv("PYTHONPATH", path)
     assert lab.wait(lab.launch("demo", {}).id, 15).status == "completed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -42,7 +43,8 @@ def test_a_killed_supervisor_loses_the_run_and_its_orphan_is_ended(open_lab: Cal
     assert not gone(run.process.pid), "the run outlives its supervisor"
     lost = open_lab().run(run.id)
     assert (lost.status, lost.exit_code) == ("lost", None)
-    assert lost.error is not None and "its supervisor ended before the run did" in lost.error
+    assert lost.error is not None
+    assert "its supervisor ended before the run did" in lost.error
     assert until(lambda: run.process is not None and gone(run.process.pid))
 
 
@@ -112,7 +114,9 @@ def test_a_process_that_took_the_pid_of_a_run_is_left_alone(home: Path) -> None:
     home.mkdir()
     store = RunsStore(home)
     store.add("20260101-000000-0000", "demo", "fake_package", {}, RunEstimate(1, 1.0, 1, 1), 60)
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    )
     try:
         claimed = store.claim(Identity(2**22 + 1, 0.0))
         assert claimed is not None
@@ -181,7 +185,7 @@ for _ in range(3):
     assert {run.status for run in runs} == {"completed"}
     assert len({run.supervisor for run in runs}) == 1
     spans = sorted((run.started or 0, run.ended or 0) for run in runs)
-    assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans))
     assert "another supervisor" not in (home / "supervisor.log").read_text()
 
 
