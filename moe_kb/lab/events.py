@@ -32,7 +32,8 @@ Count = Annotated[int, Field(ge=0)]
 class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    v: Literal[1] = Field(description="version of this schema")
+    # Not Literal[1]: that takes true for 1, which JSON Schema does not.
+    v: int = Field(ge=1, le=1, description="version of this schema")
     t: Number = Field(description="when, in seconds since 1970-01-01 UTC")
 
 

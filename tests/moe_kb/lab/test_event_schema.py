@@ -17,7 +17,7 @@ from moe_kb.lab.event_schema import SCHEMA_FILE, schema_text
 from moe_kb.lab.events import EVENT
 
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 texts = st.text(max_size=10)
 names = st.text(string.ascii_lowercase + "_/0123456789", min_size=1, max_size=8)

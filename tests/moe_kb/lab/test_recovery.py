@@ -172,7 +172,7 @@ time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 for _ in range(3):
     print(lab.launch("demo", {}).id)
 """
-    begin = str(time.time() + 1.5)
+    begin = str(time.time() + 1.0)
     apps = [
         subprocess.Popen([sys.executable, "-c", program, str(home), begin], stdout=subprocess.PIPE, text=True)
         for _ in range(launchers)
