@@ -46,6 +46,52 @@ class Indexer(Part):
     """Tokens (or compressed entries) picked per query."""
 
 
+class Router(Part):
+    """How a layer's router turns logits into weighted experts."""
+
+    design: Key | None = None
+    """The gating design's key."""
+    score: Literal["softmax", "sigmoid", "sqrt-softplus"] | None = None
+    """Score function."""
+    order: Literal["score-then-topk", "topk-then-score", "hash", "other"] | None = None
+    """Whether the score function runs over all experts before the choice or over the chosen ones; `hash`: the
+    choice is fixed per token id."""
+    renormalise: bool | None = None
+    """Whether chosen weights are scaled to sum to one."""
+    scale: float | None = None
+    """Factor on the weights of the routed experts."""
+    weights_on: Literal["output", "input"] = "output"
+    """Whether weights multiply the experts' outputs or their inputs (Llama 4)."""
+    selection_bias: bool | None = None
+    """Whether a bias is added for selection only."""
+    logit_bias: bool | None = None
+    """Whether the router's linear map has a bias."""
+    n_groups: Positive | None = None
+    """Groups of experts in group-limited routing."""
+    top_groups: Positive | None = None
+    """Groups a token may use."""
+    group_score: Literal["max", "top2-sum"] | None = None
+    """How a group is scored."""
+    second_expert: Literal["always", "random", "sampled"] | None = None
+    """GShard's policy: `random` takes the second expert with a probability that grows with its weight."""
+    jitter: float | None = None
+    """Half-width of the multiplicative noise on the router's input (or its threshold) in training."""
+    capacity: Positive | None = None
+    """Tokens an expert may take, where the source gives a number of tokens."""
+    capacity_factor: float | None = None
+    """Capacity in training over an even share of the tokens."""
+    capacity_factor_eval: float | None = None
+    """The same in evaluation."""
+    min_capacity: Count | None = None
+    """Least capacity in tokens, however small the share."""
+    drop_tokens: bool | None = None
+    """Whether tokens beyond capacity are dropped."""
+    group_size: Positive | None = None
+    """Tokens that compete for capacity together (GShard's groups)."""
+    note: Line | None = None
+    """What these fields cannot say."""
+
+
 class Sublayer(Part):
     """What every sublayer can say of its place in the layer."""
 
@@ -148,6 +194,10 @@ class AttentionExperts(Sublayer):
     """Key-value heads, shared by the experts."""
     d_head: Positive
     """Width of a head."""
+    output_bias: bool | None = None
+    """Whether one bias, shared by the experts, is added to the output."""
+    router: Router | None = None
+    """The router."""
 
 
 class StateSpace(Sublayer):
@@ -184,6 +234,8 @@ class LinearAttention(Sublayer):
     """Width of a value head."""
     d_conv: Positive | None = None
     """Width of the short convolution."""
+    output_gate: bool | None = None
+    """Whether the output is gated by a projection of the input."""
 
 
 class ShortConvolution(Sublayer):
@@ -202,57 +254,11 @@ class UnknownMixer(Sublayer):
     """What is known."""
 
 
-class Router(Part):
-    """How a layer's router turns logits into weighted experts."""
-
-    design: Key | None = None
-    """The gating design's key."""
-    score: Literal["softmax", "sigmoid", "sqrt-softplus"] | None = None
-    """Score function."""
-    order: Literal["softmax-then-topk", "topk-then-softmax", "topk-then-sigmoid", "sigmoid-then-topk",
-                   "hash", "other"] | None = None
-    """Whether scores are taken before or after selection."""
-    renormalise: bool | None = None
-    """Whether chosen weights are scaled to sum to one."""
-    scale: float | None = None
-    """Factor on the weights of the routed experts."""
-    weights_on: Literal["output", "input"] = "output"
-    """Whether weights multiply the experts' outputs or their inputs (Llama 4)."""
-    selection_bias: bool | None = None
-    """Whether a bias is added for selection only."""
-    logit_bias: bool | None = None
-    """Whether the router's linear map has a bias."""
-    n_groups: Positive | None = None
-    """Groups of experts in group-limited routing."""
-    top_groups: Positive | None = None
-    """Groups a token may use."""
-    group_score: Literal["max", "top2-sum"] | None = None
-    """How a group is scored."""
-    second_expert: Literal["always", "random", "sampled"] | None = None
-    """GShard's policy: `random` takes the second expert with a probability that grows with its weight."""
-    jitter: float | None = None
-    """Half-width of the multiplicative noise on the router's input (or its threshold) in training."""
-    capacity: Positive | None = None
-    """Tokens an expert may take, where the source gives a number of tokens."""
-    capacity_factor: float | None = None
-    """Capacity in training over an even share of the tokens."""
-    capacity_factor_eval: float | None = None
-    """The same in evaluation."""
-    min_capacity: Count | None = None
-    """Least capacity in tokens, however small the share."""
-    drop_tokens: bool | None = None
-    """Whether tokens beyond capacity are dropped."""
-    group_size: Positive | None = None
-    """Tokens that compete for capacity together (GShard's groups)."""
-    note: Line | None = None
-    """What these fields cannot say."""
-
-
 class SharedExperts(Part):
     """Experts that every token uses."""
 
     count: Positive
-    """How many the source counts."""
+    """How many the source counts; several are often built as one network of their joint width."""
     d_expert: Positive
     """Hidden width of each."""
     gate: Literal["none", "sigmoid"] = "none"
@@ -294,6 +300,8 @@ class Mixture(Sublayer):
     """Activation of the experts."""
     bias: bool | None = None
     """Whether the experts' linear maps have biases."""
+    output_bias: bool | None = None
+    """Whether one bias, shared by the experts, is added to the output."""
     d_latent: Positive | None = None
     """Width the routed experts work in, where the layer first projects d_model down; not the shared ones."""
     shared: SharedExperts | None = None
@@ -399,11 +407,21 @@ class Architecture(Citation):
     """The encoder's stack."""
     decoder: Stack | None = None
     """The decoder's stack."""
+    stack: Stack | None = None
+    """All layers, where the source does not tell an encoder from a decoder."""
     note: Text | None = None
     """What the stacks cannot say."""
 
     @model_validator(mode="after")
     def _has_a_stack(self) -> Architecture:
-        if self.encoder is None and self.decoder is None:
-            raise ValueError("an architecture has an `encoder` or a `decoder` stack, or both")
+        if not self.stacks:
+            raise ValueError("an architecture has an `encoder`, a `decoder`, or a `stack` of unknown side")
+        if self.stack is not None and len(self.stacks) > 1:
+            raise ValueError("a `stack` of unknown side stands alone; remove it or `encoder` and `decoder`")
         return self
+
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        """Its stacks by the name of their field, encoder first."""
+        named = {"encoder": self.encoder, "decoder": self.decoder, "stack": self.stack}
+        return {name: stack for name, stack in named.items() if stack is not None}
