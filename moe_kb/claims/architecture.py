@@ -22,11 +22,10 @@ class Flat:
 
 
 def layers(architecture: Architecture) -> Iterator[LayerGroup]:
-    """Each single-layer group of both stacks, repeated patterns unrolled."""
-    for stack in (architecture.encoder, architecture.decoder):
-        if stack is not None:
-            for group in stack.groups:
-                yield from _unroll(group)
+    """Each single-layer group of every stack, repeated patterns unrolled."""
+    for stack in architecture.stacks.values():
+        for group in stack.groups:
+            yield from _unroll(group)
 
 
 def _unroll(group: LayerGroup) -> Iterator[LayerGroup]:
