@@ -39,6 +39,16 @@ class Statement:
         return None
 
     @property
+    def shown(self) -> str:
+        """What people read: as printed, except that a derived value is shown as what was derived."""
+        return self.printed if self.printed and self.status != "derived" else self.text
+
+    @property
+    def place(self) -> str:
+        """Source and locator in a line."""
+        return f"{self.source}, {self.locator}" if self.locator else self.source
+
+    @property
     def text(self) -> str:
         """The value as text; lists as JSON, truth values as true or false."""
         if isinstance(self.value, bool):

@@ -1,1 +1,260 @@
-"""Commands that ask the database."""
+"""Commands that ask the database: search, show, tree, compare, related, path, cite, query, audit, stats, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from moe_kb.cli.main import app
+
+if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Names = Annotated[list[str], typer.Argument(help="Keys or full names (kind:key).")]
+Kinds = Literal["paper", "design", "model", "system", "source", "table"]
+
+
+def _open() -> KnowledgeBase:
+    from moe_kb.kb import open_kb
+
+    kb = open_kb()
+    if kb.stale:
+        typer.echo(
+            f"moe-kb: answering from the database built {kb.meta['built']}: the records have findings since "
+            "(moe-kb check lists them).", err=True)
+    return kb
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Words, a name, or part of a name.")],
+    kind: Annotated[Kinds | None, typer.Option(help="Only this kind of record.")] = None,
+    node: Annotated[str | None, typer.Option(help="Only at or under this taxonomy node.")] = None,
+    year: Annotated[str | None, typer.Option(help="A year (2024) or years (2022-2024).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 20,
+    json: JsonFlag = False,
+) -> None:
+    """Find records by words, names and parts of names. Exit status 1 where nothing is found."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    hits = _open().search(text, kind=kind, node=node, year=_years(year), limit=limit)
+    if json:
+        output.print_json([asdict(hit) for hit in hits])
+    elif hits:
+        output.print_table(
+            ["record", "name", "year", "match"],
+            [[hit.record, hit.name, hit.year, " ".join((hit.title or hit.snippet).split())] for hit in hits])
+    else:
+        typer.echo(f"Nothing found for {text!r}. Try fewer words, part of a name, or no filters.", err=True)
+    raise typer.Exit(0 if hits else 1)
+
+
+def _years(text: str | None) -> int | tuple[int, int] | None:
+    if not text:
+        return None
+    first, dash, last = text.partition("-")
+    if not (first.isdigit() and (not dash or last.isdigit())):
+        raise typer.BadParameter("a year (2024) or years (2022-2024)", param_hint="--year")
+    return (int(first), int(last)) if dash else int(first)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Key or full name (kind:key).")],
+    json: JsonFlag = False,
+) -> None:
+    """Everything about a record: what it says, its places, its edges, its claims with their sources."""
+    from moe_kb.cli import output
+    from moe_kb.cli.show import as_data, as_text
+
+    kb = _open()
+    if json:
+        output.print_json(as_data(kb, name))
+    else:
+        typer.echo(as_text(kb, name))
+
+
+@app.command()
+def tree(
+    node: Annotated[str, typer.Argument(help="A taxonomy (survey-a) or one of its nodes.")] = "survey-a",
+    papers: Annotated[bool, typer.Option(help="List the papers at each node.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """A taxonomy as a tree, with the number of records at and under each node."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    kb = _open()
+    top = kb.tree(node)
+    if json:
+        output.print_json(asdict(top))
+        return
+    for item in top.walk():
+        indent = "  " * (item.level - top.level)
+        typer.echo(f"{indent}{item.label}  [{item.under}]" + (f"  {item.node}" if item.node else ""))
+        if papers and item.placed:
+            here = [r for r in kb.placed(item.name, below=False) if r["kind"] == "paper"]
+            typer.echo(f"{indent}    " + ", ".join(f"{r['printed_as'] or r['name']} ({r['year']})" for r in here))
+
+
+@app.command()
+def compare(names: Names, json: JsonFlag = False) -> None:
+    """Records of one kind side by side; fields that differ are marked with *."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    result = _open().compare(names)
+    if json:
+        output.print_json(asdict(result))
+        return
+    output.print_table(
+        ["", *result.names],
+        [[f"{'* ' if result.differs(i) else '  '}{field}", *(cell or "–" for cell in result.cells[i])]
+         for i, field in enumerate(result.fields)])
+
+
+@app.command()
+def related(
+    name: Annotated[str, typer.Argument(help="Key or full name.")],
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most this many.")] = 10,
+    json: JsonFlag = False,
+) -> None:
+    """Records near a record, and why: direct edges (3 each), shared neighbours (Adamic-Adar), shared authors (0.5)."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    found = _open().related(name, limit)
+    if json:
+        output.print_json([asdict(item) for item in found])
+    else:
+        output.print_table(
+            ["record", "year", "score", "why"],
+            [[item.record, item.year, f"{item.score:.2f}", "; ".join(item.reasons)] for item in found])
+
+
+@app.command()
+def path(
+    start: Annotated[str, typer.Argument(help="Key or full name.")],
+    end: Annotated[str, typer.Argument(help="Key or full name.")],
+    json: JsonFlag = False,
+) -> None:
+    """How two records hang together: the shortest way through the typed edges, each with its source."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    steps = _open().path(start, end)
+    if json:
+        output.print_json([asdict(step) for step in steps])
+        return
+    for step in steps:
+        arrow = f"--{step.type}-->" if step.forward else f"<--{step.type}--"
+        place = f"{step.source}, {step.locator}" if step.locator else step.source or "this project's catalogue"
+        typer.echo(f"{step.start} {arrow} {step.end}   [{place}{', inferred' if step.status == 'derived' else ''}]")
+
+
+@app.command()
+def cite(
+    names: Names,
+    field: Annotated[str | None, typer.Option(help="Cite the sources of this field's values instead.")] = None,
+    part: Annotated[str | None, typer.Option(help="Configuration, with --field.")] = None,
+    format: Annotated[Literal["bibtex"], typer.Option(help="Form of the entries.")] = "bibtex",
+) -> None:
+    """BibTeX of papers and sources, or of the sources behind a value: moe-kb cite mixtral --field params_total."""
+    from moe_kb.errors import NotFoundError
+
+    kb = _open()
+    if field is None:
+        try:
+            typer.echo(kb.cite(names), nl=False)
+        except ValueError as error:
+            raise NotFoundError(str(error)) from None
+        return
+    for name in names:
+        claims = kb.claims(name, field=field, part=part)
+        if not claims:
+            raise NotFoundError(f"no source gives {field!r} for {name}. See: moe-kb show {name}")
+        for claim in claims:
+            place = f"{claim.source}, {claim.locator}" if claim.locator else claim.source
+            about = f"{claim.subject}{f' [{claim.part}]' if claim.part else ''}"
+            typer.echo(f"% {about} {field} = {claim.shown}: {place}")
+        for source in dict.fromkeys(claim.source for claim in claims):
+            typer.echo(kb.cite([f"source:{source}"]), nl=False)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT. Tables and columns: SELECT * FROM dictionary")],
+    format: Annotated[Literal["table", "csv", "json"], typer.Option(help="Form of the result.")] = "table",
+    max_rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most this many rows.")] = 10_000,
+    json: JsonFlag = False,
+) -> None:
+    """Run one read-only SQL query."""
+    from moe_kb.cli import output
+
+    result = _open().query(sql, max_rows=max_rows)
+    if json or format == "json":
+        output.print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
+    elif format == "csv":
+        output.print_csv(result.columns, result.rows)
+    else:
+        output.print_table(result.columns, [list(row) for row in result.rows])
+    if result.truncated:
+        typer.echo(f"Cut off after {max_rows} rows. Raise --max-rows, or add a LIMIT.", err=True)
+
+
+@app.command()
+def audit(
+    name: Annotated[str | None, typer.Argument(help="Only about this record.", show_default=False)] = None,
+    unresolved: Annotated[bool, typer.Option("--open", help="Only those that no note has closed.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Every disagreement between claims, and every count that does not say what it counts."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+
+    found = _open().audit(name, resolved=not unresolved)
+    if json:
+        output.print_json([asdict(item) for item in found])
+        return
+    for item in found:
+        about = f"{item.subject}{f' [{item.part}]' if item.part else ''} {item.field}"
+        about += f" ({item.setting})" if item.setting else ""
+        state = f"resolved: {item.reason}" if item.resolved else "open"
+        typer.echo(f"{about} - {'values differ' if item.kind == 'values' else 'counting unclear'} - {state}")
+        for claim in item.claims:
+            place = claim.place
+            extra = ", ".join(x for x in (claim.status, claim.counting, claim.scope) if x)
+            typer.echo(f"    {claim.shown}  [{place}; {extra}]" + (f"  {claim.note}" if claim.note else ""))
+    typer.echo(f"{len(found)} disagreements.", err=True)
+
+
+@app.command()
+def stats(json: JsonFlag = False) -> None:
+    """What is here, counted, and what is missing."""
+    from moe_kb.cli import output
+
+    numbers = _open().stats()
+    if json:
+        output.print_json(numbers)
+    else:
+        output.print_nested(numbers)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; made if absent.")],
+    format: Annotated[str, typer.Option(help="Any of csv,json,parquet,bibtex, separated by commas.")] = "csv",
+) -> None:
+    """Write every table and view, with a data dictionary."""
+    written = _open().export(folder, [name.strip() for name in format.split(",") if name.strip()])
+    typer.echo(f"{len(written)} files written to {folder}", err=True)

@@ -62,6 +62,38 @@ def check(
     raise typer.Exit(1 if findings else 0)
 
 
+@app.command()
+def build(
+    out: Annotated[Path | None, typer.Option("--out", help="Where to put the database.", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build anew even if nothing changed.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Build or refresh the database; says what it loaded and how long it took. Safe to kill at any moment."""
+    import sys
+    from dataclasses import asdict
+
+    from moe_kb.db.build import build as build_database
+    from moe_kb.places import default_database, find_root
+
+    root = find_root()
+
+    def show(what: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{what} {done}/{total}   ", err=True, nl=done == total)
+
+    report = build_database(root, out or default_database(root), force=force, progress=show)
+    if json_output:
+        typer.echo(json.dumps({**asdict(report), "database": str(report.database)}, indent=2))
+        return
+    counts = ", ".join(f"{number:,} {name}" for name, number in report.counts.items())
+    what = {
+        "full": f"Built from {report.files} files", "unchanged": f"Up to date ({report.files} files)",
+        "incremental": f"Refreshed {report.changed} of {report.files} files",
+    }[report.mode]
+    typer.echo(f"{what} in {report.seconds:.2f} s: {counts}.")
+    typer.echo(str(report.database))
+
+
 @app.command("format")
 def format_files(
     paths: Annotated[

@@ -354,7 +354,7 @@ def _write_claims(
             "setting": dispute.setting, "resolved": note is not None,
             "claims": json.dumps([identities[id(claim)] for claim in dispute.claims]),
             "values_seen": "; ".join(dict.fromkeys(
-                f"{claim.printed or claim.text} ({claim.source}{', ' + claim.locator if claim.locator else ''})"
+                f"{claim.shown} ({claim.source}{', ' + claim.locator if claim.locator else ''})"
                 for claim in dispute.claims
             )),
             "reason": f"{note.reason} ({note.source}{', ' + note.locator if note.locator else ''})" if note else None,

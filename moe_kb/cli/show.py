@@ -1,0 +1,112 @@
+"""What `moe-kb show` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from moe_kb.claims.statement import Statement
+from moe_kb.records import Design, Table
+
+if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
+
+
+def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
+    """The record with its edges, claims and disagreements."""
+    record = kb.get(name)
+    return {
+        "record": record.reference,
+        "content": record.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
+        "edges": kb.edges(record.reference),
+        "claims": [asdict(claim) for claim in kb.claims(record.reference)],
+        "disagreements": [asdict(item) for item in kb.audit(record.reference)],
+        "file": kb.path_of(record.reference),
+    }
+
+
+def as_text(kb: KnowledgeBase, name: str) -> str:
+    """A page of text."""
+    record = kb.get(name)
+    brief = kb.brief(record.reference)
+    lines = [f"{brief.label}   {record.reference}"]
+    title = getattr(record, "title", None)
+    if title and title != record.name:
+        lines.append(title)
+    if record.summary:
+        cites = "; ".join(f"{c.source}, {c.locator}" if c.locator else c.source for c in record.summary.cites)
+        lines += ["", record.summary.text, f"    [{cites}]"]
+    if isinstance(record, Design):
+        lines += _design(record)
+    if isinstance(record, Table):
+        lines += ["", *(f"  {row.row:>3}  {row.label}" for row in record.rows)]
+    lines += _placements(kb, record.reference)
+    lines += _edges(kb, record.reference)
+    lines += _claims(kb, record.reference)
+    lines += ["", f"file: {kb.path_of(record.reference)}"]
+    return "\n".join(lines)
+
+
+def _place(source: str | None, locator: str | None) -> str:
+    return f"[{source}{', ' + locator if locator else ''}]" if source else ""
+
+
+def _design(design: Design) -> list[str]:
+    lines: list[str] = []
+    for name, sourced in design.properties or ():
+        if sourced is not None:
+            value = ("yes" if sourced.value else "no") if isinstance(sourced.value, bool) else sourced.value
+            inferred = ", inferred" if sourced.status == "derived" else ""
+            lines.append(f"  {name.replace('_', ' '):28} {value}  {_place(sourced.source, sourced.locator)}{inferred}")
+    if lines:
+        lines = ["", "Properties", *lines]
+    for equation in design.equations:
+        lines += ["", f"{equation.label}  {_place(equation.source, equation.locator)}", f"  {equation.latex}"]
+        lines += [f"    {symbol}: {meaning}" for symbol, meaning in equation.legend.items()]
+    if design.algorithm:
+        lines += ["", f"Steps  {_place(design.algorithm.source, design.algorithm.locator)}"]
+        lines += [f"  {number}. {step}" for number, step in enumerate(design.algorithm.steps, start=1)]
+    if design.implementation:
+        lines += ["", f"Runnable: python -m reference_impls run {design.implementation}"]
+    return lines
+
+
+def _placements(kb: KnowledgeBase, name: str) -> list[str]:
+    rows = kb.rows("SELECT taxonomy, node, source, locator FROM placements WHERE record = ? ORDER BY 1, 2", (name,))
+    lines = [f"  {row['taxonomy']}: {row['node']}  {_place(row['source'], row['locator'])}" for row in rows]
+    return ["", "Placed", *lines] if lines else []
+
+
+def _edges(kb: KnowledgeBase, name: str) -> list[str]:
+    lines = []
+    for edge in kb.edges(name):
+        if edge["type"] in ("placed-in", "is-a"):
+            continue
+        other = edge["tail"] if edge["head"] == name else edge["head"]
+        arrow = f"{edge['type']} ->" if edge["head"] == name else f"<- {edge['type']}"
+        inferred = ", inferred" if edge["status"] == "derived" else ""
+        lines.append(f"  {arrow:18} {other}  {_place(edge['source'], edge['locator'])}{inferred}")
+    return ["", "Edges", *lines] if lines else []
+
+
+def _claims(kb: KnowledgeBase, name: str) -> list[str]:
+    claims = kb.claims(name)
+    disputed = {(item.part, item.field, item.setting) for item in kb.audit(name, resolved=False)}
+    lines: list[str] = []
+    for part, group in groupby(claims, key=lambda claim: claim.part):
+        lines += ["", f"Claims: {part}" if part else "Claims"]
+        lines += [_claim(claim, (part, claim.field, claim.setting) in disputed) for claim in group]
+    return lines
+
+
+def _claim(claim: Statement, disputed: bool) -> str:
+    mark = "!" if disputed else " "
+    field = f"{claim.field} ({claim.setting})" if claim.setting else claim.field
+    shown = claim.shown
+    if claim.unit:
+        shown += f" {claim.unit}"
+    extra = "".join(f", {x}" for x in (claim.counting, claim.scope) if x)
+    extra += ", derived" if claim.status == "derived" else ""
+    indent = "  " if claim.preferred else "      "
+    return f"{mark}{indent}{field}: {shown[:120]}  {_place(claim.source, claim.locator)}{extra}"

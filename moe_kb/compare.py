@@ -1,0 +1,78 @@
+"""Records side by side: the fields in which they agree and differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moe_kb.db.views import GATING_PROPERTIES
+from moe_kb.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Rows of fields, columns of records."""
+
+    names: list[str]
+    """Full names of the compared records (with the configuration after `#` for models)."""
+    fields: list[str]
+    cells: list[list[str | None]]
+    """One list per field, one cell per record; None: no source says."""
+    sources: list[list[str | None]]
+    """Where each cell was read."""
+
+    def differs(self, row: int) -> bool:
+        """Whether the records differ in a field, as far as known."""
+        return len({cell for cell in self.cells[row] if cell is not None}) > 1
+
+
+def compare(kb: KnowledgeBase, records: list[str]) -> Comparison:
+    """Compare two or more records of one kind.
+
+    Raises:
+        NotFoundError: Fewer than two records, or records of different kinds.
+    """
+    kinds = {record.partition(":")[0] for record in records}
+    if len(records) < 2:
+        raise NotFoundError("give at least two records to compare.")
+    if len(kinds) > 1:
+        raise NotFoundError(f"only records of one kind can be compared, not {' and '.join(sorted(kinds))}.")
+    columns: list[tuple[str, dict[str, tuple[str, str | None]]]] = []
+    for record in dict.fromkeys(records):
+        columns.extend(_columns(kb, record))
+    known = list(dict.fromkeys(field for _, cells in columns for field in cells))
+    order = {name: position for position, name in enumerate(("name", "component", "year", *GATING_PROPERTIES))}
+    known.sort(key=lambda field: order.get(field, len(order)))
+    return Comparison(
+        [name for name, _ in columns], known,
+        [[cells.get(field, (None, None))[0] for _, cells in columns] for field in known],
+        [[cells.get(field, (None, None))[1] for _, cells in columns] for field in known],
+    )
+
+
+def _columns(kb: KnowledgeBase, record: str) -> list[tuple[str, dict[str, tuple[str, str | None]]]]:
+    """A record's cells; a model has a column for each configuration."""
+    shared: dict[str, tuple[str, str | None]] = {}
+    parts: dict[str, dict[str, tuple[str, str | None]]] = {}
+    for claim in kb.claims(record):
+        if claim.preferred:
+            field = claim.field if claim.setting is None else f"{claim.field} ({claim.setting})"
+            place = f"{claim.source}{', ' + claim.locator if claim.locator else ''}"
+            shown = claim.shown
+            (parts.setdefault(claim.part, {}) if claim.part else shared)[field] = (shown, place)
+    for row in kb.rows("SELECT * FROM design_properties WHERE record = ?", (record,)):
+        place = f"{row['source']}{', ' + row['locator'] if row['locator'] else ''}"
+        value = row["value"] + (f" ({row['note']})" if row["note"] else "")
+        shared[row["property"]] = (value, place)
+    for field, table in (("introduced by", "introduces"), ("used by", "uses")):
+        users = kb.rows(
+            "SELECT DISTINCT r.name FROM usages u JOIN records r ON r.record = u.by WHERE u.record = ? AND u.role = ?",
+            (record, table))
+        if users:
+            shared[field] = (", ".join(row["name"] for row in users), None)
+    if not parts:
+        return [(record, shared)]
+    return [(f"{record}#{part}", {**shared, **cells}) for part, cells in parts.items()]

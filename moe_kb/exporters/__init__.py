@@ -1,0 +1,1 @@
+"""Ways out: BibTeX, and whole-database exports."""

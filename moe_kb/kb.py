@@ -1,0 +1,420 @@
+"""`KnowledgeBase`: the one object through which the app, the command line, tests and notebooks do everything."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from moe_kb.claims.statement import Statement
+from moe_kb.db.claims import read_statements
+from moe_kb.db.connect import connect
+from moe_kb.db.console import QueryResult, run_query
+from moe_kb.db.search import Hit
+from moe_kb.db.search import search as run_search
+from moe_kb.errors import AmbiguousKeyError, CheckFailedError, NotFoundError
+from moe_kb.places import default_database, find_root
+from moe_kb.records import (
+    KINDS, RECORD_TYPES, Design, Model, Paper, Record, Source, System, Table,
+)
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from moe_kb.compare import Comparison
+    from moe_kb.db.build import BuildReport, Progress
+    from moe_kb.graph import Related, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A record in a line."""
+
+    record: str
+    kind: str
+    key: str
+    name: str
+    year: int | None
+    summary: str | None
+
+    @property
+    def label(self) -> str:
+        """Name with year, since short names are not unique."""
+        return f"{self.name} ({self.year})" if self.year else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """A taxonomy node with what lies under it."""
+
+    taxonomy: str
+    node: str
+    label: str
+    level: int
+    description: str | None
+    locator: str | None
+    placed: int
+    """Records placed here."""
+    under: int
+    """Different records placed here or below."""
+    children: tuple[TreeNode, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Full name, `taxonomy:path`."""
+        return f"{self.taxonomy}:{self.node}"
+
+    def walk(self) -> Iterator[TreeNode]:
+        """The node and everything below it, in printed order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Claims about one field that do not agree (`values`), or whose counting is unclear (`counting`)."""
+
+    kind: Literal["values", "counting"]
+    subject: str
+    part: str | None
+    field: str
+    setting: str | None
+    claims: tuple[Statement, ...]
+    """The claims concerned, the one shown first at the front."""
+    resolved: bool
+    reason: str | None
+
+
+class KnowledgeBase:
+    """A read-only view of a built database.
+
+    Use `moe_kb.open()` rather than the constructor: it builds or refreshes the database first.
+    """
+
+    def __init__(self, database: Path, root: Path | None = None, *, stale: str | None = None) -> None:
+        self.database = Path(database)
+        self.root = root
+        self.stale = stale
+        """Why the database is older than the records (they have findings), or None."""
+        with self._connection() as connection:
+            self.meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+    def __repr__(self) -> str:
+        return f"KnowledgeBase({str(self.database)!r}, built {self.meta.get('built', 'unknown')})"
+
+    @property
+    def content_hash(self) -> str:
+        """Changes whenever the records do; caches are keyed by it."""
+        return self.meta["content_hash"]
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = connect(self.database)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a query of ours as dictionaries. For text that a person wrote use `query`, which is guarded."""
+        with self._connection() as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, tuple(parameters))]
+
+    # --- records -----------------------------------------------------------------------------------------------
+
+    def resolve(self, name: str, kind: str | None = None) -> str:
+        """Full name of a record from its full name or bare key.
+
+        Raises:
+            NotFoundError: No such record; the message lists close keys.
+            AmbiguousKeyError: Several kinds have this key; the message lists them.
+        """
+        asked, _, key = name.strip().lower().rpartition(":")
+        kind = asked or kind
+        if kind and kind not in KINDS:
+            raise NotFoundError(f"{kind!r} is no kind of record. Kinds: {', '.join(KINDS)}.")
+        with self._connection() as connection:
+            found = [row[0] for row in connection.execute("SELECT record FROM records WHERE key = ?", (key,))]
+            if kind:
+                found = [record for record in found if record == f"{kind}:{key}"]
+            if len(found) == 1:
+                return str(found[0])
+            if found:
+                raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
+            keys = [row[0] for row in connection.execute(
+                "SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))]
+        close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
+        hint = f" Did you mean: {', '.join(dict.fromkeys(close))}?" if close else f" Try: moe-kb search {key}"
+        raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
+
+    def get(self, name: str) -> Record:
+        """The whole record, typed, by full name or unambiguous bare key."""
+        return self._load(self.resolve(name))
+
+    def _load(self, record: str) -> Record:
+        with self._connection() as connection:
+            row = connection.execute("SELECT kind, content FROM records WHERE record = ?", (record,)).fetchone()
+        return RECORD_TYPES[row[0]].model_validate(json.loads(row[1]))
+
+    def paper(self, key: str) -> Paper:
+        """A paper by key."""
+        return cast(Paper, self._load(self.resolve(key, "paper")))
+
+    def design(self, key: str) -> Design:
+        """A design by key."""
+        return cast(Design, self._load(self.resolve(key, "design")))
+
+    def model(self, key: str) -> Model:
+        """A model by key."""
+        return cast(Model, self._load(self.resolve(key, "model")))
+
+    def system(self, key: str) -> System:
+        """A system by key."""
+        return cast(System, self._load(self.resolve(key, "system")))
+
+    def source(self, key: str) -> Source:
+        """A source by key."""
+        return cast(Source, self._load(self.resolve(key, "source")))
+
+    def table(self, key: str) -> Table:
+        """A transcribed table by key."""
+        return cast(Table, self._load(self.resolve(key, "table")))
+
+    def briefs(self, kind: str | None = None) -> list[Brief]:
+        """Every record (of one kind) in a line, by name."""
+        return [Brief(**row) for row in self.rows(
+            "SELECT record, kind, key, name, year, summary FROM records WHERE kind = coalesce(?, kind) "
+            "ORDER BY name COLLATE NOCASE, year", (kind,))]
+
+    def brief(self, name: str) -> Brief:
+        """One record in a line."""
+        return Brief(**self.rows(
+            "SELECT record, kind, key, name, year, summary FROM records WHERE record = ?", (self.resolve(name),))[0])
+
+    def path_of(self, name: str) -> str:
+        """The record's file, relative to the tree."""
+        return str(self.rows("SELECT path FROM records WHERE record = ?", (self.resolve(name),))[0]["path"])
+
+    # --- search and query --------------------------------------------------------------------------------------
+
+    def search(
+        self, text: str, *, kind: str | None = None, node: str | None = None,
+        year: int | tuple[int, int] | None = None, limit: int = 50,
+    ) -> list[Hit]:
+        """Records found by words, exact names and parts of names, best first.
+
+        Args:
+            text: Words; empty text lists everything that passes the filters.
+            kind: `paper`, `design`, `model`, `system`, `source` or `table`.
+            node: Only records placed at or under this taxonomy node.
+            year: A year, or first and last year.
+            limit: At most this many.
+        """
+        if node:
+            node = self.resolve_node(node)
+        with self._connection() as connection:
+            return run_search(connection, text, kind=kind, node=node, year=year, limit=limit)
+
+    def query(self, sql: str, *, max_rows: int = 10_000, max_seconds: float = 5.0) -> QueryResult:
+        """Run one guarded SELECT; raises `QueryError` for everything else."""
+        return run_query(self.database, sql, max_rows=max_rows, max_seconds=max_seconds)
+
+    # --- taxonomy ----------------------------------------------------------------------------------------------
+
+    def taxonomies(self) -> list[dict[str, Any]]:
+        """Key, name, description, source and number of nodes of each taxonomy."""
+        return self.rows(
+            "SELECT t.*, (SELECT count(*) FROM nodes n WHERE n.taxonomy = t.key) AS n_nodes FROM taxonomies t "
+            "ORDER BY t.key"
+        )
+
+    def resolve_node(self, name: str) -> str:
+        """Full name `taxonomy:path` of a node from its full name, its path, or the last part of its path."""
+        taxonomy, _, path = name.strip().strip("/").rpartition(":")
+        rows = self.rows("SELECT taxonomy, node FROM nodes WHERE ? IN ('', taxonomy)", (taxonomy,))
+        for matches in (
+            [r for r in rows if r["node"] == path and (path or taxonomy)],
+            [r for r in rows if r["taxonomy"] == path and r["node"] == ""],
+            [r for r in rows if r["node"].rpartition("/")[2] == path and path],
+        ):
+            names = [f"{r['taxonomy']}:{r['node']}" for r in matches]
+            if len(names) == 1:
+                return names[0]
+            if names:
+                raise AmbiguousKeyError(f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.")
+        close = difflib.get_close_matches(path, [r["node"].rpartition("/")[2] for r in rows], n=3)
+        hint = f" Did you mean: {', '.join(close)}?" if close else " See: moe-kb tree"
+        raise NotFoundError(f"there is no taxonomy node {name!r}.{hint}")
+
+    def tree(self, name: str = "survey-a") -> TreeNode:
+        """A taxonomy, or the part of it under a node, with the number of records at and under each node."""
+        taxonomy, _, top = self.resolve_node(name).partition(":")
+        rows = self.rows("SELECT * FROM nodes WHERE taxonomy = ? ORDER BY position", (taxonomy,))
+        placed = dict(self._pairs(
+            "SELECT node, count(DISTINCT record) FROM placements WHERE taxonomy = ? GROUP BY node", (taxonomy,)))
+        under = dict(self._pairs(
+            "SELECT a.ancestor, count(DISTINCT l.record) FROM placements l JOIN node_ancestors a "
+            "ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? GROUP BY a.ancestor", (taxonomy,)))
+        children: dict[str | None, list[dict[str, Any]]] = {}
+        for row in rows:
+            children.setdefault(row["parent"], []).append(row)
+
+        def make(row: dict[str, Any]) -> TreeNode:
+            node = row["node"]
+            below = tuple(make(child) for child in children.get(node, []))
+            return TreeNode(taxonomy, node, row["label"], row["level"], row["description"], row["locator"],
+                            placed.get(node, 0), under.get(node, 0), below)
+
+        return make(next(row for row in rows if row["node"] == top))
+
+    def _pairs(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, Any]]:
+        with self._connection() as connection:
+            return connection.execute(sql, tuple(parameters)).fetchall()
+
+    def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
+        """Records placed at a node (and below it): record, name, kind, year, node, printed_as, source, locator."""
+        taxonomy, _, path = self.resolve_node(node).partition(":")
+        condition = "a.ancestor = ?" if below else "a.ancestor = ? AND l.node = a.ancestor"
+        return self.rows(
+            "SELECT l.record, r.name, r.kind, r.key, r.year, l.node, l.printed_as, l.source, l.locator "
+            "FROM placements l JOIN records r ON r.record = l.record JOIN node_ancestors a "
+            f"ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? AND {condition} "
+            "ORDER BY r.kind, r.year, r.name", (taxonomy, path))
+
+    # --- claims ------------------------------------------------------------------------------------------------
+
+    def claims(self, name: str, *, part: str | None = None, field: str | None = None) -> list[Statement]:
+        """Every claim about a record, preferred ones first within each field."""
+        record = self.resolve(name)
+        with self._connection() as connection:
+            found = read_statements(
+                connection, "subject = ? AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
+                (record, part, part, field, field))
+        return sorted(found, key=lambda claim: (claim.part or "", claim.field, not claim.preferred))
+
+    def value(self, name: str, field: str, *, part: str | None = None) -> Statement:
+        """The claim shown first for a field; raises `NotFoundError` where no source gives one."""
+        for claim in self.claims(name, field=field):
+            if claim.preferred and claim.part == part:
+                return claim
+        known = sorted({c.field for c in self.claims(name) if c.part == part})
+        raise NotFoundError(f"no source gives {field!r} for {name}. Known: {', '.join(known) or 'nothing'}.")
+
+    def audit(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
+        """Every disagreement between claims (about one record), with the claims concerned."""
+        subject = self.resolve(name) if name else None
+        rows = self.rows(
+            "SELECT * FROM disagreements WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) "
+            "ORDER BY subject, part, field", (subject, resolved))
+        out = []
+        with self._connection() as connection:
+            for row in rows:
+                ids = json.loads(row["claims"])
+                by_id = {
+                    i: read_statements(connection, "id = ?", (i,))[0] for i in ids
+                }
+                out.append(Disagreement(
+                    row["kind"], row["subject"], row["part"], row["field"], row["setting"],
+                    tuple(by_id[i] for i in ids), bool(row["resolved"]), row["reason"]))
+        return out
+
+    # --- relations ---------------------------------------------------------------------------------------------
+
+    def edges(self, name: str) -> list[dict[str, Any]]:
+        """Typed edges at a record or node, each with its source, status and note."""
+        end = name if name.startswith(("node:", "implementation:", "taxonomy:")) else self.resolve(name)
+        return self.rows(
+            "SELECT head, type, tail, status, source, locator, note FROM edges WHERE head = ? OR tail = ? "
+            "ORDER BY type, head, tail", (end, end))
+
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The whole typed graph; nodes are full names."""
+        from moe_kb.graph import load
+
+        return load(self)
+
+    def related(self, name: str, limit: int = 10) -> list[Related]:
+        """Records near a record, with a score and the reasons; see `moe_kb.graph.related`."""
+        from moe_kb.graph import related
+
+        return related(self, self.resolve(name), limit)
+
+    def path(self, start: str, end: str) -> list[Step]:
+        """How two records hang together: the shortest way through the typed edges."""
+        from moe_kb.graph import path
+
+        return path(self, self.resolve(start), self.resolve(end))
+
+    def compare(self, names: Sequence[str]) -> Comparison:
+        """Records of one kind side by side."""
+        from moe_kb.compare import compare
+
+        return compare(self, [self.resolve(name) for name in names])
+
+    # --- out ---------------------------------------------------------------------------------------------------
+
+    def cite(self, names: Sequence[str]) -> str:
+        """BibTeX entries of papers and sources."""
+        from moe_kb.exporters.bibtex import bibtex
+
+        return "\n".join(bibtex(cast(Any, self.get(name))) for name in names)
+
+    def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
+        """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
+        from moe_kb.exporters.tables import export
+
+        return export(self, Path(folder), formats)
+
+    def stats(self) -> dict[str, Any]:
+        """Numbers that say what is here and what is missing."""
+        from moe_kb.stats import stats
+
+        return stats(self)
+
+
+def open_kb(
+    root: str | Path | None = None, *, database: str | Path | None = None, refresh: bool = True,
+    progress: Progress | None = None,
+) -> KnowledgeBase:
+    """Open the knowledge base, building or refreshing its database first if the records have changed.
+
+    Args:
+        root: A tree that holds `data/` and `taxonomy/`; default: `MOE_KB_ROOT`, the checkout, or the data that came
+            with the package.
+        database: Where the database is or goes; default: the checkout's `build/`, else the user's cache folder.
+        refresh: Look for changed records first (a few milliseconds where nothing changed).
+        progress: Called during a build.
+
+    Raises:
+        NotFoundError: There are no records at `root`.
+        CheckFailedError: The records have structural findings and there is no database yet.
+        DatabaseError: The database cannot be read.
+    """
+    if database is not None and root is None and not refresh:
+        return KnowledgeBase(Path(database))
+    tree = find_root(root)
+    target = Path(database) if database is not None else default_database(tree)
+    stale = None
+    if refresh or not target.is_file():
+        try:
+            refresh_database(tree, target, progress)
+        except CheckFailedError as error:
+            # Somebody is editing: what was built before still answers, and says that it is older.
+            if not target.is_file():
+                raise
+            stale = str(error)
+    return KnowledgeBase(target, tree, stale=stale)
+
+
+def refresh_database(root: Path, database: Path, progress: Progress | None = None) -> BuildReport:
+    """Build or refresh the database of a tree."""
+    from moe_kb.db.build import build
+
+    return build(root, database, progress=progress)
