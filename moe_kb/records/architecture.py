@@ -15,14 +15,20 @@ from moe_kb.records.base import Citation, Key, Line, Part, Status, Text
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
-Activation = Literal["relu", "gelu", "silu", "relu2", "reglu", "geglu", "swiglu", "clamped-swiglu",
-                     "swiglu-times-up"]
+Activation = Literal["relu", "gelu", "silu", "relu2", "reglu", "geglu", "swiglu", "clamped-swiglu", "swiglu-times-up"]
 
 #: Weight matrices of a feed-forward network: up and down, one more for a gate. OpenMoE multiplies a whole
 #: SwiGLU by a further projection.
 MATRICES: dict[Activation, int] = {
-    "relu": 2, "gelu": 2, "silu": 2, "relu2": 2,
-    "reglu": 3, "geglu": 3, "swiglu": 3, "clamped-swiglu": 3, "swiglu-times-up": 4,
+    "relu": 2,
+    "gelu": 2,
+    "silu": 2,
+    "relu2": 2,
+    "reglu": 3,
+    "geglu": 3,
+    "swiglu": 3,
+    "clamped-swiglu": 3,
+    "swiglu-times-up": 4,
 }
 
 
@@ -118,8 +124,8 @@ class Attention(Sublayer):
     """Whether the query, key and value projections have biases."""
     output_bias: bool | None = None
     """Whether the output projection has a bias."""
-    qk_norm: bool | None = None
-    """Whether queries and keys are normalised."""
+    qk_norm: Literal["none", "per-head", "across-heads", "weightless"] | None = None
+    """How queries and keys are normalised: each head alone, all heads as one, or without learned weights."""
     output_gate: bool | None = None
     """Whether the output is gated by a projection of the input."""
     sinks: bool | None = None
@@ -315,15 +321,21 @@ class Mixture(Sublayer):
     def _chosen_within_total(self) -> Mixture:
         total = self.n_routed_experts + (self.zero.count if self.zero else 0)
         if self.experts_per_token > total:
-            raise ValueError(
-                f"`experts_per_token` is {self.experts_per_token}, but only {total} experts can be chosen"
-            )
+            raise ValueError(f"`experts_per_token` is {self.experts_per_token}, but only {total} experts can be chosen")
         return self
 
 
 AnySublayer = Annotated[
-    Attention | LatentAttention | CompressedAttention | AttentionExperts | StateSpace | LinearAttention
-    | ShortConvolution | UnknownMixer | Dense | Mixture,
+    Attention
+    | LatentAttention
+    | CompressedAttention
+    | AttentionExperts
+    | StateSpace
+    | LinearAttention
+    | ShortConvolution
+    | UnknownMixer
+    | Dense
+    | Mixture,
     Field(discriminator="kind"),
 ]
 
@@ -344,9 +356,7 @@ class LayerGroup(Part):
             raise ValueError("a layer group has either `sublayers` (one layer) or `groups` (a pattern)")
         for number, sublayer in enumerate(self.sublayers or [], start=1):
             if sublayer.input_of is not None and sublayer.input_of >= number:
-                raise ValueError(
-                    f"`input_of` of sublayer {number} is {sublayer.input_of}: it must name an earlier one"
-                )
+                raise ValueError(f"`input_of` of sublayer {number} is {sublayer.input_of}: it must name an earlier one")
         return self
 
     def layers(self) -> Iterator[list[AnySublayer]]:
