@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import gone, supervisors_in, until
+from lab_processes import gone, supervisors_in, until
 
 from moe_kb.lab import Lab
 

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import FAST, supervisors_in, until
 from fake_package.entries import entries
+from lab_processes import FAST, supervisors_in, until
 
 from moe_kb.lab import (
     ActiveRunError,

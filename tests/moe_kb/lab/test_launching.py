@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import FAST, gone, supervisors_in, until
 from fake_package.entries import DemoConfig, DemoEntry, entries
+from lab_processes import FAST, gone, supervisors_in, until
 
 from moe_kb.lab import Lab, PreflightError, SupervisorError, UnknownImplementationError
 from moe_kb.lab.supervisor import MAX_LOG

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from conftest import FAST, gone, supervisors_in, until
 from fake_package.entries import entries
+from lab_processes import FAST, gone, supervisors_in, until
 
 from moe_kb.lab import Lab, Run, Timing
 from moe_kb.lab.lock import HomeLock
