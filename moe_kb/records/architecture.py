@@ -99,8 +99,10 @@ class Router(Part):
 
 
 class Sublayer(Part):
-    """What every sublayer can say of its place in the layer."""
+    """What every sublayer says: its kind and its place in the layer."""
 
+    kind: str
+    """What it is."""
     input_of: Positive | None = None
     """Number (from 1) of the earlier sublayer whose input it shares: 1 is the layer's own input, a mixture
     beside a dense network names that network. None: it follows the sublayer before."""
