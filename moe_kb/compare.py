@@ -47,7 +47,8 @@ def compare(kb: KnowledgeBase, records: list[str]) -> Comparison:
     order = {name: position for position, name in enumerate(("name", "component", "year", *GATING_PROPERTIES))}
     known.sort(key=lambda field: order.get(field, len(order)))
     return Comparison(
-        [name for name, _ in columns], known,
+        [name for name, _ in columns],
+        known,
         [[cells.get(field, (None, None))[0] for _, cells in columns] for field in known],
         [[cells.get(field, (None, None))[1] for _, cells in columns] for field in known],
     )
@@ -70,7 +71,8 @@ def _columns(kb: KnowledgeBase, record: str) -> list[tuple[str, dict[str, tuple[
     for field, table in (("introduced by", "introduces"), ("used by", "uses")):
         users = kb.rows(
             "SELECT DISTINCT r.name FROM usages u JOIN records r ON r.record = u.by WHERE u.record = ? AND u.role = ?",
-            (record, table))
+            (record, table),
+        )
         if users:
             shared[field] = (", ".join(row["name"] for row in users), None)
     if not parts:

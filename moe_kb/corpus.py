@@ -17,7 +17,11 @@ from moe_kb.errors import YamlError
 from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy
 
 KIND_BY_FOLDER = {
-    "papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source",
+    "papers": "paper",
+    "designs": "design",
+    "models": "model",
+    "systems": "system",
+    "sources": "source",
     "tables": "table",
 }
 FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
@@ -104,7 +108,10 @@ def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Findi
     kind = model_type_of(path)
     if kind is None:
         finding = Finding(
-            path, None, "file-place", "no kind of record belongs here.",
+            path,
+            None,
+            "file-place",
+            "no kind of record belongs here.",
             f"Put .yaml files under data/<{'|'.join(KIND_BY_FOLDER)}>/ or taxonomy/, or remove the file.",
         )
         return None, "", [finding]
@@ -151,7 +158,10 @@ def _schema_finding(path: str, text: str, problem: dict[str, Any]) -> Finding:
     if kind not in ("missing", "extra_forbidden") and isinstance(shown, (str, int, float, bool)):
         message += f", not {str(shown)[:60]!r}"
     return Finding(
-        path, yamlio.line_of(text, location) if text else None, "schema", f"{where}: {message}.",
+        path,
+        yamlio.line_of(text, location) if text else None,
+        "schema",
+        f"{where}: {message}.",
         _MENDS.get(kind, "See the schema of this kind (docs/data-model.md)."),
     )
 
@@ -188,9 +198,15 @@ class Corpus:
         if isinstance(record, Record):
             name = record.reference
             if name in self.records:
-                self.findings.append(Finding(
-                    path, 1, "duplicate-key", f"{name} is also the key of {self.paths[name]}.", "Give one a new key.",
-                ))
+                self.findings.append(
+                    Finding(
+                        path,
+                        1,
+                        "duplicate-key",
+                        f"{name} is also the key of {self.paths[name]}.",
+                        "Give one a new key.",
+                    )
+                )
                 return
             self.records[name], self.paths[name] = record, path
         elif isinstance(record, Taxonomy):

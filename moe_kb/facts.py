@@ -13,11 +13,22 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from moe_kb.records import (
-    Alignment, Citation, Crosswalk, Design, Model, Paper, Provenance, Record, Source, System, Table, Taxonomy,
+    Alignment,
+    Citation,
+    Crosswalk,
+    Design,
+    Model,
+    Paper,
+    Provenance,
+    Record,
+    Source,
+    System,
+    Table,
+    Taxonomy,
 )
+from moe_kb.records.architecture import Architecture, Router
 from moe_kb.records.base import Placement, Resolution
 from moe_kb.records.design import Usage
-from moe_kb.records.architecture import Architecture, Router
 from moe_kb.records.table import Mark
 
 Path = tuple[str | int, ...]
@@ -128,6 +139,13 @@ def parts(record: Record) -> set[str]:
 
 
 __all__ = [
-    "Architecture", "Design", "Identifier", "Provenance", "Ref", "identifiers", "normalised_title", "parts",
+    "Architecture",
+    "Design",
+    "Identifier",
+    "Provenance",
+    "Ref",
+    "identifiers",
+    "normalised_title",
+    "parts",
     "references",
 ]

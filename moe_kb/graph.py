@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -89,14 +90,17 @@ def related(kb: KnowledgeBase, record: str, limit: int = 10) -> list[Related]:
             continue
         shared = kb.rows(
             "SELECT head AS other, type FROM edges WHERE tail = ?1 AND head != ?2 AND type != 'cites' UNION "
-            "SELECT tail, type FROM edges WHERE head = ?1 AND tail != ?2 AND type != 'cites'", (neighbour, record))
+            "SELECT tail, type FROM edges WHERE head = ?1 AND tail != ?2 AND type != 'cites'",
+            (neighbour, record),
+        )
         others = {row["other"] for row in shared if not row["other"].startswith(("node:", "taxonomy:", "implem"))}
         for other in others:
             scores[other] += 1 / math.log(len(others) + 2)
             near[other].append(f"shares {_label(kb, neighbour)}")
     for row in kb.rows(
         "SELECT b.record, b.author FROM authors a JOIN authors b ON a.author = b.author AND b.record != a.record "
-        "WHERE a.record = ?", (record,)
+        "WHERE a.record = ?",
+        (record,),
     ):
         scores[row["record"]] += AUTHOR
         near[row["record"]].append(f"shares the author {row['author']}")
@@ -105,9 +109,16 @@ def related(kb: KnowledgeBase, record: str, limit: int = 10) -> list[Related]:
     for name in best:
         found = kb.rows("SELECT name, kind, year FROM records WHERE record = ?", (name,))
         if found:
-            out.append(Related(
-                name, found[0]["name"], found[0]["kind"], found[0]["year"], round(scores[name], 3),
-                tuple(dict.fromkeys(near[name]))))
+            out.append(
+                Related(
+                    name,
+                    found[0]["name"],
+                    found[0]["kind"],
+                    found[0]["year"],
+                    round(scores[name], 3),
+                    tuple(dict.fromkeys(near[name])),
+                )
+            )
     return out
 
 
@@ -150,9 +161,18 @@ def path(kb: KnowledgeBase, start: str, end: str) -> list[Step]:
     except (nx.NetworkXNoPath, nx.NodeNotFound):
         raise NotFoundError(f"nothing connects {start} and {end} yet.") from None
     steps = []
-    for left, right in zip(names, names[1:], strict=False):
+    for left, right in itertools.pairwise(names):
         data = simple[left][right]
-        steps.append(Step(
-            left, data["type"], data["head"] == left, right, data["source"], data["locator"], data["status"],
-            data["note"]))
+        steps.append(
+            Step(
+                left,
+                data["type"],
+                data["head"] == left,
+                right,
+                data["source"],
+                data["locator"],
+                data["status"],
+                data["note"],
+            )
+        )
     return steps

@@ -20,7 +20,15 @@ from moe_kb.db.search import search as run_search
 from moe_kb.errors import AmbiguousKeyError, CheckFailedError, NotFoundError
 from moe_kb.places import default_database, find_root
 from moe_kb.records import (
-    KINDS, RECORD_TYPES, Design, Model, Paper, Record, Source, System, Table,
+    KINDS,
+    RECORD_TYPES,
+    Design,
+    Model,
+    Paper,
+    Record,
+    Source,
+    System,
+    Table,
 )
 
 if TYPE_CHECKING:
@@ -148,8 +156,9 @@ class KnowledgeBase:
                 return str(found[0])
             if found:
                 raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
-            keys = [row[0] for row in connection.execute(
-                "SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))]
+            keys = [
+                row[0] for row in connection.execute("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
+            ]
         close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
         hint = f" Did you mean: {', '.join(dict.fromkeys(close))}?" if close else f" Try: moe-kb search {key}"
         raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
@@ -189,14 +198,22 @@ class KnowledgeBase:
 
     def briefs(self, kind: str | None = None) -> list[Brief]:
         """Every record (of one kind) in a line, by name."""
-        return [Brief(**row) for row in self.rows(
-            "SELECT record, kind, key, name, year, summary FROM records WHERE kind = coalesce(?, kind) "
-            "ORDER BY name COLLATE NOCASE, year", (kind,))]
+        return [
+            Brief(**row)
+            for row in self.rows(
+                "SELECT record, kind, key, name, year, summary FROM records WHERE kind = coalesce(?, kind) "
+                "ORDER BY name COLLATE NOCASE, year",
+                (kind,),
+            )
+        ]
 
     def brief(self, name: str) -> Brief:
         """One record in a line."""
-        return Brief(**self.rows(
-            "SELECT record, kind, key, name, year, summary FROM records WHERE record = ?", (self.resolve(name),))[0])
+        return Brief(
+            **self.rows(
+                "SELECT record, kind, key, name, year, summary FROM records WHERE record = ?", (self.resolve(name),)
+            )[0]
+        )
 
     def path_of(self, name: str) -> str:
         """The record's file, relative to the tree."""
@@ -205,8 +222,13 @@ class KnowledgeBase:
     # --- search and query --------------------------------------------------------------------------------------
 
     def search(
-        self, text: str, *, kind: str | None = None, node: str | None = None,
-        year: int | tuple[int, int] | None = None, limit: int = 50,
+        self,
+        text: str,
+        *,
+        kind: str | None = None,
+        node: str | None = None,
+        year: int | tuple[int, int] | None = None,
+        limit: int = 50,
     ) -> list[Hit]:
         """Records found by words, exact names and parts of names, best first.
 
@@ -257,11 +279,18 @@ class KnowledgeBase:
         """A taxonomy, or the part of it under a node, with the number of records at and under each node."""
         taxonomy, _, top = self.resolve_node(name).partition(":")
         rows = self.rows("SELECT * FROM nodes WHERE taxonomy = ? ORDER BY position", (taxonomy,))
-        placed = dict(self._pairs(
-            "SELECT node, count(DISTINCT record) FROM placements WHERE taxonomy = ? GROUP BY node", (taxonomy,)))
-        under = dict(self._pairs(
-            "SELECT a.ancestor, count(DISTINCT l.record) FROM placements l JOIN node_ancestors a "
-            "ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? GROUP BY a.ancestor", (taxonomy,)))
+        placed = dict(
+            self._pairs(
+                "SELECT node, count(DISTINCT record) FROM placements WHERE taxonomy = ? GROUP BY node", (taxonomy,)
+            )
+        )
+        under = dict(
+            self._pairs(
+                "SELECT a.ancestor, count(DISTINCT l.record) FROM placements l JOIN node_ancestors a "
+                "ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? GROUP BY a.ancestor",
+                (taxonomy,),
+            )
+        )
         children: dict[str | None, list[dict[str, Any]]] = {}
         for row in rows:
             children.setdefault(row["parent"], []).append(row)
@@ -269,8 +298,17 @@ class KnowledgeBase:
         def make(row: dict[str, Any]) -> TreeNode:
             node = row["node"]
             below = tuple(make(child) for child in children.get(node, []))
-            return TreeNode(taxonomy, node, row["label"], row["level"], row["description"], row["locator"],
-                            placed.get(node, 0), under.get(node, 0), below)
+            return TreeNode(
+                taxonomy,
+                node,
+                row["label"],
+                row["level"],
+                row["description"],
+                row["locator"],
+                placed.get(node, 0),
+                under.get(node, 0),
+                below,
+            )
 
         return make(next(row for row in rows if row["node"] == top))
 
@@ -286,7 +324,9 @@ class KnowledgeBase:
             "SELECT l.record, r.name, r.kind, r.key, r.year, l.node, l.printed_as, l.source, l.locator "
             "FROM placements l JOIN records r ON r.record = l.record JOIN node_ancestors a "
             f"ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? AND {condition} "
-            "ORDER BY r.kind, r.year, r.name", (taxonomy, path))
+            "ORDER BY r.kind, r.year, r.name",
+            (taxonomy, path),
+        )
 
     # --- claims ------------------------------------------------------------------------------------------------
 
@@ -295,8 +335,10 @@ class KnowledgeBase:
         record = self.resolve(name)
         with self._connection() as connection:
             found = read_statements(
-                connection, "subject = ? AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
-                (record, part, part, field, field))
+                connection,
+                "subject = ? AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
+                (record, part, part, field, field),
+            )
         return sorted(found, key=lambda claim: (claim.part or "", claim.field, not claim.preferred))
 
     def value(self, name: str, field: str, *, part: str | None = None) -> Statement:
@@ -312,17 +354,26 @@ class KnowledgeBase:
         subject = self.resolve(name) if name else None
         rows = self.rows(
             "SELECT * FROM disagreements WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) "
-            "ORDER BY subject, part, field", (subject, resolved))
+            "ORDER BY subject, part, field",
+            (subject, resolved),
+        )
         out = []
         with self._connection() as connection:
             for row in rows:
                 ids = json.loads(row["claims"])
-                by_id = {
-                    i: read_statements(connection, "id = ?", (i,))[0] for i in ids
-                }
-                out.append(Disagreement(
-                    row["kind"], row["subject"], row["part"], row["field"], row["setting"],
-                    tuple(by_id[i] for i in ids), bool(row["resolved"]), row["reason"]))
+                by_id = {i: read_statements(connection, "id = ?", (i,))[0] for i in ids}
+                out.append(
+                    Disagreement(
+                        row["kind"],
+                        row["subject"],
+                        row["part"],
+                        row["field"],
+                        row["setting"],
+                        tuple(by_id[i] for i in ids),
+                        bool(row["resolved"]),
+                        row["reason"],
+                    )
+                )
         return out
 
     # --- relations ---------------------------------------------------------------------------------------------
@@ -332,7 +383,9 @@ class KnowledgeBase:
         end = name if name.startswith(("node:", "implementation:", "taxonomy:")) else self.resolve(name)
         return self.rows(
             "SELECT head, type, tail, status, source, locator, note FROM edges WHERE head = ? OR tail = ? "
-            "ORDER BY type, head, tail", (end, end))
+            "ORDER BY type, head, tail",
+            (end, end),
+        )
 
     def graph(self) -> nx.MultiDiGraph[str]:
         """The whole typed graph; nodes are full names."""
@@ -380,7 +433,10 @@ class KnowledgeBase:
 
 
 def open_kb(
-    root: str | Path | None = None, *, database: str | Path | None = None, refresh: bool = True,
+    root: str | Path | None = None,
+    *,
+    database: str | Path | None = None,
+    refresh: bool = True,
     progress: Progress | None = None,
 ) -> KnowledgeBase:
     """Open the knowledge base, building or refreshing its database first if the records have changed.

@@ -22,7 +22,7 @@ def find_root(root: str | Path | None = None) -> Path:
     if chosen is not None:
         path = Path(chosen).expanduser()
         if not (path / "data").is_dir():
-            raise NotFoundError(f"{path} holds no data/ folder. Give --root (or MOE_KB_ROOT) a tree with data/ and taxonomy/.")
+            raise NotFoundError(f"{path} holds no data/ folder. Give --root a tree with data/ and taxonomy/.")
         return path.resolve()
     checkout = _PACKAGE.parent
     if is_checkout(checkout):

@@ -35,10 +35,12 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
         "papers_by_survey": {
             "survey-a": one(
                 "SELECT count(DISTINCT record) AS n FROM claims WHERE field = 'title' AND record LIKE 'paper:%' "
-                "AND source IN ('survey-a', 'survey-a-repository')"),
+                "AND source IN ('survey-a', 'survey-a-repository')"
+            ),
             "survey-b": one(
                 "SELECT count(DISTINCT record) AS n FROM mentions WHERE record LIKE 'paper:%' "
-                "AND target = 'source:survey-b'"),
+                "AND target = 'source:survey-b'"
+            ),
         },
         "designs_by_component": pairs("SELECT component AS k, count(*) AS n FROM designs GROUP BY 1"),
         "configurations": one("SELECT count(*) AS n FROM configurations"),
@@ -52,18 +54,26 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
         "edges_by_type": pairs("SELECT type AS k, count(*) AS n FROM edges GROUP BY 1"),
         "taxonomies": {
             row["key"]: {
-                "nodes": row["n"], "leaves": row["leaves"], "placements": placements.get(row["key"], 0),
+                "nodes": row["n"],
+                "leaves": row["leaves"],
+                "placements": placements.get(row["key"], 0),
                 "papers_placed": one(
                     "SELECT count(DISTINCT record) AS n FROM placements WHERE record LIKE 'paper:%' "
-                    f"AND taxonomy = '{row['key']}'"),
+                    f"AND taxonomy = '{row['key']}'"
+                ),
                 "printed_names": sum(
-                    len(r["printed_as"].split("; ")) for r in kb.rows(
+                    len(r["printed_as"].split("; "))
+                    for r in kb.rows(
                         "SELECT printed_as FROM placements WHERE taxonomy = ? AND record LIKE 'paper:%' "
-                        "AND printed_as IS NOT NULL", (row["key"],))),
+                        "AND printed_as IS NOT NULL",
+                        (row["key"],),
+                    )
+                ),
             }
             for row in kb.rows(
                 "SELECT t.key, count(*) AS n, sum(leaf) AS leaves FROM taxonomies t JOIN nodes n ON n.taxonomy = t.key "
-                "GROUP BY t.key")
+                "GROUP BY t.key"
+            )
         },
         "crossings": one("SELECT count(*) AS n FROM crossings"),
         "table_rows": pairs("SELECT substr(record, 7) AS k, count(*) AS n FROM table_rows GROUP BY 1"),
@@ -71,14 +81,18 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
         "missing": {
             "gating_branch_papers_without_design": names(_GATING_PAPERS_WITHOUT_DESIGN, GATING_BRANCH),
             "papers_without_summary": names(
-                "SELECT record FROM records WHERE kind = 'paper' AND summary IS NULL ORDER BY 1"),
+                "SELECT record FROM records WHERE kind = 'paper' AND summary IS NULL ORDER BY 1"
+            ),
             "designs_without_equation_or_steps": names(
                 "SELECT 'design:' || d.key AS record FROM designs d JOIN records r ON r.record = 'design:' || d.key "
                 "WHERE NOT EXISTS (SELECT 1 FROM equations e WHERE e.record = r.record) "
-                "AND json_extract(r.content, '$.algorithm') IS NULL ORDER BY 1"),
+                "AND json_extract(r.content, '$.algorithm') IS NULL ORDER BY 1"
+            ),
             "gating_designs_without_implementation": names(
-                "SELECT 'design:' || key AS record FROM designs_without_implementation ORDER BY 1"),
+                "SELECT 'design:' || key AS record FROM designs_without_implementation ORDER BY 1"
+            ),
             "models_without_configuration": names(
-                "SELECT 'model:' || key AS record FROM models WHERE n_configurations = 0 ORDER BY 1"),
+                "SELECT 'model:' || key AS record FROM models WHERE n_configurations = 0 ORDER BY 1"
+            ),
         },
     }

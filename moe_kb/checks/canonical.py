@@ -27,7 +27,10 @@ def not_canonical(root: Path, path: str) -> Finding | None:
     for number, (left, right) in enumerate(zip(actual.splitlines(), expected.splitlines(), strict=False), start=1):
         if left != right:
             return Finding(
-                path, number, "canonical", f"not in canonical form: expected {right.strip()[:80]!r}.",
+                path,
+                number,
+                "canonical",
+                f"not in canonical form: expected {right.strip()[:80]!r}.",
                 f"Run: moe-kb format {path}",
             )
     return Finding(path, None, "canonical", "not in canonical form.", f"Run: moe-kb format {path}")
@@ -44,10 +47,15 @@ def format_file(root: Path, path: str) -> tuple[bool, list[Finding]]:
         return False, findings
     trailing = yamlio.trailing_comment_line(text)
     if trailing:
-        return False, [Finding(
-            path, trailing, "canonical", "a comment shares its line with a value and would be lost.",
-            "Put it on a line of its own above.",
-        )]
+        return False, [
+            Finding(
+                path,
+                trailing,
+                "canonical",
+                "a comment shares its line with a value and would be lost.",
+                "Put it on a line of its own above.",
+            )
+        ]
     formatted = yamlio.with_comments(yamlio.canonical_text(record), text)
     if formatted == text:
         return False, []

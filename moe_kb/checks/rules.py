@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from moe_kb import facts, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.corpus import FOLDER_BY_KIND, Corpus, Finding
-from moe_kb.errors import YamlError
+from moe_kb.errors import CheckFailedError, YamlError
 from moe_kb.records import Alignment, Crosswalk, Design, Model, Paper, Record, Table, Taxonomy
 from moe_kb.records.base import is_partial_date
 
@@ -60,7 +60,12 @@ def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Com
             folder += f"/{record.component}"
         expected = f"{folder}/{key}.yaml"
     if path != expected:
-        yield ("key",), "file-key", f"the record belongs in {expected}.", "Move the file, or mend the key, year or component."
+        yield (
+            ("key",),
+            "file-key",
+            f"the record belongs in {expected}.",
+            "Move it, or mend the key, year or component.",
+        )
 
 
 def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -80,7 +85,8 @@ def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterat
         others = [n for n in index.identifiers.get((identifier.scheme, identifier.value), []) if n != record.reference]
         if others:
             yield (
-                identifier.at, f"duplicate-{identifier.scheme}",
+                identifier.at,
+                f"duplicate-{identifier.scheme}",
                 f"{', '.join(others)} has the same {identifier.scheme}.",
                 "Merge the records, or mend the one that is wrong.",
             )
@@ -98,7 +104,9 @@ def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[C
             value = stated.get(top)
             if value is None or (inner and getattr(value, inner, None) is None):
                 yield (
-                    ("provenance", position, "fields"), "provenance-field", f"{name!r} says nothing in this record.",
+                    ("provenance", position, "fields"),
+                    "provenance-field",
+                    f"{name!r} says nothing in this record.",
                     "Remove it from `fields`, or fill the field in.",
                 )
             covered.add(name)
@@ -109,7 +117,9 @@ def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[C
     for name in stated:
         if name not in covered:
             yield (
-                (name,), "unsourced", f"`{name}` has no source.",
+                (name,),
+                "unsourced",
+                f"`{name}` has no source.",
                 "Name it in the `fields` of a `provenance` entry, with the place where it was read.",
             )
 
@@ -123,7 +133,9 @@ def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complain
         for position, item in enumerate(getattr(record, list_name)):
             if item.part is not None and isinstance(record, Model) and item.part not in allowed:
                 yield (
-                    (list_name, position, "part"), "unknown-part", f"no configuration is labelled {item.part!r}.",
+                    (list_name, position, "part"),
+                    "unknown-part",
+                    f"no configuration is labelled {item.part!r}.",
                     f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}.",
                 )
 
@@ -135,7 +147,12 @@ def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Com
     for position, claim in enumerate(record.claims):
         at = ("claims", position, "value")
         if claim.field in DATES and not (isinstance(claim.value, str) and is_partial_date(claim.value)):
-            yield at, "claim-type", f"{claim.value!r} is no date.", "Write YYYY, YYYY-MM or YYYY-MM-DD, or an interval a/b."
+            yield (
+                at,
+                "claim-type",
+                f"{claim.value!r} is no date.",
+                "Write YYYY, YYYY-MM, YYYY-MM-DD or a/b.",
+            )
         elif claim.field == "year" and not isinstance(claim.value, int):
             yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
 
@@ -160,7 +177,9 @@ def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[
         for name in row.cells:
             if name not in columns:
                 yield (
-                    ("rows", position, "cells", name), "unknown-column", f"{name!r} is no column of the table.",
+                    ("rows", position, "cells", name),
+                    "unknown-column",
+                    f"{name!r} is no column of the table.",
                     "Add the column, or mend the name.",
                 )
 
@@ -195,17 +214,26 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
     for table in sorted(aligned_tables):
         for missing in sorted(index.rows.get(table, set()) - {row for t, row in seen if t == table}):
             yield (
-                ("rows",), "unaligned-row", f"row {missing!r} of {table} is not aligned.",
+                ("rows",),
+                "unaligned-row",
+                f"row {missing!r} of {table} is not aligned.",
                 "Add it with its subject, or with the reason why it has none.",
             )
     entries = [(("rows", i), row.subject, row.configuration, row.reason) for i, row in enumerate(record.rows)]
     entries += [(("configs", i), c.subject, c.configuration, c.reason) for i, c in enumerate(record.configs)]
     for at, subject, configuration, reason in entries:
         if subject is None and reason is None:
-            yield at, "unaligned-reason", "neither a subject nor a reason.", "Say which record it is about, or why none."
+            yield (
+                at,
+                "unaligned-reason",
+                "no subject and no reason.",
+                "Say which record it is about, or why none.",
+            )
         if subject and configuration and configuration not in index.parts.get(subject, set()):
             yield (
-                (*at, "configuration"), "unknown-part", f"{subject} has no configuration {configuration!r}.",
+                (*at, "configuration"),
+                "unknown-part",
+                f"{subject} has no configuration {configuration!r}.",
                 "Mend the label, or add the configuration.",
             )
 
@@ -217,16 +245,26 @@ def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Co
     for position, crossing in enumerate(record.crossings):
         if crossing.subject.split(":")[0] == crossing.object.split(":")[0]:
             yield (
-                ("crossings", position), "crosswalk-self", "both nodes belong to one taxonomy.",
+                ("crossings", position),
+                "crosswalk-self",
+                "both nodes belong to one taxonomy.",
                 "Compare nodes of two taxonomies.",
             )
 
 
 Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
 RULES: tuple[Rule, ...] = (
-    file_matches_key, references_exist, identifiers_are_unique, fields_are_sourced, parts_exist, claims_are_typed,
+    file_matches_key,
+    references_exist,
+    identifiers_are_unique,
+    fields_are_sourced,
+    parts_exist,
+    claims_are_typed,
     design_is_consistent,
-    table_is_consistent, taxonomy_is_a_tree, alignment_points_somewhere, crosswalk_crosses,
+    table_is_consistent,
+    taxonomy_is_a_tree,
+    alignment_points_somewhere,
+    crosswalk_crosses,
 )
 
 
@@ -260,3 +298,14 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))
+
+
+def refuse(findings: list[Finding]) -> None:
+    """Raise `CheckFailedError` with the first findings, if there are any."""
+    if findings:
+        shown = "\n".join(f"  {finding}" for finding in findings[:10])
+        more = f"\n  ... and {len(findings) - 10} more" if len(findings) > 10 else ""
+        raise CheckFailedError(
+            f"the records have {len(findings)} findings, so the database was left as it was:\n{shown}{more}\n"
+            "Mend them, then build again (moe-kb check lists them all)."
+        )

@@ -13,8 +13,16 @@ from moe_kb.claims.statement import Statement
 
 #: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
 DATES = frozenset({"date", "released"})
-WORDS = frozenset({"activation", "openness", "tied_embeddings", "optimises_computation", "optimises_communication",
-                   "optimises_storage"})
+WORDS = frozenset(
+    {
+        "activation",
+        "openness",
+        "tied_embeddings",
+        "optimises_computation",
+        "optimises_communication",
+        "optimises_storage",
+    }
+)
 
 
 def comparable(left: Statement, right: Statement) -> bool:

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moe_kb.records.architecture import (
-    Architecture, Attention, Dense, Expression, LatentAttention, LayerGroup, Mixture,
+    Architecture,
+    Attention,
+    Dense,
+    Expression,
+    LatentAttention,
+    LayerGroup,
+    Mixture,
 )
 from moe_kb.records.base import Scalar
 
@@ -52,7 +58,9 @@ def flatten(architecture: Architecture) -> list[Flat]:
     mixtures = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Mixture)]
     dense = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Dense)]
     attention = [
-        s for layer in all_layers for s in layer.sublayers or []
+        s
+        for layer in all_layers
+        for s in layer.sublayers or []
         if isinstance(s, (Attention, LatentAttention)) and not getattr(s, "cross", False)
     ]
     out.append(Flat("n_layers", len(all_layers), derived=True))
@@ -74,10 +82,18 @@ def flatten(architecture: Architecture) -> list[Flat]:
     one("experts_per_token", [s.experts_per_token for s in mixtures])
     shared = [s.shared.count if s.shared else 0 for s in mixtures]
     one("n_shared_experts", [*shared])
-    one("n_experts_total", [s.n_routed_experts + n for s, n in zip(mixtures, shared, strict=True)], derived=True,
-        counting="incl-shared")
-    one("n_experts_active", [s.experts_per_token + n for s, n in zip(mixtures, shared, strict=True)], derived=True,
-        counting="incl-shared")
+    one(
+        "n_experts_total",
+        [s.n_routed_experts + n for s, n in zip(mixtures, shared, strict=True)],
+        derived=True,
+        counting="incl-shared",
+    )
+    one(
+        "n_experts_active",
+        [s.experts_per_token + n for s, n in zip(mixtures, shared, strict=True)],
+        derived=True,
+        counting="incl-shared",
+    )
     one("router", [s.router.design if s.router else None for s in mixtures])
     return out
 

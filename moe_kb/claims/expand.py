@@ -26,8 +26,21 @@ def expand(record: Record) -> Iterator[Statement]:
                 yield Statement(name, name, None, field, value, provenance.source, provenance.locator)
     for claim in record.claims:
         yield Statement(
-            name, name, claim.part, claim.field, claim.value, claim.source, claim.locator, claim.printed, claim.unit,
-            claim.status, claim.counting, claim.scope, claim.setting, None, claim.note,
+            name,
+            name,
+            claim.part,
+            claim.field,
+            claim.value,
+            claim.source,
+            claim.locator,
+            claim.printed,
+            claim.unit,
+            claim.status,
+            claim.counting,
+            claim.scope,
+            claim.setting,
+            None,
+            claim.note,
         )
     if isinstance(record, Model):
         yield from _architectures(record)
@@ -55,8 +68,15 @@ def _architectures(model: Model) -> Iterator[Statement]:
             continue
         for flat in flatten(architecture):
             yield Statement(
-                model.reference, model.reference, configuration.label, flat.field, flat.value, architecture.source,
-                architecture.locator, status="derived" if flat.derived else architecture.status, counting=flat.counting,
+                model.reference,
+                model.reference,
+                configuration.label,
+                flat.field,
+                flat.value,
+                architecture.source,
+                architecture.locator,
+                status="derived" if flat.derived else architecture.status,
+                counting=flat.counting,
                 note="counted over the layers" if flat.derived else None,
             )
 
@@ -87,9 +107,21 @@ def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dic
     if derived and note is None:
         note = f"{mark.printed}, evaluated over the row"
     return Statement(
-        table.reference, table.reference, f"row {row.row}", column.field, value, table.source,
-        f"{table.locator}, row {row.row}", mark.printed, column.unit, status, mark.counting or column.counting,
-        column.scope, mark.setting or column.setting, f"{table.key}#{row.row}", note,
+        table.reference,
+        table.reference,
+        f"row {row.row}",
+        column.field,
+        value,
+        table.source,
+        f"{table.locator}, row {row.row}",
+        mark.printed,
+        column.unit,
+        status,
+        mark.counting or column.counting,
+        column.scope,
+        mark.setting or column.setting,
+        f"{table.key}#{row.row}",
+        note,
     )
 
 

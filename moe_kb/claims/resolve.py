@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from moe_kb.claims.agreement import agree, comparable
 from moe_kb.claims.statement import Statement
@@ -32,7 +32,6 @@ class Dispute:
     """The claims concerned, the preferred one first."""
     resolution: Resolution | None = None
     """The note that closes it."""
-    reason: str | None = field(default=None)
 
 
 def resolve(
@@ -60,11 +59,9 @@ def resolve(
             if group[0].counting == "unclear":
                 disputes.append(Dispute("counting", subject, part, name, setting, group))
             continue
-        note = next(
-            (n for n in resolutions.get(subject, []) if n.field == name and n.part in (None, part)), None
-        )
+        note = next((n for n in resolutions.get(subject, []) if n.field == name and n.part in (None, part)), None)
         prefer = note.prefer if note else None
-        group.sort(key=lambda claim: _rank(claim, source_types, prefer))  # noqa: B023  used at once
+        group.sort(key=lambda claim: _rank(claim, source_types, prefer))
         group[0].preferred = True
         unclear = [claim for claim in group if claim.counting == "unclear"]
         if unclear:
@@ -93,8 +90,11 @@ def _differing(group: list[Statement]) -> list[Statement]:
     """Claims that disagree with at least one other, in order of preference."""
     wrong = {
         id(claim)
-        for position, left in enumerate(group) for right in group[position + 1:]
-        if left.counting != "unclear" and right.counting != "unclear" and comparable(left, right)
+        for position, left in enumerate(group)
+        for right in group[position + 1 :]
+        if left.counting != "unclear"
+        and right.counting != "unclear"
+        and comparable(left, right)
         and not agree(left, right)
         for claim in (left, right)
     }

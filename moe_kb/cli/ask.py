@@ -24,7 +24,9 @@ def _open() -> KnowledgeBase:
     if kb.stale:
         typer.echo(
             f"moe-kb: answering from the database built {kb.meta['built']}: the records have findings since "
-            "(moe-kb check lists them).", err=True)
+            "(moe-kb check lists them).",
+            err=True,
+        )
     return kb
 
 
@@ -48,7 +50,8 @@ def search(
     elif hits:
         output.print_table(
             ["record", "name", "year", "match"],
-            [[hit.record, hit.name, hit.year, " ".join((hit.title or hit.snippet).split())] for hit in hits])
+            [[hit.record, hit.name, hit.year, " ".join((hit.title or hit.snippet).split())] for hit in hits],
+        )
     else:
         typer.echo(f"Nothing found for {text!r}. Try fewer words, part of a name, or no filters.", err=True)
     raise typer.Exit(0 if hits else 1)
@@ -116,8 +119,11 @@ def compare(names: Names, json: JsonFlag = False) -> None:
         return
     output.print_table(
         ["", *result.names],
-        [[f"{'* ' if result.differs(i) else '  '}{field}", *(cell or "–" for cell in result.cells[i])]
-         for i, field in enumerate(result.fields)])
+        [
+            [f"{'* ' if result.differs(i) else '  '}{field}", *(cell or "–" for cell in result.cells[i])]
+            for i, field in enumerate(result.fields)
+        ],
+    )
 
 
 @app.command()
@@ -137,7 +143,8 @@ def related(
     else:
         output.print_table(
             ["record", "year", "score", "why"],
-            [[item.record, item.year, f"{item.score:.2f}", "; ".join(item.reasons)] for item in found])
+            [[item.record, item.year, f"{item.score:.2f}", "; ".join(item.reasons)] for item in found],
+        )
 
 
 @app.command()

@@ -10,8 +10,12 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    name="moe-kb", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
-    add_completion=False, context_settings={"help_option_names": ["-h", "--help"]},
+    name="moe-kb",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -28,8 +32,10 @@ def shared(
     root: Annotated[
         Path | None,
         typer.Option(
-            "--root", envvar="MOE_KB_ROOT", show_default=False,
-            help="A tree that holds data/ and taxonomy/. Default: the checkout, else the data that came with the package.",
+            "--root",
+            envvar="MOE_KB_ROOT",
+            show_default=False,
+            help="A tree with data/ and taxonomy/. Default: the checkout, else the data in the package.",
         ),
     ] = None,
     version: Annotated[

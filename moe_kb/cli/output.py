@@ -27,13 +27,17 @@ def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Aligned columns; on a terminal the widest ones are cut to fit, in a pipe nothing is."""
     shown = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(str(c)), *(len(row[i]) for row in shown)) if shown else len(str(c)) for i, c in enumerate(columns)]
+    widths = [
+        max(len(str(c)), *(len(row[i]) for row in shown)) if shown else len(str(c)) for i, c in enumerate(columns)
+    ]
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
         while sum(widths) > room and max(widths) > 12:
             widths[widths.index(max(widths))] -= 1
-    right = [bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
-             for i in range(len(columns))]
+    right = [
+        bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
+        for i in range(len(columns))
+    ]
 
     def line(cells: Sequence[str]) -> str:
         parts = []

@@ -38,13 +38,16 @@ def check(
         findings = [finding for finding in findings if _inside(finding.path, wanted)]
     findings.sort(key=lambda f: (f.path, f.line or 0, f.rule))
     if format == "json":
-        typer.echo(json.dumps(
-            [
-                {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "mend": f.mend}
-                for f in findings
-            ],
-            indent=2, ensure_ascii=False,
-        ))
+        typer.echo(
+            json.dumps(
+                [
+                    {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "mend": f.mend}
+                    for f in findings
+                ],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
     else:
         for f in findings:
             if format == "github":
@@ -87,7 +90,8 @@ def build(
         return
     counts = ", ".join(f"{number:,} {name}" for name, number in report.counts.items())
     what = {
-        "full": f"Built from {report.files} files", "unchanged": f"Up to date ({report.files} files)",
+        "full": f"Built from {report.files} files",
+        "unchanged": f"Up to date ({report.files} files)",
         "incremental": f"Refreshed {report.changed} of {report.files} files",
     }[report.mode]
     typer.echo(f"{what} in {report.seconds:.2f} s: {counts}.")

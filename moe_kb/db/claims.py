@@ -23,16 +23,47 @@ def read_statements(connection: sqlite3.Connection, where: str, parameters: tupl
 
 
 def _statement(row: tuple[Any, ...]) -> Statement:
-    (record, subject, part, field, text, number, printed, unit, status, counting, scope, setting, source, locator,
-     table_row, note, preferred) = row
+    (
+        record,
+        subject,
+        part,
+        field,
+        text,
+        number,
+        printed,
+        unit,
+        status,
+        counting,
+        scope,
+        setting,
+        source,
+        locator,
+        table_row,
+        note,
+        preferred,
+    ) = row
     value: Any = text
     if number is not None:
         value = int(number) if float(number).is_integer() and "." not in text else number
     elif text.startswith("["):
         value = json.loads(text)
     return Statement(
-        record, subject, part, field, value, source, locator, printed, unit, status, counting, scope, setting,
-        table_row, note, bool(preferred),
+        record,
+        subject,
+        part,
+        field,
+        value,
+        source,
+        locator,
+        printed,
+        unit,
+        status,
+        counting,
+        scope,
+        setting,
+        table_row,
+        note,
+        bool(preferred),
     )
 
 

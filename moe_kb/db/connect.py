@@ -29,7 +29,7 @@ def connect(database: Path) -> sqlite3.Connection:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise DatabaseError(f"{database} is not a readable moe-kb database ({error}). Run: moe-kb build --force") from None
+        raise DatabaseError(f"{database} is no readable moe-kb database ({error}). Run: moe-kb build --force") from None
     version = row[0] if row else "none"
     if version != str(SCHEMA_VERSION):
         connection.close()

@@ -27,10 +27,11 @@ MAX_RESULT_BYTES = 50_000_000
 FUNCTIONS = frozenset(
     """abs avg bm25 ceil ceiling changes char coalesce concat concat_ws count cume_dist date datetime dense_rank exp
     first_value floor glob group_concat highlight hex if ifnull iif instr json json_array json_array_length json_each
-    json_extract json_group_array json_group_object json_object json_quote json_tree json_type json_valid julianday lag last_value lead length like ln log
-    log10 log2 lower ltrim match max median min mod nth_value ntile nullif octet_length percent_rank percentile pow power
-    quote rank replace round row_number rtrim sign snippet sqrt strftime string_agg substr substring subtype sum time timediff
-    total trim trunc typeof unicode unixepoch upper -> ->>""".split()
+    json_extract json_group_array json_group_object json_object json_quote json_tree json_type json_valid julianday lag
+    last_value lead length like ln log log10 log2 lower ltrim match max median min mod nth_value ntile nullif
+    octet_length percent_rank percentile pow power quote rank replace round row_number rtrim sign snippet sqrt strftime
+    string_agg substr substring subtype sum time timediff total trim trunc typeof unicode unixepoch upper -> ->>
+    """.split()  # noqa: SIM905  a list of words reads better as words
 )
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
@@ -59,7 +60,11 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
 
 
 def run_query(
-    database: Path, sql: str, parameters: tuple[Any, ...] = (), *, max_rows: int = MAX_ROWS,
+    database: Path,
+    sql: str,
+    parameters: tuple[Any, ...] = (),
+    *,
+    max_rows: int = MAX_ROWS,
     max_seconds: float = MAX_SECONDS,
 ) -> QueryResult:
     """Run one SELECT on the database and return at most `max_rows` rows.
@@ -87,9 +92,12 @@ def _guarded(
     connection.execute("SELECT rowid FROM search WHERE search MATCH 'a' LIMIT 1").fetchall()
     connection.execute("SELECT rowid FROM search_names WHERE search_names MATCH 'abc' LIMIT 1").fetchall()
     for limit, value in (
-        (sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES), (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 200_000),
-        (sqlite3.SQLITE_LIMIT_ATTACHED, 0), (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
-        (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200), (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200),
+        (sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
+        (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 200_000),
+        (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+        (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
+        (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200),
+        (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200),
         (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
     ):
         connection.setlimit(limit, value)

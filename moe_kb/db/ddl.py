@@ -23,10 +23,18 @@ SEARCH_TABLES = {
 
 #: What computed columns of views mean, where the column of that name in a table does not say it.
 _VIEW_COLUMNS = {
-    "node_label": "Label of the node", "design": "Key of the design", "design_name": "Name of the design",
-    "user": "Full name of the user", "user_name": "Name of the user", "user_kind": "Kind of the user",
-    "model": "Key of the model", "configuration": "Label of the size", "timeline": "Full name of the table",
-    "period": "Date as printed", "benchmark": "Benchmark", "score": "Score",
+    "node_label": "Label of the node",
+    "design": "Key of the design",
+    "design_name": "Name of the design",
+    "user": "Full name of the user",
+    "user_name": "Name of the user",
+    "user_kind": "Kind of the user",
+    "model": "Key of the model",
+    "configuration": "Label of the size",
+    "timeline": "Full name of the table",
+    "period": "Date as printed",
+    "benchmark": "Benchmark",
+    "score": "Score",
 }
 
 

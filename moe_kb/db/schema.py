@@ -322,7 +322,9 @@ class SourceRow(Table, table=True):
     key: str = Field(primary_key=True, description="Key")
     name: str = Field(description="Short name")
     title: str = Field(description="Full title or description")
-    type: str = Field(description="survey, paper, config, count, model-card, documentation, repository, list, page, run")
+    type: str = Field(
+        description="config, count, paper, model-card, documentation, survey, repository, list, page, run"
+    )
     url: str | None = Field(default=None, description="Where it can be seen")
     paper: str | None = Field(default=None, description="Key of the paper record, if it is one")
     version: str | None = Field(default=None, description="Version or commit")
@@ -349,7 +351,7 @@ class EdgeRow(Table, table=True):
     __tablename__ = "edges"
     id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record whose file states the edge")
-    head: str = Field(index=True, description="Where the edge starts: kind:key, node:taxonomy:path or implementation:key")
+    head: str = Field(index=True, description="Where it starts: kind:key, node:taxonomy:path or implementation:key")
     type: str = Field(description="Type of the edge, e.g. extends, introduces, uses, placed-in, is-a, described-by")
     tail: str = Field(index=True, description="Where it ends")
     status: str = Field(description="reported or derived")
@@ -371,19 +373,57 @@ class ImplementationRow(Table, table=True):
 
 
 TABLES: tuple[type[Table], ...] = (
-    Meta, Dictionary, File, RecordRow, Alias, IdentifierRow, ReferenceRow, PaperRow, AuthorRow, TaxonomyRow, NodeRow,
-    AncestorRow, CrossingRow, PlacementRow, DesignRow, PropertyRow, EquationRow, UsageRow, ModelRow, ConfigurationRow,
-    ClaimRow, DisagreementRow, SystemRow, SourceRow, TableRowRow, EdgeRow, ImplementationRow,
+    Meta,
+    Dictionary,
+    File,
+    RecordRow,
+    Alias,
+    IdentifierRow,
+    ReferenceRow,
+    PaperRow,
+    AuthorRow,
+    TaxonomyRow,
+    NodeRow,
+    AncestorRow,
+    CrossingRow,
+    PlacementRow,
+    DesignRow,
+    PropertyRow,
+    EquationRow,
+    UsageRow,
+    ModelRow,
+    ConfigurationRow,
+    ClaimRow,
+    DisagreementRow,
+    SystemRow,
+    SourceRow,
+    TableRowRow,
+    EdgeRow,
+    ImplementationRow,
 )
 
 #: Tables whose rows belong to one record, with the column that says which.
 OWNED: dict[str, str] = {
-    "records": "record", "aliases": "record", "identifiers": "record", "mentions": "record", "authors": "record",
-    "placements": "record", "design_properties": "record", "equations": "record", "usages": "record",
-    "configurations": "record", "claims": "record", "table_rows": "record", "edges": "record",
+    "records": "record",
+    "aliases": "record",
+    "identifiers": "record",
+    "mentions": "record",
+    "authors": "record",
+    "placements": "record",
+    "design_properties": "record",
+    "equations": "record",
+    "usages": "record",
+    "configurations": "record",
+    "claims": "record",
+    "table_rows": "record",
+    "edges": "record",
 }
 
 #: Tables with one row per record of a kind, by key.
 KEYED: dict[str, str] = {
-    "papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source",
+    "papers": "paper",
+    "designs": "design",
+    "models": "model",
+    "systems": "system",
+    "sources": "source",
 }

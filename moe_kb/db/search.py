@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 MAX_TEXT = 500
 
@@ -30,8 +31,13 @@ class Hit:
 
 
 def search(
-    connection: sqlite3.Connection, text: str, *, kind: str | None = None, node: str | None = None,
-    year: int | tuple[int, int] | None = None, limit: int = 50,
+    connection: sqlite3.Connection,
+    text: str,
+    *,
+    kind: str | None = None,
+    node: str | None = None,
+    year: int | tuple[int, int] | None = None,
+    limit: int = 50,
 ) -> list[Hit]:
     """Find records.
 
@@ -59,12 +65,17 @@ def search(
         if why == "part of a name" and len(found) >= limit:
             break
         for row in rows:
-            found.setdefault(row[0], Hit(*row, why=why))
+            found.setdefault(row[0], _hit(row, why))
     return list(found.values())[:limit]
 
 
-def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> tuple[str, list[object]]:
-    clauses, parameters = [], list[object]()
+def _hit(row: tuple[Any, ...], why: str) -> Hit:
+    record, kind, key, name, year, title, snippet = row
+    return Hit(record, kind, key, name, year, title, snippet, why)
+
+
+def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> tuple[str, list[Any]]:
+    clauses, parameters = [], list[Any]()
     if kind:
         clauses.append("AND r.kind = ?")
         parameters.append(kind)
@@ -86,17 +97,18 @@ _FIELDS = "r.record, r.kind, r.key, r.name, r.year"
 _TITLE = "coalesce(json_extract(r.content, '$.title'), '')"
 
 
-def _listing(connection: sqlite3.Connection, filters: str, parameters: list[object], limit: int) -> list[Hit]:
+def _listing(connection: sqlite3.Connection, filters: str, parameters: list[Any], limit: int) -> list[Hit]:
     rows = connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE 1 {filters} "
-        "ORDER BY r.year DESC NULLS LAST, r.name LIMIT ?", [*parameters, limit],
+        "ORDER BY r.year DESC NULLS LAST, r.name LIMIT ?",
+        [*parameters, limit],
     )
-    return [Hit(*row, why="text") for row in rows]
+    return [_hit(row, "text") for row in rows]
 
 
 def _by_name(
-    connection: sqlite3.Connection, text: str, filters: str, parameters: list[object], limit: int
-) -> list[tuple[object, ...]]:
+    connection: sqlite3.Connection, text: str, filters: str, parameters: list[Any], limit: int
+) -> list[tuple[Any, ...]]:
     """Records whose name, key or alias is exactly the text."""
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.record IN ("
@@ -108,8 +120,8 @@ def _by_name(
 
 
 def _by_words(
-    connection: sqlite3.Connection, tokens: list[str], filters: str, parameters: list[object], limit: int
-) -> list[tuple[object, ...]]:
+    connection: sqlite3.Connection, tokens: list[str], filters: str, parameters: list[Any], limit: int
+) -> list[tuple[Any, ...]]:
     """Records that hold every word; the last may be unfinished."""
     query = " ".join(f'"{token}"' for token in tokens[:-1]) + f' "{tokens[-1]}"' + ("*" if len(tokens[-1]) > 2 else "")
     # The inner query ranks rowids only; snippets, the costly part, are made for the rows that are shown.
@@ -122,8 +134,8 @@ def _by_words(
 
 
 def _by_part(
-    connection: sqlite3.Connection, text: str, filters: str, parameters: list[object], limit: int
-) -> list[tuple[object, ...]]:
+    connection: sqlite3.Connection, text: str, filters: str, parameters: list[Any], limit: int
+) -> list[tuple[Any, ...]]:
     """Records with the text inside a name; the trigram index needs three letters."""
     if len(text) < 3:
         return []

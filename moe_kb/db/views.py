@@ -4,9 +4,23 @@ from __future__ import annotations
 
 #: Fields of the wide hyperparameter view, in reading order.
 HYPERPARAMETERS = (
-    "params_total", "params_active", "n_layers", "n_moe_layers", "d_model", "d_ffn", "d_expert", "n_heads",
-    "n_kv_heads", "d_head", "n_routed_experts", "n_shared_experts", "experts_per_token", "n_experts_total",
-    "n_experts_active", "vocab_size", "context_length",
+    "params_total",
+    "params_active",
+    "n_layers",
+    "n_moe_layers",
+    "d_model",
+    "d_ffn",
+    "d_expert",
+    "n_heads",
+    "n_kv_heads",
+    "d_head",
+    "n_routed_experts",
+    "n_shared_experts",
+    "experts_per_token",
+    "n_experts_total",
+    "n_experts_active",
+    "vocab_size",
+    "context_length",
 )
 HYPERPARAMETER_WORDS = ("activation", "moe_placement", "tied_embeddings", "router")
 
@@ -14,9 +28,25 @@ _numbers = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.number END) AS {f
 _words = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.value END) AS {f}" for f in HYPERPARAMETER_WORDS)
 
 GATING_PROPERTIES = (
-    "chooser", "experts_per_token", "k", "score", "order", "renormalised", "second_choice", "noise", "granularity",
-    "trainable", "differentiable", "autoregressive_safe", "capacity_train", "capacity_eval", "overflow", "groups",
-    "balancing", "cost_per_token", "train_inference_difference",
+    "chooser",
+    "experts_per_token",
+    "k",
+    "score",
+    "order",
+    "renormalised",
+    "second_choice",
+    "noise",
+    "granularity",
+    "trainable",
+    "differentiable",
+    "autoregressive_safe",
+    "capacity_train",
+    "capacity_eval",
+    "overflow",
+    "groups",
+    "balancing",
+    "cost_per_token",
+    "train_inference_difference",
 )
 _properties = ",\n  ".join(
     f"MAX(CASE WHEN p.property = '{name}' THEN p.value END) AS \"{name}\"" for name in GATING_PROPERTIES
@@ -66,8 +96,8 @@ FROM table_rows t WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
-        """SELECT c.subject, r.name, c.part AS configuration, c.field AS benchmark, c.number AS score, c.unit, c.setting,
-  c.source, c.locator
+        """SELECT c.subject, r.name, c.part AS configuration, c.field AS benchmark, c.number AS score, c.unit,
+  c.setting, c.source, c.locator
 FROM claims c JOIN records r ON r.record = c.subject
 WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
     ),

@@ -8,8 +8,16 @@ import unicodedata
 from moe_kb.records import Paper, Record, Source
 
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
 }
 
 
@@ -33,14 +41,18 @@ def _paper(paper: Paper) -> str:
     fields: dict[str, str] = {"title": f"{{{_escape(paper.title)}}}"}
     if paper.authors:
         fields["author"] = " and ".join(_escape(author) for author in paper.authors) + (
-            " and others" if paper.authors_complete is False else "")
+            " and others" if paper.authors_complete is False else ""
+        )
     fields["year"] = str(paper.year)
     arxiv = paper.ids.arxiv if paper.ids else None
     kind = "article"
     if paper.venue and not paper.venue.lower().startswith("arxiv"):
         proceedings = re.search(
-            r"proceedings|conference|workshop|symposium|advances in|\b(acl|emnlp|naacl|iclr|icml|nips|neurips|cvpr|iccv|"
-            r"eccv|kdd|www|sosp|osdi|asplos|atc|mlsys|aaai|ijcai|recsys)\b", paper.venue, re.IGNORECASE)
+            r"proceedings|conference|workshop|symposium|advances in|\b(acl|emnlp|naacl|iclr|icml|nips|neurips|cvpr|"
+            r"iccv|eccv|kdd|www|sosp|osdi|asplos|atc|mlsys|aaai|ijcai|recsys)\b",
+            paper.venue,
+            re.IGNORECASE,
+        )
         kind = "inproceedings" if proceedings else "article"
         fields["booktitle" if proceedings else "journal"] = _escape(paper.venue)
     elif arxiv:

@@ -36,8 +36,8 @@ def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     tables = [
-        row["table_name"] for row in kb.rows(
-            "SELECT table_name FROM dictionary WHERE column_name = '' ORDER BY kind, table_name")
+        row["table_name"]
+        for row in kb.rows("SELECT table_name FROM dictionary WHERE column_name = '' ORDER BY kind, table_name")
         if row["table_name"] not in _INTERNAL
     ]
     for table in tables:

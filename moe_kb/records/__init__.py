@@ -2,7 +2,16 @@
 
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
 from moe_kb.records.base import (
-    KINDS, Citation, Claim, Kind, Note, Placement, Provenance, Record, Relation, Resolution,
+    KINDS,
+    Citation,
+    Claim,
+    Kind,
+    Note,
+    Placement,
+    Provenance,
+    Record,
+    Relation,
+    Resolution,
 )
 from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
 from moe_kb.records.model import Configuration, Model
@@ -13,13 +22,52 @@ from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, M
 from moe_kb.records.taxonomy import Crossing, Crosswalk, Node, Taxonomy
 
 RECORD_TYPES: dict[str, type[Record]] = {
-    "paper": Paper, "design": Design, "model": Model, "system": System, "source": Source, "table": Table,
+    "paper": Paper,
+    "design": Design,
+    "model": Model,
+    "system": System,
+    "source": Source,
+    "table": Table,
 }
 
 __all__ = [
-    "KINDS", "RECORD_TYPES", "AlignedConfig", "AlignedRow", "Algorithm", "Alignment", "Architecture", "Citation",
-    "Claim", "Column", "Configuration", "Crossing", "Crosswalk", "Design", "Equation", "GatingProperties", "Kind",
-    "LayerGroup", "Mark", "Mixture", "Model", "Node", "Note", "Paper", "PaperIds", "PaperLinks", "Placement",
-    "Provenance", "Record", "Relation", "Resolution", "Row", "Source", "Sourced", "Stack", "System", "Table",
-    "Taxonomy", "Usage",
+    "KINDS",
+    "RECORD_TYPES",
+    "Algorithm",
+    "AlignedConfig",
+    "AlignedRow",
+    "Alignment",
+    "Architecture",
+    "Citation",
+    "Claim",
+    "Column",
+    "Configuration",
+    "Crossing",
+    "Crosswalk",
+    "Design",
+    "Equation",
+    "GatingProperties",
+    "Kind",
+    "LayerGroup",
+    "Mark",
+    "Mixture",
+    "Model",
+    "Node",
+    "Note",
+    "Paper",
+    "PaperIds",
+    "PaperLinks",
+    "Placement",
+    "Provenance",
+    "Record",
+    "Relation",
+    "Resolution",
+    "Row",
+    "Source",
+    "Sourced",
+    "Stack",
+    "System",
+    "Table",
+    "Taxonomy",
+    "Usage",
 ]

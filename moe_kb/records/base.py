@@ -134,7 +134,15 @@ class Relation(Citation):
     """A typed edge to another record."""
 
     kind: Literal[
-        "extends", "variant-of", "combines", "replaces", "uses", "implements", "based-on", "compares", "succeeds",
+        "extends",
+        "variant-of",
+        "combines",
+        "replaces",
+        "uses",
+        "implements",
+        "based-on",
+        "compares",
+        "succeeds",
         "cites",
     ]
     """How this record stands to the other."""

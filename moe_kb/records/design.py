@@ -34,8 +34,24 @@ class GatingProperties(Part):
     """How many experts a token gets."""
     k: Sourced[int] | None = None
     """The number of experts per token, where it is fixed."""
-    score: Sourced[Literal["softmax", "sigmoid", "cosine", "sqrt-softplus", "relu", "attention", "distance", "hash",
-                           "random", "linear", "other"]] | None = None
+    score: (
+        Sourced[
+            Literal[
+                "softmax",
+                "sigmoid",
+                "cosine",
+                "sqrt-softplus",
+                "relu",
+                "attention",
+                "distance",
+                "hash",
+                "random",
+                "linear",
+                "other",
+            ]
+        ]
+        | None
+    ) = None
     """Function that turns router logits into scores."""
     order: Sourced[Literal["softmax-then-topk", "topk-then-softmax", "topk-only", "not-applicable"]] | None = None
     """Whether scores are normalised before or after selection."""
@@ -45,8 +61,12 @@ class GatingProperties(Part):
     """Special treatment of the second expert, e.g. GShard's random second expert."""
     noise: Sourced[Line] | None = None
     """Noise added during training."""
-    granularity: Sourced[Literal["token", "segment", "sequence", "task", "domain", "language", "patch", "image",
-                                 "head", "batch"]] | None = None
+    granularity: (
+        Sourced[
+            Literal["token", "segment", "sequence", "task", "domain", "language", "patch", "image", "head", "batch"]
+        ]
+        | None
+    ) = None
     """What is routed as one."""
     trainable: Sourced[bool] | None = None
     """Whether the router is learned."""
@@ -115,7 +135,12 @@ class Design(Record):
 
     KIND: ClassVar[Kind] = "design"
     SELF_SOURCED: ClassVar[frozenset[str]] = Record.SELF_SOURCED | {
-        "component", "properties", "equations", "algorithm", "usages", "implementation",
+        "component",
+        "properties",
+        "equations",
+        "algorithm",
+        "usages",
+        "implementation",
     }
 
     component: Component

@@ -15,13 +15,24 @@ class Source(Record):
     KIND: ClassVar[Kind] = "source"
     SELF_SOURCED: ClassVar[frozenset[str]] = Record.SELF_SOURCED | {
         # A source is where the chain of citations ends: its own fields say how to find it again.
-        "name", "title", "type", "url", "paper", "version", "date", "accessed", "authors", "licence", "note",
+        "name",
+        "title",
+        "type",
+        "url",
+        "paper",
+        "version",
+        "date",
+        "accessed",
+        "authors",
+        "licence",
+        "note",
     }
 
     title: Line
     """Full title or a description that finds it."""
-    type: Literal["survey", "paper", "config", "count", "model-card", "documentation", "repository", "list", "page",
-                  "run"]
+    type: Literal[
+        "survey", "paper", "config", "count", "model-card", "documentation", "repository", "list", "page", "run"
+    ]
     """What it is. Decides which value is shown first when sources differ: config, count, paper, model card, survey,
     list, page."""
     authors: list[Line] = Field(default_factory=list)

@@ -81,7 +81,14 @@ class Table(Record):
     KIND: ClassVar[Kind] = "table"
     SELF_SOURCED: ClassVar[frozenset[str]] = Record.SELF_SOURCED | {
         # The table as a whole cites its source once, by `source` and `locator`.
-        "name", "title", "source", "locator", "columns", "rows", "about", "note",
+        "name",
+        "title",
+        "source",
+        "locator",
+        "columns",
+        "rows",
+        "about",
+        "note",
     }
 
     title: Line

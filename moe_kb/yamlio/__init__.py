@@ -4,6 +4,14 @@ from moe_kb.yamlio.canonical import canonical_text, dump, trailing_comment_line,
 from moe_kb.yamlio.reader import MAX_BYTES, decode, line_of, parse, read_text
 
 __all__ = [
-    "MAX_BYTES", "canonical_text", "decode", "dump", "line_of", "parse", "read_text", "trailing_comment_line",
-    "with_comments", "without_comments",
+    "MAX_BYTES",
+    "canonical_text",
+    "decode",
+    "dump",
+    "line_of",
+    "parse",
+    "read_text",
+    "trailing_comment_line",
+    "with_comments",
+    "without_comments",
 ]

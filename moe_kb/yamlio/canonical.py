@@ -78,7 +78,8 @@ def without_comments(text: str) -> str:
     """`text` without its whole-line comments (lines of a block scalar that start with # are kept)."""
     scalar_lines = _scalar_lines(text)
     return "".join(
-        line for number, line in enumerate(text.splitlines(keepends=True))
+        line
+        for number, line in enumerate(text.splitlines(keepends=True))
         if number in scalar_lines or not line.lstrip().startswith("#")
     )
 
@@ -123,7 +124,7 @@ def trailing_comment_line(text: str) -> int | None:
         ends[line] = max(ends.get(line, 0), column)
     scalar_lines = _scalar_lines(text)
     for number, line_text in enumerate(text.splitlines()):
-        rest = line_text[ends.get(number, 0):].strip()
+        rest = line_text[ends.get(number, 0) :].strip()
         if number not in scalar_lines and ends.get(number, 0) and rest.startswith("#"):
             return number + 1
     return None
@@ -134,8 +135,9 @@ def _scalar_lines(text: str) -> set[int]:
     inside: set[int] = set()
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.ScalarEvent):
-            last = event.end_mark.line - (1 if event.end_mark.column == 0 else 0)
-            inside.update(range(event.start_mark.line + 1, last + 1))
+            start: Any = event.start_mark
+            end: Any = event.end_mark
+            inside.update(range(start.line + 1, end.line + (end.column != 0)))
     return inside
 
 

@@ -61,8 +61,11 @@ _StrictLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
     ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("tag:yaml.org,2002:float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
-     "-+.0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        "-+.0123456789",
+    ),
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", "n~\0"),
 ):
     _StrictLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first) + ([""] if "~" in _first else []))
@@ -93,7 +96,7 @@ def read_text(path: Path, root: Path | None = None) -> str:
             )
         raw = path.read_bytes()
     except OSError as error:
-        raise YamlError("file-read", f"cannot be read: {error.strerror}", "Check the path and its permissions.") from None
+        raise YamlError("file-read", f"cannot be read: {error.strerror}", "Check its permissions.") from None
     return decode(raw)
 
 
@@ -107,9 +110,7 @@ def decode(raw: bytes) -> str:
     found = _FORBIDDEN_CHARACTERS.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        raise YamlError(
-            "file-characters", f"the control character U+{ord(found.group()):04X}", "Remove it.", line
-        )
+        raise YamlError("file-characters", f"the control character U+{ord(found.group()):04X}", "Remove it.", line)
     return text
 
 
@@ -131,7 +132,9 @@ def parse(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise YamlError(
-            "yaml-syntax", f"not well-formed YAML: {problem}", "Mend the indentation, quotes or brackets there.",
+            "yaml-syntax",
+            f"not well-formed YAML: {problem}",
+            "Mend the indentation, quotes or brackets there.",
             mark.line + 1 if mark else None,
         ) from None
 
@@ -139,6 +142,7 @@ def parse(text: str) -> Any:
 def _guard(text: str) -> None:
     """Refuse what must not reach the composer, looking at parser events only."""
     depth = documents = 0
+    event: Any
     for event in yaml.parse(text, Loader=_BaseLoader):
         kind = type(event)
         if kind is yaml.ScalarEvent:
@@ -170,7 +174,9 @@ def _guard(text: str) -> None:
 def _fancy(event: Any) -> YamlError:
     what = "an alias or anchor" if isinstance(event, yaml.AliasEvent) or event.anchor is not None else "a tag"
     return YamlError(
-        "yaml-plain", f"{what} (&, * or ! at the start of a value)", "Write the value out, or quote it.",
+        "yaml-plain",
+        f"{what} (&, * or ! at the start of a value)",
+        "Write the value out, or quote it.",
         event.start_mark.line + 1,
     )
 

@@ -1,0 +1,159 @@
+"""Refreshing a database after few files changed: only those are read, checked and written."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from moe_kb import facts
+from moe_kb.checks import Index, check_record, refuse
+from moe_kb.claims import Statement, expand
+from moe_kb.corpus import FileStamp, Finding, read_model
+from moe_kb.db.claims import read_statements, resolutions_of
+from moe_kb.db.replacing import replacing
+from moe_kb.db.rows import claim_row
+from moe_kb.db.schema import KEYED, OWNED
+from moe_kb.db.state import State
+from moe_kb.db.write import Writer, finish, give_subjects, write_claims, write_record
+from moe_kb.records import Record
+
+
+def refresh(
+    root: Path,
+    database: Path,
+    stamps: list[FileStamp],
+    changed: list[str],
+    old: State,
+    implementations: list[dict[str, str]],
+) -> str | None:
+    """Replace the rows of changed records; None where only a full build will do (a key went away, say)."""
+    fresh: list[tuple[str, Record, str]] = []
+    findings: list[Finding] = []
+    for path in changed:
+        record, text, problems = read_model(root, path)
+        findings.extend(problems)
+        if record is not None:
+            assert isinstance(record, Record)
+            known = old.files.get(path)
+            if known is not None and known[3] != record.reference:
+                return None
+            fresh.append((path, record, hashlib.sha256(text.encode()).hexdigest()))
+    names = [record.reference for _, record, _ in fresh]
+    taken = {known[3] for path, known in old.files.items() if path not in changed}
+    if len(set(names)) != len(names) or taken & set(names):
+        return None  # a duplicate key: the full build says it with both places
+    if any(record.KIND == "source" for _, record, _ in fresh):
+        return None  # a source's type ranks the claims of every record that cites it
+    records = [record for _, record, _ in fresh]
+    reader = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        if _lost_something(reader, records):
+            return None
+        index = _index_from(reader, records)
+    finally:
+        reader.close()
+    for path, record, _ in fresh:
+        findings.extend(check_record(record, path, index, root))
+    refuse(findings)
+    with replacing(database, copy=True) as connection:
+        _replace_rows(connection, fresh, {stamp.path: stamp for stamp in stamps})
+        finish(connection, root, stamps, implementations)
+    return "incremental"
+
+
+def _index_from(connection: sqlite3.Connection, fresh: list[Record]) -> Index:
+    names = {row[0] for row in connection.execute("SELECT record FROM records")}
+    names |= {f"node:{t}:{n}" for t, n in connection.execute("SELECT taxonomy, node FROM nodes WHERE node != ''")}
+    names |= {record.reference for record in fresh}
+    replaced = {record.reference for record in fresh}
+    identifiers: dict[tuple[str, str], list[str]] = {}
+    for record in fresh:
+        for identifier in facts.identifiers(record):
+            key = (identifier.scheme, identifier.value)
+            found = connection.execute("SELECT record FROM identifiers WHERE value = ? AND scheme = ?", key[::-1])
+            others = [row[0] for row in found if row[0] not in replaced]
+            identifiers.setdefault(key, others).append(record.reference)
+    return Index(names=names, identifiers=identifiers)
+
+
+def _lost_something(connection: sqlite3.Connection, fresh: list[Record]) -> bool:
+    """Whether an aligned row or configuration is gone, which the alignment file may still name."""
+    for record in fresh:
+        labels = {
+            row[0]
+            for row in connection.execute("SELECT label FROM configurations WHERE record = ?", (record.reference,))
+        }
+        rows = {
+            row[0] for row in connection.execute("SELECT row FROM table_rows WHERE record = ?", (record.reference,))
+        }
+        if record.KIND == "model" and not labels <= facts.parts(record):
+            return True
+        if record.KIND == "table" and rows != {row.row for row in record.rows}:  # type: ignore[attr-defined]
+            return True
+    return False
+
+
+def _replace_rows(
+    connection: sqlite3.Connection, fresh: list[tuple[str, Record, str]], stamps: dict[str, FileStamp]
+) -> None:
+    aligned = {
+        f"{table.removeprefix('table:')}#{row}": (subject, configuration)
+        for table, row, subject, configuration in connection.execute(
+            "SELECT record, row, subject, configuration FROM table_rows WHERE subject IS NOT NULL"
+        )
+    }
+    reasons = connection.execute("SELECT record, row, subject, configuration, reason FROM table_rows").fetchall()
+    writer = Writer(connection)
+    (next_identity,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
+    subjects: set[str] = set()
+    for path, record, digest in fresh:
+        name = record.reference
+        known = connection.execute("SELECT id FROM records WHERE record = ?", (name,)).fetchone()
+        identity = known[0] if known else next_identity
+        next_identity += known is None
+        subjects |= {name} | {
+            row[0] for row in connection.execute("SELECT DISTINCT subject FROM claims WHERE record = ?", (name,))
+        }
+        for table, column in OWNED.items():
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
+        for table, kind in KEYED.items():
+            if kind == record.KIND:
+                connection.execute(f"DELETE FROM {table} WHERE key = ?", (record.key,))
+        for table in ("search", "search_names"):
+            connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (identity,))
+        write_record(writer, record, path, identity)
+        statements = list(expand(record))
+        give_subjects(statements, aligned)
+        subjects |= {statement.subject for statement in statements}
+        for statement in statements:
+            writer.add("claims", claim_row(statement))
+        stamp = stamps[path]
+        connection.execute("DELETE FROM files WHERE path = ?", (path,))
+        writer.add(
+            "files",
+            {
+                "path": path,
+                "size": stamp.size,
+                "mtime_ns": stamp.mtime_ns,
+                "sha256": digest,
+                "record": name,
+            },
+        )
+    writer.flush()
+    connection.executemany(
+        "UPDATE table_rows SET subject = ?, configuration = ?, reason = ? WHERE record = ? AND row = ?",
+        [(subject, configuration, reason, record, row) for record, row, subject, configuration, reason in reasons],
+    )
+    _resolve_again(connection, writer, sorted(subjects))
+
+
+def _resolve_again(connection: sqlite3.Connection, writer: Writer, subjects: list[str]) -> None:
+    """Recompute preference and disagreements of the touched subjects only."""
+    statements: list[Statement] = []
+    for subject in subjects:
+        statements.extend(read_statements(connection, "subject = ?", (subject,)))
+        connection.execute("DELETE FROM claims WHERE subject = ?", (subject,))
+        connection.execute("DELETE FROM disagreements WHERE subject = ?", (subject,))
+    source_types = dict(connection.execute("SELECT key, type FROM sources"))
+    write_claims(connection, writer, statements, source_types, resolutions_of(connection, subjects))

@@ -1,0 +1,109 @@
+"""What an existing database was built from, and whether that still holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from moe_kb.corpus import FileStamp
+from moe_kb.db.replacing import replacing
+from moe_kb.db.schema import SCHEMA_VERSION
+
+
+@dataclass
+class State:
+    """What an existing database was built from."""
+
+    fingerprint: str
+    files: dict[str, tuple[int, int, str, str | None]]
+    touched: list[FileStamp] = field(default_factory=list)
+    """Files with a new time but the old contents."""
+
+    def changes(self, root: Path, stamps: list[FileStamp]) -> tuple[list[str], list[str]]:
+        """Paths that are new or changed, and paths that are gone."""
+        changed = []
+        for stamp in stamps:
+            known = self.files.get(stamp.path)
+            if known is not None and known[0] == stamp.size and known[1] == stamp.mtime_ns:
+                continue
+            if known is not None and known[2] == _sha256(root / stamp.path):
+                self.touched.append(stamp)
+            else:
+                changed.append(stamp.path)
+        present = {stamp.path for stamp in stamps}
+        return changed, [path for path in self.files if path not in present]
+
+
+def read_state(database: Path) -> State | None:
+    """State of a database; None where it is missing, corrupted, or of another schema version."""
+    if not database.is_file():
+        return None
+    try:
+        connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            meta = dict(connection.execute("SELECT key, value FROM meta"))
+            if meta.get("schema_version") != str(SCHEMA_VERSION) or "fingerprint" not in meta:
+                return None
+            files = {
+                row[0]: tuple(row[1:])
+                for row in connection.execute("SELECT path, size, mtime_ns, sha256, record FROM files")
+            }
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return None  # corrupted, or not one of ours: built anew
+    return State(meta["fingerprint"], files)
+
+
+def restamp(database: Path, stamps: Iterable[FileStamp]) -> None:
+    """Remember new times of unchanged files, so that they are not hashed again; a reader sees no difference."""
+    with replacing(database, copy=True) as connection:
+        connection.executemany(
+            "UPDATE files SET mtime_ns = ? WHERE path = ?", [(stamp.mtime_ns, stamp.path) for stamp in stamps]
+        )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def installed_implementations() -> list[dict[str, str]]:
+    """The catalogue's entries; a broken package is left out here and reported by the laboratory."""
+    found: dict[str, dict[str, str]] = {}
+    for point in sorted(entry_points(group="moe_kb.implementations"), key=lambda p: p.name):
+        try:
+            entries = point.load()()
+        except Exception:  # a third party's package must not keep the knowledge base from being built
+            continue
+        for entry in entries:
+            found.setdefault(
+                entry.key,
+                {
+                    "key": entry.key,
+                    "name": entry.name,
+                    "status": entry.status,
+                    "summary": entry.summary,
+                    "designs": "; ".join(entry.designs),
+                    "oracle": entry.oracle,
+                },
+            )
+    return list(found.values())
+
+
+def fingerprint(implementations: list[dict[str, str]]) -> str:
+    """Changes with the code that turns records into rows and with the installed implementations."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(json.dumps(implementations, sort_keys=True).encode())
+    for folder in ("records", "claims", "db", "yamlio"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    digest.update((package / "facts.py").read_bytes())
+    return digest.hexdigest()
