@@ -61,9 +61,7 @@ def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
     )
     fields = parser.add_argument_group("fields of the config (they win over the file's)")
     for name, field in entry.config_class.model_fields.items():
-        fields.add_argument(
-            f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field)
-        )
+        fields.add_argument(f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field))
 
 
 def _value(text: str) -> Any:

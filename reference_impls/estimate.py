@@ -52,19 +52,14 @@ def estimate(config: TextConfig) -> Estimate:
     calls_seconds = EXPERT_CALL_SECONDS * (n_moe * E + n_dense + config.n_layers)
     step_seconds = 3 * forward_flops / flops_per_second + calls_seconds + 25 * total / 5e9
     validations = -(-config.steps // config.validation_every)
-    validation_seconds = (
-        config.validation_sequences / B * (forward_flops / flops_per_second + calls_seconds / 3)
-    )
+    validation_seconds = config.validation_sequences / B * (forward_flops / flops_per_second + calls_seconds / 3)
     seconds = START_SECONDS + config.steps * step_seconds + validations * validation_seconds
 
     # Weights, gradients and two moments; then what autograd keeps of each token: norms, attention and
     # hidden activations of every layer, the logits twice, and the experts' gathered inputs and outputs.
     hidden = config.expert_matrices * 2 * F
     per_token = (
-        config.n_layers * 14 * D
-        + n_dense * hidden
-        + n_moe * config.active_experts * (hidden + 3 * D)
-        + 3 * VOCABULARY
+        config.n_layers * 14 * D + n_dense * hidden + n_moe * config.active_experts * (hidden + 3 * D) + 3 * VOCABULARY
     )
     memory = START_BYTES + 4 * (4 * total + tokens * per_token) + 5 * config.domain_bytes
     return Estimate(total, active, memory, seconds)

@@ -25,77 +25,120 @@ class TextConfig(BaseModel):
         ge=1,
         le=100_000,
         description="Optimiser steps.",
-        json_schema_extra={"unit": "steps"},
+        json_schema_extra={"group": "batches and optimiser", "unit": "steps"},
     )
     batch_size: int = Field(
         default=16,
         ge=1,
         le=512,
         description="Sequences in a batch.",
-        json_schema_extra={"unit": "sequences"},
+        json_schema_extra={"group": "batches and optimiser", "unit": "sequences"},
     )
     sequence_length: int = Field(
         default=256,
         ge=8,
         le=2048,
         description="Bytes that the model predicts in each sequence.",
-        json_schema_extra={"unit": "bytes"},
+        json_schema_extra={"group": "batches and optimiser", "unit": "bytes"},
     )
     d_model: int = Field(
-        default=128, ge=8, le=2048, description="Width of the residual stream; a multiple of 2 * n_heads."
+        default=128,
+        ge=8,
+        le=2048,
+        description="Width of the residual stream; a multiple of 2 * n_heads.",
+        json_schema_extra={"group": "model"},
     )
-    n_layers: int = Field(default=4, ge=1, le=48, description="Transformer layers.")
-    n_heads: int = Field(default=4, ge=1, le=64, description="Attention heads in each layer.")
-    n_experts: int = Field(default=8, ge=1, le=256, description="Experts in each mixture-of-experts layer.")
+    n_layers: int = Field(
+        default=4, ge=1, le=48, description="Transformer layers.", json_schema_extra={"group": "model"}
+    )
+    n_heads: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Attention heads in each layer.",
+        json_schema_extra={"group": "model"},
+    )
+    n_experts: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="Experts in each mixture-of-experts layer.",
+        json_schema_extra={"group": "model"},
+    )
     d_expert: int = Field(
-        default=256, ge=4, le=16_384, description="Hidden width of an expert, and of a dense feed-forward."
+        default=256,
+        ge=4,
+        le=16_384,
+        description="Hidden width of an expert, and of a dense feed-forward.",
+        json_schema_extra={"group": "model"},
     )
     learning_rate: float = Field(
-        default=3e-3, gt=0, le=1, description="Peak learning rate of AdamW, reached after the warm-up."
+        default=3e-3,
+        gt=0,
+        le=1,
+        description="Peak learning rate of AdamW, reached after the warm-up.",
+        json_schema_extra={"group": "batches and optimiser"},
     )
     warmup_steps: int = Field(
         default=20,
         ge=0,
         le=10_000,
         description="Steps of linear warm-up, at most all; then the rate falls along a cosine to a tenth.",
-        json_schema_extra={"unit": "steps"},
+        json_schema_extra={"group": "batches and optimiser", "unit": "steps"},
     )
-    weight_decay: float = Field(default=0.1, ge=0, le=1, description="Decay of the weight matrices in AdamW.")
+    weight_decay: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Decay of the weight matrices in AdamW.",
+        json_schema_extra={"group": "batches and optimiser"},
+    )
     gradient_clip: float = Field(
-        default=1.0, gt=0, le=1000, description="Largest norm of the gradient of all parameters together."
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="Largest norm of the gradient of all parameters together.",
+        json_schema_extra={"group": "batches and optimiser"},
     )
     domain_bytes: int = Field(
         default=2_000_000,
         ge=20_000,
         le=50_000_000,
         description="Most bytes taken from each domain of the text (prose, code, tests, data).",
-        json_schema_extra={"unit": "bytes"},
+        json_schema_extra={"group": "run", "unit": "bytes"},
     )
     validation_every: int = Field(
         default=60,
         ge=1,
         le=100_000,
         description="Steps between validations; the last step is always validated.",
-        json_schema_extra={"unit": "steps"},
+        json_schema_extra={"group": "run", "unit": "steps"},
     )
     validation_sequences: int = Field(
         default=64,
         ge=4,
         le=4096,
         description="Held-out sequences scored at each validation, spread evenly over the domains.",
-        json_schema_extra={"unit": "sequences"},
+        json_schema_extra={"group": "run", "unit": "sequences"},
     )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, batches and noise.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of weights, batches and noise.",
+        json_schema_extra={"group": "run"},
+    )
     threads: int = Field(
         default=2,
         ge=1,
         le=128,
         description="CPU threads that torch uses; results may differ in the last digits between counts.",
-        json_schema_extra={"unit": "threads"},
+        json_schema_extra={"group": "run", "unit": "threads"},
     )
     save_checkpoint: bool = Field(
         default=False,
         description="Write checkpoint.pt into the run directory at each validation and at the end.",
+        json_schema_extra={"group": "run"},
     )
 
     @property

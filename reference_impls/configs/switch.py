@@ -15,37 +15,54 @@ class SwitchTop1Config(TextConfig):
         ge=1,
         le=48,
         description="Every how many layers the feed-forward is a Switch layer (2: layers 1, 3, ... from 0).",
+        json_schema_extra={"group": "routing"},
     )
     capacity_factor_train: float = Field(
         default=1.25,
         gt=0,
         le=256,
         description="In training an expert takes at most ceil(factor * tokens / n_experts) tokens a group.",
+        json_schema_extra={"group": "routing"},
     )
     capacity_factor_eval: float = Field(
-        default=2.0, gt=0, le=256, description="The same factor outside training."
+        default=2.0,
+        gt=0,
+        le=256,
+        description="The same factor outside training.",
+        json_schema_extra={"group": "routing"},
     )
     routing_group: Literal["sequence", "batch"] = Field(
         default="sequence",
         description="Tokens that share capacity and balance: each sequence alone, or the whole batch.",
+        json_schema_extra={"group": "routing"},
     )
     balance_coefficient: float = Field(
-        default=0.01, ge=0, le=10, description="Weight of the load-balancing loss of each Switch layer."
+        default=0.01,
+        ge=0,
+        le=10,
+        description="Weight of the load-balancing loss of each Switch layer.",
+        json_schema_extra={"group": "routing"},
     )
     z_coefficient: float = Field(
-        default=0.0, ge=0, le=10, description="Weight of the router z-loss of each Switch layer (0: none)."
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Weight of the router z-loss of each Switch layer (0: none).",
+        json_schema_extra={"group": "routing"},
     )
     jitter: float = Field(
         default=0.01,
         ge=0,
         lt=1,
         description="In training the router's input is multiplied by noise in [1 - jitter, 1 + jitter].",
+        json_schema_extra={"group": "routing"},
     )
     initial_scale: float = Field(
         default=0.1,
         gt=0,
         le=10,
         description="Scale s of a Switch layer's initial weights: standard deviation sqrt(s / inputs).",
+        json_schema_extra={"group": "routing"},
     )
 
     @property

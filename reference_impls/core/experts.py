@@ -24,10 +24,13 @@ class ExpertBank(nn.Module):
         self.w_out_EDF = nn.Parameter(torch.empty(n_experts, d_model, d_expert))
         self.initialise(scale=1.0)
 
-    def initialise(self, scale: float) -> None:
-        """Draw the weights from a normal of variance `scale` / inputs, truncated at two deviations."""
-        for weight in (self.w_in_EID, self.w_out_EDF):
-            std = math.sqrt(scale / weight.shape[-1])
+    def initialise(self, scale: float, output_scale: float | None = None) -> None:
+        """Draw the weights from a normal of variance `scale` / inputs, truncated at two deviations.
+
+        `output_scale` takes the place of `scale` for the output weights.
+        """
+        for weight, s in ((self.w_in_EID, scale), (self.w_out_EDF, output_scale or scale)):
+            std = math.sqrt(s / weight.shape[-1])
             nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
 
     @staticmethod

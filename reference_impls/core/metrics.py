@@ -55,8 +55,7 @@ class RoutingTally:
     def loads(self) -> dict[str, list[float]]:
         """For each layer, the fraction of its assignments that each expert was asked to take."""
         return {
-            name: (tally.demand_E / tally.demand_E.sum().clamp(min=1)).tolist()
-            for name, tally in self.layers.items()
+            name: (tally.demand_E / tally.demand_E.sum().clamp(min=1)).tolist() for name, tally in self.layers.items()
         }
 
     def values(self) -> dict[str, float]:

@@ -59,7 +59,8 @@ generating it byte by byte.
   that with L layers the same coefficient weighs about L times as much here.
 - A byte-level model of a few layers, with ordinary multi-head attention, stands in for 32 layers of
   grouped-query attention.
-- Initial weights of the experts have variance 1 over the number of inputs; the paper does not state its own.
+- Initial weights of the experts have variance 1 over the number of inputs, those of their outputs
+  1 / (2 * layers) of that, so that the layers add up to order one; the paper does not state its own.
 
 ## What it was checked against
 
@@ -112,9 +113,17 @@ class MixtralTop2Router(Router):
 def make_layer(config: MixtralTop2Config) -> MoELayer:
     """A Mixtral layer: router and SwiGLU experts."""
     experts = SwiGLUExperts(config.n_experts, config.d_model, config.d_expert)
+    _initialise(experts, config)
     return MoELayer(MixtralTop2Router(config), experts)
 
 
 def make_dense(config: MixtralTop2Config) -> DenseLayer:
     """The feed-forward of the same kind and width, for layers without experts."""
-    return DenseLayer(SwiGLUExperts(1, config.d_model, config.d_expert))
+    experts = SwiGLUExperts(1, config.d_model, config.d_expert)
+    _initialise(experts, config)
+    return DenseLayer(experts)
+
+
+def _initialise(experts: SwiGLUExperts, config: MixtralTop2Config) -> None:
+    # As for the attention's output: 2 * n_layers parts add up in the residual stream to order one.
+    experts.initialise(scale=1.0, output_scale=1 / (2 * config.n_layers))

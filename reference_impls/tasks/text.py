@@ -116,10 +116,7 @@ def validation_batches(corpus: Corpus, batch_size: int, length: int, sequences: 
             start = place * (len(stream) - length - 1) // per_domain
             windows.append(stream[start : start + length + 1])
             labels.append(label)
-    return [
-        _batch(windows[i : i + batch_size], labels[i : i + batch_size])
-        for i in range(0, len(windows), batch_size)
-    ]
+    return [_batch(windows[i : i + batch_size], labels[i : i + batch_size]) for i in range(0, len(windows), batch_size)]
 
 
 def unigram_bits_per_byte(corpus: Corpus, batches: list[Batch]) -> float:

@@ -74,9 +74,7 @@ def build_model(entry: Entry, config: TextConfig) -> ByteTransformer:
     return ByteTransformer(config, gating.make_layer, gating.make_dense)
 
 
-def total_loss(
-    logits_BSV: Tensor, target_BS: Tensor, infos: dict[str, LayerInfo]
-) -> tuple[Tensor, dict[str, float]]:
+def total_loss(logits_BSV: Tensor, target_BS: Tensor, infos: dict[str, LayerInfo]) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy plus every layer's weighted auxiliary losses, and the parts by metric name.
 
     An `aux_` part is unscaled and the mean over layers; the total adds them up, each with its coefficient.
@@ -104,9 +102,7 @@ def learning_rate(config: TextConfig, step: int) -> float:
 class Trainer:
     """One run: the model, its data and its optimiser."""
 
-    def __init__(
-        self, entry: Entry, config: TextConfig, events: EventWriter, stop: Callable[[], bool]
-    ) -> None:
+    def __init__(self, entry: Entry, config: TextConfig, events: EventWriter, stop: Callable[[], bool]) -> None:
         self.entry, self.config, self.events, self.stop = entry, config, events, stop
         self.threads = min(config.threads, _available_cpus())
         torch.set_num_threads(self.threads)
@@ -237,9 +233,7 @@ class Trainer:
 
     def _save(self, folder: Path | None) -> None:
         if folder is not None and self.config.save_checkpoint:
-            save_checkpoint(
-                folder, self.entry.key, self.config, self.step, self.model, self.optimiser, self.generator
-            )
+            save_checkpoint(folder, self.entry.key, self.config, self.step, self.model, self.optimiser, self.generator)
 
 
 def _optimiser(model: ByteTransformer, config: TextConfig) -> torch.optim.AdamW:

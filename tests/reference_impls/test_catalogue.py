@@ -1,3 +1,4 @@
+import ast
 import json
 import re
 import subprocess
@@ -128,3 +129,13 @@ def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]
     assert all(row["oracle"] and row["deviations"] and row["designs"] and row["papers"] for row in listed)
+
+
+def test_the_package_imports_neither_the_knowledge_base_nor_the_app():
+    import reference_impls
+
+    for path in Path(reference_impls.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not {name.split(".")[0] for name in names} & {"moe_kb", "app"}, path

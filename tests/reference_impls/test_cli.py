@@ -91,9 +91,7 @@ def test_sigterm_finishes_the_step_and_says_cancelled(config_file: Path, tmp_pat
     ) as process:  # fmt: skip
         try:
             for _ in range(600):
-                if (folder / "events.jsonl").exists() and any(
-                    e["type"] == "metrics" for e in events_in(folder)
-                ):
+                if (folder / "events.jsonl").exists() and any(e["type"] == "metrics" for e in events_in(folder)):
                     break
                 time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
@@ -200,9 +198,7 @@ def test_a_run_directory_in_use_is_left_alone(tmp_path: Path, capsys):
         (ArithmeticError("values.loss is not a finite number"), "values.loss is not a finite number"),
     ],
 )  # fmt: skip
-def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(
-    error, expected, tmp_path, capsys, monkeypatch
-):
+def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(error, expected, tmp_path, capsys, monkeypatch):
     from reference_impls.tasks import train
 
     def fail(*_: object) -> None:

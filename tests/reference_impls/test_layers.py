@@ -29,9 +29,7 @@ def switch_layer(n_experts: int, factor: float = 1.0, group: str = "sequence") -
 
 def mixtral_layer(n_experts: int, k: int = 2) -> MoELayer:
     layer = mixtral.make_layer(
-        MixtralTop2Config(
-            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(k, n_experts)
-        )
+        MixtralTop2Config(d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(k, n_experts))
     )
     torch.nn.init.normal_(layer.router.weight_ED)
     return layer.eval()

@@ -16,9 +16,7 @@ D, F, E, B, S = 32, 48, 8, 3, 20
 
 def pair(k: int, dtype: torch.dtype) -> tuple[MoELayer, MixtralSparseMoeBlock]:
     """Our layer and the oracle's with the same random weights, router logits of order one."""
-    oracle_config = MixtralConfig(
-        hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k
-    )
+    oracle_config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k)
     oracle_config._experts_implementation = "eager"
     ours = make_layer(MixtralTop2Config(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)).to(dtype)
     oracle = MixtralSparseMoeBlock(oracle_config).to(dtype)

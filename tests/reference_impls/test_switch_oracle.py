@@ -41,9 +41,7 @@ def pair(factor: float, dtype: torch.dtype) -> tuple[MoELayer, SwitchTransformer
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.25, 8.0])
-@pytest.mark.parametrize(
-    ("dtype", "rtol", "atol"), [(torch.float32, 1e-4, 1e-5), (torch.float64, 1e-11, 1e-12)]
-)
+@pytest.mark.parametrize(("dtype", "rtol", "atol"), [(torch.float32, 1e-4, 1e-5), (torch.float64, 1e-11, 1e-12)])
 def test_output_and_gradients_equal_the_layer_of_transformers(factor, dtype, rtol, atol):
     ours, oracle = pair(factor, dtype)
     x = torch.randn(B, S, D, dtype=dtype)
@@ -65,9 +63,7 @@ def test_output_and_gradients_equal_the_layer_of_transformers(factor, dtype, rto
             (ours.experts.w_in_EID.grad[e], expert.wi.weight.grad),
             (ours.experts.w_out_EDF.grad[e], expert.wo.weight.grad),
         ):
-            torch.testing.assert_close(
-                ours_grad, torch.zeros_like(ours_grad) if theirs is None else theirs, **close
-            )
+            torch.testing.assert_close(ours_grad, torch.zeros_like(ours_grad) if theirs is None else theirs, **close)
 
 
 def test_both_losses_equal_those_of_transformers():
@@ -85,9 +81,7 @@ def test_both_losses_equal_those_of_transformers():
 
 def test_float64_equals_the_equations_to_rounding():
     """Equations 1 to 6 of the paper in a plain loop, capacity over the whole batch."""
-    config = SwitchTop1Config(
-        d_model=D, d_expert=F, n_experts=E, routing_group="batch", capacity_factor_eval=0.9
-    )
+    config = SwitchTop1Config(d_model=D, d_expert=F, n_experts=E, routing_group="batch", capacity_factor_eval=0.9)
     ours = make_layer(config).double().eval()
     with torch.no_grad():
         ours.router.weight_ED.normal_(std=D**-0.5)

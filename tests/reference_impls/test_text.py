@@ -52,8 +52,7 @@ def test_files_fall_into_their_domains_and_foreign_ones_are_left_out(tmp_path: P
             assert b"foreign" not in text
             assert all(part[:4] == domain[:4].encode() for part in text.split(b"\0"))
         held_out, kept = (
-            {part[:6] for part in bytes(split[domain].tolist()).split(b"\0")}
-            for split in (read.validation, read.train)
+            {part[:6] for part in bytes(split[domain].tolist()).split(b"\0")} for split in (read.validation, read.train)
         )
         assert len(held_out) == 3
         assert len(kept) == 27
