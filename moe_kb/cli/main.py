@@ -63,4 +63,4 @@ def main() -> None:
         sys.exit(0)
 
 
-from moe_kb.cli import ask, tree  # noqa: E402, F401  commands register themselves on `app`
+from moe_kb.cli import ask, machine, tree  # noqa: E402, F401  commands register themselves on `app`

@@ -1,0 +1,96 @@
+"""`moe-kb doctor`: what works on this machine, what does not, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from moe_kb.errors import MoeKbError
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "missing", "broken"]
+    """`missing` parts are optional; `broken` ones are not."""
+    detail: str
+    mend: str = ""
+
+
+def examine() -> Iterator[Diagnosis]:
+    """Look at Python, SQLite, the records, the database, the optional parts and the laboratory."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Diagnosis("Python", "ok" if sys.version_info >= (3, 11) else "broken", version, "Use Python 3.11 or newer.")
+    yield _sqlite()
+    yield from _knowledge_base()
+    for package, extra, purpose in (
+        ("streamlit", "app", "the web app"),
+        ("plotly", "app", "charts"),
+        ("torch", "lab", "the implementations"),
+        ("pyarrow", "parquet", "Parquet exports"),
+    ):
+        yield _package(package, extra, purpose)
+    yield from _laboratory()
+
+
+def _sqlite() -> Diagnosis:
+    try:
+        connection = sqlite3.connect(":memory:")
+        connection.execute("CREATE VIRTUAL TABLE t USING fts5(a, tokenize = 'trigram')")
+        connection.close()
+    except sqlite3.Error as error:
+        return Diagnosis("SQLite", "broken", f"{sqlite3.sqlite_version}: {error}", "Use a Python with SQLite >= 3.34.")
+    return Diagnosis("SQLite", "ok", f"{sqlite3.sqlite_version} with FTS5 and trigrams")
+
+
+def _knowledge_base() -> Iterator[Diagnosis]:
+    from moe_kb.checks import check_corpus
+    from moe_kb.corpus import Corpus
+    from moe_kb.db.connect import connect
+    from moe_kb.places import default_database, find_root
+
+    try:
+        root = find_root()
+    except MoeKbError as error:
+        yield Diagnosis("records", "broken", str(error), "Install the package again, or give --root.")
+        return
+    corpus = Corpus.load(root)
+    findings = check_corpus(corpus)
+    yield Diagnosis(
+        "records",
+        "broken" if findings else "ok",
+        f"{len(corpus.records)} in {root}" + (f", {len(findings)} findings" if findings else ""),
+        "Run: moe-kb check",
+    )
+    database = default_database(root)
+    if not database.is_file():
+        yield Diagnosis("database", "missing", f"{database} is not built yet", "Run: moe-kb build")
+        return
+    try:
+        connect(database).close()
+    except MoeKbError as error:
+        yield Diagnosis("database", "broken", str(error), "Run: moe-kb build --force")
+    else:
+        yield Diagnosis("database", "ok", f"{database} ({database.stat().st_size / 1e6:.1f} MB)")
+
+
+def _package(package: str, extra: str, purpose: str) -> Diagnosis:
+    if importlib.util.find_spec(package) is None:
+        return Diagnosis(package, "missing", f"needed for {purpose}", f"Run: pip install 'moe-kb[{extra}]'")
+    return Diagnosis(package, "ok", f"{metadata.version(package)}, for {purpose}")
+
+
+def _laboratory() -> Iterator[Diagnosis]:
+    from moe_kb.lab import Lab
+
+    lab = Lab()
+    for problem in lab.problems():
+        yield Diagnosis("laboratory", "broken", problem.message, problem.mend)
+    yield Diagnosis("laboratory", "ok", f"{len(lab.catalogue())} implementations; runs in {lab.home}")
