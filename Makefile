@@ -1,0 +1,49 @@
+# Two commands do everything: `make run` (installs, builds the database, opens the app) and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: run test install lint types records unit browser bench screenshots clean
+
+run: install
+	$(BIN)/moe-kb build
+	$(BIN)/moe-kb app
+
+test: install lint types records unit browser
+
+install: $(VENV)/installed
+
+# The constraints pin every version; pyproject.toml keeps ranges. Installed anew whenever either changes.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[app,lab,parquet,dev]'
+	touch $@
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+records: install
+	$(BIN)/moe-kb check
+	$(BIN)/moe-kb schema --check
+
+unit: install
+	$(BIN)/pytest -q -n $(WORKERS) -m 'not e2e'
+
+# One after the other: the laboratory runs one implementation at a time, and a browser wants a core of its own.
+browser: install
+	$(BIN)/pytest -q -m e2e
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+screenshots: install
+	$(BIN)/python docs/screenshots.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
