@@ -26,15 +26,18 @@ _VIEW_COLUMNS = {
     "node_label": "Label of the node",
     "design": "Key of the design",
     "design_name": "Name of the design",
-    "user": "Full name of the user",
+    "user": "Key of the user",
     "user_name": "Name of the user",
     "user_kind": "Kind of the user",
     "model": "Key of the model",
     "configuration": "Label of the size",
-    "timeline": "Full name of the table",
+    "timeline": "Key of the table",
     "period": "Date as printed",
     "benchmark": "Benchmark",
     "score": "Score",
+    "roles": "What the user does with the design: introduces, uses, modifies",
+    "sources": "Sources that say so",
+    "only_inferred": "1 where every source's statement was inferred",
 }
 
 

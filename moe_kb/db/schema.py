@@ -282,7 +282,7 @@ class ClaimRow(Table, table=True):
     setting: str | None = Field(default=None, description="Condition of a measurement, e.g. 5-shot")
     source: str = Field(index=True, description="Source")
     locator: str | None = Field(default=None, description="Place in the source")
-    table_row: str | None = Field(default=None, description="table#row, for claims of a transcribed table")
+    table_row: str | None = Field(default=None, index=True, description="table#row, for claims of a transcribed table")
     note: str | None = Field(default=None, description="Why it is derived, or what to beware of")
     preferred: bool = Field(default=False, description="Whether it is the value shown first")
 

@@ -69,11 +69,13 @@ FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
 WHERE d.component = 'gating' GROUP BY d.key""",
     ),
     "models_by_router": (
-        "Which models use which router, and who says so.",
-        """SELECT d.key AS design, d.name AS design_name, e.head AS user,
-  r.name AS user_name, r.kind AS user_kind, e.type, e.source, e.locator, e.status
+        "Which models and papers use which router, and who says so.",
+        """SELECT d.key AS design, d.name AS design_name, r.kind AS user_kind, r.key AS user, r.name AS user_name, r.year,
+  group_concat(DISTINCT e.type) AS roles, group_concat(DISTINCT e.source) AS sources,
+  min(e.status = 'derived') AS only_inferred
 FROM edges e JOIN designs d ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
-WHERE d.component = 'gating' AND r.kind IN ('model', 'paper') AND e.type IN ('introduces', 'uses', 'modifies')""",
+WHERE d.component = 'gating' AND r.kind IN ('model', 'paper') AND e.type IN ('introduces', 'uses', 'modifies')
+GROUP BY d.key, r.record""",
     ),
     "hyperparameters": (
         "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
@@ -88,11 +90,14 @@ WHERE c.preferred AND c.part IS NOT NULL GROUP BY m.key, c.part""",
         "SELECT kind, subject, part, field, setting, values_seen FROM disagreements WHERE NOT resolved",
     ),
     "timeline": (
-        "Models of the surveys' timelines in order of date.",
-        """SELECT t.record AS timeline, t.row, t.label, json_extract(t.cells, '$.period') AS period,
-  json_extract(t.cells, '$.openness') AS openness, json_extract(t.cells, '$.domain') AS domain,
-  json_extract(t.cells, '$.organisation') AS organisation, t.subject
-FROM table_rows t WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025')""",
+        "Models of the surveys' timelines, as drawn there, with the record each is about.",
+        """SELECT substr(t.record, 7) AS timeline, t.row, t.label,
+  MAX(CASE WHEN c.field = 'released' THEN c.value END) AS released,
+  MAX(CASE WHEN c.field = 'openness' THEN c.value END) AS openness,
+  MAX(CASE WHEN c.field = 'domain' THEN c.value END) AS domain,
+  MAX(CASE WHEN c.field = 'organisation' THEN c.value END) AS organisation, t.subject
+FROM table_rows t JOIN claims c ON c.table_row = substr(t.record, 7) || '#' || t.row
+WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.id""",
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
