@@ -41,7 +41,9 @@ class Statement:
     @property
     def shown(self) -> str:
         """What people read: as printed, except that a derived value is shown as what was derived."""
-        return self.printed if self.printed and self.status != "derived" else self.text
+        if self.printed and self.status != "derived":
+            return self.printed
+        return "; ".join(map(str, self.value)) if isinstance(self.value, list) else self.text
 
     @property
     def place(self) -> str:
