@@ -21,14 +21,14 @@ class TextConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     steps: int = Field(
-        default=240,
+        default=480,
         ge=1,
         le=100_000,
         description="Optimiser steps.",
         json_schema_extra={"group": "batches and optimiser", "unit": "steps"},
     )
     batch_size: int = Field(
-        default=16,
+        default=8,
         ge=1,
         le=512,
         description="Sequences in a batch.",
@@ -80,7 +80,7 @@ class TextConfig(BaseModel):
         json_schema_extra={"group": "batches and optimiser"},
     )
     warmup_steps: int = Field(
-        default=20,
+        default=40,
         ge=0,
         le=10_000,
         description="Steps of linear warm-up, at most all; then the rate falls along a cosine to a tenth.",
@@ -108,7 +108,7 @@ class TextConfig(BaseModel):
         json_schema_extra={"group": "run", "unit": "bytes"},
     )
     validation_every: int = Field(
-        default=60,
+        default=120,
         ge=1,
         le=100_000,
         description="Steps between validations; the last step is always validated.",

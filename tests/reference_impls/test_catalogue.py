@@ -87,14 +87,14 @@ def test_estimates_grow_with_the_work(entry: Entry):
     ("values", "message"),
     [
         ({"n_experts": 0}, "n_experts = 0: input should be greater than or equal to 1 (default 8)"),
-        ({"steps": "12"}, "steps = '12': input should be a valid integer (default 240)"),
+        ({"steps": "12"}, "steps = '12': input should be a valid integer (default 480)"),
         ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number"),
         ({"n_expert": 4}, "n_expert is not a field of this config (did you mean n_experts?)"),
         ({"d_model": 100, "n_heads": 4}, "d_model = 100 must be a multiple of 2 * n_heads = 8"),
         ({"experts_per_token": 9}, "experts_per_token = 9 must be at most n_experts = 8"),
         (
             {"steps": 0, "seed": -1},
-            "steps = 0: input should be greater than or equal to 1 (default 240); s",
+            "steps = 0: input should be greater than or equal to 1 (default 480); s",
         ),
         (["steps"], "the config must be an object of fields and values, not list"),
     ],

@@ -160,7 +160,7 @@ def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, caps
     status, shown = run_here(capsys, "mixtral-top2", "--config", config_file, "--experts-per-token", 5)
     assert (status, shown) == (2, "error: experts_per_token = 5 must be at most n_experts = 4\n")
     status, shown = run_here(capsys, "mixtral-top2", "--steps", "many")
-    assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 240)\n")
+    assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 480)\n")
 
 
 def test_an_unknown_key_or_flag_says_what_there_is(capsys):

@@ -124,6 +124,7 @@ def test_initial_weights_have_the_papers_scale():
     layer = make_layer(SwitchTop1Config(d_model=256, d_expert=512, n_experts=4, initial_scale=0.1))
     for weight, inputs in ((layer.experts.w_in_EID, 256), (layer.experts.w_out_EDF, 512)):
         std = (0.1 / inputs) ** 0.5
+        weight = weight.detach()
         assert float(weight.abs().max()) <= 2 * std + 1e-6
         # Cut at two deviations, a normal keeps 0.88 of its own.
         assert float(weight.std()) == pytest.approx(0.88 * std, rel=0.02)
