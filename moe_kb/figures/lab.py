@@ -1,0 +1,172 @@
+"""Charts of runs: curves as they grow, load per expert, and one metric over several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from moe_kb.figures.palette import COLOURS
+from moe_kb.lab import Curve, Loads, Run, RunCurves
+
+#: Name and unit of what runs report. A metric that is not here is shown under its own name.
+METRICS = {
+    "loss": "Loss with auxiliary terms (nats per byte)",
+    "cross_entropy": "Cross-entropy (nats per byte)",
+    "bits_per_byte": "Bits per byte",
+    "dropped_fraction": "Dropped assignments (percent)",
+    "tokens_per_second": "Tokens per second",
+    "load_cv": "Spread of load (coefficient of variation)",
+    "max_violation": "Largest load over the mean, minus 1",
+    "router_entropy": "Router entropy (nats)",
+    "aux_load_balance": "Balancing loss, unweighted",
+    "aux_z_loss": "Router z-loss, unweighted",
+}
+#: What the page of a run shows, in order; the rest is behind a choice.
+MAIN = ("bits_per_byte", "loss", "dropped_fraction", "tokens_per_second")
+_PERCENT = frozenset({"dropped_fraction"})
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def metric_label(name: str) -> str:
+    """What a metric is called, with its unit."""
+    return METRICS.get(name, name.replace("_", " ").capitalize())
+
+
+def metrics_of(curves: RunCurves) -> list[str]:
+    """The metrics a run has reported: known ones in their order, then others."""
+    found = set(curves.train) | set(curves.valid)
+    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+
+
+def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> go.Figure:
+    """A metric over the steps: a line for training, points joined for validation.
+
+    Args:
+        curves: What the run has told.
+        metric: Name of a metric.
+        steps: The run's length, so that the axis does not move while it grows.
+    """
+    figure = go.Figure()
+    for split, curve, mode in (
+        ("train", curves.train.get(metric), "lines"),
+        ("valid", curves.valid.get(metric), "lines+markers"),
+    ):
+        if curve is not None:
+            figure.add_scatter(
+                x=list(curve.steps),
+                y=_values(metric, curve),
+                name=split,
+                mode=mode,
+                line={"color": COLOURS[0] if split == "train" else COLOURS[1], "width": 2},
+                marker={"size": 7, "symbol": "diamond"},
+                hovertemplate="step %{x}: %{y:.4g}<extra>" + split + "</extra>",
+            )
+    return _frame(figure, metric, steps)
+
+
+def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = "valid") -> go.Figure:
+    """One metric of several runs, a line a run; colours repeat with another dash.
+
+    Args:
+        curves: Label of each run to what it told.
+        metric: Name of a metric.
+        split: `train` or `valid`.
+    """
+    figure = go.Figure()
+    for number, (label, told) in enumerate(curves.items()):
+        curve = (told.valid if split == "valid" else told.train).get(metric)
+        if curve is not None:
+            figure.add_scatter(
+                x=list(curve.steps),
+                y=_values(metric, curve),
+                name=label,
+                mode="lines+markers" if split == "valid" else "lines",
+                marker={"size": 6},
+                line={
+                    "color": COLOURS[number % len(COLOURS)],
+                    "width": 2,
+                    "dash": _DASHES[number // len(COLOURS) % len(_DASHES)],
+                },
+                hovertemplate="step %{x}: %{y:.4g}<extra>" + label + "</extra>",
+            )
+    figure.update_layout(showlegend=True)
+    return _frame(figure, metric, None, height=420)
+
+
+def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
+    """How the assignments of each layer fell on its experts, as multiples of an even share (1 is even)."""
+    layers = list(loads)
+    widest = max((len(loads[layer].experts) for layer in layers), default=0)
+    rows: list[list[float | None]] = []
+    for layer in layers:
+        experts = loads[layer].experts
+        total = sum(experts)
+        relative = [share * len(experts) / total if total else None for share in experts]
+        rows.append([*relative, *[None] * (widest - len(experts))])
+    few = widest <= 16
+    highest = max((value for row in rows for value in row if value is not None), default=1.0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=rows,
+            x=[str(expert) for expert in range(widest)],
+            y=layers,
+            zmin=0,
+            zmax=max(2.0, highest),
+            # Cividis is read the same by colour-blind people, and its ends keep apart from either background.
+            colorscale="Cividis",
+            texttemplate="%{z:.2f}" if few else None,
+            xgap=2,
+            ygap=2,
+            hoverongaps=False,
+            colorbar={"title": {"text": "× even", "side": "right"}, "thickness": 12},
+            hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=120 + 34 * max(len(layers), 1),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": {"text": "Expert"}, "type": "category", "automargin": True, "nticks": 33, "showgrid": False},
+        yaxis={"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
+    )
+    return figure
+
+
+def run_label(run: Run) -> str:
+    """A run in a few words: its implementation and when it was launched (the end of its id tells two apart)."""
+    return f"{run.implementation} · {run.id}"
+
+
+def differing_settings(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
+    names = list(dict.fromkeys(name for run in runs for name in run.config))
+    rows = []
+    for name in names:
+        found = [run.config.get(name) for run in runs]
+        if any(value != found[0] for value in found):
+            rows.append(
+                {"setting": name.replace("_", " ")}
+                | {run.id: "" if run.config.get(name) is None else str(run.config[name]) for run in runs}
+            )
+    return rows
+
+
+def _values(metric: str, curve: Curve) -> list[float | None]:
+    factor = 100.0 if metric in _PERCENT else 1.0
+    return [None if value is None else value * factor for value in curve.values]
+
+
+def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 300) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        hovermode="x unified",
+        xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
+        | ({"range": [0, steps * 1.02]} if steps else {}),
+        yaxis={"title": {"text": metric_label(metric)}, "automargin": True},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        # Keep a zoom while the run goes on.
+        uirevision=metric,
+    )
+    return figure

@@ -1,0 +1,91 @@
+"""One model: everything the sources say of each field, with unit, precision and disagreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from moe_kb.claims.quantity import parse_quantity
+from moe_kb.claims.statement import Statement
+from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
+from moe_kb.kb import Disagreement, KnowledgeBase
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What the sources say of one field of a model or of one of its configurations."""
+
+    field: str
+    setting: str | None
+    first: Statement
+    """The claim shown first."""
+    others: tuple[Statement, ...]
+    disagreement: Disagreement | None
+
+    @property
+    def label(self) -> str:
+        """Name of the field, with the condition of a measurement."""
+        return label_of(self.field) + (f", {self.setting}" if self.setting else "")
+
+    @property
+    def conflict(self) -> str:
+        """The values that differ with their sources; empty where the sources agree."""
+        if self.disagreement is None:
+            return ""
+        if self.disagreement.kind == "counting":
+            return "unclear whether shared experts are counted"
+        return " ≠ ".join(f"{shown(claim)} ({claim.source})" for claim in self.disagreement.claims)
+
+
+def shown(claim: Statement) -> str:
+    """The value as printed, or with its thousands parted where it was counted or computed."""
+    if claim.number is not None and (not claim.printed or claim.status == "derived"):
+        return compact(claim.number, suffix=False)
+    if isinstance(claim.value, list):
+        return ", ".join(str(item) for item in claim.value)
+    return claim.shown
+
+
+def precision(claim: Statement) -> str:
+    """To which digit a number was printed, e.g. `to 1B`; `exact` where it is a whole number to the last unit."""
+    if claim.number is None:
+        return ""
+    quantity = parse_quantity(claim.printed) if claim.printed and claim.status != "derived" else None
+    if quantity is None:
+        return "exact" if float(claim.number).is_integer() else ""
+    return "exact" if quantity.exact else f"to {compact(quantity.last_digit)}"
+
+
+def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
+    """Everything the sources say of a model, by configuration (None: the model as a whole)."""
+    record = kb.resolve(name, "model")
+    grouped: dict[tuple[str | None, str, str | None], list[Statement]] = {}
+    for claim in kb.claims(record):
+        grouped.setdefault((claim.part, claim.field, claim.setting), []).append(claim)
+    disputes = {(one.part, one.field, one.setting): one for one in kb.audit(record)}
+    order = {field: position for position, field in enumerate([*MEASURES, *WORDS])}
+    out: dict[str | None, list[Value]] = {}
+
+    def place(group: tuple[str | None, str, str | None]) -> tuple[str, int, str, str]:
+        return group[0] or "", order.get(group[1], len(order)), group[1], group[2] or ""
+
+    for part, field, setting in sorted(grouped, key=place):
+        claims = grouped[part, field, setting]
+        claims.sort(key=lambda claim: not claim.preferred)
+        value = Value(field, setting, claims[0], tuple(claims[1:]), disputes.get((part, field, setting)))
+        out.setdefault(part, []).append(value)
+    return out
+
+
+def routers(kb: KnowledgeBase, name: str) -> list[dict[str, Any]]:
+    """The gating designs a model uses, a row for every source that says so.
+
+    Rows: record, name, type (of the edge), source, locator, status.
+    """
+    return kb.rows(
+        "SELECT r.record, r.name, e.type, e.source, e.locator, e.status FROM edges e "
+        "JOIN records r ON r.record = e.tail JOIN designs d ON d.key = r.key AND r.kind = 'design' "
+        "WHERE e.head = ? AND d.component = 'gating' AND e.type IN ('introduces', 'uses', 'modifies') "
+        "ORDER BY r.name, e.source",
+        (kb.resolve(name, "model"),),
+    )

@@ -1,0 +1,304 @@
+"""Hyperparameters of models: rows for a table, and any field charted against any."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from moe_kb.kb import KnowledgeBase
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that configurations have."""
+
+    name: str
+    label: str
+    unit: str
+    wide: bool = False
+    """Whether its values span orders of magnitude, so that a logarithmic axis is the sensible one."""
+
+    @property
+    def title(self) -> str:
+        """Axis title with the unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+#: The fields of the view `hyperparameters` in its order, then what is computed from them.
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure("params_total", "Total parameters", "parameters", True),
+        Measure("params_active", "Active parameters", "parameters per token", True),
+        Measure("n_layers", "Layers", "layers"),
+        Measure("n_moe_layers", "Mixture layers", "layers"),
+        Measure("d_model", "Model width", "dimensions", True),
+        Measure("d_ffn", "Dense FFN width", "dimensions", True),
+        Measure("d_expert", "Expert width", "dimensions", True),
+        Measure("n_heads", "Query heads", "heads", True),
+        Measure("n_kv_heads", "Key-value heads", "heads", True),
+        Measure("d_head", "Head width", "dimensions", True),
+        Measure("n_routed_experts", "Routed experts", "experts per layer", True),
+        Measure("n_shared_experts", "Shared experts", "experts per layer"),
+        Measure("experts_per_token", "Routed experts used", "experts per token", True),
+        Measure("n_experts_total", "All experts", "experts per layer", True),
+        Measure("n_experts_active", "All experts used", "experts per token", True),
+        Measure("vocab_size", "Vocabulary", "entries", True),
+        Measure("context_length", "Context length", "tokens", True),
+        Measure("active_share", "Active share of parameters", "percent"),
+        Measure("year", "Year of release", ""),
+    )
+}
+#: What points can be coloured by.
+GROUPS = {
+    "openness": "Openness",
+    "organisation": "Organisation",
+    "year": "Year",
+    "described_by": "Described by",
+    "router": "Router",
+    "activation": "Activation",
+}
+#: Names of fields beyond the measures, for the page of a model.
+WORDS = {
+    "released": "Released",
+    "organisation": "Organisation",
+    "openness": "Openness",
+    "domain": "Domain",
+    "licence": "Licence",
+    "papers": "Papers",
+    "weights": "Weights",
+    "report": "Report",
+    "router": "Router",
+    "activation": "Activation",
+    "moe_placement": "Placement of mixtures",
+    "tied_embeddings": "Tied embeddings",
+    "mmlu": "MMLU",
+    "gsm8k": "GSM8K",
+    "math": "MATH",
+    "humaneval": "HumanEval",
+    "name": "Name",
+    "w_aux": "Weight of the auxiliary loss",
+    "w_z": "Weight of the router z-loss",
+}
+SHOWN_GROUPS = 6
+OTHERS = "other"
+UNKNOWN = "not stated"
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
+
+
+def label_of(field: str) -> str:
+    """What people call a field."""
+    if field in MEASURES:
+        return MEASURES[field].label
+    return WORDS.get(field, field.replace("params_", "parameters, ").replace("_", " ").capitalize())
+
+
+def compact(number: float | None, *, suffix: bool = True) -> str:
+    """A number for people.
+
+    >>> compact(671026404352), compact(7168), compact(0.25), compact(671026404352, suffix=False)
+    ('671B', '7,168', '0.25', '671,026,404,352')
+    """
+    if number is None:
+        return ""
+    if suffix:
+        for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+            if abs(number) >= size:
+                return f"{number / size:.3g}{letter}"
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.4g}"
+
+
+def configurations(kb: KnowledgeBase) -> list[dict[str, Any]]:
+    """One row a configuration: the view `hyperparameters`, what describes it, and the place of each value.
+
+    Beside the view's columns: `record`, `label` (name and size), `year`, `active_share` (percent), `described_by`
+    (`released config` or `tables and papers`), `places` (field to where its value was read) and `disputed`
+    (fields whose sources disagree, to whether a note settles it).
+    """
+    released = {
+        (row["record"], row["label"]): bool(row["released_config"])
+        for row in kb.rows("SELECT record, label, released_config FROM configurations")
+    }
+    places: dict[tuple[str, str], dict[str, str]] = {}
+    words: dict[tuple[str, str], dict[str, str]] = {}
+    for row in kb.rows(
+        "SELECT c.subject, c.part, c.field, c.value, c.printed, c.status, s.name AS source, c.locator FROM claims c "
+        "LEFT JOIN sources s ON s.key = c.source "
+        "WHERE c.preferred AND c.part IS NOT NULL AND c.subject LIKE 'model:%'"
+    ):
+        where = (row["subject"], row["part"])
+        source = ", ".join(filter(None, (row["source"], row["locator"])))
+        places.setdefault(where, {})[row["field"]] = source + (" (derived)" if row["status"] == "derived" else "")
+        words.setdefault(where, {})[row["field"]] = row["value"]
+    disputed: dict[tuple[str, str], dict[str, bool]] = {}
+    for row in kb.rows("SELECT subject, part, field, resolved FROM disagreements WHERE part IS NOT NULL"):
+        fields = disputed.setdefault((row["subject"], row["part"]), {})
+        fields[row["field"]] = fields.get(row["field"], True) and bool(row["resolved"])
+    out = []
+    for row in kb.rows("SELECT * FROM hyperparameters ORDER BY name COLLATE NOCASE, params_total, configuration"):
+        where = (f"model:{row['model']}", row["configuration"])
+        own = words.get(where, {})
+        for field in ("organisation", "released", "openness"):
+            row[field] = row[field] or own.get(field)
+        whole = released.get(where, False)
+        total, active = row["params_total"], row["params_active"]
+        out.append(
+            {
+                **row,
+                "record": where[0],
+                "label": f"{row['name']} {row['configuration']}",
+                "year": int(row["released"][:4]) if (row["released"] or "")[:4].isdigit() else None,
+                "active_share": 100 * active / total if active and total else None,
+                "described_by": "released config" if whole else "tables and papers",
+                "released_config": whole,
+                "places": places.get(where, {}),
+                "disputed": disputed.get(where, {}),
+            }
+        )
+    return out
+
+
+def chosen(
+    rows: Iterable[dict[str, Any]],
+    *,
+    text: str = "",
+    openness: Sequence[str] = (),
+    organisations: Sequence[str] = (),
+    years: tuple[int, int] | None = None,
+    released_config: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows that pass every filter; an empty filter lets everything pass."""
+    words = text.casefold().split()
+
+    def passes(row: dict[str, Any]) -> bool:
+        hay = " ".join(str(row.get(f) or "") for f in ("label", "model", "organisation", "router", "activation"))
+        return (
+            all(word in hay.casefold() for word in words)
+            and (not openness or (row["openness"] or UNKNOWN) in openness)
+            and (not organisations or row["organisation"] in organisations)
+            and (years is None or (row["year"] is not None and years[0] <= row["year"] <= years[1]))
+            and (not released_config or row["released_config"])
+        )
+
+    return [row for row in rows if passes(row)]
+
+
+def scatter(
+    rows: Sequence[dict[str, Any]],
+    x: str,
+    y: str,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+    colour: str | None = None,
+    size: str | None = None,
+) -> go.Figure:
+    """Any measure against any other, a point a configuration; rows without both are left out.
+
+    Args:
+        rows: From `configurations`.
+        x: Name of a measure.
+        y: Name of a measure.
+        log_x: Whether the axis is logarithmic (zero and below are left out then).
+        log_y: The same for the other axis.
+        colour: One of `GROUPS`, or None.
+        size: Name of a measure that gives the area of the points, or None.
+    """
+    points = plottable(rows, x, y, log_x=log_x, log_y=log_y)
+    groups = _grouped(points, colour)
+    largest = max((row[size] or 0 for row in points), default=0) if size else 0
+    figure = go.Figure()
+    for number, (name, members) in enumerate(groups.items()):
+        figure.add_scatter(
+            x=[row[x] for row in members],
+            y=[row[y] for row in members],
+            name=name,
+            mode="markers",
+            marker={
+                "size": [_diameter(row[size], largest) for row in members] if size else 10,
+                "symbol": SYMBOLS[number % len(SYMBOLS)],
+                "opacity": 0.85,
+                "line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"},
+            },
+            text=[_hover(row, x, y, colour, size) for row in members],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    figure.update_layout(
+        height=560,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        showlegend=len(groups) > 1,
+        legend={"title": {"text": GROUPS.get(colour or "", "")}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        xaxis=axis(MEASURES[x], log_x),
+        yaxis=axis(MEASURES[y], log_y),
+    )
+    return figure
+
+
+def axis(measure: Measure, log: bool) -> dict[str, Any]:
+    """A plotly axis for a measure: title with unit, billions as B, years without a comma."""
+    settings: dict[str, Any] = {"title": {"text": measure.title}, "automargin": True, "exponentformat": "B"}
+    if log:
+        settings |= {"type": "log", "dtick": "D2", "nticks": 14}
+    elif measure.name == "year":
+        settings |= {"tickformat": "d", "dtick": 1}
+    elif not measure.wide:
+        settings |= {"rangemode": "tozero"}
+    return settings
+
+
+def plottable(
+    rows: Sequence[dict[str, Any]], x: str, y: str, *, log_x: bool = False, log_y: bool = False
+) -> list[dict[str, Any]]:
+    """The rows that can stand in a chart of two measures."""
+    return [
+        row
+        for row in rows
+        if row[x] is not None and row[y] is not None and not (log_x and row[x] <= 0) and not (log_y and row[y] <= 0)
+    ]
+
+
+def _grouped(rows: Sequence[dict[str, Any]], colour: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Rows by group: the most frequent ones, then the others, then those of which nothing is known."""
+    if colour is None:
+        return {"configurations": list(rows)} if rows else {}
+    names = [str(row[colour]) if row[colour] is not None else UNKNOWN for row in rows]
+    counted = Counter(name for name in names if name != UNKNOWN)
+    kept = [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_GROUPS]]
+    if colour == "year":  # A year has its place whatever its count; only the oldest are put together.
+        kept = sorted(counted, reverse=True)[:SHOWN_GROUPS]
+    order = [*(sorted(kept) if colour in ("year", "openness") else kept), OTHERS, UNKNOWN]
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in order}
+    for name, row in zip(names, rows, strict=True):
+        groups[name if name in groups else OTHERS].append(row)
+    return {name: members for name, members in groups.items() if members}
+
+
+def _diameter(value: float | None, largest: float) -> float:
+    """Area in proportion to the value; a small ring where there is none."""
+    return 5 + 30 * (max(value, 0) / largest) ** 0.5 if value and largest > 0 else 5
+
+
+def _hover(row: dict[str, Any], x: str, y: str, colour: str | None, size: str | None) -> str:
+    lines = [f"<b>{_text(row['label'])}</b>"]
+    lines.append(_text(", ".join(filter(None, (row["organisation"], row["released"])))))
+    for name in dict.fromkeys(filter(None, (x, y, size))):
+        if row[name] is None:
+            continue
+        place = row["places"].get(name) or {"active_share": "computed from the two counts"}.get(name)
+        unit = MEASURES[name].unit
+        number = f"{row[name]:d}" if name == "year" else compact(row[name])
+        lines.append(f"{MEASURES[name].label}: {number} {unit}" + (" ≠" if name in row["disputed"] else ""))
+        if place:
+            lines.append(f"<i>{_text(place)}</i>")
+    if colour and colour not in ("year", "organisation") and row[colour]:
+        lines.append(f"{GROUPS[colour]}: {_text(row[colour])}")
+    return "<br>".join(line for line in lines if line)
+
+
+def _text(value: object) -> str:
+    """Record text for a hover: plotly reads a few tags, so the brackets are taken out."""
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,299 @@
+"""A configuration's stacks drawn as blocks: layer groups with their sublayers, repeats and experts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from moe_kb.records.architecture import (
+    AnySublayer,
+    Architecture,
+    Attention,
+    AttentionExperts,
+    CompressedAttention,
+    Dense,
+    Expression,
+    LatentAttention,
+    LayerGroup,
+    LinearAttention,
+    Mixture,
+    Router,
+    ShortConvolution,
+    Stack,
+    StateSpace,
+    UnknownMixer,
+)
+
+#: Colours of the kinds of sublayer (Okabe and Ito), used at low opacity so that text is read in both themes.
+COLOURS = {
+    "attention": "0,114,178",
+    "linear mixer": "86,180,233",
+    "dense": "128,134,143",
+    "mixture": "213,94,0",
+    "unknown": "160,160,160",
+}
+_NAMES = {
+    "mla": "Latent attention",
+    "compressed-attention": "Compressed attention",
+    "attention": "Attention",
+    "attention-experts": "Mixture of attention heads",
+    "mamba": "Mamba",
+    "mamba2": "Mamba-2",
+    "gated-deltanet": "Gated DeltaNet",
+    "kda": "Kimi delta attention",
+    "lightning": "Lightning attention",
+    "short-convolution": "Short convolution",
+    "unknown": "Mixer not described",
+    "dense": "Dense FFN",
+    "moe": "Mixture",
+}
+_ROW = 1.0
+_GAP = 0.35
+_PIXELS_PER_ROW = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One row of the picture: a sublayer."""
+
+    family: str
+    text: str
+    detail: str
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A repeated group around its rows."""
+
+    bottom: float
+    top: float
+    depth: int
+    repeat: int
+    layers: int
+
+
+def describe(sublayer: AnySublayer) -> str:
+    """A sublayer in a line."""
+    parts = [_NAMES[sublayer.kind]]
+    match sublayer:
+        case Attention():
+            parts = ["Cross-attention" if sublayer.cross else "Attention"]
+            shared = f" over {sublayer.n_kv_heads} key-value" if sublayer.n_kv_heads else ""
+            parts.append(f"{sublayer.n_heads} heads{shared}")
+            if sublayer.window:
+                parts.append(f"window {sublayer.window:,}")
+            if sublayer.shares_kv_with_previous:
+                parts.append("keys and values of the layer before")
+        case LatentAttention():
+            parts += [f"{sublayer.n_heads} heads", f"rank {sublayer.kv_rank}"]
+        case CompressedAttention():
+            parts += [f"{sublayer.n_heads} heads", f"{sublayer.ratio} to 1" if sublayer.ratio else "window only"]
+        case AttentionExperts():
+            parts.append(f"{sublayer.experts_per_token} of {sublayer.n_routed_experts} experts")
+        case StateSpace() | LinearAttention():
+            if sublayer.n_heads:
+                parts.append(f"{sublayer.n_heads} heads")
+        case ShortConvolution():
+            parts.append(f"kernel {sublayer.d_conv}")
+        case Dense():
+            parts.append(f"width {_width(sublayer.d_ffn)}")
+        case Mixture():
+            parts.append(f"{sublayer.experts_per_token} of {sublayer.n_routed_experts} experts")
+            if sublayer.zero:
+                parts.append(f"{sublayer.zero.count} zero experts")
+            if sublayer.shared:
+                parts.append(f"{sublayer.shared.count} shared")
+            parts.append(f"width {_width(sublayer.d_expert)}")
+        case UnknownMixer():
+            pass
+    return " · ".join(parts)
+
+
+def facts(part: object) -> list[tuple[str, str]]:
+    """Every stated value of a sublayer, its router or indexer, as pairs of name and value."""
+    out: list[tuple[str, str]] = []
+    for name in type(part).model_fields:  # type: ignore[attr-defined]
+        value = getattr(part, name)
+        if value is None or value is False or name == "kind":
+            continue
+        if isinstance(value, Expression):
+            out.append((_words(name), _width(value)))
+        elif hasattr(type(value), "model_fields"):
+            out += [(f"{_words(name)}: {inner}", text) for inner, text in facts(value)]
+        else:
+            number = isinstance(value, int) and value is not True
+            out.append((_words(name), f"{value:,}" if number else "yes" if value is True else str(value)))
+    return out
+
+
+def table(architecture: Architecture) -> list[dict[str, str]]:
+    """The exact values of every sublayer: stack, layers, sublayer, setting, value."""
+    rows = []
+    for side, stack in architecture.stacks.items():
+        for times, sublayers in _runs(stack.groups, 1):
+            for sublayer in sublayers:
+                for setting, value in facts(sublayer):
+                    rows.append(
+                        {
+                            "stack": side,
+                            "layers": str(times),
+                            "sublayer": _NAMES[sublayer.kind],
+                            "setting": setting,
+                            "value": value,
+                        }
+                    )
+    return rows
+
+
+def router_of(architecture: Architecture) -> Router | None:
+    """The router of the first mixture that states one."""
+    for stack in architecture.stacks.values():
+        for layer in stack.layers():
+            for part in layer:
+                if isinstance(part, Mixture) and part.router:
+                    return part.router
+    return None
+
+
+def picture(architecture: Architecture) -> go.Figure:
+    """The stacks side by side, the input at the bottom; hovering over a block gives its exact values."""
+    stacks = architecture.stacks
+    figure = go.Figure()
+    tallest = 0.0
+    families: set[str] = set()
+    for number, (side, stack) in enumerate(stacks.items()):
+        blocks, frames, height = _layout(stack)
+        tallest = max(tallest, height)
+        families |= {block.family for block in blocks}
+        _draw(figure, number * 1.08, blocks, frames)
+        below = {"encoder": "encoder input", "decoder": "input tokens"}.get(side, "input")
+        width = f", {architecture.d_model:,} wide" if architecture.d_model else ""
+        _label(figure, number * 1.08 + 0.46, -0.45, f"{below}{width}")
+        order = " (order of the groups not stated)" if stack.order == "unknown" else ""
+        title = {"stack": "Layers"}.get(side, side.capitalize())
+        _label(figure, number * 1.08 + 0.46, height + 0.25, f"<b>{title}: {stack.n_layers} layers</b>{order}")
+    for family in [name for name in COLOURS if name in families]:
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=family.capitalize() + (" FFN" if family == "dense" else ""),
+            marker={"symbol": "square", "size": 12, "color": f"rgba({COLOURS[family]},0.55)"},
+        )
+    figure.update_layout(
+        height=int(90 + _PIXELS_PER_ROW * (tallest + 1.3)),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        xaxis={"visible": False, "range": [-0.02, len(stacks) * 1.08 - 0.06], "fixedrange": True},
+        yaxis={"visible": False, "range": [-0.9, tallest + 0.8], "fixedrange": True},
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0},
+        hovermode="closest",
+    )
+    return figure
+
+
+def _layout(stack: Stack) -> tuple[list[Block], list[Frame], float]:
+    blocks: list[Block] = []
+    frames: list[Frame] = []
+
+    def place(group: LayerGroup, bottom: float, depth: int) -> float:
+        at = bottom + _GAP / 2
+        for sublayer in group.sublayers or []:
+            detail = "<br>".join(f"{name}: {value}" for name, value in facts(sublayer))
+            blocks.append(Block(_family(sublayer), describe(sublayer), detail, at))
+            at += _ROW
+        for inner in group.groups or []:
+            at = place(inner, at, depth + 1)
+        top = at + _GAP / 2
+        layers = sum(1 for _ in group.layers())
+        frames.append(Frame(bottom + 0.04, top - 0.04, depth, group.repeat, layers))
+        return top
+
+    at = 0.0
+    for group in stack.groups:
+        at = place(group, at, 0)
+    return blocks, frames, at
+
+
+def _draw(figure: go.Figure, left: float, blocks: list[Block], frames: list[Frame]) -> None:
+    for frame in frames:
+        inset = 0.012 * frame.depth
+        figure.add_shape(
+            type="rect",
+            x0=left + inset,
+            x1=left + 0.92 - 0.13 - inset,
+            y0=frame.bottom,
+            y1=frame.top,
+            layer="below",
+            line={"width": 1, "color": "rgba(128,134,143,0.7)"},
+            fillcolor="rgba(128,134,143,0.06)",
+        )
+        if frame.depth == 0 or frame.repeat > 1:
+            text = f"× {frame.repeat}" if frame.depth == 0 else f"({frame.repeat} ×)"
+            _label(figure, left + 0.80 + 0.055 * frame.depth, (frame.bottom + frame.top) / 2, text, size=15, left=True)
+    for block in blocks:
+        figure.add_shape(
+            type="rect",
+            x0=left + 0.03,
+            x1=left + 0.76,
+            y0=block.bottom + 0.06,
+            y1=block.bottom + 0.94,
+            line={"width": 1, "color": f"rgba({COLOURS[block.family]},0.9)"},
+            fillcolor=f"rgba({COLOURS[block.family]},0.28)",
+        )
+        _label(figure, left + 0.395, block.bottom + 0.5, block.text)
+    # Shapes have no hover of their own: a row of unseen points carries it.
+    figure.add_scatter(
+        x=[left + 0.395 + shift for block in blocks for shift in (-0.25, 0, 0.25)],
+        y=[block.bottom + 0.5 for block in blocks for _ in range(3)],
+        mode="markers",
+        showlegend=False,
+        marker={"size": 24, "opacity": 0, "color": "rgb(128,134,143)"},
+        text=[f"<b>{block.text}</b><br>{block.detail}" for block in blocks for _ in range(3)],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _label(figure: go.Figure, x: float, y: float, text: str, *, size: int = 13, left: bool = False) -> None:
+    figure.add_annotation(
+        x=x,
+        y=y,
+        text=text,
+        showarrow=False,
+        font={"size": size},
+        xanchor="left" if left else "center",
+        yanchor="middle",
+    )
+
+
+def _runs(groups: list[LayerGroup], times: int) -> Iterator[tuple[int, list[AnySublayer]]]:
+    for group in groups:
+        if group.sublayers is not None:
+            yield times * group.repeat, group.sublayers
+        else:
+            yield from _runs(group.groups or [], times * group.repeat)
+
+
+def _family(sublayer: AnySublayer) -> str:
+    families: Mapping[type, str] = {
+        Dense: "dense",
+        Mixture: "mixture",
+        AttentionExperts: "mixture",
+        StateSpace: "linear mixer",
+        LinearAttention: "linear mixer",
+        ShortConvolution: "linear mixer",
+        UnknownMixer: "unknown",
+    }
+    return families.get(type(sublayer), "attention")
+
+
+def _width(width: int | Expression) -> str:
+    if isinstance(width, Expression):
+        return f"{width.value:,} ({width.printed})" if width.value is not None else width.printed
+    return f"{width:,}"
+
+
+def _words(name: str) -> str:
+    return name.replace("n_", "", 1).replace("_", " ") if name.startswith("n_") else name.replace("_", " ")
