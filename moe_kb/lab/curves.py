@@ -123,7 +123,4 @@ _Points = tuple[list[int], list[float | None]]
 
 
 def _curves(points: dict[str, _Points], max_points: int) -> dict[str, Curve]:
-    return {
-        name: Curve(tuple(steps), tuple(values)).thinned(max_points)
-        for name, (steps, values) in points.items()
-    }
+    return {name: Curve(tuple(steps), tuple(values)).thinned(max_points) for name, (steps, values) in points.items()}

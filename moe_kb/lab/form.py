@@ -133,9 +133,7 @@ def _resolve(raw: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[di
     return spec, optional
 
 
-def _field(
-    name: str, spec: Mapping[str, Any], default: Any, missing: bool, optional: bool, group: str
-) -> FormField:
+def _field(name: str, spec: Mapping[str, Any], default: Any, missing: bool, optional: bool, group: str) -> FormField:
     choices = tuple(spec["enum"]) if "enum" in spec else (spec["const"],) if "const" in spec else ()
     plain = _KINDS.get(str(spec.get("type")))
     kind: Kind = "choice" if choices else plain or "text"

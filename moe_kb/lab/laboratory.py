@@ -110,9 +110,7 @@ class Lab:
         )
         return preflight(self.entry(key), config, situation)
 
-    def launch(
-        self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None
-    ) -> Run:
+    def launch(self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None) -> Run:
         """Check, record and queue a run, and make sure that something runs the queue.
 
         Raises:

@@ -6,6 +6,7 @@ a run goes on. Each change of status is one conditional UPDATE: of two processes
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import secrets
@@ -117,18 +118,29 @@ class RunsStore:
             StoreError: the file is not a database of this version, or cannot be written.
         """
         self.path = home / "runs.db"
+        if self._version() == 0:
+            # SQLite does not wait when two connections switch a new file to WAL: one fails at once.
+            with (home / "runs.db.lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if self._version() == 0:
+                    self._create()
+        version = self._version()
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                str(self.path),
+                f"it has schema version {version}, and this program reads {SCHEMA_VERSION}",
+                "Update moe-kb, or set MOE_KB_LAB to another folder",
+            )
+
+    def _version(self) -> int:
         with self._connection() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise StoreError(
-                    str(self.path),
-                    f"it has schema version {version}, and this program reads {SCHEMA_VERSION}",
-                    "Update moe-kb, or set MOE_KB_LAB to another folder",
-                )
-            if version == 0:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute(_TABLE)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _create(self) -> None:
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -167,9 +179,7 @@ class RunsStore:
             implementation,
             module,
             json.dumps(config),
-            json.dumps(
-                [estimate.memory_bytes, estimate.seconds, estimate.params_total, estimate.params_active]
-            ),
+            json.dumps([estimate.memory_bytes, estimate.seconds, estimate.params_total, estimate.params_active]),
             time.time(),
             max_seconds,
         )
@@ -195,9 +205,7 @@ class RunsStore:
     def with_status(self, status: RunStatus) -> tuple[Run, ...]:
         """Return the runs of one status, oldest first."""
         with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE status = ? ORDER BY rowid", (status,)
-            ).fetchall()
+            rows = connection.execute("SELECT * FROM runs WHERE status = ? ORDER BY rowid", (status,)).fetchall()
         return tuple(_run(row) for row in rows)
 
     def count(self, *statuses: RunStatus) -> int:
@@ -220,16 +228,13 @@ class RunsStore:
 
     def record_process(self, run_id: str, process: Identity) -> None:
         """Record the process of a running run."""
-        self._change(
-            "UPDATE runs SET pid = ?, pid_created = ? WHERE id = ?", process.pid, process.created, run_id
-        )
+        self._change("UPDATE runs SET pid = ?, pid_created = ? WHERE id = ?", process.pid, process.created, run_id)
 
     def cancel_queued(self, run_id: str) -> bool:
         """Cancel the run if it has not started; False if it has."""
         now = time.time()
         return self._change(
-            "UPDATE runs SET status = 'cancelled', ended = ?, cancel_requested = ?"
-            " WHERE id = ? AND status = 'queued'",
+            "UPDATE runs SET status = 'cancelled', ended = ?, cancel_requested = ? WHERE id = ? AND status = 'queued'",
             now,
             now,
             run_id,
@@ -238,8 +243,7 @@ class RunsStore:
     def request_cancel(self, run_id: str) -> bool:
         """Ask the supervisor to end a running run; False if it is not running."""
         return self._change(
-            "UPDATE runs SET cancel_requested = coalesce(cancel_requested, ?)"
-            " WHERE id = ? AND status = 'running'",
+            "UPDATE runs SET cancel_requested = coalesce(cancel_requested, ?) WHERE id = ? AND status = 'running'",
             time.time(),
             run_id,
         )
@@ -247,8 +251,7 @@ class RunsStore:
     def finish(self, run_id: str, status: Ending, exit_code: int | None, error: str | None) -> bool:
         """Record how a running run ended; False if another process already did."""
         return self._change(
-            "UPDATE runs SET status = ?, ended = ?, exit_code = ?, error = ?"
-            " WHERE id = ? AND status = 'running'",
+            "UPDATE runs SET status = ?, ended = ?, exit_code = ?, error = ? WHERE id = ? AND status = 'running'",
             status,
             time.time(),
             exit_code,

@@ -38,9 +38,7 @@ def settle_orphans(store: RunsStore, home: Path) -> None:
     for run in store.with_status("running"):
         folder = home / run.id
         kill_run(folder, run.process)
-        status, error = verdict_of_orphan(
-            find_end(folder / "events.jsonl"), cancelled=run.cancel_requested is not None
-        )
+        status, error = verdict_of_orphan(find_end(folder / "events.jsonl"), cancelled=run.cancel_requested is not None)
         store.finish(run.id, status, None, error)
 
 

@@ -17,9 +17,7 @@ LONG = {"steps": 1000, "pause": 0.05}
 
 
 def wait_for_step(lab: Lab, run_id: str) -> None:
-    assert until(lambda: lab.curves(run_id).progress or lab.curves(run_id).messages), (
-        "the run never got going"
-    )
+    assert until(lambda: lab.curves(run_id).progress or lab.curves(run_id).messages), "the run never got going"
 
 
 def test_a_running_run_is_asked_to_finish(lab: Lab) -> None:

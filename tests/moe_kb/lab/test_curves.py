@@ -13,9 +13,7 @@ from moe_kb.lab.curves import MAX_PROBLEMS_KEPT, CurveReader
 
 
 def metrics(step: int, loss: float | None, layer: list[float]) -> Metrics:
-    return Metrics(
-        v=1, t=0.0, type="metrics", step=step, split="train", values={"loss": loss}, loads={"1": layer}
-    )
+    return Metrics(v=1, t=0.0, type="metrics", step=step, split="train", values={"loss": loss}, loads={"1": layer})
 
 
 def write(path: Path, *events: Metrics, mode: str = "a") -> None:

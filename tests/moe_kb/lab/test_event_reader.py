@@ -86,9 +86,7 @@ def test_a_bad_line_is_named_by_its_number_also_far_into_the_file(tmp_path: Path
         ),
     ],
 )
-def test_what_is_not_an_event_is_told_with_the_reason(
-    tmp_path: Path, line: bytes, rule: str, told: str
-) -> None:
+def test_what_is_not_an_event_is_told_with_the_reason(tmp_path: Path, line: bytes, rule: str, told: str) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(line + b"\n" + message("after"))
     batch = read_events(path)
@@ -179,9 +177,7 @@ def test_the_end_is_found_without_reading_the_whole_file(tmp_path: Path) -> None
 PIECES = st.lists(
     st.one_of(
         st.binary(max_size=40),
-        st.sampled_from(
-            [b"\n", b"\r\n", b"{}", b"null", b'{"v":1', message("a"), message("é\n"), end("failed")]
-        ),
+        st.sampled_from([b"\n", b"\r\n", b"{}", b"null", b'{"v":1', message("a"), message("é\n"), end("failed")]),
     ),
     max_size=20,
 )
@@ -203,9 +199,7 @@ def test_any_bytes_are_read_without_an_error_and_line_by_line(tmp_path: Path, pi
 
 @MANY
 @given(pieces=PIECES, data=st.data())
-def test_a_file_read_while_it_grows_gives_the_same(
-    tmp_path: Path, pieces: list[bytes], data: st.DataObject
-) -> None:
+def test_a_file_read_while_it_grows_gives_the_same(tmp_path: Path, pieces: list[bytes], data: st.DataObject) -> None:
     path = tmp_path / "events.jsonl"
     content = b"".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))

@@ -93,9 +93,7 @@ def test_events_meet_the_schema_and_come_back_as_they_were(value: dict[str, Any]
 
 
 # Integral floats are left out: 1.0 is an integer to JSON Schema, and a float to the reader, which asks for 1.
-ODD = st.one_of(
-    plain, st.floats(-5, 5).filter(lambda x: not x.is_integer()), st.just(-1), st.just({"a": [1]})
-)
+ODD = st.one_of(plain, st.floats(-5, 5).filter(lambda x: not x.is_integer()), st.just(-1), st.just({"a": [1]}))
 
 
 @MANY

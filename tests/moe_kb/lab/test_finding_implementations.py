@@ -28,9 +28,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to install into, the only one that has entry points of the group."""
     folder = tmp_path / "site"
     folder.mkdir()
-    monkeypatch.setattr(
-        sys, "path", [str(folder), *(place for place in sys.path if "site-packages" not in place)]
-    )
+    monkeypatch.setattr(sys, "path", [str(folder), *(place for place in sys.path if "site-packages" not in place)])
     return folder
 
 

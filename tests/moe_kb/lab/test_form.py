@@ -20,9 +20,7 @@ class Activation(Enum):
 class Router(BaseModel):
     """How tokens choose."""
 
-    experts: int = Field(
-        8, ge=2, lt=65, description="How many experts.", json_schema_extra={"unit": "experts"}
-    )
+    experts: int = Field(8, ge=2, lt=65, description="How many experts.", json_schema_extra={"unit": "experts"})
     jitter: float = Field(0.01, gt=0, lt=1)
 
 
@@ -117,9 +115,7 @@ def test_the_defaults_of_a_form_make_a_valid_config() -> None:
     config = Config.model_validate(config_from_form(fields, values))
     assert config == Config(name="mine", router=Router(experts=6))
     demo = form_fields(DemoConfig)
-    assert (
-        DemoConfig.model_validate(config_from_form(demo, {f.name: f.default for f in demo})) == DemoConfig()
-    )
+    assert DemoConfig.model_validate(config_from_form(demo, {f.name: f.default for f in demo})) == DemoConfig()
 
 
 @pytest.mark.parametrize("text", ["[1,", "1, 2", ""])

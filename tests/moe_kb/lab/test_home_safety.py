@@ -133,17 +133,22 @@ def test_a_home_with_odd_characters_works(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("bad"))
 
 
-def test_many_processes_may_open_a_new_home_at_once(home: Path) -> None:
-    home.mkdir()
-    program = (
-        "import sys; from pathlib import Path; from moe_kb.lab.store import RunsStore;"
-        "RunsStore(Path(sys.argv[1]))"
-    )
-    processes = [
-        subprocess.Popen([sys.executable, "-c", program, str(home)], stderr=subprocess.PIPE) for _ in range(6)
-    ]
-    errors = [process.communicate(timeout=30)[1] for process in processes]
-    assert errors == [b""] * 6
+def test_processes_may_open_the_same_new_home_at_once(home: Path) -> None:
+    homes = [home / str(number) for number in range(20)]
+    for folder in homes:
+        folder.mkdir(parents=True)
+    program = """
+import sys, time
+from pathlib import Path
+from moe_kb.lab.store import RunsStore
+begin, *homes = sys.argv[1:]
+for number, home in enumerate(homes):
+    time.sleep(max(0.0, float(begin) + number * 0.05 - time.time()))
+    assert RunsStore(Path(home)).newest(1) == ()
+"""
+    command = [sys.executable, "-c", program, str(time.time() + 1), *map(str, homes)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate(timeout=30)[1] for process in processes] == [b""] * 3
 
 
 def test_threads_may_share_a_lab(open_lab: Callable[[], Lab]) -> None:

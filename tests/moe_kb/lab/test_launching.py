@@ -119,10 +119,7 @@ def test_a_huge_log_does_not_block_the_run_and_only_its_tail_is_read(lab: Lab, h
 def test_a_run_that_floods_its_log_is_ended(lab: Lab, home: Path) -> None:
     run = lab.wait(lab.launch("demo", {"behaviour": "runaway"}).id, 30)
     assert run.status == "failed"
-    assert (
-        run.error
-        == f"the run was ended because log.txt grew beyond {MAX_LOG // 1024**2} MiB; write less often"
-    )
+    assert run.error == f"the run was ended because log.txt grew beyond {MAX_LOG // 1024**2} MiB; write less often"
     assert run.exit_code == -9
     assert (home / run.id / "log.txt").stat().st_size < 64 * MAX_LOG
 
@@ -210,9 +207,7 @@ def test_a_module_that_does_not_exist_fails_the_run(home: Path) -> None:
     assert "no_such_module_here" in lab.log_tail(run.id)
 
 
-def test_the_supervisor_is_reaped_by_the_process_that_started_it(
-    open_lab: Callable[[], Lab], home: Path
-) -> None:
+def test_the_supervisor_is_reaped_by_the_process_that_started_it(open_lab: Callable[[], Lab], home: Path) -> None:
     lab = open_lab()
     lab.wait(lab.launch("demo", {}).id, 15)
     supervisor = lab.runs()[0].supervisor
@@ -220,9 +215,7 @@ def test_the_supervisor_is_reaped_by_the_process_that_started_it(
     assert until(lambda: not psutil.pid_exists(supervisor.pid), 5), "the supervisor became a zombie"
 
 
-def test_the_default_home_is_taken_from_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_home_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "elsewhere"))
     lab = Lab(entries=entries())
     assert lab.home == tmp_path / "elsewhere"

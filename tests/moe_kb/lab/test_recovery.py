@@ -114,9 +114,7 @@ def test_a_process_that_took_the_pid_of_a_run_is_left_alone(home: Path) -> None:
     home.mkdir()
     store = RunsStore(home)
     store.add("20260101-000000-0000", "demo", "fake_package", {}, RunEstimate(1, 1.0, 1, 1), 60)
-    bystander = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
-    )
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
         claimed = store.claim(Identity(2**22 + 1, 0.0))
         assert claimed is not None

@@ -28,9 +28,7 @@ class DemoConfig(BaseModel):
     behaviour: Behaviour = Field("ok", description="What the process does.")
     steps: int = Field(3, ge=1, lt=10_000, description="How many steps.", json_schema_extra={"unit": "steps"})
     pause: float = Field(0.0, ge=0, le=60, description="Sleep in a step.", json_schema_extra={"unit": "s"})
-    memory_mib: int = Field(
-        10, ge=1, description="What the estimate says.", json_schema_extra={"unit": "MiB"}
-    )
+    memory_mib: int = Field(10, ge=1, description="What the estimate says.", json_schema_extra={"unit": "MiB"})
 
 
 @dataclass(frozen=True)
