@@ -263,7 +263,6 @@ def _model(model: Model, name: str) -> Rows:
                 "source": architecture.source if architecture else None,
                 # Whether the source is a released config is filled in once every source's type is known.
                 "released_config": False,
-                "weights": configuration.weights,
                 "architecture": architecture.model_dump_json(exclude_defaults=True, exclude_none=True)
                 if architecture
                 else None,

@@ -260,7 +260,6 @@ class ConfigurationRow(Table, table=True):
     source: str | None = Field(default=None, description="Source of the architecture, if one is described")
     released_config: bool = Field(description="Whether the architecture comes from a released config.json")
     architecture: str | None = Field(default=None, description="The architecture as JSON")
-    weights: str | None = Field(default=None, description="Where the weights are")
 
 
 class ClaimRow(Table, table=True):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from moe_kb.records.architecture import Architecture
-from moe_kb.records.base import Key, Kind, Line, Part, PartialDate, Record, Url
+from moe_kb.records.base import Key, Kind, Line, Part, PartialDate, Record
 
 
 class Configuration(Part):
@@ -17,8 +17,6 @@ class Configuration(Part):
     """Name of the size, e.g. `671B`; unique inside the model."""
     architecture: Architecture | None = None
     """Its layers, where a source describes them; table rows add claims through the alignment file."""
-    weights: Url | None = None
-    """Where the weights are."""
 
 
 class Model(Record):
