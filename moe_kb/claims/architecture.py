@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moe_kb.records.architecture import (
@@ -11,7 +10,6 @@ from moe_kb.records.architecture import (
     Dense,
     Expression,
     LatentAttention,
-    LayerGroup,
     Mixture,
 )
 from moe_kb.records.base import Scalar
@@ -27,22 +25,6 @@ class Flat:
     counting: str | None = None
 
 
-def layers(architecture: Architecture) -> Iterator[LayerGroup]:
-    """Each single-layer group of every stack, repeated patterns unrolled."""
-    for stack in architecture.stacks.values():
-        for group in stack.groups:
-            yield from _unroll(group)
-
-
-def _unroll(group: LayerGroup) -> Iterator[LayerGroup]:
-    for _ in range(group.repeat):
-        if group.groups is None:
-            yield group
-        else:
-            for inner in group.groups:
-                yield from _unroll(inner)
-
-
 def flatten(architecture: Architecture) -> list[Flat]:
     """Flat values that hold for the whole architecture; a size that differs between layers is left out.
 
@@ -54,17 +36,17 @@ def flatten(architecture: Architecture) -> list[Flat]:
         value = getattr(architecture, name)
         if value is not None:
             out.append(Flat(name, value, derived=False))
-    all_layers = list(layers(architecture))
-    mixtures = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Mixture)]
-    dense = [s for layer in all_layers for s in layer.sublayers or [] if isinstance(s, Dense)]
+    all_layers = [layer for stack in architecture.stacks.values() for layer in stack.layers()]
+    mixtures = [s for layer in all_layers for s in layer if isinstance(s, Mixture)]
+    dense = [s for layer in all_layers for s in layer if isinstance(s, Dense)]
     attention = [
         s
         for layer in all_layers
-        for s in layer.sublayers or []
+        for s in layer
         if isinstance(s, (Attention, LatentAttention)) and not getattr(s, "cross", False)
     ]
     out.append(Flat("n_layers", len(all_layers), derived=True))
-    n_moe = sum(any(isinstance(s, Mixture) for s in layer.sublayers or []) for layer in all_layers)
+    n_moe = sum(any(isinstance(s, Mixture) for s in layer) for layer in all_layers)
     out.append(Flat("n_moe_layers", n_moe, derived=True))
 
     def one(field: str, values: list[Scalar | None], *, derived: bool = False, counting: str | None = None) -> None:

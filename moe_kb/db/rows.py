@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from moe_kb import facts
-from moe_kb.claims.architecture import layers
 from moe_kb.claims.statement import Statement
 from moe_kb.records import Design, Mixture, Model, Paper, Record, Source, System, Table, Taxonomy
 
@@ -269,8 +268,8 @@ def _model(model: Model, name: str) -> Rows:
             },
         )
         if architecture:
-            for layer in layers(architecture):
-                for sublayer in layer.sublayers or ():
+            for layer in (layer for stack in architecture.stacks.values() for layer in stack.layers()):
+                for sublayer in layer:
                     if isinstance(sublayer, Mixture) and sublayer.router and sublayer.router.design:
                         routers.setdefault(
                             sublayer.router.design, (architecture.source, architecture.locator, architecture.status)
