@@ -9,7 +9,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,11 +19,11 @@ import streamlit as st
 import moe_kb
 from moe_kb.claims.statement import Statement
 from moe_kb.errors import MoeKbError, NotFoundError
+from moe_kb.figures import around
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: The page that shows a record of each kind. Systems and tables are shown on the systems page.
@@ -327,4 +328,36 @@ def bibtex_box(kb: KnowledgeBase, record: str) -> None:
     st.download_button(
         "Download .bib", entry, file_name=f"{record.partition(':')[2]}.bib", mime="text/x-bibtex",
         icon=":material/download:", on_click="ignore",
+    )
+
+
+def _point_clicked(key: str) -> None:
+    points = st.session_state[key].selection.points
+    if points and isinstance(points[0].get("customdata"), str):
+        open_record(points[0]["customdata"])
+
+
+def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """The typed graph one step around a record or node, as a picture and as a table."""
+    found = cached(around.neighbours, kb, record)
+    if not found:
+        empty("Nothing is tied to this yet.", "Relations, usages and placements are written in the records.")
+        return
+    more = max(sum(one.forward is side for one in found) for side in (True, False)) > around.LIMIT
+    chart(
+        cached(around.picture, kb, record), key=f"{key}-{record}", on_select=partial(_point_clicked, f"{key}-{record}"),
+        alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
+    )
+    if more:
+        st.caption(f"The picture shows {around.LIMIT} on each side; the table shows all {len(found)}.")
+    record_table(
+        [{
+            "record": one.record, "name": one.name, "kind": one.kind, "year": one.year,
+            "edge": f"this {one.type} it" if one.forward else f"it {one.type} this", "status": one.status,
+            "note": one.note, "source": source_name(kb, one.source, one.locator),
+        } for one in found],
+        {"kind": "Kind", "year": st.column_config.NumberColumn("Year", format="%d", width="small"), "edge": "Edge",
+         "note": st.column_config.TextColumn("Note", width="medium"), "status": "Status",
+         "source": st.column_config.TextColumn("Source", width="medium")},
+        key=f"{key}-table", alt="Every typed edge at the record with its source", name_width="medium",
     )

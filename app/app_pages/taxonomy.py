@@ -1,0 +1,121 @@
+"""Taxonomy: a survey's tree to click through, what each node holds, and the typed graph around any record."""
+
+from __future__ import annotations
+
+import streamlit as st
+import ui
+
+from moe_kb.figures import taxonomy
+
+kb = ui.knowledge_base()
+surveys = {row["key"]: row for row in kb.taxonomies()}
+if not surveys:
+    ui.header("Taxonomy")
+    ui.empty("There is no taxonomy.", "Add one as taxonomy/<key>.yaml and run moe-kb check.")
+    st.stop()
+
+# The address holds the node (`?node=survey-a:algorithm`); everything on the page follows from it.
+node = kb.resolve_node(st.query_params.get("node") or next(iter(surveys)))
+survey = node.partition(":")[0]
+
+
+def go_to(name: str) -> None:
+    st.query_params["node"] = name
+
+
+def survey_chosen() -> None:
+    go_to(f"{st.session_state['survey']}:")
+
+
+def node_chosen() -> None:
+    go_to(st.session_state["node-list"])
+
+
+def picture_clicked() -> None:
+    points = st.session_state[f"icicle-{node}"].selection.points
+    if points:
+        go_to(points[0]["id"])
+
+
+ui.header("Taxonomy", "How the surveys order the field. Click a box to go down, the bar above to go up.")
+
+st.session_state["survey"] = survey
+st.session_state["node-list"] = node
+left, right = st.columns([1, 2], vertical_alignment="bottom")
+left.segmented_control(
+    "Survey", list(surveys), format_func=lambda key: surveys[key]["name"], key="survey", on_change=survey_chosen,
+    required=True,
+)
+names = ui.cached(taxonomy.choices, kb, survey)
+right.selectbox("Node", list(names), format_func=names.get, key="node-list", on_change=node_chosen)
+
+ui.chart(
+    ui.cached(taxonomy.icicle, kb, *node.split(":", 1)), key=f"icicle-{node}", on_select=picture_clicked,
+    alt=f"Taxonomy of {surveys[survey]['name']} as nested boxes with the number of records in each",
+)
+
+# --- the node ----------------------------------------------------------------------------------------------------
+
+trail = ui.cached(taxonomy.trail, kb, node)
+tree = ui.cached(type(kb).tree, kb, node)
+with st.container(horizontal=True, gap="small"):
+    for name, label in trail[:-1]:
+        st.button(ui.plain(label), key=f"up-{name}", on_click=go_to, args=(name,), type="tertiary",
+                  icon=":material/chevron_left:")
+st.header(ui.plain(tree.label), anchor=False)
+if tree.description:
+    st.markdown(ui.plain(tree.description))
+row = surveys[survey]
+st.caption("Source: " + ui.source_text(kb, row["source"], tree.locator or row["locator"]))
+
+for line in ui.cached(taxonomy.crossings, kb, node):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.badge(line.relation, color="violet", icon=":material/compare_arrows:")
+        ui.record_link(f"node:{line.node}", line.label)
+        st.caption(ui.plain(line.reason))
+
+held = ui.cached(taxonomy.held, kb, node)
+placed = {kind: [row for row in rows if "nodes" in row] for kind, rows in held.items()}
+titles = {
+    "paper": f"Papers ({len(held['paper'])})", "design": f"Designs ({len(held['design'])})",
+    "model": f"Models ({len(held['model'])})", "graph": "Graph",
+}
+papers, designs, models, graph = st.tabs(list(titles.values()), key="held")
+common = {
+    "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+    "printed": st.column_config.ListColumn("Printed as", width="medium"),
+    "nodes": st.column_config.ListColumn("Placed at", width="large"),
+    "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
+}
+reached = {
+    "year": common["year"],
+    "through": st.column_config.ListColumn("Through the paper", width="large"),
+    "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
+}
+with papers:
+    if held["paper"]:
+        ui.record_table(held["paper"], common, key="node-papers", alt="Papers placed at this node or below",
+                        name_label="Paper", name_width="medium")
+    else:
+        ui.empty("No paper is placed here.", "Click a box above, or choose another node.")
+with designs:
+    st.caption("Placed here, or introduced, used or modified by a paper placed here.")
+    if held["design"]:
+        ui.record_table(held["design"], reached, key="node-designs", alt="Designs at this node or of its papers",
+                        name_label="Design", name_width="medium")
+    else:
+        ui.empty("No design is tied to this node.", "Its papers may not have a design record yet.")
+with models:
+    st.caption("Described by a paper placed here.")
+    if held["model"]:
+        ui.record_table(held["model"], reached, key="node-models", alt="Models of this node's papers",
+                        name_label="Model", name_width="medium")
+    else:
+        ui.empty("No model is tied to this node.", "Its papers may describe none.")
+with graph:
+    st.caption("Anything in the knowledge base with what it is tied to, one step around. Click a point to go there.")
+    everything = {f"node:{node}": f"{tree.label} (this node)"} | {
+        brief.record: f"{brief.label}, {brief.kind}" for brief in ui.cached(type(kb).briefs, kb)
+        if brief.kind in ("paper", "design", "model", "system")}
+    centre = st.selectbox("Around", list(everything), format_func=everything.get, key="around", bind="query-params")
+    ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

@@ -1,0 +1,30 @@
+"""Colours, markers and small habits that all figures share.
+
+The colours follow Okabe and Ito's, told apart by colour-blind readers, with the yellow darkened and the black replaced
+by a grey, so that each has enough contrast on a white and on a nearly black background.
+"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, PINK = "#2f86c6", "#dd6b20", "#13a077", "#c86fa0"
+YELLOW, SKY, GREY, RED = "#b88a1b", "#56b4e9", "#868e99", "#d1495b"
+COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, RED, GREY)
+
+#: Marker of each kind of thing in the graph.
+SYMBOLS = {
+    "paper": "circle", "design": "square", "model": "diamond", "system": "hexagon", "node": "triangle-up",
+    "source": "cross", "table": "x", "implementation": "star",
+}
+
+
+def quiet(figure: go.Figure, height: int, *, top: int = 10, bottom: int = 10) -> go.Figure:
+    """Small margins, a transparent background, one height, legend above."""
+    figure.update_layout(
+        height=height, margin={"l": 10, "r": 10, "t": top, "b": bottom},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0, "title": None},
+        hoverlabel={"align": "left"},
+    )
+    return figure
