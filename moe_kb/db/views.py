@@ -70,7 +70,8 @@ WHERE d.component = 'gating' GROUP BY d.key""",
     ),
     "models_by_router": (
         "Which models and papers use which router, and who says so.",
-        """SELECT d.key AS design, d.name AS design_name, r.kind AS user_kind, r.key AS user, r.name AS user_name, r.year,
+        """SELECT d.key AS design, d.name AS design_name, r.kind AS user_kind, r.key AS user, r.name AS user_name,
+  r.year,
   group_concat(DISTINCT e.type) AS roles, group_concat(DISTINCT e.source) AS sources,
   min(e.status = 'derived') AS only_inferred
 FROM edges e JOIN designs d ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
