@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -27,7 +29,7 @@ from moe_kb.records import (
     Taxonomy,
 )
 from moe_kb.records.architecture import Architecture, Router
-from moe_kb.records.base import Placement, Resolution
+from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
 from moe_kb.records.table import Mark
 
@@ -99,36 +101,51 @@ def references(record: BaseModel) -> Iterator[Ref]:
 
 def _walk(value: object, at: Path) -> Iterator[Ref]:
     """References inside the parts of a record, found by the type of the part."""
-    if isinstance(value, list):
+    if isinstance(value, Part):
+        pointers, nested = _plan(type(value))
+        for field, prefix in pointers:
+            target = getattr(value, field)
+            if target is not None:
+                yield Ref((*at, field), prefix + target)
+        if isinstance(value, Placement):
+            yield Ref((*at, "node"), f"node:{value.taxonomy}:{value.node}")
+        for name in nested:
+            item = getattr(value, name)
+            if item:
+                yield from _walk(item, (*at, name))
+    elif isinstance(value, list):
         for index, item in enumerate(value):
-            if isinstance(item, (BaseModel, list)):
-                yield from _walk(item, (*at, index))
-        return
-    if isinstance(value, dict):
+            yield from _walk(item, (*at, index))
+    elif isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(item, (BaseModel, list, dict)):
-                yield from _walk(item, (*at, key))
-        return
-    if not isinstance(value, BaseModel):
-        return
-    if isinstance(value, Citation) and not isinstance(value, Taxonomy):
-        yield Ref((*at, "source"), f"source:{value.source}")
-    if isinstance(value, Placement):
-        yield Ref((*at, "node"), f"node:{value.taxonomy}:{value.node}")
-    elif isinstance(value, Usage):
-        yield Ref((*at, "by"), value.by)
-    elif isinstance(value, Resolution):
-        yield Ref((*at, "prefer"), f"source:{value.prefer}")
-    elif isinstance(value, Mark) and value.ref:
-        yield Ref((*at, "ref"), value.ref)
-    elif isinstance(value, Router) and value.design:
-        yield Ref((*at, "design"), f"design:{value.design}")
-    relation_to = getattr(value, "to", None)
-    if isinstance(relation_to, str):
-        yield Ref((*at, "to"), relation_to)
-    for name, item in value.__dict__.items():
-        if isinstance(item, (BaseModel, list, dict)):
-            yield from _walk(item, (*at, name))
+            yield from _walk(item, (*at, key))
+
+
+#: Fields of parts that refer to something, with what precedes the key to make a full name.
+_POINTERS: tuple[tuple[type[Part], str, str], ...] = (
+    (Citation, "source", "source:"),
+    (Usage, "by", ""),
+    (Resolution, "prefer", "source:"),
+    (Mark, "ref", ""),
+    (Router, "design", "design:"),
+    (Relation, "to", ""),
+)
+
+
+@cache
+def _plan(kind: type[Part]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Fields of a type that refer (with their prefix), and fields that hold other parts; the rest need no look."""
+    pointers = tuple((field, prefix) for owner, field, prefix in _POINTERS if issubclass(kind, owner))
+    if issubclass(kind, Taxonomy):
+        pointers = ()  # a taxonomy as a whole is no part; `references` names its source
+    return pointers, tuple(name for name, info in kind.model_fields.items() if _holds_parts(info.annotation))
+
+
+def _holds_parts(annotation: object) -> bool:
+    inside = get_args(annotation)
+    if inside:
+        return any(_holds_parts(one) for one in inside)
+    return isinstance(annotation, type) and issubclass(annotation, Part)
 
 
 def parts(record: Record) -> set[str]:
