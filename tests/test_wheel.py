@@ -1,0 +1,99 @@
+"""A wheel carries records, taxonomies, app and implementations, and works in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), "."],
+        cwd=REPOSITORY,
+        check=True,
+    )
+    return next(folder.glob("moe_kb-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """The wheel's contents on a path of their own, ahead of the checkout's."""
+    site = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)], check=True
+    )
+    return site
+
+
+def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    return subprocess.run(
+        [sys.executable, "-c", "from moe_kb.cli import main; main()", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_wheel_holds_everything_inside_its_packages(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"moe_kb", "reference_impls"}
+    for folder in ("data", "taxonomy"):
+        inside = {name.removeprefix("moe_kb/_bundled/") for name in names if f"_bundled/{folder}/" in name}
+        outside = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / folder).rglob("*.yaml")}
+        assert inside == outside
+    assert "moe_kb/_bundled/app/main.py" in names
+    assert "moe_kb/_bundled/app/.streamlit/config.toml" in names
+    assert "moe_kb/lab/events.schema.json" in names
+
+
+def test_the_installed_package_answers_from_an_empty_folder(installed, tmp_path):
+    where = subprocess.run(
+        [sys.executable, "-c", "import moe_kb; print(moe_kb.__file__)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert str(installed) in where
+    stats = run(installed, tmp_path, "stats", "--json")
+    assert stats.returncode == 0, stats.stderr
+    assert json.loads(stats.stdout)["papers_by_survey"]["survey-a"] == 168
+    found = run(installed, tmp_path, "search", "seekmoe")
+    assert found.returncode == 0, found.stderr
+    assert "paper:deepseekmoe" in found.stdout
+    assert run(installed, tmp_path, "check").returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_installed_package_finds_its_app_and_implementations(installed, tmp_path):
+    code = (
+        "from moe_kb.places import app_folder\nfrom moe_kb.lab import Lab\n"
+        "assert (app_folder() / 'main.py').is_file(), app_folder()\n"
+        "print(sorted(entry.key for entry in Lab(home='runs').catalogue()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "switch-top1" in done.stdout
+    assert "mixtral-top2" in done.stdout
