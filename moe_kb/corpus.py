@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,8 @@ KIND_BY_FOLDER = {
 FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
 ALIGNMENT = "data/alignment.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
+#: Schema findings listed of one file; a hostile file could have a million.
+MAX_FINDINGS = 50
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -132,7 +133,13 @@ def validate(kind: type[M], data: Any, path: str, text: str) -> tuple[M | None, 
     try:
         return kind.model_validate(data), []
     except ValidationError as error:
-        return None, [_schema_finding(path, text, dict(problem)) for problem in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+    line_of = yamlio.line_finder(text)
+    findings = [_schema_finding(path, line_of, dict(problem)) for problem in problems[:MAX_FINDINGS]]
+    if len(problems) > MAX_FINDINGS:
+        message = f"{len(problems) - MAX_FINDINGS:,} more findings in this file."
+        findings.append(Finding(path, None, "schema", message, "Mend those listed first."))
+    return None, findings
 
 
 _MENDS = {
@@ -149,7 +156,9 @@ _MENDS = {
 }
 
 
-def _schema_finding(path: str, text: str, problem: dict[str, Any]) -> Finding:
+def _schema_finding(
+    path: str, line_of: Callable[[tuple[str | int, ...]], int | None], problem: dict[str, Any]
+) -> Finding:
     location = tuple(problem["loc"])
     where = ".".join(str(step) for step in location if not (isinstance(step, str) and "[" in step)) or "the record"
     kind = problem["type"]
@@ -159,7 +168,7 @@ def _schema_finding(path: str, text: str, problem: dict[str, Any]) -> Finding:
         message += f", not {str(shown)[:60]!r}"
     return Finding(
         path,
-        yamlio.line_of(text, location) if text else None,
+        line_of(location),
         "schema",
         f"{where}: {message}.",
         _MENDS.get(kind, "See the schema of this kind (docs/data-model.md)."),
@@ -196,26 +205,24 @@ class Corpus:
     def add(self, path: str, record: BaseModel) -> None:
         """Add what was read from `path`; a second record of the same name is a finding."""
         if isinstance(record, Record):
-            name = record.reference
-            if name in self.records:
-                self.findings.append(
-                    Finding(
-                        path,
-                        1,
-                        "duplicate-key",
-                        f"{name} is also the key of {self.paths[name]}.",
-                        "Give one a new key.",
-                    )
-                )
-                return
-            self.records[name], self.paths[name] = record, path
+            if self._claim(record.reference, path):
+                self.records[record.reference] = record
         elif isinstance(record, Taxonomy):
-            self.taxonomies[record.key] = record
-            self.paths[f"taxonomy:{record.key}"] = path
+            if self._claim(f"taxonomy:{record.key}", path):
+                self.taxonomies[record.key] = record
         elif isinstance(record, Crosswalk):
             self.crosswalk = record
         elif isinstance(record, Alignment):
             self.alignment = record
+
+    def _claim(self, name: str, path: str) -> bool:
+        """Give a name to a file; a name that is taken is a finding."""
+        if name in self.paths:
+            message = f"{name} is also the key of {self.paths[name]}."
+            self.findings.append(Finding(path, 1, "duplicate-key", message, "Give one a new key."))
+            return False
+        self.paths[name] = path
+        return True
 
     @cached_property
     def nodes(self) -> set[str]:
@@ -227,15 +234,3 @@ class Corpus:
         for record in self.records.values():
             if isinstance(record, kind):
                 yield record
-
-
-def content_hash(root: Path, stamps: Iterable[FileStamp]) -> str:
-    """Hash of the names and contents of the tree's files."""
-    digest = hashlib.sha256()
-    for stamp in stamps:
-        digest.update(stamp.path.encode())
-        try:
-            digest.update(hashlib.sha256((root / stamp.path).read_bytes()).digest())
-        except OSError:
-            digest.update(b"unreadable")
-    return digest.hexdigest()

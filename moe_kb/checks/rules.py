@@ -279,10 +279,8 @@ def check_record(record: BaseModel, path: str, index: Index, root: Path | None =
             text = yamlio.read_text(root / path, root)
         except YamlError:
             text = ""
-    return [
-        Finding(path, yamlio.line_of(text, at) if text else None, rule, message, mend)
-        for at, rule, message, mend in complaints
-    ]
+    line_of = yamlio.line_finder(text)
+    return [Finding(path, line_of(at), rule, message, mend) for at, rule, message, mend in complaints]
 
 
 def check_corpus(corpus: Corpus) -> list[Finding]:

@@ -15,6 +15,8 @@ from moe_kb.records.base import Citation, Key, Line, Part, Status, Text
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+#: Repeats are written out to be counted, so a wrong one must not ask for a billion layers.
+MAX_LAYERS = 10_000
 Activation = Literal["relu", "gelu", "silu", "relu2", "reglu", "geglu", "swiglu", "clamped-swiglu", "swiglu-times-up"]
 
 #: Weight matrices of a feed-forward network: up and down, one more for a gate. OpenMoE multiplies a whole
@@ -361,6 +363,11 @@ class LayerGroup(Part):
                 raise ValueError(f"`input_of` of sublayer {number} is {sublayer.input_of}: it must name an earlier one")
         return self
 
+    @property
+    def n_layers(self) -> int:
+        """Number of layers, repeats counted."""
+        return self.repeat * (1 if self.sublayers is not None else sum(group.n_layers for group in self.groups or []))
+
     def layers(self) -> Iterator[list[AnySublayer]]:
         """Every layer's sublayers, repeats written out, from the input up."""
         for _ in range(self.repeat):
@@ -378,6 +385,12 @@ class Stack(Part):
     groups: Annotated[list[LayerGroup], Field(min_length=1)]
     """Layer groups from the input up."""
 
+    @model_validator(mode="after")
+    def _can_be_written_out(self) -> Stack:
+        if self.n_layers > MAX_LAYERS:
+            raise ValueError(f"{self.n_layers:,} layers; mend the `repeat`s, at most {MAX_LAYERS:,} can be written out")
+        return self
+
     def layers(self) -> Iterator[list[AnySublayer]]:
         """Every layer's sublayers, from the input up (in any order where the order is unknown)."""
         for group in self.groups:
@@ -386,7 +399,7 @@ class Stack(Part):
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return sum(1 for _ in self.layers())
+        return sum(group.n_layers for group in self.groups)
 
     @property
     def n_moe_layers(self) -> int:

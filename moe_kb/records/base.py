@@ -16,18 +16,18 @@ Scalar = str | int | float | bool
 
 
 def _is_url(value: str) -> str:
-    if not re.match(r"^https?://[^\s/$.?#][^\s]*$", value, re.IGNORECASE):
+    if not re.fullmatch(r"https?://[^\s/$.?#]\S*", value, re.IGNORECASE):
         raise ValueError("must be an http:// or https:// address without spaces")
     return value
 
 
 _DATE_PART = r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?|-Q[1-4])?"
-_DATE = re.compile(rf"^{_DATE_PART}(?:/{_DATE_PART})?$")
+_DATE = re.compile(rf"{_DATE_PART}(?:/{_DATE_PART})?")
 
 
 def is_partial_date(value: str) -> bool:
     """Whether a text is a day, month, quarter, year or an interval of two of them."""
-    return _DATE.match(value) is not None
+    return _DATE.fullmatch(value) is not None
 
 
 def _is_date(value: str) -> str:
@@ -64,7 +64,9 @@ Counting = Literal["incl-shared", "excl-shared", "unclear"]
 class Part(BaseModel):
     """A piece of a record: unknown fields and wrong types are errors, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class Citation(Part):

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from moe_kb.yamlio.reader import IMPLICIT
+
 try:
     from yaml import CSafeDumper as _BaseDumper
 except ImportError:
@@ -24,6 +26,11 @@ class _Dumper(_BaseDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+for _tag, _pattern, _first in IMPLICIT:
+    # PyYAML quotes what YAML 1.1 would misread; our reader also takes 1e5 and -.5 for numbers.
+    _Dumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def _fits(values: list[Any]) -> bool:
@@ -76,6 +83,8 @@ def canonical_text(record: BaseModel) -> str:
 
 def without_comments(text: str) -> str:
     """`text` without its whole-line comments (lines of a block scalar that start with # are kept)."""
+    if "#" not in text:
+        return text
     scalar_lines = _scalar_lines(text)
     return "".join(
         line
@@ -90,6 +99,8 @@ def with_comments(canonical: str, original: str) -> str:
     A comment belongs to the next value in the file; where that value has moved, the comment moves along. Comments at
     the end stay at the end.
     """
+    if "#" not in original:
+        return canonical
     scalar_lines = _scalar_lines(original)
     starts = _first_path_by_line(original)
     pending: list[str] = []
@@ -118,12 +129,19 @@ def with_comments(canonical: str, original: str) -> str:
 
 def trailing_comment_line(text: str) -> int | None:
     """Line (1-based) of the first comment that shares its line with a value; `format` could not keep it."""
+    if "#" not in text:
+        return None
+    lines = text.splitlines()
     ends: dict[int, int] = {}
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         line, column = token.end_mark.line, token.end_mark.column
         ends[line] = max(ends.get(line, 0), column)
+        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+            # The token ends with the text below; its own line may say nothing after the indicator but a comment.
+            start = token.start_mark
+            ends[start.line] = start.column + len(lines[start.line][start.column :].partition("#")[0])
     scalar_lines = _scalar_lines(text)
-    for number, line_text in enumerate(text.splitlines()):
+    for number, line_text in enumerate(lines):
         rest = line_text[ends.get(number, 0) :].strip()
         if number not in scalar_lines and ends.get(number, 0) and rest.startswith("#"):
             return number + 1

@@ -7,8 +7,9 @@ anything is constructed.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +57,34 @@ class _StrictLoader(_BaseLoader):
             )
         return int(node.value)
 
+    def construct_core_float(self, node: Any) -> float:
+        number = float(node.value)
+        if not math.isfinite(number):
+            raise YamlError(
+                "yaml-number", "a number too large to hold", "Quote it if it is text.", node.start_mark.line + 1
+            )
+        return number
 
-_StrictLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
-    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+
+#: What a plain scalar means (YAML 1.2's core schema without hexadecimal, octal and infinite numbers): tag, form, first
+#: characters. The dumper quotes every string that would be read as one of these.
+IMPLICIT = (
+    ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"]),
+    ("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")),
     (
         "tag:yaml.org,2002:float",
-        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
-        "-+.0123456789",
+        re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+        list("-+.0123456789"),
     ),
-    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", "n~\0"),
-):
-    _StrictLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first) + ([""] if "~" in _first else []))
+    ("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""]),
+)
+_StrictLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in IMPLICIT:
+    _StrictLoader.add_implicit_resolver(_tag, _pattern, _first)
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _StrictLoader.construct_yaml_map)
 _StrictLoader.add_constructor("tag:yaml.org,2002:seq", _StrictLoader.construct_yaml_seq)
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_core_int)
+_StrictLoader.add_constructor("tag:yaml.org,2002:float", _StrictLoader.construct_core_float)
 
 
 def read_text(path: Path, root: Path | None = None) -> str:
@@ -97,6 +110,8 @@ def read_text(path: Path, root: Path | None = None) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise YamlError("file-read", f"cannot be read: {error.strerror}", "Check its permissions.") from None
+    except RuntimeError:  # what Path.resolve raises for a link that leads to itself
+        raise YamlError("file-read", "cannot be read: a link that leads to itself", "Remove it.") from None
     return decode(raw)
 
 
@@ -142,6 +157,7 @@ def parse(text: str) -> Any:
 def _guard(text: str) -> None:
     """Refuse what must not reach the composer, looking at parser events only."""
     depth = documents = 0
+    escapes = "\\" in text
     event: Any
     for event in yaml.parse(text, Loader=_BaseLoader):
         kind = type(event)
@@ -149,6 +165,13 @@ def _guard(text: str) -> None:
             # Plain and quoted scalars carry no tag; an explicit one ("!x", "!!binary") does.
             if event.anchor is not None or event.tag is not None:
                 raise _fancy(event)
+            if escapes and (found := _FORBIDDEN_CHARACTERS.search(event.value)):
+                raise YamlError(
+                    "file-characters",
+                    f"the control character U+{ord(found.group()):04X}, written as an escape",
+                    "Remove it.",
+                    event.start_mark.line + 1,
+                )
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             depth += 1
             if depth > MAX_DEPTH:
@@ -183,22 +206,31 @@ def _fancy(event: Any) -> YamlError:
 
 def line_of(text: str, path: tuple[str | int, ...]) -> int | None:
     """Line (1-based) of the value at `path`, or of its nearest existing ancestor; costs a second parse."""
+    return line_finder(text)(path)
+
+
+def line_finder(text: str) -> Callable[[tuple[str | int, ...]], int | None]:
+    """`line_of` for many paths of one text, at the cost of one second parse."""
     try:
-        node = yaml.compose(text, Loader=_BaseLoader)
+        top: Any = yaml.compose(text, Loader=_BaseLoader)
     except yaml.YAMLError:
-        return None
-    line: int | None = node.start_mark.line + 1 if node else None
-    for step in path:
-        child: Any = None
-        if isinstance(node, yaml.MappingNode):
-            for key_node, value_node in node.value:
-                if key_node.value == str(step):
-                    child, line = value_node, key_node.start_mark.line + 1
-                    break
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            child = node.value[step]
-            line = child.start_mark.line + 1
-        if child is None:
-            continue  # pydantic's path may name a union member, which is no node of the file
-        node = child
-    return line
+        top = None
+
+    def find(path: tuple[str | int, ...]) -> int | None:
+        node, line = top, top.start_mark.line + 1 if top else None
+        for step in path:
+            child: Any = None
+            if isinstance(node, yaml.MappingNode):
+                for key_node, value_node in node.value:
+                    if key_node.value == str(step):
+                        child, line = value_node, key_node.start_mark.line + 1
+                        break
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                child = node.value[step]
+                line = child.start_mark.line + 1
+            if child is None:
+                continue  # pydantic's path may name a union member, which is no node of the file
+            node = child
+        return line
+
+    return find
