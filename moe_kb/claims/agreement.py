@@ -7,8 +7,10 @@ So a printed number with last digit u stands for everything from value - u/2 up 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 
-from moe_kb.claims.quantity import Quantity, parse_quantity
+from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
 
 #: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
@@ -41,22 +43,22 @@ def agree(left: Statement, right: Statement) -> bool:
     if left.field in DATES:
         return _dates_overlap(left.text, right.text)
     if left.number is not None and right.number is not None:
-        a, b = _quantity(left), _quantity(right)
-        coarse, fine = (a, b) if a.last_digit >= b.last_digit else (b, a)
-        step = coarse.last_digit
-        return coarse.value - step / 2 <= fine.value < coarse.value + step or coarse.value == fine.value
+        # In fractions: as floats, 1.1 + 0.1 is more than 1.2.
+        (coarse, step), (fine, _) = sorted((_exact(left), _exact(right)), key=lambda pair: pair[1], reverse=True)
+        return coarse == fine or -step / 2 <= fine - coarse < step
     return _plain(left.text) == _plain(right.text)
 
 
-def _quantity(claim: Statement) -> Quantity:
-    assert claim.number is not None
+def _exact(claim: Statement) -> tuple[Fraction, Fraction]:
+    """The value and the size of its last digit: as printed, else as far as the number is written out."""
     if claim.printed:
         quantity = parse_quantity(claim.printed)
         # A percentage printed as 45.0 may be stored with another unit; only trust the print if it is the value.
         if quantity is not None and quantity.value == claim.number:
-            return quantity
-    number = claim.number
-    return Quantity(number, 1.0 if float(number).is_integer() else 10.0 ** -len(f"{number:.12g}".partition(".")[2]))
+            return Fraction(str(quantity.value)), Fraction(str(quantity.last_digit))
+    value = Decimal(claim.text)
+    exponent = value.as_tuple().exponent
+    return Fraction(value), Fraction(10) ** min(exponent, 0) if isinstance(exponent, int) else Fraction(1)
 
 
 def _plain(text: str) -> str:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 _SUFFIX = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-_NUMBER = re.compile(r"^~?\s*([-+]?\d[\d,]*(?:\.\d+)?)\s*([kmbt]?)\s*\+?$", re.IGNORECASE)
-_EXPRESSION = re.compile(r"^(?:(\d+)\s*(?:/\s*(\d+))?\s*\*\s*)?([a-z][a-z0-9_]*)$")
+#: At most 30 digits, commas only between thousands: "8,16" is two numbers.
+_NUMBER = re.compile(
+    r"~?\s*([-+]?(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?)\s*([kmbt]?)\s*\+?", re.IGNORECASE | re.ASCII
+)
+_EXPRESSION = re.compile(r"(?:(\d{1,9})\s*(?:/\s*(\d{1,9}))?\s*\*\s*)?([a-z][a-z0-9_]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def parse_quantity(printed: str) -> Quantity | None:
     >>> parse_quantity("32-64") is None
     True
     """
-    match = _NUMBER.match(printed.strip())
+    match = _NUMBER.fullmatch(printed.strip())
     if not match:
         return None
     digits, suffix = match.group(1).replace(",", ""), match.group(2).lower()
@@ -52,7 +55,7 @@ def evaluate(printed: str, values: Mapping[str, float | int]) -> int | None:
     Returns:
         The whole number, or None where the text is no such expression, a name is unknown or the result is not whole.
     """
-    match = _EXPRESSION.match(printed.strip())
+    match = _EXPRESSION.fullmatch(printed.strip())
     if not match or match.group(3) not in values:
         return None
     numerator, denominator = int(match.group(1) or 1), int(match.group(2) or 1)

@@ -77,12 +77,14 @@ def resolve(
 MULTIVALUED = frozenset({"loss_terms", "introduced_by", "adopted_by", "modified_by", "aliases", "authors", "papers"})
 
 
-def _rank(claim: Statement, source_types: Mapping[str, str], prefer: str | None) -> tuple[bool, int, bool, bool]:
+def _rank(claim: Statement, source_types: Mapping[str, str], prefer: str | None) -> tuple[bool, int, bool, bool, str]:
     return (
         prefer is not None and claim.source != prefer,
         SOURCE_RANK.get(source_types.get(claim.source, "page"), len(SOURCE_RANK)),
         claim.status != "reported",
         claim.counting == "unclear",
+        # Of equals the first by name, so that a refresh decides as a full build does.
+        claim.record,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from typing import Any
@@ -42,17 +43,12 @@ def _statement(row: tuple[Any, ...]) -> Statement:
         note,
         preferred,
     ) = row
-    value: Any = text
-    if number is not None:
-        value = int(number) if float(number).is_integer() and "." not in text else number
-    elif text.startswith("["):
-        value = json.loads(text)
     return Statement(
         record,
         subject,
         part,
         field,
-        value,
+        _value(text, number),
         source,
         locator,
         printed,
@@ -65,6 +61,19 @@ def _statement(row: tuple[Any, ...]) -> Statement:
         note,
         bool(preferred),
     )
+
+
+def _value(text: str, number: float | None) -> Any:
+    """The value of which `Statement.text` is the text (true and false come back as text)."""
+    if number is not None:
+        return int(text) if re.fullmatch(r"-?\d+", text) else number
+    if text.startswith("["):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return text
+        return value if json.dumps(value, ensure_ascii=False) == text else text
+    return text
 
 
 def resolutions_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, list[Resolution]]:
