@@ -17,7 +17,7 @@ from moe_kb.db.connect import connect
 from moe_kb.db.console import QueryResult, run_query
 from moe_kb.db.search import Hit
 from moe_kb.db.search import search as run_search
-from moe_kb.errors import AmbiguousKeyError, CheckFailedError, NotFoundError
+from moe_kb.errors import AmbiguousKeyError, CheckFailedError, DatabaseError, NotFoundError
 from moe_kb.places import default_database, find_root
 from moe_kb.records import (
     KINDS,
@@ -126,6 +126,10 @@ class KnowledgeBase:
         connection = connect(self.database)
         try:
             yield connection
+        except sqlite3.DatabaseError as error:
+            if "malformed" not in str(error) and "not a database" not in str(error):
+                raise
+            raise DatabaseError(f"{self.database} is damaged ({error}). Run: moe-kb build --force") from None
         finally:
             connection.close()
 

@@ -7,18 +7,20 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims import Statement, expand
-from moe_kb.corpus import Corpus, FileStamp, read_model, scan
+from moe_kb.corpus import ALIGNMENT, Corpus, FileStamp, read_model, scan
 from moe_kb.db import incremental
-from moe_kb.db.ddl import create
+from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import taxonomy_rows
-from moe_kb.db.state import fingerprint, installed_implementations, read_state, restamp
+from moe_kb.db.state import State, fingerprint, installed_implementations, read_state, restamp
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
+from moe_kb.errors import DatabaseError
 from moe_kb.records import Record
 
 #: Called with what is being done, how many are done, and how many there are.
@@ -45,31 +47,40 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
 
     Raises:
         CheckFailedError: The tree has structural findings; the old database is left as it was.
+        DatabaseError: The database cannot be written there.
     """
     begun = time.perf_counter()
+    if database.is_dir():
+        raise DatabaseError(f"{database} is a folder. Name a file.")
     stamps = scan(root)
-    old = None if force else read_state(database)
     implementations = installed_implementations()
-    report = None
+    old = None if force else read_state(database)
+    done = None
     if old is not None and old.fingerprint == fingerprint(implementations):
-        changed, removed = old.changes(root, stamps)
-        if not changed and not removed:
-            if old.touched:
-                restamp(database, old.touched)
-            report = "unchanged"
-        elif not removed and all(
-            path.split("/")[1] != "alignment.yaml" and path.startswith("data/") for path in changed
-        ):
-            report = incremental.refresh(root, database, stamps, changed, old, implementations)
-        read = len(changed)
-    if report is None:
-        report = "full"
-        read = len(stamps)
+        # A database damaged beyond the pages that were read so far is built anew.
+        with suppress(sqlite3.DatabaseError):
+            done = _refresh(root, database, stamps, old, implementations)
+    if done is None:
         _full(root, database, stamps, implementations, progress)
-    counts = _counts(database)
-    return BuildReport(
-        database, report, time.perf_counter() - begun, len(stamps), 0 if report == "unchanged" else read, counts
-    )
+        done = "full", len(stamps), _counts(database)
+    mode, read, counts = done
+    return BuildReport(database, mode, time.perf_counter() - begun, len(stamps), read, counts)
+
+
+def _refresh(
+    root: Path, database: Path, stamps: list[FileStamp], old: State, implementations: list[dict[str, str]]
+) -> tuple[str, int, dict[str, int]] | None:
+    """Mode, number of files read, and counts; None where only a full build will do."""
+    changed, removed = old.changes(root, stamps)
+    if not changed and not removed:
+        if old.touched:
+            restamp(database, old.touched)
+        return "unchanged", 0, _counts(database)
+    if removed or any(path == ALIGNMENT or not path.startswith("data/") for path in changed):
+        return None
+    if not incremental.refresh(root, database, stamps, changed, old, implementations):
+        return None
+    return "incremental", len(changed), _counts(database)
 
 
 def _full(
@@ -139,6 +150,7 @@ def _full(
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}
         write_claims(connection, writer, statements, source_types, resolutions)
+        create_indexes(connection)
         finish(connection, root, stamps, implementations)
     if progress:
         progress("writing", 1, 1)

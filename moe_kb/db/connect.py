@@ -17,6 +17,8 @@ def connect(database: Path) -> sqlite3.Connection:
     Raises:
         DatabaseError: The file is missing, no database, corrupted, or of another schema version.
     """
+    if database.exists() and not database.is_file():
+        raise DatabaseError(f"{database} is no file. Name the database's file.")
     if not database.is_file():
         raise DatabaseError(f"{database} does not exist. Run: moe-kb build")
     try:

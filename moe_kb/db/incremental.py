@@ -26,8 +26,8 @@ def refresh(
     changed: list[str],
     old: State,
     implementations: list[dict[str, str]],
-) -> str | None:
-    """Replace the rows of changed records; None where only a full build will do (a key went away, say)."""
+) -> bool:
+    """Replace the rows of changed records; False where only a full build will do (a key went away, say)."""
     fresh: list[tuple[str, Record, str]] = []
     findings: list[Finding] = []
     for path in changed:
@@ -37,19 +37,19 @@ def refresh(
             assert isinstance(record, Record)
             known = old.files.get(path)
             if known is not None and known[3] != record.reference:
-                return None
+                return False
             fresh.append((path, record, hashlib.sha256(text.encode()).hexdigest()))
     names = [record.reference for _, record, _ in fresh]
     taken = {known[3] for path, known in old.files.items() if path not in changed}
     if len(set(names)) != len(names) or taken & set(names):
-        return None  # a duplicate key: the full build says it with both places
+        return False  # a duplicate key: the full build says it with both places
     if any(record.KIND == "source" for _, record, _ in fresh):
-        return None  # a source's type ranks the claims of every record that cites it
+        return False  # a source's type ranks the claims of every record that cites it
     records = [record for _, record, _ in fresh]
     reader = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
     try:
         if _lost_something(reader, records):
-            return None
+            return False
         index = _index_from(reader, records)
     finally:
         reader.close()
@@ -59,7 +59,7 @@ def refresh(
     with replacing(database, copy=True) as connection:
         _replace_rows(connection, fresh, {stamp.path: stamp for stamp in stamps})
         finish(connection, root, stamps, implementations)
-    return "incremental"
+    return True
 
 
 def _index_from(connection: sqlite3.Connection, fresh: list[Record]) -> Index:

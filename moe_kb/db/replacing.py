@@ -9,53 +9,75 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+from moe_kb.errors import DatabaseError
 
 
-class replacing:
-    """A connection to a new file that takes the old one's place on success and vanishes on failure."""
+@contextmanager
+def replacing(database: Path, *, copy: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection to a new file that takes the old one's place on success and vanishes on failure.
 
-    def __init__(self, database: Path, *, copy: bool = False) -> None:
-        self.database = database
-        self.temporary = database.with_name(f".{database.name}.{os.getpid()}.tmp")
-        database.parent.mkdir(parents=True, exist_ok=True)
-        for stale in database.parent.glob(f".{database.name}.*.tmp"):
-            # Left by a build that was killed: remove it once its process is gone.
-            pid = stale.name.split(".")[-2]
-            if not (pid.isdigit() and _alive(int(pid))) or stale == self.temporary:
-                stale.unlink(missing_ok=True)
-        if copy:
-            shutil.copyfile(database, self.temporary)
+    Args:
+        database: The file to replace.
+        copy: Start from a copy of the old file rather than from an empty one.
 
-    def __enter__(self) -> sqlite3.Connection:
-        self.connection = sqlite3.connect(self.temporary, isolation_level=None)
-        # The file is private until the rename, so neither journal nor waiting for the disk is needed before it.
-        self.connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")
-        self.connection.execute("BEGIN")
-        return self.connection
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is not None:
-            self.connection.close()
-            self.temporary.unlink(missing_ok=True)
-            return
-        self.connection.execute("COMMIT")
-        self.connection.close()
-        with open(self.temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(self.temporary, self.database)
-        folder = os.open(self.database.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _alive(pid: int) -> bool:
+    Raises:
+        DatabaseError: The file cannot be written there.
+    """
+    # Threads of one process build at the same time too, so the process id alone is no name.
+    temporary = database.with_name(f".{database.name}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(database)
+        if copy:
+            shutil.copyfile(database, temporary)
+        connection = sqlite3.connect(temporary, isolation_level=None, check_same_thread=False)
+        try:
+            # The file is private until the rename: neither journal nor waiting for the disk is needed before it.
+            connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        _sync(temporary)
+        os.replace(temporary, database)
+        _sync(database.parent)
+    except OSError as error:
+        raise DatabaseError(f"{database} cannot be written ({error.strerror}). Choose another place.") from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise DatabaseError(f"{database} cannot be written ({error}). Choose another place.") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sweep(database: Path) -> None:
+    """Remove files of builds that were killed: those whose process is gone, or is younger than the file."""
+    for stale in database.parent.glob(f".{database.name}.*.tmp"):
+        pid = stale.name.split(".")[-3]
+        if not (pid.isdecimal() and _is_its_maker(int(pid), stale)):
+            stale.unlink(missing_ok=True)
+
+
+def _is_its_maker(pid: int, file: Path) -> bool:
+    import psutil
+
+    try:
+        # A second of slack: process times come in clock ticks, file times from another clock.
+        return float(psutil.Process(pid).create_time()) <= file.stat().st_mtime + 1
+    except (psutil.Error, FileNotFoundError):
         return False
-    except PermissionError:
-        return True
-    return True

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from moe_kb import yamlio
 from moe_kb.corpus import FileStamp
 from moe_kb.db.replacing import replacing
 from moe_kb.db.schema import SCHEMA_VERSION
+from moe_kb.errors import YamlError
 
 
 @dataclass
@@ -31,7 +33,7 @@ class State:
             known = self.files.get(stamp.path)
             if known is not None and known[0] == stamp.size and known[1] == stamp.mtime_ns:
                 continue
-            if known is not None and known[2] == _sha256(root / stamp.path):
+            if known is not None and known[2] == _sha256(root, stamp.path):
                 self.touched.append(stamp)
             else:
                 changed.append(stamp.path)
@@ -68,10 +70,11 @@ def restamp(database: Path, stamps: Iterable[FileStamp]) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
+def _sha256(root: Path, path: str) -> str:
+    """Hash of a file's text; of what cannot be a record (a pipe, a device, 100 MB) nothing is read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(yamlio.read_text(root / path, root).encode()).hexdigest()
+    except YamlError:
         return "unreadable"
 
 
