@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
         with suppress(sqlite3.DatabaseError):
             done = _refresh(root, database, stamps, old, implementations)
     if done is None:
-        _full(root, database, stamps, implementations, progress)
+        with _collector_paused():
+            _full(root, database, stamps, implementations, progress)
         done = "full", len(stamps), _counts(database)
     mode, read, counts = done
     return BuildReport(database, mode, time.perf_counter() - begun, len(stamps), read, counts)
@@ -81,6 +83,18 @@ def _refresh(
     if not incremental.refresh(root, database, stamps, changed, old, implementations):
         return None
     return "incremental", len(changed), _counts(database)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Reading makes millions of objects and hardly a cycle; the collector would walk all of them over and over."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _full(

@@ -29,9 +29,7 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
             "summary": summary,
             "path": path,
             "superseded_by": f"{record.KIND}:{record.superseded_by}" if record.superseded_by else None,
-            "content": json.dumps(
-                record.model_dump(mode="json", exclude_defaults=True, exclude_none=True), ensure_ascii=False
-            ),
+            "content": record.model_dump_json(exclude_defaults=True, exclude_none=True),
         },
     )
     for alias in getattr(record, "aliases", ()):
