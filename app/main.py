@@ -29,7 +29,8 @@ HIDDEN = (
     ("paper", "Paper"), ("design", "Design"), ("compare", "Designs side by side"), ("model", "Model"),
 )
 
-st.set_page_config(layout="wide", page_title="moe-kb", page_icon=":material/alt_route:")
+ICON = str(PAGES.parent / "icon.svg")  # a Material icon would be fetched from the net
+st.set_page_config(layout="wide", page_title="moe-kb", page_icon=ICON)
 
 pages = [
     st.Page(ui.page(name), title=title, icon=icon, url_path=name, help=purpose, default=name == "overview")

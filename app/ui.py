@@ -73,7 +73,7 @@ def problem(error: MoeKbError) -> None:
     """Say what went wrong and how to mend it."""
     st.error(plain(error), icon=":material/error:")
     if isinstance(error, NotFoundError):
-        st.page_link(page("overview"), label="Back to the overview", icon=":material/home:")
+        page_link("overview", "Back to the overview")
 
 
 def stop(message: str) -> NoReturn:
@@ -135,6 +135,14 @@ def open_record(record: str) -> None:
     place = place_of(record)
     if place:
         st.switch_page(place[0], query_params=place[1])
+
+
+def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:
+    """A link to a page of the app, or plain text where that page is not installed."""
+    if _exists(page(name)):
+        st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=query or None, help="")
+    else:
+        st.caption(label)
 
 
 def record_link(record: str, label: str, *, icon: str | None = None, help: str | None = None) -> None:
@@ -254,6 +262,7 @@ def record_table(
     )
     st.dataframe(
         frame, hide_index=True, column_config={name: opener, **columns}, key=key, alt=alt, height=height,
+        placeholder="",
     )
 
 
@@ -269,7 +278,7 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) ->
             "note": claim.note,
         })
     frame = pd.DataFrame(rows).dropna(axis="columns", how="all")
-    st.dataframe(frame, hide_index=True, key=key, alt="Claims with their sources", column_config={
+    st.dataframe(frame, hide_index=True, key=key, alt="Claims with their sources", placeholder="", column_config={
         "shown": st.column_config.CheckboxColumn("First", help="The value shown first"), "part": "Part",
         "field": "Field", "value": "As printed", "exact": "Value", "unit": "Unit", "status": "Status",
         "condition": "Condition", "source": st.column_config.TextColumn("Source", width="medium"),
@@ -312,12 +321,20 @@ PLOTLY = {
 }
 
 
+#: Text of figures; the theme's own grey is too pale for small labels.
+_INK = {"light": "#3a4450", "dark": "#c9d1db"}
+
+
 def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, height: Any = "content") -> Any:
     """A figure in the app's theme; with `on_select` a click on a point selects it."""
+    ink = _INK.get(str(st.context.theme.type), _INK["light"])
+    shown = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)  # a copy: the figure is shared
+    shown.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    shown.update_yaxes(tickfont_color=ink, title_font_color=ink)
     if on_select is None:
-        return st.plotly_chart(figure, key=key, alt=alt, config=PLOTLY, height=height)
+        return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
     return st.plotly_chart(
-        figure, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points",
+        shown, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points",
     )
 
 
@@ -331,7 +348,8 @@ def bibtex_box(kb: KnowledgeBase, record: str) -> None:
     )
 
 
-def _point_clicked(key: str) -> None:
+def point_clicked(key: str) -> None:
+    """Open the record that a clicked point of a figure carries as customdata."""
     points = st.session_state[key].selection.points
     if points and isinstance(points[0].get("customdata"), str):
         open_record(points[0]["customdata"])
@@ -345,7 +363,7 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
         return
     more = max(sum(one.forward is side for one in found) for side in (True, False)) > around.LIMIT
     chart(
-        cached(around.picture, kb, record), key=f"{key}-{record}", on_select=partial(_point_clicked, f"{key}-{record}"),
+        cached(around.picture, kb, record), key=f"{key}-{record}", on_select=partial(point_clicked, f"{key}-{record}"),
         alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
     )
     if more:
@@ -353,11 +371,14 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
     record_table(
         [{
             "record": one.record, "name": one.name, "kind": one.kind, "year": one.year,
-            "edge": f"this {one.type} it" if one.forward else f"it {one.type} this", "status": one.status,
+            "edge": f"→ {one.type}" if one.forward else f"← {one.type}", "status": one.status,
             "note": one.note, "source": source_name(kb, one.source, one.locator),
         } for one in found],
-        {"kind": "Kind", "year": st.column_config.NumberColumn("Year", format="%d", width="small"), "edge": "Edge",
-         "note": st.column_config.TextColumn("Note", width="medium"), "status": "Status",
-         "source": st.column_config.TextColumn("Source", width="medium")},
+        {
+            "kind": "Kind", "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+            "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
+            "note": st.column_config.TextColumn("Note", width="medium"), "status": "Status",
+            "source": st.column_config.TextColumn("Source", width="medium"),
+        },
         key=f"{key}-table", alt="Every typed edge at the record with its source", name_width="medium",
     )

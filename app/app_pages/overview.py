@@ -1,8 +1,115 @@
-"""Overview: what is here, when models appeared, and ways in."""
+"""Overview: what is here in numbers, when models appeared, how the literature grew, and ways in."""
 
 from __future__ import annotations
 
+from functools import partial
+
+import streamlit as st
 import ui
 
+from moe_kb.figures import timeline
+from moe_kb.settings import view_address
+
 kb = ui.knowledge_base()
-ui.header("Mixture of experts: a living survey", "Every value with its source.")
+ui.header(
+    "Mixture of experts, a living survey",
+    "Papers, designs, models and systems, every value with its source, and designs that run.",
+)
+
+# --- ways in -----------------------------------------------------------------------------------------------------
+
+
+def search() -> None:
+    text = st.session_state["find"].strip()
+    if text:
+        st.switch_page(ui.page("papers"), query_params={"q": text})
+
+
+find, add = st.columns([3, 1], vertical_alignment="bottom")
+find.text_input(
+    "Find a paper", placeholder="a name, a part of one, an author, or words: seekmoe, top-k, load balancing",
+    key="find", on_change=search, icon=":material/search:",
+)
+with add.popover("Add a paper", icon=":material/add:", width="stretch"):
+    st.markdown(
+        "A paper is one file, `data/papers/<year>/<key>.yaml`.\n\n"
+        "1. Copy the file of a paper like it.\n2. Say where each value was read.\n"
+        "3. `moe-kb format` and `moe-kb check`.\n4. Open a pull request."
+    )
+    if address := view_address("CONTRIBUTING.md"):
+        st.link_button("How to contribute", address, icon=":material/menu_book:")
+    else:
+        st.caption("CONTRIBUTING.md in the repository has an example and the rules.")
+
+# --- what is here ------------------------------------------------------------------------------------------------
+
+stats = ui.cached(type(kb).stats, kb)
+records, designs = stats["records"], stats["designs_by_component"]
+tiles = [
+    ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
+    ("Taxonomy nodes", sum(one["nodes"] for one in stats["taxonomies"].values()), "taxonomy", {}, "Walk the taxonomy"),
+    ("Gating designs", designs.get("gating", 0), "designs", {}, "Compare the gates"),
+    ("Other designs", sum(n for name, n in designs.items() if name != "gating"), "designs",
+     {"component": "loss"}, "Losses, experts, schemes"),
+    ("Models", records.get("model", 0), "models", {}, "See the models"),
+    ("Claims with a source", stats["claims"], "query", {}, "Query the claims"),
+    ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
+    ("Runnable designs", sum(stats["implementations"].values()), "lab", {}, "Run one"),
+]
+for row in (tiles[:4], tiles[4:]):
+    for column, (label, number, page, query, words) in zip(st.columns(4), row, strict=True):
+        with column.container(border=True, gap="small"):
+            st.metric(label, f"{number:,}")
+            ui.page_link(page, words, query)
+differ = stats["disagreements"]
+st.caption(
+    f"{stats['configurations']} configurations of models, {records.get('source', 0)} sources. Sources differ on "
+    f"{sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is silently "
+    "corrected."
+)
+
+# --- the timeline ------------------------------------------------------------------------------------------------
+
+timelines = ui.cached(timeline.available, kb)
+if timelines:
+    st.header("Models through time", anchor=False)
+    which, who = st.columns([1, 2], vertical_alignment="bottom")
+    labels = {"timeline-2025": "2025", "survey-a-figure-1": "Survey A, Figure 1"}
+    table = which.segmented_control(
+        "Timeline", list(timelines), format_func=lambda key: labels.get(key, key), key="timeline",
+        bind="query-params", required=True, default=next(iter(timelines)),
+    )
+    everyone = sorted({row["organisation"] for row in ui.cached(timeline.models, kb, table)}, key=str.lower)
+    chosen = tuple(who.multiselect(
+        "Affiliation", everyone, key="affiliation", bind="query-params", placeholder="all affiliations",
+    ))
+    rows = ui.cached(timeline.models, kb, table, chosen)
+    if rows:
+        key = f"timeline-{table}"
+        ui.chart(
+            ui.cached(timeline.figure, kb, table, chosen), key=key, on_select=partial(ui.point_clicked, key),
+            alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+        )
+        record = kb.table(table)
+        st.caption(
+            f"{len(rows)} models, in the periods that the source draws. Click a name for the model. Source: "
+            + ui.source_text(kb, record.source, record.locator)
+        )
+        with st.expander("As a table"):
+            ui.record_table(
+                [row | {"record": row["record"] or ""} for row in rows],
+                {"period": "Period", "openness": "Weights", "domain": "Domain", "organisation": "Affiliation",
+                 "name": "Record", "released": "Best known date"},
+                key="timeline-table", alt="The timeline's models", name="label", name_label="Model",
+            )
+    else:
+        ui.empty("No model of these affiliations stands in this timeline.", "Clear the choice or switch the timeline.")
+
+# --- growth ------------------------------------------------------------------------------------------------------
+
+st.header("Papers by year", anchor=False)
+ui.chart(
+    ui.cached(timeline.growth, kb), key="growth",
+    alt="Bars: papers of each year in the knowledge base",
+)
+st.caption("Papers in this knowledge base, by the year of their publication.")

@@ -31,13 +31,17 @@ def node_chosen() -> None:
     go_to(st.session_state["node-list"])
 
 
+def centre_chosen() -> None:
+    st.query_params["around"] = st.session_state["around-list"]
+
+
 def picture_clicked() -> None:
     points = st.session_state[f"icicle-{node}"].selection.points
     if points:
         go_to(points[0]["id"])
 
 
-ui.header("Taxonomy", "How the surveys order the field. Click a box to go down, the bar above to go up.")
+ui.header("Taxonomy", "How the surveys order the field. Click a box to go down; the path leads up again.")
 
 st.session_state["survey"] = survey
 st.session_state["node-list"] = node
@@ -49,6 +53,11 @@ left.segmented_control(
 names = ui.cached(taxonomy.choices, kb, survey)
 right.selectbox("Node", list(names), format_func=names.get, key="node-list", on_change=node_chosen)
 
+trail = ui.cached(taxonomy.trail, kb, node)
+with st.container(horizontal=True, gap="small"):
+    for name, label in trail[:-1]:
+        st.button(ui.plain(label), key=f"up-{name}", on_click=go_to, args=(name,), type="tertiary",
+                  icon=":material/chevron_left:")
 ui.chart(
     ui.cached(taxonomy.icicle, kb, *node.split(":", 1)), key=f"icicle-{node}", on_select=picture_clicked,
     alt=f"Taxonomy of {surveys[survey]['name']} as nested boxes with the number of records in each",
@@ -56,12 +65,7 @@ ui.chart(
 
 # --- the node ----------------------------------------------------------------------------------------------------
 
-trail = ui.cached(taxonomy.trail, kb, node)
 tree = ui.cached(type(kb).tree, kb, node)
-with st.container(horizontal=True, gap="small"):
-    for name, label in trail[:-1]:
-        st.button(ui.plain(label), key=f"up-{name}", on_click=go_to, args=(name,), type="tertiary",
-                  icon=":material/chevron_left:")
 st.header(ui.plain(tree.label), anchor=False)
 if tree.description:
     st.markdown(ui.plain(tree.description))
@@ -117,5 +121,8 @@ with graph:
     everything = {f"node:{node}": f"{tree.label} (this node)"} | {
         brief.record: f"{brief.label}, {brief.kind}" for brief in ui.cached(type(kb).briefs, kb)
         if brief.kind in ("paper", "design", "model", "system")}
-    centre = st.selectbox("Around", list(everything), format_func=everything.get, key="around", bind="query-params")
+    asked = st.query_params.get("around", "")
+    st.session_state["around-list"] = asked if asked in everything else f"node:{node}"
+    centre = st.selectbox(
+        "Around", list(everything), format_func=everything.get, key="around-list", on_change=centre_chosen)
     ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

@@ -41,7 +41,7 @@ def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
         textposition="middle left",
         textfont={"color": "white", "size": 12},
         tiling={"orientation": "h", "pad": 1},
-        pathbar={"visible": True, "thickness": 24},
+        pathbar={"visible": False},  # the page shows the way up
         sort=False,
     ))
     shown = next((one for one in nodes if one.node == node), root)

@@ -1,0 +1,106 @@
+"""A paper: what it is, where it stands, what it introduced, what is near it, and how to cite it."""
+
+from __future__ import annotations
+
+import streamlit as st
+import ui
+
+from moe_kb.figures import around
+from moe_kb.figures import paper as figures
+
+kb = ui.knowledge_base()
+record = ui.asked(kb, "paper", "papers")
+paper = kb.paper(record)
+page = ui.cached(figures.page, kb, record)
+
+# --- what it is --------------------------------------------------------------------------------------------------
+
+ui.header(paper.name, paper.title if paper.title != paper.name else None)
+with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    st.badge(str(paper.year), color="gray", icon=":material/calendar_month:",
+             help=f"First public: {paper.date}" if paper.date else None)
+    if paper.venue:
+        st.badge(ui.plain(paper.venue), color="blue")
+    if paper.scope != "core":
+        st.badge(paper.scope, color="violet", help="Not itself about mixtures of experts, or a survey of them")
+    for label, address in figures.links(paper).items():
+        if ui.is_web(address):
+            st.link_button(label, address, icon=":material/open_in_new:", type="tertiary")
+    ui.edit_link(kb, record)
+if paper.superseded_by:
+    ui.record_link(f"paper:{paper.superseded_by}", f"Superseded by {paper.superseded_by}", icon=":material/redo:")
+if paper.authors:
+    more = "" if paper.authors_complete is not False else " and others"
+    st.markdown(ui.plain(", ".join(paper.authors) + more))
+
+left, right = st.columns([5, 3], gap="large")
+with left:
+    if paper.summary:
+        st.markdown(ui.plain(paper.summary.text))
+        ui.cites(kb, paper.summary.cites)
+    else:
+        ui.empty("No summary yet.", "No source at hand says what it does.")
+
+    # --- where it stands -----------------------------------------------------------------------------------------
+    st.header("Placed by the surveys", anchor=False)
+    if page.placements:
+        for place in page.placements:
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                ui.record_link(f"node:{place.node}", place.label)
+                st.caption(
+                    (f"printed as {ui.plain(place.printed)} · " if place.printed else "")
+                    + ui.source_text(kb, place.source, place.locator)
+                )
+    else:
+        st.caption("No survey at hand places it in a taxonomy.")
+
+    # --- what it introduced --------------------------------------------------------------------------------------
+    st.header("Designs", anchor=False)
+    if page.designs:
+        for usage in page.designs:
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.badge(usage.role, color="orange" if usage.role == "introduces" else "gray")
+                ui.record_link(usage.record, usage.label)
+                st.caption(
+                    (f"{ui.plain(usage.note)} · " if usage.note else "")
+                    + ui.source_text(kb, usage.source, usage.locator)
+                    + (" (derived)" if usage.status == "derived" else "")
+                )
+    else:
+        st.caption("No design record names it yet.")
+    if page.models:
+        st.header("Models it describes", anchor=False)
+        with st.container(horizontal=True, gap="small"):
+            for model, name in page.models:
+                ui.record_link(model, name)
+
+with right:
+    st.header("Cite", anchor=False)
+    ui.bibtex_box(kb, record)
+    st.header("Similar", anchor=False)
+    similar = ui.cached(type(kb).related, kb, record)
+    for other in similar:
+        with st.container(gap=None):
+            ui.record_link(other.record, f"{other.name} ({other.year})" if other.year else other.name,
+                           help=f"{other.kind}, score {other.score:.2f}")
+            st.caption(ui.plain("; ".join(other.reasons[:3]) + ("; …" if len(other.reasons) > 3 else "")))
+    if not similar:
+        st.caption("Nothing is near it yet.")
+
+# --- the rest of what is known -----------------------------------------------------------------------------------
+
+claims = ui.cached(type(kb).claims, kb, record)
+if claims:
+    st.header("What sources say of it", anchor=False)
+    ui.disagreements(kb, record)
+    ui.claims_table(kb, claims, key="paper-claims")
+
+if ui.cached(around.neighbours, kb, record):
+    st.header("Tied to", anchor=False)
+    st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
+    ui.graph(kb, record, key="paper-graph")
+
+with st.expander("Where this record's fields were read", icon=":material/fact_check:"):
+    for proof in paper.provenance:
+        st.markdown(f"- {ui.plain(', '.join(proof.fields))}: {ui.source_text(kb, proof.source, proof.locator)}")
+    st.caption(f"File: `{kb.path_of(record)}`")

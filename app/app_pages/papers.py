@@ -1,0 +1,66 @@
+"""Papers: search, facets, and a table to sort; every filter is part of the address."""
+
+from __future__ import annotations
+
+import streamlit as st
+import ui
+
+from moe_kb.figures import papers, taxonomy
+
+kb = ui.knowledge_base()
+everything = ui.cached(papers.catalogue, kb)
+ui.header("Papers", f"{len(everything)} papers. Click a name to open its page.")
+if not everything:
+    ui.empty("There is no paper.", "Add one as data/papers/<year>/<key>.yaml and run moe-kb check.")
+    st.stop()
+
+text = st.text_input(
+    "Search", key="q", bind="query-params", icon=":material/search:",
+    placeholder="a name or a part of one, an author, words of a title or summary",
+)
+nodes = ui.cached(taxonomy.choices, kb)
+span = (min(row["year"] for row in everything), max(row["year"] for row in everything))
+first, second = st.columns([2, 1])
+node = first.selectbox(
+    "Placed under", list(nodes), format_func=nodes.get, index=None, key="under", bind="query-params",
+    placeholder="any node of any taxonomy",
+)
+years = second.slider("Years", *span, span, key="years", bind="query-params") if span[0] < span[1] else span
+first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
+venues = first.multiselect(
+    "Venue", papers.venues(everything), key="venue", bind="query-params", placeholder="any venue",
+)
+scopes = second.multiselect(
+    "Scope", sorted({row["scope"] for row in everything}), key="scope", bind="query-params",
+    placeholder="any scope", help="core: about mixtures of experts; the others are here because a survey leans on them",
+)
+code = third.toggle("Has code", key="code", bind="query-params")
+
+rows = papers.select(kb, everything, papers.Facets(
+    text=text.strip(), node=node, years=None if years == span else years, venues=tuple(venues), scopes=tuple(scopes),
+    with_code=code,
+))
+if not rows:
+    ui.empty("No paper passes.", "Use fewer words or a part of a name, or clear a filter.")
+    st.stop()
+
+st.caption(
+    f"{len(rows)} of {len(everything)} papers, " + ("best match first" if text.strip() else "newest first")
+    + ". Click a heading to sort."
+)
+columns = {
+    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
+    "title": st.column_config.TextColumn("Title", width="large"),
+    **({"found": st.column_config.TextColumn("Found in", width="large")} if text.strip() else {}),
+    "authors": st.column_config.TextColumn("Authors", width="medium"),
+    "venue": st.column_config.TextColumn("Venue", width="small"),
+    "designs": st.column_config.NumberColumn("Designs", width=70, help="Designs it introduces"),
+    "nodes": st.column_config.ListColumn("Placed at", width="medium"),
+    "scope": st.column_config.TextColumn("Scope", width="small"),
+    "url": st.column_config.LinkColumn("Paper", display_text="read", width=60),
+    "code": st.column_config.LinkColumn("Code", display_text="code", width=60),
+}
+ui.record_table(
+    rows, columns, key="papers-table", alt="Papers that pass the search and filters", name_label="Paper",
+    name_width=180, height=640 if len(rows) > 17 else "auto",
+)
