@@ -8,8 +8,9 @@ anything is constructed.
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +19,14 @@ import yaml
 from moe_kb.errors import YamlError
 
 try:
-    from yaml import CSafeLoader as _BaseLoader
+    from yaml import CSafeLoader as _Parser
 except ImportError:  # PyYAML built without libyaml: slower, same rules
-    from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
+    from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 40
 
 _FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
-
-
-class _StrictLoader(_BaseLoader):
-    """YAML 1.2's core scalars only (no dates, yes/no, octals or sexagesimals), and unique keys."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        mapping: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
-            # A merge key needs an alias, which the event guard refuses; `<<` is then an ordinary, wrong key.
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if not isinstance(key, str):
-                raise YamlError("yaml-key", f"the key {key!r} is not text", "Quote it.", line)
-            if key in mapping:
-                raise YamlError("yaml-duplicate-key", f"the key {key!r} stands twice", "Keep one of the two.", line)
-            mapping[key] = self.construct_object(value_node, deep=True)
-        return mapping
-
-    def construct_yaml_map(self, node: Any) -> Any:
-        return self.construct_mapping(node)
-
-    def construct_yaml_seq(self, node: Any) -> Any:
-        return [self.construct_object(child, deep=True) for child in node.value]
-
-    def construct_core_int(self, node: Any) -> int:
-        if len(node.value) > 40:
-            raise YamlError(
-                "yaml-number", "a number of more than 40 digits", "Quote it if it is text.", node.start_mark.line + 1
-            )
-        return int(node.value)
-
-    def construct_core_float(self, node: Any) -> float:
-        number = float(node.value)
-        if not math.isfinite(number):
-            raise YamlError(
-                "yaml-number", "a number too large to hold", "Quote it if it is text.", node.start_mark.line + 1
-            )
-        return number
 
 
 #: What a plain scalar means (YAML 1.2's core schema without hexadecimal, octal and infinite numbers): tag, form, first
@@ -78,13 +41,10 @@ IMPLICIT = (
     ),
     ("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""]),
 )
-_StrictLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in IMPLICIT:
-    _StrictLoader.add_implicit_resolver(_tag, _pattern, _first)
-_StrictLoader.add_constructor("tag:yaml.org,2002:map", _StrictLoader.construct_yaml_map)
-_StrictLoader.add_constructor("tag:yaml.org,2002:seq", _StrictLoader.construct_yaml_seq)
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_core_int)
-_StrictLoader.add_constructor("tag:yaml.org,2002:float", _StrictLoader.construct_core_float)
+_BY_FIRST = {
+    first: [(tag.rpartition(":")[2], pattern) for tag, pattern, firsts in IMPLICIT if first in firsts]
+    for first in {first for _, _, firsts in IMPLICIT for first in firsts}
+}
 
 
 def read_text(path: Path, root: Path | None = None) -> str:
@@ -98,7 +58,7 @@ def read_text(path: Path, root: Path | None = None) -> str:
         YamlError: The file is missing, not a regular file, outside `root`, too large, or not UTF-8 text.
     """
     try:
-        if root is not None and not path.resolve().is_relative_to(root.resolve()):
+        if root is not None and _leads_out(path, root):
             raise YamlError("file-outside", "the file is a link that leads out of the tree", "Copy it into the tree.")
         if not path.is_file():
             raise YamlError("file-kind", "not a regular file", "Records are regular .yaml files; remove it.")
@@ -113,6 +73,17 @@ def read_text(path: Path, root: Path | None = None) -> str:
     except RuntimeError:  # what Path.resolve raises for a link that leads to itself
         raise YamlError("file-read", "cannot be read: a link that leads to itself", "Remove it.") from None
     return decode(raw)
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Whether links lead from `path` out of `root`; resolving is slow, so only where a step under `root` is a link."""
+    start, step = os.path.join(root, ""), os.fspath(path)
+    if step.startswith(start) and ".." not in path.parts:
+        while len(step) > len(start) and not os.path.islink(step):
+            step = os.path.dirname(step)
+        if len(step) < len(start):
+            return False
+    return not path.resolve().is_relative_to(root.resolve())
 
 
 def decode(raw: bytes) -> str:
@@ -139,10 +110,7 @@ def parse(text: str) -> Any:
     if len(text) > MAX_BYTES:
         raise YamlError("file-size", f"more than {MAX_BYTES:,} characters", "Split it into several records.")
     try:
-        _guard(text)
-        return yaml.load(text, Loader=_StrictLoader)
-    except YamlError:
-        raise
+        return _Document(_Parser(text).get_event, escapes="\\" in text).read()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -154,44 +122,94 @@ def parse(text: str) -> Any:
         ) from None
 
 
-def _guard(text: str) -> None:
-    """Refuse what must not reach the composer, looking at parser events only."""
-    depth = documents = 0
-    escapes = "\\" in text
-    event: Any
-    for event in yaml.parse(text, Loader=_BaseLoader):
+class _Document:
+    """Builds plain values straight from the parser's events.
+
+    PyYAML's own way, by a tree of nodes, takes twice as long and lets alias bombs, tags and bottomless nesting through
+    to its composer.
+    """
+
+    def __init__(self, next_event: Callable[[], Any], *, escapes: bool) -> None:
+        self.next_event = next_event
+        self.escapes = escapes
+        """Whether the text has a backslash, so that a control character may be hidden in a scalar."""
+
+    def read(self) -> Any:
+        self.next_event()  # the start of the stream
+        if type(self.next_event()) is yaml.StreamEndEvent:
+            raise YamlError("yaml-empty", "the file is empty", "Write the record, or remove the file.")
+        value = self.value(self.next_event(), 1)
+        self.next_event()  # the end of the document
+        event = self.next_event()
+        if type(event) is not yaml.StreamEndEvent:
+            raise YamlError("yaml-documents", "a second document", "One record, one file.", _line(event))
+        return value
+
+    def value(self, event: Any, depth: int) -> Any:
+        """The value that starts with `event`, inside `depth - 1` collections."""
         kind = type(event)
-        if kind is yaml.ScalarEvent:
-            # Plain and quoted scalars carry no tag; an explicit one ("!x", "!!binary") does.
-            if event.anchor is not None or event.tag is not None:
-                raise _fancy(event)
-            if escapes and (found := _FORBIDDEN_CHARACTERS.search(event.value)):
-                raise YamlError(
-                    "file-characters",
-                    f"the control character U+{ord(found.group()):04X}, written as an escape",
-                    "Remove it.",
-                    event.start_mark.line + 1,
-                )
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise YamlError(
-                    "yaml-depth", f"nested deeper than {MAX_DEPTH} levels", "Flatten it.", event.start_mark.line + 1
-                )
-            if event.anchor is not None or event.tag is not None:
-                raise _fancy(event)
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            depth -= 1
-        elif kind is yaml.AliasEvent:
+        if kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
             raise _fancy(event)
-        elif kind is yaml.DocumentStartEvent:
-            documents += 1
-            if documents > 1:
+        if kind is yaml.ScalarEvent:
+            return self.scalar(event)
+        if depth > MAX_DEPTH:
+            raise YamlError("yaml-depth", f"nested deeper than {MAX_DEPTH} levels", "Flatten it.", _line(event))
+        return self.mapping(depth) if kind is yaml.MappingStartEvent else self.sequence(depth)
+
+    def mapping(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while type(event := self.next_event()) is not yaml.MappingEndEvent:
+            # A merge key needs an alias, which is refused; `<<` is then an ordinary, wrong key.
+            key = self.value(event, depth + 1)
+            if type(key) is not str:
+                raise YamlError("yaml-key", f"the key {key!r} is not text", "Quote it.", _line(event))
+            if key in found:
                 raise YamlError(
-                    "yaml-documents", "a second document", "One record, one file.", event.start_mark.line + 1
+                    "yaml-duplicate-key", f"the key {key!r} stands twice", "Keep one of the two.", _line(event)
                 )
-    if documents == 0:
-        raise YamlError("yaml-empty", "the file is empty", "Write the record, or remove the file.")
+            found[key] = self.value(self.next_event(), depth + 1)
+        return found
+
+    def sequence(self, depth: int) -> list[Any]:
+        found = []
+        while type(event := self.next_event()) is not yaml.SequenceEndEvent:
+            found.append(self.value(event, depth + 1))
+        return found
+
+    def scalar(self, event: Any) -> Any:
+        text = event.value
+        if self.escapes and (hidden := _FORBIDDEN_CHARACTERS.search(text)):
+            raise YamlError(
+                "file-characters",
+                f"the control character U+{ord(hidden.group()):04X}, written as an escape",
+                "Remove it.",
+                _line(event),
+            )
+        if event.implicit[0]:  # neither quoted nor a block
+            for meaning, pattern in _BY_FIRST.get(text[:1], ()):
+                if pattern.match(text):
+                    return _typed(meaning, text, event)
+        return text
+
+
+def _typed(meaning: str, text: str, event: Any) -> bool | int | float | None:
+    if meaning == "bool":
+        return text == "true"
+    if meaning == "null":
+        return None
+    if meaning == "int":
+        if len(text) > 40:
+            raise YamlError("yaml-number", "a number of more than 40 digits", "Quote it if it is text.", _line(event))
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise YamlError("yaml-number", "a number too large to hold", "Quote it if it is text.", _line(event))
+    return number
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1
 
 
 def _fancy(event: Any) -> YamlError:
@@ -212,7 +230,7 @@ def line_of(text: str, path: tuple[str | int, ...]) -> int | None:
 def line_finder(text: str) -> Callable[[tuple[str | int, ...]], int | None]:
     """`line_of` for many paths of one text, at the cost of one second parse."""
     try:
-        top: Any = yaml.compose(text, Loader=_BaseLoader)
+        top: Any = yaml.compose(text, Loader=_Parser)
     except yaml.YAMLError:
         top = None
 
