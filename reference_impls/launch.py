@@ -1,6 +1,7 @@
 """A run from start to exit status: config, signals, events, and one clear line for whatever goes wrong."""
 
 import json
+import os
 import signal
 import sys
 import traceback
@@ -85,6 +86,9 @@ def run(
         except ConfigError as error:
             events.end("failed", {}, str(error))
             return _complain(str(error))
+        # OpenMP's threads spin while they wait for each other. Beside other programs, an app and its browser
+        # say, that halves the speed; read when torch is imported, and the user's own setting is respected.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # Imported late: it takes seconds, and a wrong config should be told at once.
         try:
             from reference_impls.tasks.checkpoint import CheckpointError
