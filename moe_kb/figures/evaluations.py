@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +69,7 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         against: One of `AGAINST`.
     """
     points = [row for row in rows if row["benchmark"] == benchmark and row[against] is not None]
+    names = dict(zip(map(id, points), _label_places(points, against), strict=True)) if points else {}
     figure = go.Figure()
     for number, setting in enumerate(sorted({row["setting"] for row in points})):
         members = [row for row in points if row["setting"] == setting]
@@ -78,7 +80,7 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
             mode="markers+text",
             text=[row["label"] for row in members],
             cliponaxis=False,
-            textposition=_label_places(members, points, against),
+            textposition=[names[id(row)] for row in members],
             textfont={"size": 11},
             marker={"size": 11, "symbol": SYMBOLS[number % len(SYMBOLS)], "opacity": 0.9},
             customdata=[
@@ -104,24 +106,57 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         margin={"l": 10, "r": 90, "t": 30, "b": 10},
         legend={"title": {"text": "Setting"}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
-        xaxis=axis(MEASURES[against], MEASURES[against].wide),
+        xaxis=axis(MEASURES[against], MEASURES[against].wide, [row[against] for row in points]),
         yaxis={"title": {"text": f"{BENCHMARKS[benchmark]} (score, percent)"}, "automargin": True},
     )
     return figure
 
 
-def _label_places(members: Sequence[dict[str, Any]], points: Sequence[dict[str, Any]], against: str) -> list[str]:
-    """Above or below each point, away from its nearest neighbour, so that most names stay apart."""
+#: Size of the plot and of its letters, roughly, to find a place for each name.
+_PLOT = (980.0, 400.0)
+_LETTER, _LINE = 6.3, 14.0
+_PLACES = {
+    "top center": (-0.5, 0.3),
+    "bottom center": (-0.5, -1.3),
+    "middle right": (0.0, -0.5),
+    "middle left": (-1.0, -0.5),
+    "top right": (0.0, 0.3),
+    "bottom right": (0.0, -1.3),
+    "top left": (-1.0, 0.3),
+    "bottom left": (-1.0, -1.3),
+}
+
+
+def _label_places(points: Sequence[dict[str, Any]], against: str) -> list[str]:
+    """For each point the first place of its name that covers the fewest points and names."""
+    xs = [math.log10(row[against]) if MEASURES[against].wide else float(row[against]) for row in points]
+    ys = [float(row["score"]) for row in points]
+    places = list(zip(_pixels(xs, _PLOT[0]), _pixels(ys, _PLOT[1]), strict=True))
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     out = []
-    for row in members:
-
-        def distance(other: dict[str, Any], row: dict[str, Any] = row) -> float:
-            size = abs(other[against] / row[against] - 1) if row[against] else 0.0
-            return float(size * 100 + abs(other["score"] - row["score"]))
-
-        near = min((other for other in points if other is not row), key=distance, default=None)
-        out.append("bottom center" if near is not None and near["score"] >= row["score"] else "top center")
+    for row, (x, y) in zip(points, places, strict=True):
+        boxes = {name: _box(x, y, len(row["label"]) * _LETTER, *shift) for name, shift in _PLACES.items()}
+        best = min(boxes, key=lambda name: sum(_overlap(boxes[name], box) for box in taken))
+        taken.append(boxes[best])
+        out.append(best)
     return out
+
+
+def _pixels(values: Sequence[float], size: float) -> list[float]:
+    low, high = min(values), max(values)
+    return [size * (value - low) / (high - low) if high > low else size / 2 for value in values]
+
+
+def _box(x: float, y: float, width: float, along: float, up: float) -> tuple[float, float, float, float]:
+    left = x + along * width + (9 if along == 0 else -9 if along == -1 else 0)
+    bottom = y + up * _LINE + (4 if up > 0 else -4 if up < -1 else 0)
+    return left, bottom, left + width, bottom + _LINE
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width * height if width > 0 and height > 0 else 0.0
 
 
 def systems(kb: KnowledgeBase) -> list[dict[str, Any]]:

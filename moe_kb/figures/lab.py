@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from moe_kb.figures.palette import COLOURS
-from moe_kb.lab import Curve, Loads, Run, RunCurves
+from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
 
 #: Name and unit of what runs report. A metric that is not here is shown under its own name.
 METRICS = {
@@ -27,6 +28,23 @@ METRICS = {
 MAIN = ("bits_per_byte", "loss", "dropped_fraction", "tokens_per_second")
 _PERCENT = frozenset({"dropped_fraction"})
 _DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def page_markdown(page: str) -> str:
+    """An implementation's page as the app shows it: headings below the app's own, equations in blocks.
+
+    A `$$` that opens or closes amid text is no block for every Markdown reader, so each stands on a line of its own.
+    """
+    blocks = re.sub(r"\$\$(.+?)\$\$", lambda found: f"\n$$\n{found[1].strip()}\n$$\n", page, flags=re.DOTALL)
+    return re.sub(r"^(#{1,4} )", r"##\1", blocks, flags=re.MULTILINE)
+
+
+def setting_label(field: FormField) -> str:
+    """What an input is called: `n_layers` is Layers, `d_model` Model width; the unit where the name lacks it."""
+    label = field.label
+    if label[:2] in ("N ", "D "):
+        label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
+    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
 
 
 def metric_label(name: str) -> str:

@@ -39,7 +39,7 @@ class Value:
 
 def shown(claim: Statement) -> str:
     """The value as printed, or with its thousands parted where it was counted or computed."""
-    if claim.number is not None and (not claim.printed or claim.status == "derived"):
+    if claim.number is not None and (not claim.printed or claim.status == "derived" or claim.printed.isdecimal()):
         return compact(claim.number, suffix=False)
     if isinstance(claim.value, list):
         return ", ".join(str(item) for item in claim.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """Axis title with the unit."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
+        """Axis title with the unit, as far as the label does not say it already."""
+        first, _, rest = self.unit.partition(" ")
+        unit = rest if first and first in self.label.lower() else self.unit
+        return f"{self.label} ({unit})" if unit else self.label
 
 
 #: The fields of the view `hyperparameters` in its order, then what is computed from them.
@@ -225,6 +228,7 @@ def scatter(
                 "line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"},
             },
             text=[_hover(row, x, y, colour, size) for row in members],
+            customdata=[row["record"] for row in members],
             hovertemplate="%{text}<extra></extra>",
         )
     figure.update_layout(
@@ -232,22 +236,36 @@ def scatter(
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         showlegend=len(groups) > 1,
         legend={"title": {"text": GROUPS.get(colour or "", "")}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis=axis(MEASURES[x], log_x),
-        yaxis=axis(MEASURES[y], log_y),
+        xaxis=axis(MEASURES[x], log_x, [row[x] for row in points]),
+        yaxis=axis(MEASURES[y], log_y, [row[y] for row in points]),
     )
     return figure
 
 
-def axis(measure: Measure, log: bool) -> dict[str, Any]:
-    """A plotly axis for a measure: title with unit, billions as B, years without a comma."""
-    settings: dict[str, Any] = {"title": {"text": measure.title}, "automargin": True, "exponentformat": "B"}
+def axis(measure: Measure, log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
+    """A plotly axis for a measure: title with unit, billions as B, years without a comma.
+
+    Args:
+        measure: What the axis shows.
+        log: Whether it is logarithmic.
+        values: What stands on it, to choose the ticks of a logarithmic axis.
+    """
+    settings: dict[str, Any] = {"title": {"text": measure.title}, "automargin": True, "showgrid": True}
     if log:
-        settings |= {"type": "log", "dtick": "D2", "nticks": 14}
-    elif measure.name == "year":
-        settings |= {"tickformat": "d", "dtick": 1}
-    elif not measure.wide:
-        settings |= {"rangemode": "tozero"}
-    return settings
+        ticks = _log_ticks([value for value in values if value > 0])
+        return settings | {"type": "log", "tickvals": ticks, "ticktext": [compact(tick) for tick in ticks]}
+    if measure.name == "year":
+        return settings | {"tickformat": "d", "dtick": 1}
+    return settings | {"exponentformat": "B"} | ({} if measure.wide else {"rangemode": "tozero"})
+
+
+def _log_ticks(values: Sequence[float]) -> list[float]:
+    """Powers of ten over the values, with 2 and 5 between them where there is room."""
+    if not values:
+        return []
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    steps = (1, 2, 5) if math.log10(max(values) / min(values)) <= 2.5 else (1,)
+    return [step * 10.0**power for power in range(low - 1, high + 2) for step in steps]
 
 
 def plottable(

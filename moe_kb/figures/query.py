@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.db.console import QueryResult
+from moe_kb.errors import QueryError
 from moe_kb.kb import KnowledgeBase
 
 KINDS = {"scatter": "Points", "line": "Line", "bar": "Bars", "histogram": "Histogram"}
@@ -63,7 +64,7 @@ def schema(kb: KnowledgeBase) -> list[TableInfo]:
 
 EXAMPLES = (
     Example(
-        "How sparse are released models, and how did that change?",
+        "How sparse are released models?",
         """SELECT m.name || ' ' || h.configuration AS model, h.released, h.params_total / 1e9 AS total_billions,
   h.params_active / 1e9 AS active_billions, round(100.0 * h.params_active / h.params_total, 1) AS active_percent
 FROM hyperparameters h JOIN models m ON m.key = h.model
@@ -81,17 +82,17 @@ GROUP BY design ORDER BY models DESC""",
         "models",
     ),
     Example(
-        "Where do sources disagree, and is it settled?",
+        "Where do sources disagree?",
         """SELECT subject, part, field, values_seen, CASE resolved WHEN 1 THEN reason ELSE 'open' END AS settled_by
 FROM disagreements WHERE kind = 'values' AND subject LIKE 'model:%' ORDER BY resolved, subject, part""",
     ),
     Example(
-        "Which gating designs renormalise the weights of the chosen experts?",
+        "Which gates renormalise their weights?",
         """SELECT name, year, chooser, experts_per_token, score, "order", renormalised, balancing
 FROM gating_designs_compared WHERE renormalised IS NOT NULL ORDER BY renormalised, year""",
     ),
     Example(
-        "How fine-grained are experts? Width of an expert against their number",
+        "How fine-grained are experts?",
         """SELECT name || ' ' || configuration AS model, n_routed_experts, experts_per_token, d_expert, d_model,
   round(1.0 * d_expert / d_model, 3) AS expert_width_over_model_width
 FROM hyperparameters WHERE d_expert IS NOT NULL AND n_routed_experts IS NOT NULL
@@ -100,7 +101,7 @@ ORDER BY expert_width_over_model_width""",
         "expert_width_over_model_width",
     ),
     Example(
-        "How many papers does each branch of survey A's taxonomy hold, by year?",
+        "Papers by branch of survey A and year",
         """SELECT p.year, substr(p.node, 1, instr(p.node || '/', '/') - 1) AS branch, count(DISTINCT p.key) AS papers
 FROM papers_with_placements p WHERE p.taxonomy = 'survey-a'
 GROUP BY p.year, branch ORDER BY p.year, branch""",
@@ -108,12 +109,12 @@ GROUP BY p.year, branch ORDER BY p.year, branch""",
         "papers",
     ),
     Example(
-        "Which papers does more than one survey place?",
+        "Which papers do both surveys place?",
         """SELECT key, name, year, count(DISTINCT taxonomy) AS surveys, group_concat(DISTINCT node_label) AS nodes
 FROM papers_with_placements GROUP BY key HAVING surveys > 1 ORDER BY year, name""",
     ),
     Example(
-        "What do MMLU scores cost in active parameters?",
+        "What do MMLU scores cost in parameters?",
         """SELECT s.name || ' ' || s.configuration AS model, s.score AS mmlu, s.setting,
   h.params_active / 1e9 AS active_billions
 FROM scores s JOIN hyperparameters h ON s.subject = 'model:' || h.model AND s.configuration = h.configuration
@@ -128,13 +129,13 @@ WHERE s.benchmark = 'mmlu' ORDER BY mmlu DESC""",
         "claims",
     ),
     Example(
-        "Which designs extend or vary which, and who says so?",
+        "Which designs build on which?",
         """SELECT h.name AS design, e.type, t.name AS of_design, e.note, e.source, e.locator
 FROM edges e JOIN records h ON h.record = e.head JOIN records t ON t.record = e.tail
 WHERE h.kind = 'design' AND t.kind = 'design' ORDER BY t.name, h.name""",
     ),
     Example(
-        "Find text: papers that speak of load balancing, best first",
+        "Which papers speak of load balancing?",
         """SELECT r.name, r.year, snippet(search, -1, '', '', ' … ', 24) AS passage
 FROM search JOIN records r ON r.id = search.rowid
 WHERE search MATCH '"load" "balancing"' AND r.kind = 'paper' ORDER BY rank LIMIT 25""",
@@ -144,6 +145,21 @@ WHERE search MATCH '"load" "balancing"' AND r.kind = 'paper' ORDER BY rank LIMIT
         """SELECT name, year, key FROM designs_without_implementation ORDER BY year, name""",
     ),
 )
+
+
+def ask(kb: KnowledgeBase, sql: str) -> QueryResult | str:
+    """The guarded result of a query, or what is wrong with it in words."""
+    try:
+        return kb.query(sql)
+    except QueryError as error:
+        return str(error)
+
+
+def all_links(result: QueryResult, name: str) -> bool:
+    """Whether a column holds web addresses and nothing else."""
+    position = result.columns.index(name)
+    values = [row[position] for row in result.rows if row[position] is not None]
+    return bool(values) and all(isinstance(v, str) and v.startswith(("http://", "https://")) for v in values)
 
 
 def numeric_columns(result: QueryResult) -> list[str]:
@@ -156,8 +172,11 @@ def numeric_columns(result: QueryResult) -> list[str]:
     return out
 
 
-def sensible_axes(result: QueryResult) -> tuple[str | None, str | None]:
-    """Columns to start a chart with: the first two numbers, or the first column against the first number."""
+def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str | None]:
+    """Columns to start a chart with: a saved question's own, the first two numbers, or the first column and a number."""
+    saved = next((example for example in EXAMPLES if example.x and example.sql == sql), None)
+    if saved:
+        return saved.x, saved.y
     numbers = numeric_columns(result)
     if len(numbers) >= 2:
         return numbers[0], numbers[1]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE
 from moe_kb.records.architecture import (
     AnySublayer,
     Architecture,
@@ -19,21 +21,21 @@ from moe_kb.records.architecture import (
     LayerGroup,
     LinearAttention,
     Mixture,
-    Router,
     ShortConvolution,
     Stack,
     StateSpace,
     UnknownMixer,
 )
 
-#: Colours of the kinds of sublayer (Okabe and Ito), used at low opacity so that text is read in both themes.
+#: Fill and edge of the kinds of sublayer. The fills are light enough for dark text whatever the theme.
 COLOURS = {
-    "attention": "0,114,178",
-    "linear mixer": "86,180,233",
-    "dense": "128,134,143",
-    "mixture": "213,94,0",
-    "unknown": "160,160,160",
+    "attention": ("#bcdcf0", BLUE),
+    "linear mixer": ("#c6e8dc", GREEN),
+    "dense": ("#dfe2e6", GREY),
+    "mixture": ("#f8d2b5", ORANGE),
+    "unknown": ("#eeeeee", GREY),
 }
+_INK = "#1c2430"
 _NAMES = {
     "mla": "Latent attention",
     "compressed-attention": "Compressed attention",
@@ -113,49 +115,46 @@ def describe(sublayer: AnySublayer) -> str:
 
 
 def facts(part: object) -> list[tuple[str, str]]:
-    """Every stated value of a sublayer, its router or indexer, as pairs of name and value."""
+    """Every stated value of a sublayer, its router or indexer, under the name of its field."""
     out: list[tuple[str, str]] = []
     for name in type(part).model_fields:  # type: ignore[attr-defined]
         value = getattr(part, name)
         if value is None or value is False or name == "kind":
             continue
         if isinstance(value, Expression):
-            out.append((_words(name), _width(value)))
+            out.append((name, _width(value)))
         elif hasattr(type(value), "model_fields"):
-            out += [(f"{_words(name)}: {inner}", text) for inner, text in facts(value)]
+            out += [(f"{name}.{inner}", text) for inner, text in facts(value)]
         else:
             number = isinstance(value, int) and value is not True
-            out.append((_words(name), f"{value:,}" if number else "yes" if value is True else str(value)))
+            out.append((name, f"{value:,}" if number else "yes" if value is True else str(value)))
     return out
 
 
-def table(architecture: Architecture) -> list[dict[str, str]]:
-    """The exact values of every sublayer: stack, layers, sublayer, setting, value."""
+def table(architecture: Architecture) -> list[dict[str, Any]]:
+    """The exact values of every different sublayer: stack, layers that have it, sublayer, setting, value."""
     rows = []
     for side, stack in architecture.stacks.items():
+        counted: list[tuple[AnySublayer, int]] = []
         for times, sublayers in _runs(stack.groups, 1):
             for sublayer in sublayers:
-                for setting, value in facts(sublayer):
-                    rows.append(
-                        {
-                            "stack": side,
-                            "layers": str(times),
-                            "sublayer": _NAMES[sublayer.kind],
-                            "setting": setting,
-                            "value": value,
-                        }
-                    )
+                place = next((i for i, (known, _) in enumerate(counted) if known == sublayer), None)
+                if place is None:
+                    counted.append((sublayer, times))
+                else:
+                    counted[place] = (sublayer, counted[place][1] + times)
+        for sublayer, times in counted:
+            for setting, value in facts(sublayer):
+                rows.append(
+                    {
+                        "stack": side,
+                        "layers": times,
+                        "sublayer": _NAMES[sublayer.kind],
+                        "setting": setting,
+                        "value": value,
+                    }
+                )
     return rows
-
-
-def router_of(architecture: Architecture) -> Router | None:
-    """The router of the first mixture that states one."""
-    for stack in architecture.stacks.values():
-        for layer in stack.layers():
-            for part in layer:
-                if isinstance(part, Mixture) and part.router:
-                    return part.router
-    return None
 
 
 def picture(architecture: Architecture) -> go.Figure:
@@ -171,17 +170,22 @@ def picture(architecture: Architecture) -> go.Figure:
         _draw(figure, number * 1.08, blocks, frames)
         below = {"encoder": "encoder input", "decoder": "input tokens"}.get(side, "input")
         width = f", {architecture.d_model:,} wide" if architecture.d_model else ""
-        _label(figure, number * 1.08 + 0.46, -0.45, f"{below}{width}")
+        _write(figure, [number * 1.08 + 0.395], [-0.45], [f"{below}{width}"])
         order = " (order of the groups not stated)" if stack.order == "unknown" else ""
         title = {"stack": "Layers"}.get(side, side.capitalize())
-        _label(figure, number * 1.08 + 0.46, height + 0.25, f"<b>{title}: {stack.n_layers} layers</b>{order}")
+        _write(figure, [number * 1.08 + 0.395], [height + 0.3], [f"<b>{title}: {stack.n_layers} layers</b>{order}"])
     for family in [name for name in COLOURS if name in families]:
         figure.add_scatter(
             x=[None],
             y=[None],
             mode="markers",
             name=family.capitalize() + (" FFN" if family == "dense" else ""),
-            marker={"symbol": "square", "size": 12, "color": f"rgba({COLOURS[family]},0.55)"},
+            marker={
+                "symbol": "square",
+                "size": 12,
+                "color": COLOURS[family][0],
+                "line": {"width": 1.5, "color": COLOURS[family][1]},
+            },
         )
     figure.update_layout(
         height=int(90 + _PIXELS_PER_ROW * (tallest + 1.3)),
@@ -218,12 +222,15 @@ def _layout(stack: Stack) -> tuple[list[Block], list[Frame], float]:
 
 
 def _draw(figure: go.Figure, left: float, blocks: list[Block], frames: list[Frame]) -> None:
+    # A repeated group inside a repeated group has its own number beside it, inside the outer frame.
+    room = 0.09 if any(frame.depth and frame.repeat > 1 for frame in frames) else 0.0
     for frame in frames:
         inset = 0.012 * frame.depth
+        right = left + 0.79 - inset - (room if frame.depth else 0)
         figure.add_shape(
             type="rect",
             x0=left + inset,
-            x1=left + 0.92 - 0.13 - inset,
+            x1=right,
             y0=frame.bottom,
             y1=frame.top,
             layer="below",
@@ -231,22 +238,24 @@ def _draw(figure: go.Figure, left: float, blocks: list[Block], frames: list[Fram
             fillcolor="rgba(128,134,143,0.06)",
         )
         if frame.depth == 0 or frame.repeat > 1:
-            text = f"× {frame.repeat}" if frame.depth == 0 else f"({frame.repeat} ×)"
-            _label(figure, left + 0.80 + 0.055 * frame.depth, (frame.bottom + frame.top) / 2, text, size=15, left=True)
+            middle = (frame.bottom + frame.top) / 2
+            _write(figure, [right + 0.015], [middle], [f"× {frame.repeat}"], size=15, place="middle right")
+    x0, x1 = left + 0.035, left + 0.755 - room
     for block in blocks:
         figure.add_shape(
             type="rect",
-            x0=left + 0.03,
-            x1=left + 0.76,
+            x0=x0,
+            x1=x1,
             y0=block.bottom + 0.06,
             y1=block.bottom + 0.94,
-            line={"width": 1, "color": f"rgba({COLOURS[block.family]},0.9)"},
-            fillcolor=f"rgba({COLOURS[block.family]},0.28)",
+            layer="below",
+            line={"width": 1.5, "color": COLOURS[block.family][1]},
+            fillcolor=COLOURS[block.family][0],
         )
-        _label(figure, left + 0.395, block.bottom + 0.5, block.text)
-    # Shapes have no hover of their own: a row of unseen points carries it.
+    middle = (x0 + x1) / 2
+    # Shapes have no hover of their own: points that nobody sees carry it.
     figure.add_scatter(
-        x=[left + 0.395 + shift for block in blocks for shift in (-0.25, 0, 0.25)],
+        x=[middle + shift for _ in blocks for shift in (-0.25, 0, 0.25)],
         y=[block.bottom + 0.5 for block in blocks for _ in range(3)],
         mode="markers",
         showlegend=False,
@@ -254,17 +263,30 @@ def _draw(figure: go.Figure, left: float, blocks: list[Block], frames: list[Fram
         text=[f"<b>{block.text}</b><br>{block.detail}" for block in blocks for _ in range(3)],
         hovertemplate="%{text}<extra></extra>",
     )
+    _write(figure, [middle] * len(blocks), [b.bottom + 0.5 for b in blocks], [b.text for b in blocks], ink=_INK)
 
 
-def _label(figure: go.Figure, x: float, y: float, text: str, *, size: int = 13, left: bool = False) -> None:
-    figure.add_annotation(
+def _write(
+    figure: go.Figure,
+    x: list[float],
+    y: list[float],
+    text: list[str],
+    *,
+    size: int = 13,
+    place: str = "middle center",
+    ink: str | None = None,
+) -> None:
+    """Text as a trace: it takes the colour of the theme, which annotations do not."""
+    figure.add_scatter(
         x=x,
         y=y,
         text=text,
-        showarrow=False,
-        font={"size": size},
-        xanchor="left" if left else "center",
-        yanchor="middle",
+        mode="text",
+        textposition=place,
+        textfont={"size": size, "color": ink},
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
     )
 
 
@@ -293,7 +315,3 @@ def _width(width: int | Expression) -> str:
     if isinstance(width, Expression):
         return f"{width.value:,} ({width.printed})" if width.value is not None else width.printed
     return f"{width:,}"
-
-
-def _words(name: str) -> str:
-    return name.replace("n_", "", 1).replace("_", " ") if name.startswith("n_") else name.replace("_", " ")

@@ -1,0 +1,225 @@
+"""Models: hyperparameters of every configuration, charted and in a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+import ui
+
+from moe_kb.figures import models
+from moe_kb.figures.models import GROUPS, MEASURES, compact
+
+kb = ui.knowledge_base()
+rows = ui.cached(models.configurations, kb)
+
+ui.header("Models", "Every configuration with the values shown first; a model's page has every source behind them.")
+if not rows:
+    ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
+    st.stop()
+
+# --- filters -----------------------------------------------------------------------------------------------------
+
+years = sorted({row["year"] for row in rows if row["year"]})
+with st.container(horizontal=True, vertical_alignment="bottom", key="model-filters"):
+    text = st.text_input(
+        "Search",
+        key="model_text",
+        bind="query-params",
+        icon=":material/search:",
+        width=220,
+        placeholder="Name, organisation, router …",
+    )
+    organisations = st.multiselect(
+        "Organisation",
+        sorted({row["organisation"] for row in rows if row["organisation"]}, key=str.casefold),
+        key="model_organisation",
+        bind="query-params",
+        width=230,
+    )
+    openness = st.pills(
+        "Openness",
+        sorted({row["openness"] or models.UNKNOWN for row in rows}),
+        selection_mode="multi",
+        key="model_openness",
+        bind="query-params",
+    )
+    span = None
+    if len(years) > 1:
+        chosen_years = st.slider(
+            "Year of release",
+            years[0],
+            years[-1],
+            (years[0], years[-1]),
+            key="model_years",
+            bind="query-params",
+            width=190,
+        )
+        span = None if chosen_years == (years[0], years[-1]) else chosen_years
+    released_config = st.toggle(
+        "Released config only",
+        key="model_config",
+        bind="query-params",
+        help="Only configurations whose layers were read from a published config.json",
+    )
+
+found = models.chosen(
+    rows, text=text or "", openness=openness, organisations=organisations, years=span, released_config=released_config
+)
+if not found:
+    ui.empty("No configuration passes these filters.", "Remove one of them.")
+    st.stop()
+
+# --- chart -------------------------------------------------------------------------------------------------------
+
+
+def open_point() -> None:
+    points = st.session_state["model-chart"].selection.points
+    if points:
+        ui.open_record(points[0]["customdata"])
+
+
+def log_default(name: str) -> bool:
+    return MEASURES[name].wide
+
+
+controls, picture = st.columns([1, 4], gap="medium")
+with controls:
+    names = list(MEASURES)
+    x = st.selectbox(
+        "Horizontal axis",
+        names,
+        format_func=models.label_of,
+        key="model_x",
+        bind="query-params",
+        index=names.index("params_total"),
+    )
+    log_x = st.toggle("Logarithmic", log_default(x), key=f"log-x-{x}")
+    y = st.selectbox(
+        "Vertical axis",
+        names,
+        format_func=models.label_of,
+        key="model_y",
+        bind="query-params",
+        index=names.index("params_active"),
+    )
+    log_y = st.toggle("Logarithmic", log_default(y), key=f"log-y-{y}")
+    colour = st.selectbox(
+        "Colour",
+        ["none", *GROUPS],
+        format_func=lambda name: GROUPS.get(name, "None"),
+        key="model_colour",
+        bind="query-params",
+        index=1 + list(GROUPS).index("described_by"),
+    )
+    size = st.selectbox(
+        "Size of points",
+        ["none", *names],
+        format_func=lambda name: "Equal" if name == "none" else models.label_of(name),
+        key="model_size",
+        bind="query-params",
+    )
+drawn = models.plottable(found, x, y, log_x=log_x, log_y=log_y)
+with picture:
+    if drawn:
+        figure = models.scatter(
+            found,
+            x,
+            y,
+            log_x=log_x,
+            log_y=log_y,
+            colour=None if colour == "none" else colour,
+            size=None if size == "none" else size,
+        )
+        ui.chart(
+            figure,
+            key="model-chart",
+            on_select=open_point,
+            alt=f"{models.label_of(y)} against {models.label_of(x)} of {len(drawn)} configurations",
+        )
+        st.caption(
+            f"{len(drawn)} of {len(found)} configurations have both values. Point at one for its sources; click it "
+            "for the model's page. ≠ marks a value on which sources differ."
+        )
+    else:
+        ui.empty("No configuration here has both values.", "Choose another axis or remove a filter.")
+
+# --- table -------------------------------------------------------------------------------------------------------
+
+COLUMNS = [name for name in MEASURES if name != "year"]
+WORDS = ["activation", "router", "described_by"]
+
+
+def open_model() -> None:
+    click = st.session_state["model-open"]
+    ui.open_record(found[click.row]["record"])
+
+
+def styled(shown: list[dict[str, Any]]) -> Any:
+    """Numbers for people, still sorted as numbers; a value on which sources differ is marked and shaded."""
+    frame = pd.DataFrame(
+        [
+            {
+                "name": row["name"],
+                "configuration": row["configuration"],
+                "organisation": row["organisation"],
+                "released": row["released"],
+                "openness": row["openness"],
+                **{name: row[name] for name in COLUMNS + WORDS},
+            }
+            for row in shown
+        ]
+    )
+    numbers = [name for name in COLUMNS if frame[name].notna().any()]
+    frame = frame.drop(columns=[name for name in COLUMNS if name not in numbers]).astype(dict.fromkeys(numbers, float))
+    style = frame.style.format({name: lambda v: compact(v) if pd.notna(v) else "" for name in numbers}, na_rep="")
+    for name in numbers:
+        for settled, sign in ((False, "≠"), (True, "≠ settled")):
+            marked = [
+                i for i, row in enumerate(shown) if row["disputed"].get(name) is settled and row[name] is not None
+            ]
+            if marked:
+                style = style.format(
+                    lambda v, sign=sign: f"{compact(v)} {sign}", subset=pd.IndexSlice[marked, [name]]
+                ).set_properties(
+                    subset=pd.IndexSlice[marked, [name]],
+                    **{"background-color": "rgba(213,94,0,0.18)" if not settled else "rgba(128,134,143,0.18)"},
+                )
+    return style
+
+
+st.dataframe(
+    styled(found),
+    hide_index=True,
+    key="model-table",
+    height=620,
+    placeholder="",
+    alt="Hyperparameters of every configuration found",
+    column_config={
+        "name": st.column_config.ButtonColumn(
+            "Model",
+            key="model-open",
+            on_click=open_model,
+            type="tertiary",
+            alignment="left",
+            pinned=True,
+            help="Click a name to open its page",
+        ),
+        "configuration": st.column_config.TextColumn("Size", pinned=True, width=130),
+        "organisation": "Organisation",
+        "released": "Released",
+        "openness": "Openness",
+        "activation": "Activation",
+        "router": "Router",
+        "described_by": "Described by",
+        **{
+            name: st.column_config.NumberColumn(MEASURES[name].label, help=f"Unit: {MEASURES[name].unit}")
+            for name in COLUMNS
+        },
+    },
+)
+st.caption(
+    f"{len(found)} of {len(rows)} configurations. Shaded values: sources differ (≠), or differed and a note says which "
+    "is right (≠ settled)."
+)

@@ -1,0 +1,260 @@
+"""Evaluations (survey A, Table 3), systems (Table 4), and every transcribed table as printed."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+import ui
+
+from moe_kb.errors import NotFoundError
+from moe_kb.figures import evaluations
+from moe_kb.figures.evaluations import AGAINST, BENCHMARKS, OPTIMISES, mark
+from moe_kb.figures.models import label_of
+
+VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
+
+kb = ui.knowledge_base()
+ui.header("Systems and evaluations", "What the surveys' tables say of frameworks and of benchmark scores.")
+
+# A link to a system or a table (`?key=`) opens its view once; from then on the widgets say what is shown.
+asked = st.query_params.get("key", "")
+if asked:
+    try:
+        target = kb.resolve(asked, "system")
+    except NotFoundError:
+        target = kb.resolve(asked, "table")
+    kind, _, key = target.partition(":")
+    st.session_state["systems_view"] = f"{kind}s"
+    st.session_state[kind] = key
+    del st.query_params["key"]
+
+view = st.segmented_control(
+    "View",
+    list(VIEWS),
+    format_func=VIEWS.get,
+    key="systems_view",
+    bind="query-params",
+    required=True,
+    default=None if "systems_view" in st.session_state else "evaluations",
+    label_visibility="collapsed",
+)
+
+
+def show_evaluations() -> None:
+    rows = ui.cached(evaluations.scores, kb)
+    if not rows:
+        ui.empty("No scores yet.", "Scores are claims of transcribed tables, tied to models by data/alignment.yaml.")
+        return
+    present = [name for name in BENCHMARKS if any(row["benchmark"] == name for row in rows)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        benchmark = st.segmented_control(
+            "Benchmark",
+            present,
+            format_func=BENCHMARKS.get,
+            key="benchmark",
+            bind="query-params",
+            required=True,
+            default=present[0],
+        )
+        against = st.segmented_control(
+            "Against",
+            list(AGAINST),
+            format_func=label_of,
+            key="against",
+            bind="query-params",
+            required=True,
+            default="params_active",
+        )
+        settings = sorted({row["setting"] for row in rows if row["benchmark"] == benchmark})
+        wanted = st.pills("Setting", settings, selection_mode="multi", key=f"setting-{benchmark}")
+    found = [row for row in rows if row["benchmark"] == benchmark and (not wanted or row["setting"] in wanted)]
+    if any(row[against] is not None for row in found):
+        ui.chart(
+            evaluations.score_chart(found, benchmark, against),
+            key="score-chart",
+            alt=f"{BENCHMARKS[benchmark]} scores against {label_of(against).lower()}",
+        )
+    st.caption(
+        "Scores of different settings are not comparable with each other: colour and shape tell the number of shots. "
+        f"{sum(row[against] is None for row in found)} of {len(found)} scores have no place on the horizontal axis."
+    )
+    ui.record_table(
+        [
+            {
+                **row,
+                "source": ui.source_name(kb, row["source"], row["locator"]),
+                "active": row["params_active"] and row["params_active"] / 1e9,
+                "total": row["params_total"] and row["params_total"] / 1e9,
+            }
+            for row in found
+        ],
+        {
+            "organisation": "Organisation",
+            "released": "Released",
+            "score": st.column_config.NumberColumn(BENCHMARKS[benchmark], format="%.1f", help="Percent"),
+            "setting": "Setting",
+            "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
+            "total": st.column_config.NumberColumn("Total, billions", format="%.1f"),
+            "source": "Source",
+        },
+        key="score-table",
+        name="label",
+        name_label="Model",
+        alt="Scores with setting, size and source",
+        height="content",
+    )
+
+
+def show_systems() -> None:
+    rows = ui.cached(evaluations.systems, kb)
+    if not rows:
+        ui.empty("No systems yet.", "Add one as data/systems/<key>.yaml.")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("What each optimises", anchor=False)
+        ui.chart(
+            evaluations.optimises_chart(rows),
+            key="optimises",
+            alt="Systems against computation, communication and storage",
+        )
+    with right:
+        st.subheader("Popularity", anchor=False)
+        if any(row["stars"] for row in rows):
+            ui.chart(evaluations.stars_chart(rows), key="stars", alt="Stars of each system's repository")
+        else:
+            st.caption("No source at hand counts stars.")
+    notes = sorted({note for row in rows for note in row["notes"].values()})
+    for note in notes:
+        st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "name": row["name"],
+                    "organisation": row["organisation"],
+                    **{aspect: mark(row["optimises"].get(aspect)) for aspect in OPTIMISES},
+                    "stars": row["stars"],
+                    "as_of": row["stars_as_of"],
+                    "parallelism": "; ".join(row["parallelism"]) or None,
+                    "repository": row["repository"] if ui.is_web(row["repository"]) else None,
+                }
+                for row in rows
+            ]
+        ),
+        hide_index=True,
+        key="system-table",
+        placeholder="",
+        alt="Systems with what they optimise, stars and repository",
+        column_config={
+            "name": st.column_config.TextColumn("System", pinned=True),
+            "organisation": "Organisation",
+            **OPTIMISES,
+            "stars": st.column_config.NumberColumn("Stars", format="localized"),
+            "as_of": "As of",
+            "parallelism": st.column_config.TextColumn("Parallelism", width=240),
+            "repository": st.column_config.LinkColumn("Repository"),
+        },
+    )
+    st.subheader("One system", anchor=False)
+    by_key = {row["key"]: row for row in rows}
+    chosen = st.selectbox(
+        "System",
+        list(by_key),
+        format_func=lambda key: by_key[key]["name"],
+        key="system",
+        bind="query-params",
+        width=420,
+    )
+    one = by_key[chosen]
+    with st.container(border=True):
+        st.markdown(
+            f"**{ui.plain(one['name'])}**" + (f" · {ui.plain(one['organisation'])}" if one["organisation"] else "")
+        )
+        record = kb.system(chosen)
+        if record.summary:
+            st.markdown(ui.plain(record.summary.text))
+            ui.cites(kb, record.summary.cites)
+        st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(one['optimises'].get(aspect))}" for aspect in OPTIMISES))
+        if one["repository"]:
+            st.markdown("Repository: " + ui.outside(one["repository"], one["repository"]))
+        names = {brief.key: brief.label for brief in kb.briefs("paper")}
+        with st.container(horizontal=True):
+            for paper in one["papers"]:
+                ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
+            ui.edit_link(kb, one["record"])
+        ui.disagreements(kb, one["record"])
+        with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="system-claims") as every:
+            if every.open:
+                ui.claims_table(kb, kb.claims(one["record"]), key="system-claim-table")
+
+
+def show_tables() -> None:
+    tables = kb.briefs("table")
+    if not tables:
+        ui.empty("No transcribed tables yet.", "Add one as data/tables/<key>.yaml.")
+        return
+    by_key = {brief.key: brief for brief in tables}
+    chosen = st.selectbox(
+        "Table",
+        list(by_key),
+        format_func=lambda key: by_key[key].name,
+        key="table",
+        bind="query-params",
+        width=420,
+    )
+    table = kb.table(chosen)
+    st.markdown(f"**{ui.plain(table.title)}**")
+    st.caption("Source: " + ui.source_text(kb, table.source, table.locator))
+    if table.note:
+        st.caption(ui.plain(table.note))
+    names = {brief.record: brief.label for brief in kb.briefs()}
+    headings = {column.name: column.printed or column.name for column in table.columns}
+    rows = []
+    for row in kb.rows(
+        "SELECT row, label, cells, subject, configuration FROM table_rows WHERE record = ? ORDER BY id",
+        (table.reference,),
+    ):
+        cells = json.loads(row["cells"])
+        about = " ".join(filter(None, (names.get(row["subject"] or "", row["subject"]), row["configuration"])))
+        rows.append(
+            {
+                "row": row["row"],
+                "label": row["label"],
+                "about": about or None,
+                **{name: _printed(cells.get(name)) for name in headings},
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key=f"table-{chosen}",
+        placeholder="",
+        alt=table.title,
+        height=620 if len(rows) > 16 else "auto",
+        column_config={
+            "row": st.column_config.TextColumn("Row", width="small"),
+            "label": st.column_config.TextColumn("As printed", pinned=True),
+            "about": st.column_config.TextColumn("Record", help="The record that the row is about"),
+            **{
+                column.name: st.column_config.TextColumn(headings[column.name], help=ui.plain(column.description))
+                for column in table.columns
+            },
+        },
+    )
+
+
+def _printed(cell: object) -> str | None:
+    """A transcribed cell as the source prints it."""
+    if cell is None:
+        return None
+    if isinstance(cell, list):
+        return "; ".join(filter(None, (_printed(one) for one in cell)))
+    if isinstance(cell, dict):
+        return str(cell.get("printed", "")) + (" (derived)" if cell.get("status") == "derived" else "")
+    return str(cell)
+
+
+{"evaluations": show_evaluations, "systems": show_systems, "tables": show_tables}[view]()
