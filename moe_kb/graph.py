@@ -71,14 +71,15 @@ def related(kb: KnowledgeBase, record: str, limit: int = 10) -> list[Related]:
     """Records near `record`.
 
     The score is 3 for each direct edge, plus, for every neighbour that two records share in the typed graph, 1 over the
-    logarithm of that neighbour's degree (the Adamic-Adar index: a shared rare design says more than a shared crowded
-    taxonomy node), plus 0.5 for every shared author.
+    logarithm of the number of records at that neighbour (the Adamic-Adar index: a shared rare design says more than a
+    shared crowded taxonomy node), plus 0.5 for every shared author.
     """
     near: dict[str, list[str]] = defaultdict(list)
     scores: dict[str, float] = defaultdict(float)
     neighbours: dict[str, set[str]] = defaultdict(set)
     for row in kb.rows(
-        "SELECT head, type, tail FROM edges WHERE (head = ? OR tail = ?) AND type != 'cites'", (record, record)
+        "SELECT head, type, tail FROM edges WHERE (head = ?1 OR tail = ?1) AND head != tail AND type != 'cites'",
+        (record,),
     ):
         other, arrow = (row["tail"], f"{row['type']} it") if row["tail"] != record else (row["head"], row["type"])
         neighbours[other].add(row["type"])
@@ -95,7 +96,7 @@ def related(kb: KnowledgeBase, record: str, limit: int = 10) -> list[Related]:
         )
         others = {row["other"] for row in shared if not row["other"].startswith(("node:", "taxonomy:", "implem"))}
         for other in others:
-            scores[other] += 1 / math.log(len(others) + 2)
+            scores[other] += 1 / math.log(len(others) + 1)  # the others and the record itself
             near[other].append(f"shares {_label(kb, neighbour)}")
     for row in kb.rows(
         "SELECT b.record, b.author FROM authors a JOIN authors b ON a.author = b.author AND b.record != a.record "

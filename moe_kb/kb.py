@@ -148,7 +148,9 @@ class KnowledgeBase:
             NotFoundError: No such record; the message lists close keys.
             AmbiguousKeyError: Several kinds have this key; the message lists them.
         """
-        asked, _, key = name.strip().lower().rpartition(":")
+        asked, _, key = _text(name).strip().lower().rpartition(":")
+        if asked and kind and asked != kind:
+            raise NotFoundError(f"{name!r} is no {kind}. Give the key of a {kind}.")
         kind = asked or kind
         if kind and kind not in KINDS:
             raise NotFoundError(f"{kind!r} is no kind of record. Kinds: {', '.join(KINDS)}.")
@@ -263,7 +265,7 @@ class KnowledgeBase:
 
     def resolve_node(self, name: str) -> str:
         """Full name `taxonomy:path` of a node from its full name, its path, or the last part of its path."""
-        taxonomy, _, path = name.strip().strip("/").rpartition(":")
+        taxonomy, _, path = _text(name).strip().strip("/").removeprefix("node:").rpartition(":")
         rows = self.rows("SELECT taxonomy, node FROM nodes WHERE ? IN ('', taxonomy)", (taxonomy,))
         for matches in (
             [r for r in rows if r["node"] == path and (path or taxonomy)],
@@ -421,7 +423,7 @@ class KnowledgeBase:
         """BibTeX entries of papers and sources."""
         from moe_kb.exporters.bibtex import bibtex
 
-        return "\n".join(bibtex(cast(Any, self.get(name))) for name in names)
+        return "\n".join(bibtex(self.get(name)) for name in dict.fromkeys(names))
 
     def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
         """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
@@ -434,6 +436,11 @@ class KnowledgeBase:
         from moe_kb.stats import stats
 
         return stats(self)
+
+
+def _text(name: str) -> str:
+    """A name without what no database takes for text: bytes of another encoding, as a command line passes them on."""
+    return name.encode(errors="replace").decode()
 
 
 def open_kb(

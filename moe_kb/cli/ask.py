@@ -61,7 +61,8 @@ def _years(text: str | None) -> int | tuple[int, int] | None:
     if not text:
         return None
     first, dash, last = text.partition("-")
-    if not (first.isdigit() and (not dash or last.isdigit())):
+    years = [first, last] if dash else [first]
+    if not all(len(year) == 4 and year.isascii() and year.isdigit() for year in years):
         raise typer.BadParameter("a year (2024) or years (2022-2024)", param_hint="--year")
     return (int(first), int(last)) if dash else int(first)
 
@@ -180,10 +181,7 @@ def cite(
 
     kb = _open()
     if field is None:
-        try:
-            typer.echo(kb.cite(names), nl=False)
-        except ValueError as error:
-            raise NotFoundError(str(error)) from None
+        typer.echo(kb.cite(names), nl=False)
         return
     for name in names:
         claims = kb.claims(name, field=field, part=part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -52,6 +53,10 @@ def main() -> None:
     """Entry point: run a command; a known error is one line on standard error and exit status 2."""
     from moe_kb.errors import MoeKbError
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its code instead of ending the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MoeKbError as error:
@@ -61,6 +66,10 @@ def main() -> None:
         # The reader (head, less) has gone; writing the rest would only raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"moe-kb: {place}{error.strerror or error}.", err=True)
+        sys.exit(2)
 
 
 from moe_kb.cli import ask, machine, tree  # noqa: E402, F401  commands register themselves on `app`

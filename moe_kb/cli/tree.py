@@ -51,9 +51,9 @@ def check(
     else:
         for f in findings:
             if format == "github":
-                # The workflow command's own escapes; see GitHub's documentation of workflow commands.
-                text = f"{f.message} {f.mend}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-                typer.echo(f"::error file={f.path},line={f.line or 1},title={f.rule}::{text}")
+                text = _escaped(f"{f.message} {f.mend}")
+                file = _escaped(f.path).replace(":", "%3A").replace(",", "%2C")
+                typer.echo(f"::error file={file},line={f.line or 1},title={f.rule}::{text}")
             else:
                 typer.echo(str(f))
         files = len({f.path for f in findings})
@@ -124,6 +124,11 @@ def format_files(
             typer.echo(str(finding), err=True)
     typer.echo(f"{changed} files changed, {failed} could not be formatted.", err=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def _escaped(text: str) -> str:
+    """Text inside a workflow command; see GitHub's documentation of workflow commands."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _relative(paths: list[Path] | None, root: Path) -> list[str]:

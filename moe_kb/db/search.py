@@ -50,13 +50,15 @@ def search(
         limit: At most this many.
     """
     filters, parameters = _filters(kind, node, year)
-    tokens = re.findall(r"[^\W_]+", text[:MAX_TEXT].replace("\x00", " "))
+    # What is no text (bytes of another encoding on a command line, NUL) separates words.
+    text = re.sub("[\x00\ud800-\udfff]", " ", text[:MAX_TEXT])
+    tokens = re.findall(r"[^\W_]+", text)
     if not tokens:
         if text.strip():
             return []
         return _listing(connection, filters, parameters, limit)
     found: dict[str, Hit] = {}
-    plain = " ".join(text[:MAX_TEXT].split())
+    plain = " ".join(text.split())
     for why, rows in (
         ("name", _by_name(connection, plain, filters, parameters, limit)),
         ("text", _by_words(connection, tokens, filters, parameters, limit)),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from moe_kb.errors import MoeKbError
 from moe_kb.records import Paper, Record, Source
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
+    # BibTeX counts braces without looking for a backslash before them.
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
     "&": r"\&",
     "%": r"\%",
     "$": r"\$",
@@ -25,24 +27,22 @@ def bibtex(record: Record) -> str:
     """One entry; titles in double braces keep their capitals.
 
     Raises:
-        ValueError: The record is neither a paper nor a source.
+        MoeKbError: The record is neither a paper nor a source.
     """
     if isinstance(record, Paper):
         return _paper(record)
     if isinstance(record, Source):
         return _source(record)
-    raise ValueError(
+    raise MoeKbError(
         f"{record.reference} is a {record.KIND}: papers and sources can be cited; `moe-kb cite {record.key} --field` "
-        "cites the sources of one of its values"
+        "cites the sources of one of its values."
     )
 
 
 def _paper(paper: Paper) -> str:
     fields: dict[str, str] = {"title": f"{{{_escape(paper.title)}}}"}
     if paper.authors:
-        fields["author"] = " and ".join(_escape(author) for author in paper.authors) + (
-            " and others" if paper.authors_complete is False else ""
-        )
+        fields["author"] = _authors(paper.authors) + (" and others" if paper.authors_complete is False else "")
     fields["year"] = str(paper.year)
     arxiv = paper.ids.arxiv if paper.ids else None
     kind = "article"
@@ -62,16 +62,16 @@ def _paper(paper: Paper) -> str:
     if arxiv:
         fields |= {"eprint": arxiv, "archivePrefix": "arXiv"}
     if paper.ids and paper.ids.doi:
-        fields["doi"] = paper.ids.doi
+        fields["doi"] = _address(paper.ids.doi)
     if paper.links and paper.links.paper:
-        fields["url"] = paper.links.paper
+        fields["url"] = _address(paper.links.paper)
     return _entry(kind, citation_key(paper), fields)
 
 
 def _source(source: Source) -> str:
     fields = {"title": f"{{{_escape(source.title)}}}"}
     if source.authors:
-        fields["author"] = " and ".join(_escape(author) for author in source.authors)
+        fields["author"] = _authors(source.authors)
     if source.date:
         fields["year"] = source.date[:4]
     arxiv = re.search(r"arxiv\.org/abs/(\d{4}\.\d{4,5})", source.url or "")
@@ -80,7 +80,7 @@ def _source(source: Source) -> str:
     if source.version:
         fields["note"] = _escape(source.version)
     if source.url:
-        fields["url"] = source.url
+        fields["url"] = _address(source.url)
     return _entry("article" if arxiv else "misc", source.key, fields)
 
 
@@ -91,7 +91,7 @@ def citation_key(paper: Paper) -> str:
         first = paper.authors[0]
         name = first.split(",")[0] if "," in first else first.split()[-1]
         family = re.sub(r"[^a-z]", "", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower())
-    return f"{family}{paper.year}{re.sub(r'[^a-z0-9]', '', paper.key)}"
+    return f"{family}{paper.year}{paper.key}"
 
 
 def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
@@ -101,3 +101,13 @@ def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
 
 def _escape(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def _authors(names: list[str]) -> str:
+    """Names joined as BibTeX wants them; one that holds an `and` is kept together by braces."""
+    return " and ".join(f"{{{_escape(n)}}}" if re.search(r"\band\b", n) else _escape(n) for n in names)
+
+
+def _address(text: str) -> str:
+    """An address is printed verbatim, so it is not escaped; braces would unbalance the entry."""
+    return text.replace("{", "%7B").replace("}", "%7D")
