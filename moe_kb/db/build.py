@@ -54,24 +54,22 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     if database.is_dir():
         raise DatabaseError(f"{database} is a folder. Name a file.")
     stamps = scan(root)
-    implementations = installed_implementations()
+    code = fingerprint()
     old = None if force else read_state(database)
     done = None
-    if old is not None and old.fingerprint == fingerprint(implementations):
+    if old is not None and old.fingerprint == code:
         # A database damaged beyond the pages that were read so far is built anew.
         with suppress(sqlite3.DatabaseError):
-            done = _refresh(root, database, stamps, old, implementations)
+            done = _refresh(root, database, stamps, old)
     if done is None:
         with _collector_paused():
-            _full(root, database, stamps, implementations, progress)
+            _full(root, database, stamps, code, progress)
         done = "full", len(stamps), _counts(database)
     mode, read, counts = done
     return BuildReport(database, mode, time.perf_counter() - begun, len(stamps), read, counts)
 
 
-def _refresh(
-    root: Path, database: Path, stamps: list[FileStamp], old: State, implementations: list[dict[str, str]]
-) -> tuple[str, int, dict[str, int]] | None:
+def _refresh(root: Path, database: Path, stamps: list[FileStamp], old: State) -> tuple[str, int, dict[str, int]] | None:
     """Mode, number of files read, and counts; None where only a full build will do."""
     changed, removed = old.changes(root, stamps)
     if not changed and not removed:
@@ -80,7 +78,7 @@ def _refresh(
         return "unchanged", 0, _counts(database)
     if removed or any(path == ALIGNMENT or not path.startswith("data/") for path in changed):
         return None
-    if not incremental.refresh(root, database, stamps, changed, old, implementations):
+    if not incremental.refresh(root, database, stamps, changed, old):
         return None
     return "incremental", len(changed), _counts(database)
 
@@ -101,7 +99,7 @@ def _full(
     root: Path,
     database: Path,
     stamps: list[FileStamp],
-    implementations: list[dict[str, str]],
+    code: str,
     progress: Progress | None,
 ) -> None:
     corpus = Corpus(root, stamps=stamps)
@@ -157,7 +155,7 @@ def _full(
         for number, (name, record) in enumerate(corpus.records.items(), start=1):
             write_record(writer, record, corpus.paths[name], number)
             statements.extend(expand(record))
-        for implementation in implementations:
+        for implementation in installed_implementations():
             writer.add("implementations", implementation)
         writer.flush()
         align(connection, corpus.alignment, statements)
@@ -165,7 +163,7 @@ def _full(
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}
         write_claims(connection, writer, statements, source_types, resolutions)
         create_indexes(connection)
-        finish(connection, root, stamps, implementations)
+        finish(connection, root, stamps, code)
     if progress:
         progress("writing", 1, 1)
 

@@ -25,7 +25,6 @@ def refresh(
     stamps: list[FileStamp],
     changed: list[str],
     old: State,
-    implementations: list[dict[str, str]],
 ) -> bool:
     """Replace the rows of changed records; False where only a full build will do (a key went away, say)."""
     fresh: list[tuple[str, Record, str]] = []
@@ -58,7 +57,7 @@ def refresh(
     refuse(findings)
     with replacing(database, copy=True) as connection:
         _replace_rows(connection, fresh, {stamp.path: stamp for stamp in stamps})
-        finish(connection, root, stamps, implementations)
+        finish(connection, root, stamps, old.fingerprint)
     return True
 
 

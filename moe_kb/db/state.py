@@ -6,8 +6,10 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from moe_kb import yamlio
@@ -15,6 +17,9 @@ from moe_kb.corpus import FileStamp
 from moe_kb.db.replacing import replacing
 from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.errors import YamlError
+
+#: The entry-point group through which packages offer runnable implementations.
+GROUP = "moe_kb.implementations"
 
 
 @dataclass
@@ -81,7 +86,7 @@ def _sha256(root: Path, path: str) -> str:
 def installed_implementations() -> list[dict[str, str]]:
     """The catalogue's entries; a broken package is left out here and reported by the laboratory."""
     found: dict[str, dict[str, str]] = {}
-    for point in sorted(entry_points(group="moe_kb.implementations"), key=lambda p: p.name):
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         try:
             entries = point.load()()
         except Exception:  # a third party's package must not keep the knowledge base from being built
@@ -101,12 +106,23 @@ def installed_implementations() -> list[dict[str, str]]:
     return list(found.values())
 
 
-def fingerprint(implementations: list[dict[str, str]]) -> str:
-    """Changes with the code that turns records into rows and with the installed implementations."""
+def fingerprint() -> str:
+    """Changes with the code that turns records into rows and with the installed packages of implementations.
+
+    Sizes and times of files say so; importing the packages would cost more than refreshing a changed record.
+    """
     package = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256(json.dumps(implementations, sort_keys=True).encode())
-    for folder in ("records", "claims", "db", "yamlio"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    digest.update((package / "facts.py").read_bytes())
-    return digest.hexdigest()
+    code = [package / "facts.py"]
+    for room in ("records", "claims", "db", "yamlio"):
+        code += (package / room).glob("*.py")
+    parts: list[object] = []
+    for point in entry_points(group=GROUP):
+        parts.append((point.name, point.value, point.dist.version if point.dist else None))
+        with suppress(ImportError, ValueError):  # a broken package, which the laboratory reports
+            spec = find_spec(point.module.partition(".")[0])
+            for folder in (spec.submodule_search_locations or ()) if spec else ():
+                code += Path(folder).rglob("*.py")
+    for path in code:
+        status = path.stat()
+        parts.append((str(path), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(json.dumps(sorted(parts, key=str)).encode()).hexdigest()

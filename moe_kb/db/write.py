@@ -15,7 +15,6 @@ from moe_kb.claims import Statement, resolve
 from moe_kb.corpus import FileStamp
 from moe_kb.db.rows import claim_row, record_rows, search_text
 from moe_kb.db.schema import SCHEMA_VERSION
-from moe_kb.db.state import fingerprint
 from moe_kb.records import Alignment, Record
 from moe_kb.records.base import Resolution
 
@@ -117,9 +116,7 @@ def write_claims(
     writer.flush()
 
 
-def finish(
-    connection: sqlite3.Connection, root: Path, stamps: list[FileStamp], implementations: list[dict[str, str]]
-) -> None:
+def finish(connection: sqlite3.Connection, root: Path, stamps: list[FileStamp], fingerprint: str) -> None:
     """Write what depends on the whole database: flags that join tables, and `meta`."""
     connection.execute(
         "UPDATE configurations SET released_config = 1 WHERE source IN (SELECT key FROM sources WHERE type = 'config')"
@@ -127,7 +124,7 @@ def finish(
     files = connection.execute("SELECT path, sha256 FROM files ORDER BY path").fetchall()
     meta = {
         "schema_version": str(SCHEMA_VERSION),
-        "fingerprint": fingerprint(implementations),
+        "fingerprint": fingerprint,
         "content_hash": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
         "root": str(root),
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
