@@ -1,0 +1,80 @@
+"""Take the README's screenshots: start the app on the real data and photograph pages in headless Chromium.
+
+Run `make screenshots` after a change of the app that people would see.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from moe_kb.kb import open_kb
+from moe_kb.places import app_folder
+
+IMAGES = Path(__file__).parent / "images"
+PAGES = {
+    "overview": ("", 800),
+    "taxonomy": ("taxonomy", 800),
+    "designs": ("compare?keys=switch-top1-router,mixtral-top2-router,deepseek-v3-router", 800),
+    "model": ("model?key=deepseek-v3", 800),
+}
+
+
+def main() -> None:
+    """Start the app, take every picture, stop the app."""
+    open_kb()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "main.py", "--server.port", str(port), "--server.headless", "true"],
+        cwd=app_folder(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait(f"{base}/_stcore/health")
+        _photograph(base)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(address: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(address, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the app did not start within 30 seconds")
+
+
+def _photograph(base: str) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("no Chromium found. Install it: apt-get install chromium")
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        for name, (path, height) in PAGES.items():
+            page.set_viewport_size({"width": 1280, "height": height})
+            page.goto(f"{base}/{path}")
+            page.get_by_test_id("stStatusWidget").wait_for(state="hidden", timeout=60_000)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(1500)  # charts animate in
+            page.screenshot(path=IMAGES / f"{name}.png")
+            print(f"docs/images/{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
