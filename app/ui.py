@@ -20,6 +20,7 @@ import moe_kb
 from moe_kb.claims.statement import Statement
 from moe_kb.errors import MoeKbError, NotFoundError
 from moe_kb.figures import around
+from moe_kb.figures.designs import User
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
@@ -131,10 +132,15 @@ def place_of(record: str) -> tuple[str, dict[str, str]] | None:
 
 
 def open_record(record: str) -> None:
-    """Go to a record's page."""
+    """Go to a record's page.
+
+    The filters of this page stay in the address: Streamlit writes the new query before it changes the page, and the
+    browser's way back leads over that entry, which without them would be this page with its filters lost.
+    """
     place = place_of(record)
-    if place:
-        st.switch_page(place[0], query_params=place[1])
+    if place and _exists(place[0]):
+        kept = {name: st.query_params.get_all(name) for name in st.query_params if name in _addressed()}
+        st.switch_page(place[0], query_params={**kept, **place[1]})
 
 
 def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:
@@ -188,6 +194,61 @@ def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
     return kb.resolve(key, kind)
 
 
+# --- the address -----------------------------------------------------------------------------------------------
+# Streamlit's own `bind` writes labels into the address, and its parameters cannot be carried over a change of page;
+# these few lines write keys, which stay true when a label is reworded.
+
+
+def _addressed() -> set[str]:
+    """Parameters of the address that widgets of this page hold."""
+    names: set[str] = st.session_state.setdefault("addressed", set())
+    return names
+
+
+def in_address(parameter: str, default: Any = None, options: Iterable[Any] | None = None) -> dict[str, Any]:
+    """Arguments for a widget whose value is part of the address, so that every filtered view has one.
+
+    Args:
+        parameter: Name in the address; the widget's key is `in-<parameter>`.
+        default: The value when the address says nothing; its type (text, truth value, list, pair of integers) says how
+            the address is read.
+        options: The values allowed; what the address says beyond them is left out.
+    """
+    _addressed().add(parameter)
+    key, said = f"in-{parameter}", st.query_params.get_all(parameter)
+    value = _read(said, default) if said else default
+    if options is not None:
+        allowed = set(options)
+        if isinstance(default, list):
+            value = [one for one in value if one in allowed]
+        elif value not in allowed:
+            value = default
+    st.session_state[key] = value
+    return {"key": key, "on_change": _to_address, "args": (parameter, default)}
+
+
+def _read(said: list[str], default: Any) -> Any:
+    if isinstance(default, bool):
+        return said[0] in ("yes", "true", "1")
+    if isinstance(default, list):
+        return said
+    if isinstance(default, tuple):
+        match = re.match(r"^(\d{1,4})-(\d{1,4})$", said[0])
+        first, last = (int(match[1]), int(match[2])) if match else default
+        return max(first, default[0]), min(last, default[1])
+    return said[0]
+
+
+def _to_address(parameter: str, default: Any) -> None:
+    value = st.session_state[f"in-{parameter}"]
+    if value == default or value is None:
+        st.query_params.pop(parameter, None)
+    elif isinstance(value, tuple):
+        st.query_params[parameter] = f"{value[0]}-{value[1]}"
+    else:
+        st.query_params[parameter] = "yes" if value is True else value
+
+
 # --- sources ---------------------------------------------------------------------------------------------------
 
 
@@ -229,15 +290,9 @@ def cites(kb: KnowledgeBase, citations: Iterable[Citation]) -> None:
 # --- tables ----------------------------------------------------------------------------------------------------
 
 
-def _clicked(key: str, records: list[str]) -> None:
-    click = st.session_state.get(key)
-    if click is not None and click.row is not None and 0 <= click.row < len(records):
-        open_record(records[click.row])
-
-
 def record_table(
     rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, name: str = "name",
-    name_label: str = "Name", height: int | str = "auto", name_width: Any = None,
+    name_label: str = "Name", height: int | str = "auto", name_width: Any = None, selectable: bool = False,
 ) -> None:
     """A sortable table of records; a click on a name opens the record.
 
@@ -250,20 +305,23 @@ def record_table(
         name_label: Its heading.
         height: Pixels or `auto`.
         name_width: Width of the name column.
+        selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
     """
     frame = pd.DataFrame(
         [{name: row[name], **{column: row.get(column) for column in columns}} for row in rows],
         columns=[name, *columns],
     )
-    records = [row["record"] for row in rows]
     opener = st.column_config.ButtonColumn(
-        name_label, key=f"{key}-open", on_click=_clicked, args=(f"{key}-open", records), type="tertiary",
-        alignment="left", pinned=True, width=name_width, help="Click a name to open its page",
+        name_label, key=f"{key}-open", type="tertiary", alignment="left", pinned=True, width=name_width,
+        help="Click a name to open its page",
     )
     st.dataframe(
         frame, hide_index=True, column_config={name: opener, **columns}, key=key, alt=alt, height=height,
-        placeholder="",
+        placeholder="", on_select="rerun" if selectable else "ignore", selection_mode="multi-row",
     )
+    click = st.session_state.get(f"{key}-open")
+    if click is not None and click.row is not None and 0 <= click.row < len(rows):
+        open_record(rows[click.row]["record"])
 
 
 def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) -> None:
@@ -308,6 +366,46 @@ def json_list(text: str | None) -> list[Any]:
     """A JSON list from a database cell; empty where there is none."""
     value = json.loads(text) if text else []
     return value if isinstance(value, list) else []
+
+
+# --- designs ---------------------------------------------------------------------------------------------------
+
+#: Colours of tags in tables, one per value in the vocabulary's order.
+TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "orange", "green", "violet", "red"]
+
+
+def latex(formula: str) -> None:
+    """A formula from a record; a dollar in it cannot end the formula."""
+    st.latex(formula.replace("$", r"\$"))
+
+
+def inline_latex(formula: str) -> str:
+    """Markdown of a symbol from a record."""
+    return "$" + formula.replace("$", r"\$") + "$"
+
+
+def user_line(kb: KnowledgeBase, user: User) -> None:
+    """Who uses a design, with what and where it is said."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        record_link(user.record, user.label)
+        st.caption(
+            (f"{plain(user.detail)} · " if user.detail else "") + source_text(kb, user.source, user.locator)
+            + (" (derived)" if user.status == "derived" else "")
+        )
+
+
+def differing(name: str, differs: bool) -> str:
+    """Markdown of a row's name in a comparison; rows that differ are bold and marked."""
+    return f"≠ **{plain(name)}**" if differs else plain(name)
+
+
+def compared(kb: KnowledgeBase, value: str | None, note: str | None, place: str | None) -> str:
+    """Markdown of a cell in a comparison: the value, its condition, and where it was read."""
+    if value is None:
+        return ""
+    source, _, locator = (place or "").partition(", ")
+    parts = [f"**{plain(value)}**", plain(note or ""), f":gray[{source_text(kb, source, locator)}]" if source else ""]
+    return "  \n".join(part for part in parts if part)
 
 
 # --- figures ---------------------------------------------------------------------------------------------------

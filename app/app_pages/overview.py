@@ -76,12 +76,12 @@ if timelines:
     which, who = st.columns([1, 2], vertical_alignment="bottom")
     labels = {"timeline-2025": "2025", "survey-a-figure-1": "Survey A, Figure 1"}
     table = which.segmented_control(
-        "Timeline", list(timelines), format_func=lambda key: labels.get(key, key), key="timeline",
-        bind="query-params", required=True, default=next(iter(timelines)),
+        "Timeline", list(timelines), format_func=lambda key: labels.get(key, key), required=True,
+        **ui.in_address("timeline", next(iter(timelines)), timelines),
     )
     everyone = sorted({row["organisation"] for row in ui.cached(timeline.models, kb, table)}, key=str.lower)
     chosen = tuple(who.multiselect(
-        "Affiliation", everyone, key="affiliation", bind="query-params", placeholder="all affiliations",
+        "Affiliation", everyone, placeholder="all affiliations", **ui.in_address("affiliation", [], everyone),
     ))
     rows = ui.cached(timeline.models, kb, table, chosen)
     if rows:

@@ -46,9 +46,10 @@ with left:
     if page.placements:
         for place in page.placements:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                ui.record_link(f"node:{place.node}", place.label)
+                ui.record_link(f"node:{place.node}", place.label, help=place.path)
                 st.caption(
-                    (f"printed as {ui.plain(place.printed)} · " if place.printed else "")
+                    f"{ui.plain(place.path)} · "
+                    + (f"printed as {ui.plain(place.printed)} · " if place.printed else "")
                     + ui.source_text(kb, place.source, place.locator)
                 )
     else:
@@ -93,7 +94,8 @@ claims = ui.cached(type(kb).claims, kb, record)
 if claims:
     st.header("What sources say of it", anchor=False)
     ui.disagreements(kb, record)
-    ui.claims_table(kb, claims, key="paper-claims")
+    with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
+        ui.claims_table(kb, claims, key="paper-claims")
 
 if ui.cached(around.neighbours, kb, record):
     st.header("Tied to", anchor=False)

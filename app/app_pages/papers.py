@@ -15,26 +15,28 @@ if not everything:
     st.stop()
 
 text = st.text_input(
-    "Search", key="q", bind="query-params", icon=":material/search:",
+    "Search", icon=":material/search:", **ui.in_address("q", ""),
     placeholder="a name or a part of one, an author, words of a title or summary",
 )
 nodes = ui.cached(taxonomy.choices, kb)
 span = (min(row["year"] for row in everything), max(row["year"] for row in everything))
 first, second = st.columns([2, 1])
 node = first.selectbox(
-    "Placed under", list(nodes), format_func=nodes.get, index=None, key="under", bind="query-params",
-    placeholder="any node of any taxonomy",
+    "Placed under", list(nodes), format_func=nodes.get, index=None, placeholder="any node of any taxonomy",
+    **ui.in_address("under", None, nodes),
 )
-years = second.slider("Years", *span, span, key="years", bind="query-params") if span[0] < span[1] else span
+years = second.slider("Years", *span, **ui.in_address("years", span)) if span[0] < span[1] else span
 first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
+known = papers.venues(everything)
 venues = first.multiselect(
-    "Venue", papers.venues(everything), key="venue", bind="query-params", placeholder="any venue",
+    "Venue", known, placeholder="any venue", **ui.in_address("venue", [], known),
 )
+kinds = sorted({row["scope"] for row in everything})
 scopes = second.multiselect(
-    "Scope", sorted({row["scope"] for row in everything}), key="scope", bind="query-params",
-    placeholder="any scope", help="core: about mixtures of experts; the others are here because a survey leans on them",
+    "Scope", kinds, placeholder="any scope", **ui.in_address("scope", [], kinds),
+    help="core: about mixtures of experts; the others are here because a survey leans on them",
 )
-code = third.toggle("Has code", key="code", bind="query-params")
+code = third.toggle("Has code", **ui.in_address("code", False))
 
 rows = papers.select(kb, everything, papers.Facets(
     text=text.strip(), node=node, years=None if years == span else years, venues=tuple(venues), scopes=tuple(scopes),
@@ -50,15 +52,15 @@ st.caption(
 )
 columns = {
     "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-    "title": st.column_config.TextColumn("Title", width="large"),
-    **({"found": st.column_config.TextColumn("Found in", width="large")} if text.strip() else {}),
-    "authors": st.column_config.TextColumn("Authors", width="medium"),
-    "venue": st.column_config.TextColumn("Venue", width="small"),
-    "designs": st.column_config.NumberColumn("Designs", width=70, help="Designs it introduces"),
-    "nodes": st.column_config.ListColumn("Placed at", width="medium"),
-    "scope": st.column_config.TextColumn("Scope", width="small"),
+    "title": st.column_config.TextColumn("Title", width=350),
+    **({"found": st.column_config.TextColumn("Found in", width=300)} if text.strip() else {}),
+    "venue": st.column_config.TextColumn("Venue", width=110),
     "url": st.column_config.LinkColumn("Paper", display_text="read", width=60),
     "code": st.column_config.LinkColumn("Code", display_text="code", width=60),
+    "designs": st.column_config.NumberColumn("Designs", width=75, help="Designs it introduces"),
+    "authors": st.column_config.TextColumn("Authors", width="medium"),
+    "nodes": st.column_config.ListColumn("Placed at", width="medium"),
+    "scope": st.column_config.TextColumn("Scope", width="small"),
 }
 ui.record_table(
     rows, columns, key="papers-table", alt="Papers that pass the search and filters", name_label="Paper",

@@ -27,14 +27,6 @@ def survey_chosen() -> None:
     go_to(f"{st.session_state['survey']}:")
 
 
-def node_chosen() -> None:
-    go_to(st.session_state["node-list"])
-
-
-def centre_chosen() -> None:
-    st.query_params["around"] = st.session_state["around-list"]
-
-
 def picture_clicked() -> None:
     points = st.session_state[f"icicle-{node}"].selection.points
     if points:
@@ -44,14 +36,13 @@ def picture_clicked() -> None:
 ui.header("Taxonomy", "How the surveys order the field. Click a box to go down; the path leads up again.")
 
 st.session_state["survey"] = survey
-st.session_state["node-list"] = node
 left, right = st.columns([1, 2], vertical_alignment="bottom")
 left.segmented_control(
     "Survey", list(surveys), format_func=lambda key: surveys[key]["name"], key="survey", on_change=survey_chosen,
     required=True,
 )
 names = ui.cached(taxonomy.choices, kb, survey)
-right.selectbox("Node", list(names), format_func=names.get, key="node-list", on_change=node_chosen)
+right.selectbox("Node", list(names), format_func=names.get, **ui.in_address("node", node))
 
 trail = ui.cached(taxonomy.trail, kb, node)
 with st.container(horizontal=True, gap="small"):
@@ -121,8 +112,6 @@ with graph:
     everything = {f"node:{node}": f"{tree.label} (this node)"} | {
         brief.record: f"{brief.label}, {brief.kind}" for brief in ui.cached(type(kb).briefs, kb)
         if brief.kind in ("paper", "design", "model", "system")}
-    asked = st.query_params.get("around", "")
-    st.session_state["around-list"] = asked if asked in everything else f"node:{node}"
     centre = st.selectbox(
-        "Around", list(everything), format_func=everything.get, key="around-list", on_change=centre_chosen)
+        "Around", list(everything), format_func=everything.get, **ui.in_address("around", f"node:{node}", everything))
     ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

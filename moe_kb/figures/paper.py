@@ -16,6 +16,8 @@ class Place:
     node: str
     """Full name, `taxonomy:path`."""
     label: str
+    path: str
+    """Labels from the top."""
     printed: str | None
     source: str
     locator: str | None
@@ -50,9 +52,10 @@ def page(kb: KnowledgeBase, record: str) -> PaperPage:
     """Everything the page shows that stands in other records or in taxonomies."""
     labels = choices(kb)
     placements = [
-        Place(name, labels.get(name, name), row["printed_as"], row["source"], row["locator"])
+        Place(name, row["label"], labels.get(name, name), row["printed_as"], row["source"], row["locator"])
         for row in kb.rows(
-            "SELECT p.*, n.position FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
+            "SELECT p.*, n.label, n.position FROM placements p "
+            "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
             "WHERE p.record = ? ORDER BY p.taxonomy, n.position", (record,))
         for name in [f"{row['taxonomy']}:{row['node']}"]
     ]

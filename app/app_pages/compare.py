@@ -1,0 +1,63 @@
+"""Designs side by side: any two or more of one kind, differing rows marked, every value with its source."""
+
+from __future__ import annotations
+
+import streamlit as st
+import ui
+
+from moe_kb.figures import designs
+
+kb = ui.knowledge_base()
+ui.header("Designs side by side")
+labels = {brief.key: f"{brief.label}" for brief in ui.cached(type(kb).briefs, kb, "design")}
+
+
+def chosen() -> None:
+    st.query_params["keys"] = ",".join(st.session_state["compared"])
+
+
+# The address holds the keys (`?keys=a,b`); unknown ones are named, not dropped in silence.
+asked = [key.strip() for key in st.query_params.get("keys", "").split(",") if key.strip()]
+unknown = [key for key in asked if key not in labels]
+st.session_state["compared"] = list(dict.fromkeys(key for key in asked if key in labels))
+keys = st.multiselect(
+    "Designs", list(labels), format_func=labels.get, key="compared", on_change=chosen, max_selections=6,
+    placeholder="choose two or more",
+)
+if unknown:
+    st.warning(f"No design has the key {ui.plain(', '.join(unknown))}.", icon=":material/help:")
+if len(keys) < 2:
+    ui.empty("Two designs or more are needed.", "Choose them above, or tick rows on the designs page.")
+    ui.page_link("designs", "All designs")
+    st.stop()
+
+table = ui.cached(type(kb).compare, kb, tuple(f"design:{key}" for key in keys))
+only = st.toggle("Only what differs", **ui.in_address("differing", False))
+rows = [i for i, field in enumerate(table.fields) if field != "name" and (table.differs(i) or not only)]
+columns = [labels[name.partition(":")[2].partition("#")[0]] for name in table.names]
+with st.container(horizontal=True, gap="small"):
+    for key in keys:
+        ui.record_link(f"design:{key}", labels[key])
+if not rows:
+    ui.empty("They agree in all that is known.", "Switch off 'Only what differs' to see it.")
+    st.stop()
+st.table(
+    [
+        {
+            "Property": ui.differing(
+                designs.NAMES.get(table.fields[i], table.fields[i].capitalize()), table.differs(i)),
+            **{
+                ui.plain(label): ui.compared(kb, value, note, place)
+                for label, value, note, place in zip(
+                    columns, table.cells[i], table.notes[i], table.sources[i], strict=True)
+            },
+        }
+        for i in rows
+    ],
+    border="horizontal", hide_index=True, alt="The chosen designs side by side, a row per property",
+)
+st.caption("≠ and bold: the designs differ, as far as sources say. An empty cell: no source at hand says.")
+for key in keys:
+    for equation in kb.design(key).equations:
+        with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):
+            ui.latex(equation.latex)
