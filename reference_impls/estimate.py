@@ -6,7 +6,7 @@ from reference_impls.configs.base import TextConfig
 
 VOCABULARY = 256
 
-# Measured on two cores of a 2.6 GHz AMD EPYC (AVX-512), torch 2.13, float32; see `seconds` below.
+# Fitted to runs on two cores of a 2.6 GHz AMD EPYC (AVX-512), torch 2.13, float32.
 FLOPS_PER_THREAD = 45e9
 EXPERT_CALL_SECONDS = 250e-6
 START_SECONDS = 5.0
