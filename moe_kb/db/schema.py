@@ -6,10 +6,14 @@ two are different classes. Table and column names are plain enough to be guessed
 
 from __future__ import annotations
 
+from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
 SCHEMA_VERSION = 1
+
+#: Text that is compared, sorted and indexed without regard to case (of ASCII letters).
+ANY_CASE = String(collation="NOCASE")
 
 
 class Table(SQLModel):
@@ -54,7 +58,7 @@ class RecordRow(Table, table=True):
     record: str = Field(unique=True, description="Full name, kind:key")
     kind: str = Field(index=True, description="paper, design, model, system, source or table")
     key: str = Field(index=True, description="Key within its kind")
-    name: str = Field(description="Name people use")
+    name: str = Field(sa_type=ANY_CASE, index=True, description="Name people use; compared without regard to case")
     year: int | None = Field(default=None, index=True, description="Year it became public or was published")
     summary: str | None = Field(default=None, description="Summary in our own words")
     superseded_by: str | None = Field(default=None, description="Full name of the record that replaces it")
@@ -68,7 +72,7 @@ class Alias(Table, table=True):
     __tablename__ = "aliases"
     id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record")
-    alias: str = Field(description="The other name")
+    alias: str = Field(sa_type=ANY_CASE, index=True, description="The other name; compared without regard to case")
 
 
 class IdentifierRow(Table, table=True):

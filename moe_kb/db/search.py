@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,17 +58,19 @@ def search(
         if text.strip():
             return []
         return _listing(connection, filters, parameters, limit)
-    found: dict[str, Hit] = {}
     plain = " ".join(text.split())
-    for why, rows in (
-        ("name", _by_name(connection, plain, filters, parameters, limit)),
-        ("text", _by_words(connection, tokens, filters, parameters, limit)),
-        ("part of a name", _by_part(connection, plain, filters, parameters, limit)),
-    ):
-        if why == "part of a name" and len(found) >= limit:
-            break
-        for row in rows:
+    ways: tuple[tuple[str, Callable[[], list[tuple[Any, ...]]]], ...] = (
+        ("name", lambda: _by_name(connection, plain, filters, parameters, limit)),
+        ("text", lambda: _by_words(connection, tokens, "{name title} :", filters, parameters, limit)),
+        ("text", lambda: _by_words(connection, tokens, "", filters, parameters, limit)),
+        ("part of a name", lambda: _by_part(connection, plain, filters, parameters, limit)),
+    )
+    found: dict[str, Hit] = {}
+    for why, find in ways:
+        for row in find():
             found.setdefault(row[0], _hit(row, why))
+        if len(found) >= limit:
+            break
     return list(found.values())[:limit]
 
 
@@ -114,36 +117,41 @@ def _by_name(
     """Records whose name, key or alias is exactly the text."""
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.record IN ("
-        "SELECT record FROM records WHERE name = ? COLLATE NOCASE UNION SELECT record FROM records WHERE key = ? "
-        "UNION SELECT record FROM aliases WHERE alias = ? COLLATE NOCASE) "
+        "SELECT record FROM records WHERE name = ? UNION SELECT record FROM records WHERE key = ? "
+        "UNION SELECT record FROM aliases WHERE alias = ?) "
         f"{filters} ORDER BY r.kind != 'paper', r.year DESC LIMIT ?",
         [text, text.lower(), text, *parameters, limit],
     ).fetchall()
 
 
 def _by_words(
-    connection: sqlite3.Connection, tokens: list[str], filters: str, parameters: list[Any], limit: int
+    connection: sqlite3.Connection, tokens: list[str], columns: str, filters: str, parameters: list[Any], limit: int
 ) -> list[tuple[Any, ...]]:
-    """Records that hold every word; the last may be unfinished."""
-    query = " ".join(f'"{token}"' for token in tokens[:-1]) + f' "{tokens[-1]}"' + ("*" if len(tokens[-1]) > 2 else "")
-    # The inner query ranks rowids only; snippets, the costly part, are made for the rows that are shown.
+    """Records that hold every word, in `columns` (a filter of FTS5's) or anywhere; the last may be unfinished.
+
+    Ranking means scoring every match, and a common word stands in most texts, in far fewer titles; so the caller asks
+    for titles first and for texts only where the page is not full.
+    """
+    words = " ".join(f'"{token}"' for token in tokens) + ("*" if len(tokens[-1]) > 2 else "")
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, snippet(search, -1, '[', ']', ' … ', 24) FROM search JOIN records r "
         f"ON r.id = search.rowid WHERE search MATCH ? AND rank MATCH 'bm25(10.0, 5.0, 1.0)' {filters} "
         "ORDER BY rank LIMIT ?",
-        [query, *parameters, limit],
+        [f"{columns} ({words})", *parameters, limit],
     ).fetchall()
 
 
 def _by_part(
     connection: sqlite3.Connection, text: str, filters: str, parameters: list[Any], limit: int
 ) -> list[tuple[Any, ...]]:
-    """Records with the text inside a name; the trigram index needs three letters."""
+    """Records with the text inside a name, shortest names first; the trigram index needs three letters."""
     if len(text) < 3:
         return []
     quoted = text.replace('"', '""')
+    # A part that stands in more than a thousand names says nothing, and is not worth sorting them all.
     return connection.execute(
-        f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM search_names s JOIN records r "
-        f"ON r.id = s.rowid WHERE search_names MATCH ? {filters} ORDER BY length(r.name), r.year DESC LIMIT ?",
+        f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.id IN ("
+        f"SELECT r.id FROM search_names s JOIN records r ON r.id = s.rowid WHERE search_names MATCH ? {filters} "
+        "LIMIT 1000) ORDER BY length(r.name), r.year DESC LIMIT ?",
         [f'"{quoted}"', *parameters, limit],
     ).fetchall()

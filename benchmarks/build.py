@@ -1,0 +1,118 @@
+"""Building against PyYAML's C loader alone on the same files; memory; linearity; rebuilding after one change.
+
+    python -m benchmarks.build
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import REPOSITORY, Result, Time, interleaved, main, progress, scratch, worker
+from benchmarks.synthetic import write_tree
+
+SIZES = (5_000, 10_000, 20_000)
+
+
+def run() -> list[Result]:
+    """All results of this benchmark."""
+    results: list[Result] = []
+    with scratch() as folder:
+        real = folder / "real"
+        for top in ("data", "taxonomy"):
+            shutil.copytree(REPOSITORY / top, real / top)
+        changed = next(iter(sorted((real / "data" / "papers").rglob("*.yaml"))))
+        results += _one_tree("real data", real, changed, rounds=7)
+        each: dict[int, Time] = {}
+        for size in SIZES:
+            tree = folder / str(size)
+            progress(f"writing {size:,} papers")
+            write_tree(tree, size)
+            changed = next(iter(sorted((tree / "data" / "papers").rglob("*.yaml"))))
+            if size == SIZES[-1]:
+                results += _one_tree(f"{size:,} papers", tree, changed, rounds=3, times=each)
+            else:
+                each[size] = interleaved(3, {"build": lambda tree=tree: _time("build", tree, tree / "kb.db")})["build"]
+            shutil.rmtree(tree)
+        small, large = SIZES[0], SIZES[-1]
+        growth = (each[large].cpu / large) / (each[small].cpu / small)
+        per_thousand = ", ".join(f"{size:,}: {each[size].cpu / size * 1e6:.0f} ms" for size in SIZES)
+        results.append(
+            Result("linear: CPU time per 1,000 papers", per_thousand, f"{growth:.2f}x", "<= 1.2x", growth <= 1.2)
+        )
+    return results
+
+
+def _time(action: str, tree: Path, *database: Path) -> Time:
+    report = worker(action, tree, *database)
+    return Time(report["wall"], report["cpu"])
+
+
+def _one_tree(
+    what: str, tree: Path, changed: Path, rounds: int, times: dict[int, Time] | None = None
+) -> list[Result]:
+    progress(f"building {what}")
+    database = tree / "kb.db"
+    peaks: list[float] = []
+    versions = itertools.count()
+
+    def build() -> Time:
+        report = worker("build", tree, database)
+        peaks.append(report["peak_mb"])
+        return Time(report["wall"], report["cpu"])
+
+    def refresh(expected: str) -> Time:
+        report: dict[str, Any] = worker("refresh", tree, database)
+        if report["mode"] != expected:
+            raise RuntimeError(f"the rebuild was {report['mode']}, not {expected}")
+        return Time(report["wall"], report["cpu"])
+
+    def one_change() -> Time:
+        lines = [line for line in changed.read_text().splitlines() if not line.startswith("superseded_by:")]
+        # The tree's own key does as its successor: a real change of content, and a valid one, to any record.
+        own = lines[0].removeprefix("key: ")
+        changed.write_text("\n".join(lines + [f"superseded_by: {own}"] * (next(versions) % 2 == 0)) + "\n")
+        return refresh("incremental")
+
+    found = interleaved(
+        rounds,
+        {
+            "load": lambda: _time("load", tree),
+            "build": build,
+            "one": one_change,
+            "none": lambda: refresh("unchanged"),
+        },
+    )
+    if times is not None:
+        times[SIZES[-1]] = found["build"]
+    load, full, one, none = (found[name] for name in ("load", "build", "one", "none"))
+    limit = 3 * load.wall + 1
+    return [
+        Result(
+            f"full build, {what}",
+            f"{_both(full)}; C loader alone {_both(load)}",
+            f"{full.wall / load.wall:.2f}x",
+            f"<= 3x + 1 s = {limit:.2f} s",
+            full.wall <= limit,
+        ),
+        Result(f"peak memory, {what}", f"{max(peaks):.0f} MB", "", "< 600 MB", max(peaks) < 600),
+        Result(
+            f"one file changed, {what}",
+            _both(one),
+            f"{one.wall / full.wall:.3f}x of a full build",
+            "<= 0.1x",
+            one.wall <= 0.1 * full.wall,
+        ),
+        Result(f"nothing changed, {what}", _both(none), f"{none.wall / full.wall:.3f}x of a full build", "", None),
+    ]
+
+
+def _both(time: Time) -> str:
+    digits = 2 if time.wall >= 1 else 3
+    return f"{time.wall:.{digits}f} s (CPU {time.cpu:.{digits}f} s)"
+
+
+if __name__ == "__main__":
+    main("Building", run)

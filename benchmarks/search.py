@@ -1,0 +1,96 @@
+"""Searching 20,000 papers for the committed queries, first 50 rows; beside it FTS5 alone on the same words.
+
+    python -m benchmarks.search
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from pathlib import Path
+
+from benchmarks.measure import Result, Time, interleaved, main, progress, scratch, timed, worker
+from benchmarks.synthetic import write_tree
+from moe_kb.db.connect import connect
+from moe_kb.kb import KnowledgeBase
+
+QUERIES = Path(__file__).with_name("queries.txt")
+COMMON = "very common words"
+PAPERS = 20_000
+ROUNDS = 9
+
+
+def queries() -> dict[str, list[str]]:
+    """The committed queries by group."""
+    groups: dict[str, list[str]] = {}
+    name = ""
+    for line in QUERIES.read_text(encoding="utf-8").splitlines():
+        if re.fullmatch(r"\[[a-z ]+\]", line):
+            name = line.strip("[]")
+        elif line and not line.startswith("#"):
+            groups.setdefault(name, []).append(line)
+    return groups
+
+
+def run(*, show: bool = False) -> list[Result]:
+    """All results of this benchmark; with `show`, each query's time on standard error."""
+    with scratch() as folder:
+        progress(f"writing and building {PAPERS:,} papers for search")
+        write_tree(folder, PAPERS)
+        worker("build", folder, folder / "kb.db")
+        return measure(KnowledgeBase(folder / "kb.db", folder), show=show)
+
+
+def measure(kb: KnowledgeBase, *, show: bool = False) -> list[Result]:
+    """Time every query of a built database."""
+    progress("searching")
+    ours: dict[str, list[Time]] = {}
+    bare: dict[str, list[Time]] = {}
+    for group, texts in queries().items():
+        for text in texts:
+            words = " ".join(f'"{word}"' for word in re.findall(r"[^\W_]+", text))
+            found = interleaved(
+                ROUNDS,
+                {
+                    "ours": lambda text=text: timed(lambda: kb.search(text, limit=50)),
+                    "bare": lambda words=words: timed(lambda: _fts5_alone(kb.database, words)),
+                },
+            )
+            ours.setdefault(group, []).append(found["ours"])
+            bare.setdefault(group, []).append(found["bare"])
+            if show:
+                hits = len(kb.search(text, limit=50))
+                progress(f"{found['ours'].wall * 1e3:7.2f} ms  FTS5 {found['bare'].wall * 1e3:7.2f}  {hits:3d}  {text}")
+    results = []
+    for group, times in [("all 50 queries", sum(ours.values(), [])), *ours.items()]:
+        beside = sum(bare.values(), []) if group not in bare else bare[group]
+        middle, worst = statistics.median(t.wall for t in times), max(t.wall for t in times)
+        alone = statistics.median(t.wall for t in beside)
+        limit = 0.040 if group == COMMON else 0.010
+        judged = worst if group == COMMON else middle
+        target = {COMMON: "each <= 40 ms", "all 50 queries": "median <= 10 ms"}.get(group, "")
+        results.append(
+            Result(
+                f"search, {group}",
+                f"median {middle * 1e3:.1f} ms, worst {worst * 1e3:.1f} ms; FTS5 alone median {alone * 1e3:.1f} ms",
+                f"{middle / alone:.1f}x",
+                target,
+                judged <= limit if target else None,
+            )
+        )
+    return results
+
+
+def _fts5_alone(database: Path, words: str) -> None:
+    connection = connect(database)
+    try:
+        if words:
+            connection.execute(
+                "SELECT rowid FROM search WHERE search MATCH ? ORDER BY rank LIMIT 50", (words,)
+            ).fetchall()
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    main("Search", lambda: run(show=True))
