@@ -262,8 +262,9 @@ def watch(lab: Lab, run: Run) -> None:
     heading, action = st.columns([5, 1], vertical_alignment="center")
     cancelling = run.active and run.cancel_requested is not None
     status = "cancelling" if cancelling else run.status
+    known = {entry.key: entry.name for entry in lab.catalogue()}
     heading.markdown(
-        f"### {ui.plain(run.implementation)} :{BADGE[run.status]}-badge[{status}]\n\n"
+        f"### {ui.plain(known.get(run.implementation, run.implementation))} :{BADGE[run.status]}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
     )
     if run.active and action.button(
@@ -330,17 +331,16 @@ def numbers(run: Run, curves: Any) -> None:
 
     bits, speed = last(curves.valid, "bits_per_byte"), last(curves.train, "tokens_per_second")
     dropped = last(curves.train, "dropped_fraction")
-    with st.container(horizontal=True):
-        st.metric("Elapsed", duration(run.seconds), border=True, width=170)
-        st.metric("Estimated", duration(run.estimate.seconds), border=True, width=170)
-        st.metric("Bits per byte, validation", "–" if bits is None else f"{bits:.3f}", border=True, width=220)
-        st.metric("Dropped, training", "–" if dropped is None else f"{100 * dropped:.1f}%", border=True, width=170)
-        st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True, width=190)
+    with st.grid(6, min_column_width=160):
+        st.metric("Elapsed", duration(run.seconds), border=True)
+        st.metric("Estimated", duration(run.estimate.seconds), border=True)
+        st.metric("Bits per byte, valid", "–" if bits is None else f"{bits:.3f}", border=True)
+        st.metric("Dropped, training", "–" if dropped is None else f"{100 * dropped:.1f}%", border=True)
+        st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
         st.metric(
             "Parameters",
             compact(run.estimate.params_total),
             border=True,
-            width=150,
             help=f"{run.estimate.params_active:,} used by a token",
         )
 

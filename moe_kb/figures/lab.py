@@ -13,7 +13,7 @@ from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
 
 #: Name and unit of what runs report. A metric that is not here is shown under its own name.
 METRICS = {
-    "loss": "Loss with auxiliary terms (nats per byte)",
+    "loss": "Loss (nats per byte)",
     "cross_entropy": "Cross-entropy (nats per byte)",
     "bits_per_byte": "Bits per byte",
     "dropped_fraction": "Dropped assignments (percent)",
@@ -109,7 +109,6 @@ def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = 
                 },
                 hovertemplate="step %{x}: %{y:.4g}<extra>" + label + "</extra>",
             )
-    figure.update_layout(showlegend=True)
     return _frame(figure, metric, None, height=420)
 
 
@@ -178,6 +177,7 @@ def _values(metric: str, curve: Curve) -> list[float | None]:
 def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 300) -> go.Figure:
     figure.update_layout(
         height=height,
+        showlegend=True,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         hovermode="x unified",
         xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}

@@ -1,0 +1,43 @@
+"""Pages of the app, run without a browser on the fabricated tree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "app"
+# A test of Streamlit does not put the script's folder on the path, as its server does.
+sys.path.insert(0, str(APP))
+
+
+@pytest.fixture
+def open_page(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Open a page by the name of its file, with the query of its address; runs live in a folder of the test."""
+    monkeypatch.setenv("MOE_KB_ROOT", str(tree))
+    monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "runs"))
+
+    def open_it(name: str, **query: str) -> AppTest:
+        at = AppTest.from_file(str(APP / "main.py"), default_timeout=30)
+        at.run()
+        for key, value in query.items():
+            at.query_params[key] = value
+        at.switch_page(f"app_pages/{name}.py").run()
+        assert not at.exception, [problem.message for problem in at.exception]
+        return at
+
+    return open_it
+
+
+@pytest.fixture
+def texts() -> Callable[[AppTest], str]:
+    """Everything a page says in words, in one text."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "text", "info", "warning", "error", "success")
+
+    def read(at: AppTest) -> str:
+        return "\n".join(str(element.value) for kind in kinds for element in getattr(at, kind))
+
+    return read

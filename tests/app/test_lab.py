@@ -1,0 +1,182 @@
+"""The laboratory's page, with real runs in processes of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from moe_kb.lab import Lab
+from reference_impls.configs import SwitchTop1Config
+
+TINY = {
+    "steps": 4,
+    "batch_size": 2,
+    "sequence_length": 32,
+    "d_model": 16,
+    "n_layers": 2,
+    "n_heads": 2,
+    "n_experts": 4,
+    "d_expert": 16,
+    "domain_bytes": 20_000,
+    "validation_every": 2,
+    "validation_sequences": 4,
+    "threads": 1,
+}
+LONG = TINY | {"steps": 100_000}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """The laboratory that the page uses; whatever a test leaves running is ended."""
+    lab = Lab(tmp_path / "runs")
+    yield lab
+    for run in lab.runs():
+        if run.active:
+            lab.cancel(run.id)
+            lab.wait(run.id, 30)
+
+
+def until(at, done: Callable[[], bool], seconds: float = 60):
+    """Rerun the page, as its timer does in a browser, until something is true."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.3)
+        at.run()
+        assert not at.exception, [problem.message for problem in at.exception]
+    return at
+
+
+def test_the_form_is_made_from_the_config_class(open_page, texts):
+    at = open_page("lab", implementation="switch-top1")
+    assert at.segmented_control(key="implementation").value == "switch-top1"
+    for name, field in SwitchTop1Config.model_fields.items():
+        key = f"set-switch-top1-{name}"
+        found = [
+            w
+            for kind in ("number_input", "selectbox", "toggle", "text_input")
+            for w in getattr(at, kind)
+            if w.key == key
+        ]
+        assert [widget.value for widget in found] == [field.default], name
+    steps = at.number_input(key="set-switch-top1-steps")
+    assert (steps.min, steps.max) == (1, 100_000)
+    said = texts(at)
+    assert "SwitchTransformersSparseMLP" in said.replace("\\", "")
+    assert [metric.label for metric in at.metric] == ["Time, about", "Memory, about", "Parameters"]
+
+
+@pytest.mark.parametrize("key", ["switch-top1", "mixtral-top2"])
+def test_each_implementation_has_its_page_with_equations_and_deviations(open_page, key):
+    at = open_page("lab", implementation=key)
+    page = max((one.value for one in at.markdown), key=len)
+    assert page.count("\n$$\n") >= 2
+    assert page.count("\n$$\n") % 2 == 0, "every equation is closed"
+
+
+def test_what_preflight_finds_is_said_before_a_launch(open_page, texts):
+    at = open_page("lab", implementation="switch-top1")
+    at.number_input(key="set-switch-top1-d_model").set_value(30).run()
+    assert "must be a multiple" in texts(at).replace("\\", "")
+    assert at.button(key="launch").disabled
+    at.number_input(key="set-switch-top1-d_model").set_value(64).run()
+    assert not at.button(key="launch").disabled
+
+
+def test_an_unknown_implementation_in_the_address(open_page, texts):
+    assert "There is no implementation" in texts(open_page("lab", implementation="nothing"))
+
+
+@pytest.mark.parametrize("run_id", ["20261122-112233-abcd", "../../etc", "<b>", "x" * 500])
+def test_an_unknown_run_in_the_address(open_page, run_id):
+    at = open_page("lab", run=run_id)
+    assert len(at.error) == 1
+    assert not at.exception
+
+
+def test_a_run_from_launch_to_deletion(open_page, texts, lab):
+    at = open_page("lab", implementation="switch-top1")
+    for name, value in TINY.items():
+        at.number_input(key=f"set-switch-top1-{name}").set_value(value)
+    at.button(key="launch").click().run()
+    assert not at.exception
+    (run,) = lab.runs()
+    assert at.query_params["run"] in (run.id, [run.id])
+    assert run.config["steps"] == 4
+
+    until(at, lambda: "completed" in texts(at))
+    assert {metric.label for metric in at.metric} >= {"Elapsed", "Bits per byte, valid", "Tokens per second"}
+    assert next(metric.value for metric in at.metric if metric.label == "Bits per byte, valid") != "–"
+    assert len(at.get("plotly_chart")) == 5, "four curves and the load per expert"
+    assert "at step 4" in texts(at)
+    assert any("completed after" in code.value for code in at.code), "the end of the log"
+    at.multiselect(key="more_curves").set_value(["router_entropy"]).run()
+    assert len(at.get("plotly_chart")) == 6
+
+    again = open_page("lab", run=run.id)
+    assert "completed" in texts(again), "a reload, or another tab, finds the run by its address"
+    again.button(key="delete").click().run()
+    assert not again.exception
+    assert lab.runs() == ()
+
+
+def test_runs_wait_for_their_turn_and_can_be_cancelled(open_page, texts, lab):
+    first, second = lab.launch("switch-top1", LONG), lab.launch("mixtral-top2", LONG)
+    at = open_page("lab", run=second.id)
+    assert "Number 1 in the queue" in texts(at)
+    at.button(key="cancel").click().run()
+    assert lab.run(second.id).status == "cancelled"
+
+    at = open_page("lab", run=first.id)
+    until(at, lambda: bool(at.get("progress")) and "Step" in str(at.get("progress")[0].proto))
+    at.button(key="cancel").click().run()
+    until(at, lambda: lab.run(first.id).status == "cancelled")
+    at.run()
+    assert "cancelled" in texts(at)
+    assert not any(button.key == "cancel" for button in at.button)
+
+
+def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(open_page, texts, lab, monkeypatch):
+    runs = [lab.launch("switch-top1", TINY | {"seed": seed}) for seed in (0, 1)]
+    for run in runs:
+        lab.wait(run.id, 90)
+    import streamlit as st
+
+    st.cache_resource.clear()  # what a restart forgets
+    at = open_page("lab", lab_view="Runs")
+    listed = at.dataframe[0].value
+    assert list(listed["id"]) == [run.id for run in reversed(runs)]
+    assert list(listed["status"]) == ["completed", "completed"]
+    assert list(listed["progress"]) == [1.0, 1.0]
+    at.multiselect(key="compare_runs").set_value([run.id for run in runs]).run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 1
+    differing = at.dataframe[1].value
+    assert list(differing["setting"]) == ["seed"]
+    at.selectbox(key="compare_metric").set_value("load_cv").run()
+    assert not at.exception
+
+
+def test_settings_of_a_run_can_be_taken_again(open_page, lab):
+    run = lab.launch("mixtral-top2", TINY | {"balance_coefficient": 0.5})
+    lab.wait(run.id, 90)
+    at = open_page("lab", run=run.id)
+    next(button for button in at.button if button.label.startswith("Set up another")).click().run()
+    assert not at.exception
+    assert at.segmented_control(key="implementation").value == "mixtral-top2"
+    assert at.number_input(key="set-mixtral-top2-balance_coefficient").value == 0.5
+    assert at.number_input(key="set-mixtral-top2-steps").value == 4
+
+
+def test_no_runs_yet(open_page, texts):
+    assert "No runs yet" in texts(open_page("lab", lab_view="Runs"))
+
+
+def test_a_home_that_cannot_be_used_is_a_message(open_page, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/runs.db").write_text("this is no database")
+    at = open_page("lab")
+    assert len(at.error) == 1

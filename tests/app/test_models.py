@@ -1,0 +1,156 @@
+"""The page of all models, and the page of one."""
+
+from __future__ import annotations
+
+import pytest
+
+BETA = """\
+key: beta
+name: Beta *model* <script>
+organisation: Other [Lab](https://evil.example)
+papers: [beta]
+configurations:
+- {label: small}
+- {label: large}
+provenance:
+- source: first-survey
+  fields: [name, organisation, papers]
+"""
+RESOLUTION = """\
+resolutions:
+- source: alpha-config
+  field: d_model
+  part: 1B
+  prefer: alpha-config
+  reason: The file is what was trained.
+"""
+
+
+def table(at, key_column: str):
+    return next(frame.value for frame in at.dataframe if key_column in frame.value.columns)
+
+
+def test_the_table_shows_every_configuration_with_its_values(open_page):
+    at = open_page("models")
+    frame = table(at, "configuration")
+    assert list(frame["name"]) == ["Alpha"]
+    assert frame["d_model"].iloc[0] == 512
+    assert frame["organisation"].iloc[0] == "Example Lab"
+
+
+def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
+    at = open_page("models")
+    at.text_input(key="model_text").set_value("no such model").run()
+    assert not at.exception
+    assert "Remove one of them" in texts(at)
+    at.text_input(key="model_text").set_value("alpha").run()
+    assert len(table(at, "configuration")) == 1
+
+
+def test_filters_come_from_the_address(open_page, texts):
+    assert "No configuration passes" in texts(open_page("models", model_text="zzz"))
+
+
+def test_axes_without_common_values_say_so(open_page, texts):
+    at = open_page("models")
+    assert "No configuration here has both values" in texts(at), "no source gives active parameters"
+    at.selectbox(key="model_y").set_value("d_model").run()
+    assert not at.exception
+    assert "1 of 1 configurations have both values" in texts(at)
+
+
+@pytest.mark.parametrize("measure", ["n_layers", "year", "n_shared_experts"])
+@pytest.mark.parametrize("colour", ["none", "openness", "year", "router"])
+def test_any_field_against_any(open_page, measure, colour):
+    at = open_page("models")
+    at.selectbox(key="model_x").set_value(measure)
+    at.selectbox(key="model_y").set_value("n_heads")
+    at.selectbox(key="model_size").set_value("d_ffn")
+    at.selectbox(key="model_colour").set_value(colour).run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
+    (tree / "data/models/alpha.yaml").unlink()
+    (tree / "data/alignment.yaml").write_text(
+        "rows:\n"
+        "- {table: first-table, row: '1', reason: gone}\n- {table: first-table, row: '2', reason: gone}\n"
+        "- {table: second-table, row: '1', reason: gone}\nconfigs: []\n"
+    )
+    assert "No configurations yet" in texts(open_page("models"))
+
+
+# --- one model ---------------------------------------------------------------------------------------------------
+
+
+def test_a_model_shows_values_with_unit_precision_and_source(open_page):
+    frame = table(open_page("model", key="alpha"), "precision").set_index("field")
+    total = frame.loc["Total parameters"]
+    assert (total["value"], total["unit"], total["precision"]) == ("1,200,000,000", "parameters", "exact")
+    assert total["source"] == "Alpha config"
+    assert total["more"] == "+2"
+
+
+def test_a_disagreement_is_marked_where_the_value_stands_with_both_values(open_page, texts):
+    at = open_page("model", key="alpha")
+    assert (
+        "512 (alpha-config) ≠ 512 (first-survey) ≠ 768 (second-list)"
+        in (table(at, "precision").set_index("field").loc["Model width", "differs"])
+    )
+    assert "open" in texts(at)
+
+
+def test_a_resolving_note_is_shown(open_page, texts, tree):
+    path = tree / "data/models/alpha.yaml"
+    path.write_text(path.read_text().replace("provenance:", RESOLUTION + "provenance:"))
+    at = open_page("model", key="alpha")
+    assert table(at, "precision").set_index("field").loc["Model width", "differs"].endswith("settled")
+    assert "The file is what was trained" in texts(at).replace("\\", "")
+
+
+def test_every_claim_is_one_click_away(open_page):
+    at = open_page("model", key="alpha")
+    assert at.expander[-1].label == "Every claim"
+    layers = table(at, "sublayer")
+    assert {"n_routed_experts", "shared.count", "router.design"} <= set(layers["setting"])
+
+
+def test_scores_show_their_setting(open_page):
+    frame = table(open_page("model", key="alpha"), "benchmark")
+    assert sorted(zip(frame["score"], frame["setting"], strict=True)) == [(45.0, "5-shot"), (46.5, "0-shot")]
+
+
+def test_a_model_of_which_little_is_known_and_hostile_text(open_page, texts, tree):
+    (tree / "data/models/beta.yaml").write_text(BETA)
+    at = open_page("model", key="beta")
+    said = texts(at)
+    assert "No source at hand describes the layers" in said
+    assert "<script>" not in said
+    assert r"\[Lab\](" in said, "brackets are text, not a link"
+
+
+@pytest.mark.parametrize("key", ["nothing", "<b>", "model:alpha", "paper:alpha", "' OR 1=1"])
+def test_unknown_keys_end_in_a_message(open_page, texts, key):
+    at = open_page("model", key=key)
+    if key == "model:alpha":
+        assert at.title[0].value == "Alpha"
+    else:
+        assert not at.exception
+        assert at.error or at.info or at.title[0].value == "Alpha"
+
+
+def test_no_key_leads_to_the_list(open_page, texts):
+    assert "No model is chosen" in texts(open_page("model"))
+
+
+@pytest.mark.integration
+def test_every_real_model_has_a_page(open_page, monkeypatch, real_kb, tmp_path):
+    """Every shape of record there is: hybrids, encoders, latent experts, tables only."""
+    at = open_page("model", key="alpha")
+    monkeypatch.setenv("MOE_KB_ROOT", str(real_kb.root))
+    for key in ("deepseek-v3", "jamba", "switch-transformer", "nemotron-3", "longcat-flash", "deepspeed-moe", "gshard"):
+        at.query_params["key"] = key
+        at.run(timeout=60)
+        assert not at.exception, key
+        assert at.title[0].value.replace("\\", "") == real_kb.model(key).name

@@ -1,0 +1,85 @@
+"""Evaluations, systems, and tables as printed."""
+
+from __future__ import annotations
+
+import pytest
+
+TABLE = """\
+key: third-table
+name: Third table
+title: Invented systems
+source: first-survey
+locator: Table 9
+about: system
+columns:
+- {name: optimises_computation, type: boolean, field: optimises_computation, description: Speed}
+- {name: optimises_storage, type: boolean, field: optimises_storage, description: Memory}
+- {name: stars, printed: Star, type: count, field: stars, unit: stars, scope: as of 2024-06, description: Stars}
+rows:
+- row: '1'
+  label: Gamma
+  cells:
+    optimises_computation: {printed: ✓, value: true}
+    optimises_storage: {printed: ✓, value: true, status: derived, note: The column is inferred.}
+    stars: 1.1K
+"""
+
+
+@pytest.fixture
+def with_marks(tree):
+    (tree / "data/tables/third-table.yaml").write_text(TABLE)
+    alignment = tree / "data/alignment.yaml"
+    alignment.write_text(
+        alignment.read_text().replace("configs:", "- {table: third-table, row: '1', subject: 'system:gamma'}\nconfigs:")
+    )
+
+
+def test_scores_with_their_settings(open_page, texts):
+    at = open_page("systems")
+    frame = at.dataframe[0].value
+    assert sorted(zip(frame["score"], frame["setting"], strict=True)) == [(45.0, "5-shot"), (46.5, "0-shot")]
+    assert "2 of 2 scores have no place on the horizontal axis" in texts(at), "no source gives active parameters"
+    at.segmented_control(key="against").set_value("params_total").run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 1
+
+
+def test_a_setting_can_be_chosen_alone(open_page):
+    at = open_page("systems")
+    at.pills(key="setting-mmlu").set_value(["0-shot"]).run()
+    assert list(at.dataframe[0].value["score"]) == [46.5]
+
+
+def test_what_a_system_optimises_and_which_marks_are_inferred(open_page, texts, with_marks):
+    at = open_page("systems", key="gamma")
+    row = at.dataframe[0].value.iloc[0]
+    assert (row["computation"], row["communication"], row["storage"]) == ("● printed", "–", "◐ derived")
+    assert (row["stars"], row["as_of"]) == (1100, "2024-06")
+    assert "The column is inferred" in texts(at).replace("\\", "")
+    assert len(at.get("plotly_chart")) == 2
+
+
+def test_systems_without_any_mark(open_page, texts):
+    at = open_page("systems", key="gamma")
+    assert at.dataframe[0].value.iloc[0]["computation"] == "–"
+    assert "No source at hand counts stars" in texts(at)
+
+
+def test_a_table_as_printed_with_the_record_of_each_row(open_page):
+    at = open_page("systems", key="first-table")
+    frame = at.dataframe[0].value.set_index("row")
+    assert frame.loc["1", "about"] == "Alpha (2021) 1B"
+    assert frame.loc["1", "mmlu"] == "45.0; 46.5"
+    assert frame.loc["1", "d_ffn"] == "4*d_model"
+    assert frame.loc["2", "about"] is None or frame.isna().loc["2", "about"]
+
+
+def test_views_are_in_the_address(open_page):
+    at = open_page("systems", systems_view="Systems")
+    assert at.segmented_control(key="systems_view").value == "systems"
+
+
+def test_unknown_keys_end_in_a_message(open_page):
+    at = open_page("systems", key="nothing-of-the-kind")
+    assert at.error
+    assert not at.exception

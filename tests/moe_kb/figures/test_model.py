@@ -1,0 +1,134 @@
+"""One model's values, and its layers as a picture."""
+
+from __future__ import annotations
+
+import pytest
+
+from moe_kb.claims.statement import Statement
+from moe_kb.figures.model import precision, routers, shown, values
+from moe_kb.figures.stacks import describe, picture, table
+from moe_kb.records.architecture import Architecture
+
+
+def claim(value: object, printed: str | None = None, status: str = "reported") -> Statement:
+    return Statement("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "text", "digit"),
+    [
+        (claim(47_000_000_000, "47B"), "47B", "to 1B"),
+        (claim(46_702_792_704), "46,702,792,704", "exact"),
+        (claim(70.6, "70.6"), "70.6", "to 0.1"),
+        (claim(2048, "2048"), "2,048", "exact"),
+        (claim(2048, "4*d_model", status="derived"), "2,048", "exact"),
+        (claim("GEGLU", "GEGLU"), "GEGLU", ""),
+        (claim(["a", "b"]), "a, b", ""),
+        (claim(True), "true", ""),
+    ],
+)
+def test_a_value_is_shown_as_printed_with_its_precision(one, text, digit):
+    assert (shown(one), precision(one)) == (text, digit)
+
+
+def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
+    by_field = {value.field: value for value in values(kb, "alpha")["1B"]}
+    width = by_field["d_model"]
+    assert shown(width.first) == "512"
+    assert {claim.source for claim in width.others} == {"first-survey", "second-list"}
+    assert "512 (alpha-config)" in width.conflict
+    assert "768 (second-list)" in width.conflict
+    assert by_field["vocab_size"].conflict == ""
+
+
+def test_measurements_under_different_settings_are_different_values(kb):
+    scores = [value for value in values(kb, "alpha")["1B"] if value.field == "mmlu"]
+    assert [(value.label, value.first.number) for value in scores] == [("MMLU, 0-shot", 46.5), ("MMLU, 5-shot", 45.0)]
+
+
+def test_every_claim_is_in_exactly_one_value(kb):
+    listed = [one for part in values(kb, "alpha").values() for value in part for one in (value.first, *value.others)]
+    assert len(listed) == len(kb.claims("model:alpha"))
+
+
+def test_routers_of_a_model_that_states_none(kb):
+    assert routers(kb, "alpha") == [] or all(row["record"] == "design:alpha-router" for row in routers(kb, "alpha"))
+
+
+MOE = {
+    "kind": "moe",
+    "n_routed_experts": 8,
+    "experts_per_token": 2,
+    "d_expert": {"printed": "4*d_model", "value": 256},
+    "shared": {"count": 1, "d_expert": 128},
+    "router": {"score": "softmax", "renormalise": True},
+}
+NESTED = Architecture.model_validate(
+    {
+        "source": "s",
+        "d_model": 64,
+        "encoder": {"groups": [{"repeat": 2, "sublayers": [{"kind": "attention", "n_heads": 4}]}]},
+        "decoder": {
+            "order": "unknown",
+            "groups": [
+                {
+                    "repeat": 3,
+                    "groups": [
+                        {"repeat": 2, "sublayers": [{"kind": "mamba"}, {"kind": "dense", "d_ffn": 256}]},
+                        {"sublayers": [{"kind": "mamba"}, MOE]},
+                    ],
+                }
+            ],
+        },
+    }
+)
+
+
+def words(figure) -> list[str]:
+    return [text for trace in figure.data if trace.mode == "text" for text in trace.text]
+
+
+def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
+    said = words(picture(NESTED))
+    assert "<b>Encoder: 2 layers</b>" in said
+    assert "<b>Decoder: 9 layers</b> (order of the groups not stated)" in said
+    assert said.count("× 2") == 2
+    assert "× 3" in said
+    assert "Mixture · 2 of 8 experts · 1 shared · width 256 (4*d_model)" in said
+
+
+def test_blocks_do_not_overlap():
+    blocks = [s for s in picture(NESTED).layout.shapes if s.line.width == 1.5]
+    assert len(blocks) == 5
+    for one in blocks:
+        for other in blocks:
+            apart = one.y1 <= other.y0 or other.y1 <= one.y0 or one.x1 <= other.x0 or other.x1 <= one.x0
+            assert one is other or apart
+
+
+def test_the_table_counts_the_layers_of_equal_sublayers_together():
+    rows = table(NESTED)
+    assert {row["layers"] for row in rows if row["stack"] == "decoder" and row["sublayer"] == "Mixture"} == {3}
+    settings = {row["setting"]: row["value"] for row in rows if row["sublayer"] == "Mixture"}
+    assert settings["router.renormalise"] == "yes"
+    assert settings["d_expert"] == "256 (4*d_model)"
+    assert settings["shared.count"] == "1"
+
+
+@pytest.mark.integration
+def test_every_architecture_of_the_real_data_has_a_picture_and_a_table(real_kb):
+    drawn = 0
+    for brief in real_kb.briefs("model"):
+        for configuration in real_kb.model(brief.key).configurations:
+            if configuration.architecture:
+                architecture = configuration.architecture
+                layers = sum(stack.n_layers for stack in architecture.stacks.values())
+                said = " ".join(words(picture(architecture)))
+                assert all(f"{stack.n_layers} layers" in said for stack in architecture.stacks.values())
+                assert table(architecture)
+                assert all(
+                    describe(part) for stack in architecture.stacks.values() for x in stack.layers() for part in x
+                )
+                assert layers > 0
+                drawn += 1
+    assert drawn >= 51
