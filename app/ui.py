@@ -234,8 +234,9 @@ def _read(said: list[str], default: Any) -> Any:
         return said
     if isinstance(default, tuple):
         match = re.match(r"^(\d{1,4})-(\d{1,4})$", said[0])
-        first, last = (int(match[1]), int(match[2])) if match else default
-        return max(first, default[0]), min(last, default[1])
+        if not match or not default[0] <= int(match[1]) <= int(match[2]) <= default[1]:
+            return default
+        return int(match[1]), int(match[2])
     return said[0]
 
 

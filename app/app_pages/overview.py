@@ -18,18 +18,13 @@ ui.header(
 
 # --- ways in -----------------------------------------------------------------------------------------------------
 
-
-def search() -> None:
-    text = st.session_state["find"].strip()
-    if text:
-        st.switch_page(ui.page("papers"), query_params={"q": text})
-
-
 find, add = st.columns([3, 1], vertical_alignment="bottom")
-find.text_input(
+text = find.text_input(
     "Find a paper", placeholder="a name, a part of one, an author, or words: seekmoe, top-k, load balancing",
-    key="find", on_change=search, icon=":material/search:",
+    key="find", icon=":material/search:",
 )
+if text.strip():
+    st.switch_page(ui.page("papers"), query_params={"q": text.strip()})
 with add.popover("Add a paper", icon=":material/add:", width="stretch"):
     st.markdown(
         "A paper is one file, `data/papers/<year>/<key>.yaml`.\n\n"

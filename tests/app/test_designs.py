@@ -1,0 +1,102 @@
+"""The designs: matrix, a design's page, side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_the_matrix_shows_typed_properties(open_page):
+    table = open_page("designs").dataframe[0].value.set_index("name")
+    assert list(table.index) == ["Alpha router", "Beta router"]
+    assert table.loc["Alpha router", "chooser"] == ["token"]
+    assert table.loc["Alpha router", "renormalised"] == ["no"]
+    assert table.loc["Beta router", "chooser"] == ["expert"]
+
+
+def test_filtering_by_a_property(open_page):
+    at = open_page("designs")
+    at.multiselect(key="in-chooser").select("expert").run()
+    assert not at.exception
+    assert at.query_params["chooser"] == "expert"
+    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+
+
+def test_what_is_not_stated_can_be_asked_for(open_page):
+    at = open_page("designs", renormalised="not stated")
+    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+
+
+def test_columns_can_be_chosen(open_page):
+    at = open_page("designs", columns="k")
+    assert "k" in at.dataframe[0].value
+    assert "chooser" not in at.dataframe[0].value
+
+
+def test_a_component_without_designs_says_so(open_page, texts):
+    assert "There is no design of this component." in texts(open_page("designs", component="loss"))
+
+
+@pytest.mark.parametrize(
+    "query", [{"component": "nothing"}, {"chooser": "nobody"}, {"columns": "none"}, {"gate": "zz"}]
+)
+def test_senseless_addresses_do_no_harm(open_page, query):
+    at = open_page("designs", **query)
+    assert not at.error
+    assert at.title[0].value == "Designs"
+
+
+def test_a_design_shows_its_equation_properties_and_users(open_page, texts):
+    at = open_page("design", key="alpha-router")
+    words = texts(at)
+    assert r"\mathrm{softmax}(W x)_i" in at.latex[0].value
+    assert "Each token goes to its best expert." in words
+    tables = [table.value for table in at.table]
+    assert any("$W$" in table.index for table in tables)
+    properties = next(table for table in tables if "Property" in table).set_index("Property")
+    assert properties.loc["Renormalised", "Value"] == "**no**"
+    assert "derived" in properties.loc["Renormalised", "Source"]
+    labels = [link.label for link in at.get("page_link")]
+    assert "Alpha (2021)" in labels
+    assert "Beta router" in labels
+    assert "← variant-of" in words or any("variant-of" in str(badge.value) for badge in at.markdown)
+
+
+def test_steps_of_an_algorithm(open_page, texts):
+    assert "1. Score every token.\n2. Give each expert its best tokens." in texts(
+        open_page("design", key="beta-router")
+    ).replace("\\", "")
+
+
+def test_an_installed_implementation_can_be_run(open_page):
+    at = open_page("design", key="alpha-router")
+    button = next(button for button in at.button if button.label == "Run it")
+    button.click().run()
+    assert not at.exception
+    assert at.title[0].value == "Lab"
+    assert at.get_by_key("implementation").value == "switch-top1"
+
+
+def test_a_design_without_implementation_offers_no_run(open_page):
+    at = open_page("design", key="beta-router")
+    assert "Run it" not in [button.label for button in at.button]
+
+
+def test_side_by_side_marks_what_differs(open_page):
+    at = open_page("compare", keys="alpha-router,beta-router")
+    table = at.table[0].value.set_index("Property")
+    assert "≠ **Who chooses**" in table.index
+    assert "k" in table.index
+    assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**expert**")
+    assert "[First survey](https://example.org/first), §3" in table.loc["≠ **Who chooses**", "Beta router"]
+    at.toggle(key="in-differing").set_value(True).run()
+    assert all(name.startswith("≠") for name in at.table[0].value["Property"])
+
+
+def test_side_by_side_needs_two(open_page, texts):
+    at = open_page("compare", keys="alpha-router,no-such")
+    assert "No design has the key no-such." in texts(at)
+    assert "Two designs or more are needed." in texts(at)
+    at.multiselect(key="compared").select("beta-router").run()
+    assert not at.exception
+    assert at.query_params["keys"] == "alpha-router,beta-router"
+    assert len(at.table) == 1

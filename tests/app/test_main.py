@@ -1,0 +1,124 @@
+"""The entrance: navigation, errors in words, banners, and the helpers that keep record text from acting."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PAGES = ("overview", "taxonomy", "papers", "designs", "compare")
+
+
+def _ui():
+    import ui
+
+    return ui
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_index_page_opens_without_a_query(open_page, name):
+    at = open_page(name)
+    assert at.title[0].value
+    assert not at.error
+
+
+@pytest.mark.parametrize(("name", "index"), [("paper", "papers"), ("design", "designs")])
+def test_a_detail_page_without_a_key_says_where_to_choose(open_page, texts, name, index):
+    at = open_page(name)
+    assert f"No {name} is chosen." in texts(at)
+    assert [link.label for link in at.get("page_link")] == [f"Choose one among the {index}"]
+
+
+@pytest.mark.parametrize("name", ["paper", "design"])
+def test_an_unknown_key_is_answered_with_close_ones(open_page, name):
+    at = open_page(name, key="alpha-rooter" if name == "design" else "alpah")
+    assert len(at.error) == 1
+    assert "Did you mean" in at.error[0].value
+
+
+def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_page, tree, texts):
+    open_page("papers")
+    broken = tree / "data" / "papers" / "2020" / "beta.yaml"
+    broken.write_text(
+        broken.read_text(encoding="utf-8").replace("node: algorithm/gating", "node: no-such-node"), encoding="utf-8"
+    )
+    _ui()._open.clear()
+    at = open_page("papers")
+    assert "an earlier build of the database answers" in texts(at)
+    assert "no-such-node" in texts(at)
+    assert len(at.dataframe[0].value) == 2
+
+
+def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):
+    (tree / "data" / "papers" / "2020" / "beta.yaml").write_text("key: [unclosed", encoding="utf-8")
+    _ui()._open.clear()
+    at = open_page("overview")
+    assert len(at.error) == 1
+    assert "beta.yaml" in at.error[0].value.replace("\\", "")
+
+
+def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOE_KB_ROOT", str(tmp_path))
+    from pathlib import Path
+
+    at = AppTest.from_file(str(Path(_ui().__file__).parent / "main.py"), default_timeout=30).run()
+    assert not at.exception
+    assert "holds no data/ folder" in at.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("![x](http://evil.example/a.png)", r"!\[x\](http://evil.example/a.png)"),
+        ("<script>", r"\<script\>"),
+        ("$x$ :red[no] :material/home:", r"\$x\$ \:red\[no\] \:material/home:"),
+        ("# no heading", r"\# no heading"),
+        ("1. no list", r"1\. no list"),
+        ("- no list", r"\- no list"),
+        ("two\n\nparagraphs", "two paragraphs"),
+    ],
+)
+def test_record_text_cannot_act_as_markup(text, shown):
+    assert _ui().plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    "address", [None, "", "javascript:alert(1)", "data:text/html,x", "ftp://example.org/x", "/etc"]
+)
+def test_only_web_addresses_become_links(address):
+    assert _ui().outside("label", address) == "label"
+
+
+def test_an_address_cannot_break_out_of_its_link():
+    assert _ui().outside("a]b", "https://example.org/a)(b") == r"[a\]b](https://example.org/a%29%28b)"
+
+
+def test_a_formula_cannot_end_itself():
+    assert _ui().inline_latex("x$ ![i](http://e.example) $y") == r"$x\$ ![i](http://e.example) \$y$"
+
+
+def test_figures_offer_no_upload():
+    config = _ui().PLOTLY
+    assert config["showSendToCloud"] is False
+    assert config["displaylogo"] is False
+    assert {"sendDataToCloud", "sendChartToCloud"} <= set(config["modeBarButtonsToRemove"])
+
+
+def test_the_server_listens_on_this_machine_only():
+    import tomllib
+    from pathlib import Path
+
+    config = tomllib.loads((Path(_ui().__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["address"] == "127.0.0.1"
+    assert config["server"]["enableXsrfProtection"] is True
+    assert config["browser"]["gatherUsageStats"] is False
+    assert {"light", "dark"} <= set(config["theme"])
+
+
+def test_no_page_lets_record_text_act_as_html():
+    from pathlib import Path
+
+    for page in Path(_ui().__file__).parent.rglob("*.py"):
+        text = page.read_text(encoding="utf-8")
+        assert "unsafe_allow_html" not in text, page
+        assert "st.html(" not in text, page

@@ -1,0 +1,49 @@
+"""The overview page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_numbers_of_the_tree(open_page):
+    at = open_page("overview")
+    numbers = {metric.label: metric.value for metric in at.metric}
+    assert numbers["Papers"] == "2"
+    assert numbers["Gating designs"] == "2"
+    assert numbers["Other designs"] == "0"
+    assert numbers["Models"] == "1"
+    assert numbers["Systems"] == "1"
+    assert numbers["Taxonomy nodes"] == "7"
+
+
+def test_searching_leads_to_the_papers(open_page):
+    at = open_page("overview")
+    at.text_input(key="find").set_value("alph").run()
+    assert not at.exception
+    assert at.title[0].value == "Papers"
+    assert at.text_input(key="in-q").value == "alph"
+    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+
+
+def test_a_tree_without_timelines_shows_none(open_page):
+    at = open_page("overview")
+    assert [header.value for header in at.header] == ["Papers by year"]
+
+
+@pytest.mark.integration
+def test_the_real_timelines_filter_by_affiliation(open_page, monkeypatch):
+    monkeypatch.setenv("MOE_KB_ROOT", str(REPOSITORY))
+    at = open_page("overview")
+    assert "74 models" in " ".join(caption.value for caption in at.caption)
+    at.multiselect(key="in-affiliation").select("Mistral AI").run()
+    assert not at.exception
+    shown = at.dataframe[0].value
+    assert len(shown) >= 2
+    assert set(shown["organisation"]) == {"Mistral AI"}
+    at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
+    assert not at.exception
+    assert at.query_params["timeline"] == "survey-a-figure-1"

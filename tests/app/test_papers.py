@@ -1,0 +1,95 @@
+"""The list of papers and a paper's page."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_lists_everything_newest_first(open_page):
+    at = open_page("papers")
+    assert list(at.dataframe[0].value["name"]) == ["Alpha", "Beta"]
+
+
+def test_finds_a_part_of_a_name(open_page):
+    at = open_page("papers", q="lpha")
+    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+
+
+def test_filters_stand_in_the_address(open_page):
+    at = open_page("papers")
+    at.toggle(key="in-code").set_value(True).run()
+    assert not at.exception
+    assert at.query_params["code"] == "yes"
+    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+    at.toggle(key="in-code").set_value(False).run()
+    assert "code" not in at.query_params
+    at.slider(key="in-years").set_range(2020, 2020).run()
+    assert at.query_params["years"] == "2020-2020"
+    assert list(at.dataframe[0].value["name"]) == ["Beta"]
+
+
+def test_an_address_brings_its_filters_back(open_page):
+    at = open_page("papers", under="first:algorithm/gating/sparse", venue="Conference of Examples")
+    assert at.selectbox(key="in-under").value == "first:algorithm/gating/sparse"
+    assert at.multiselect(key="in-venue").value == ["Conference of Examples"]
+    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"under": "no:such"},
+        {"years": "x-y"},
+        {"years": "2030-1900"},
+        {"venue": "nowhere"},
+        {"code": "maybe"},
+        {"q": '" OR 1=1 --'},
+        {"q": "top-k C++ it's AND ("},
+        {"q": "x" * 5000},
+    ],
+)
+def test_senseless_addresses_do_no_harm(open_page, query):
+    at = open_page("papers", **query)
+    assert not at.error
+    assert at.title[0].value == "Papers"
+
+
+def test_nothing_found_says_what_to_do(open_page, texts):
+    at = open_page("papers", q="zzzz")
+    assert "No paper passes." in texts(at)
+    assert not at.dataframe
+
+
+def test_a_paper_says_everything_with_its_source(open_page, texts):
+    at = open_page("paper", key="alpha")
+    words = texts(at)
+    assert "Ada Author, Bo Writer" in words
+    assert "Invents a router that sends each token to the expert of its choice." in words
+    assert "[First survey](https://example.org/first), §2" in words
+    assert "printed as Alpha; Alpha-L" in words
+    assert "2103.00001" in at.code[0].value
+    labels = [link.label for link in at.get("page_link")]
+    assert "Sparse" in labels
+    assert "Alpha router (gating)" in labels
+    links = {link.label: link.url for link in at.get("link_button")}
+    assert links == {
+        "Paper": "https://example.org/alpha",
+        "Code": "https://example.org/alpha-code",
+        "arXiv": "https://arxiv.org/abs/2103.00001",
+    }
+    assert at.download_button[0].label == "Download .bib"
+
+
+def test_a_paper_of_which_little_is_known(open_page, texts):
+    words = texts(open_page("paper", key="beta"))
+    assert "Bo Writer and others" in words
+    assert "No summary yet." in words
+    assert "No model" not in words
+
+
+def test_editing_is_offered_where_a_repository_is_set(open_page, monkeypatch):
+    monkeypatch.setenv("MOE_KB_REPOSITORY", "https://github.com/example/moe-kb")
+    links = {link.label: link.url for link in open_page("paper", key="alpha").get("link_button")}
+    assert links["Edit this record"] == "https://github.com/example/moe-kb/edit/main/data/papers/2021/alpha.yaml"
+    monkeypatch.setenv("MOE_KB_REPOSITORY", "javascript:alert(1)")
+    assert "Edit this record" not in [link.label for link in open_page("paper", key="alpha").get("link_button")]

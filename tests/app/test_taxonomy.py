@@ -1,0 +1,64 @@
+"""The taxonomy page."""
+
+from __future__ import annotations
+
+
+def test_opens_at_the_first_survey(open_page, texts):
+    at = open_page("taxonomy")
+    assert at.segmented_control(key="survey").value == "first"
+    assert "Orders invented works by what they change." in texts(at)
+
+
+def test_a_node_shows_its_meaning_its_works_and_the_crosswalk(open_page, texts):
+    at = open_page("taxonomy", node="first:algorithm/gating")
+    words = texts(at)
+    assert "Who sends tokens where." in words
+    assert "[First survey](https://example.org/first), §2" in words
+    assert "Both hold routers" in words
+    papers, designs, models = at.dataframe[:3]
+    assert list(papers.value["name"]) == ["Beta", "Alpha"]
+    assert list(designs.value["name"]) == ["Alpha router"]
+    assert list(models.value["name"]) == ["Alpha"]
+    assert papers.value["placed_by"].iloc[0] == ["first-survey, Figure 1"]
+
+
+def test_the_crosswalk_reads_from_either_side(open_page, texts):
+    at = open_page("taxonomy", node="second:routers")
+    assert "the same as" in texts(at)
+    assert at.segmented_control(key="survey").value == "second"
+
+
+def test_switching_the_survey_goes_to_its_root(open_page):
+    at = open_page("taxonomy", node="first:algorithm/gating")
+    at.segmented_control(key="survey").set_value("second").run()
+    assert not at.exception
+    assert at.query_params["node"] == "second:"
+    assert at.header[0].value == "The list's headings"
+
+
+def test_choosing_a_node_changes_the_address(open_page):
+    at = open_page("taxonomy")
+    at.selectbox(key="in-node").select("first:system").run()
+    assert not at.exception
+    assert at.query_params["node"] == "first:system"
+    assert "No paper is placed here." in at.info[0].value
+
+
+def test_the_way_up(open_page):
+    at = open_page("taxonomy", node="first:algorithm/gating/sparse")
+    at.button(key="up-first:algorithm").click().run()
+    assert not at.exception
+    assert at.header[0].value == "Algorithm"
+
+
+def test_the_graph_stands_around_any_record(open_page):
+    at = open_page("taxonomy", node="first:algorithm", around="paper:alpha")
+    table = at.dataframe[-1].value
+    assert {"→ extends", "→ introduces"} & set(table["edge"])
+    assert "Beta" in set(table["name"])
+
+
+def test_an_unknown_node_is_explained(open_page):
+    at = open_page("taxonomy", node="first:algorithm/gateing")
+    assert len(at.error) == 1
+    assert "there is no taxonomy node" in at.error[0].value

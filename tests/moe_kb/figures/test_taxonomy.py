@@ -1,0 +1,51 @@
+"""The taxonomy's picture and what nodes hold."""
+
+from __future__ import annotations
+
+from moe_kb.figures import taxonomy
+
+
+def test_the_icicle_holds_every_node_under_its_parent(kb):
+    trace = taxonomy.icicle(kb, "first").data[0]
+    parents = dict(zip(trace.ids, trace.parents, strict=True))
+    assert parents == {
+        "first:": "", "first:algorithm": "first:", "first:algorithm/gating": "first:algorithm",
+        "first:algorithm/gating/sparse": "first:algorithm/gating", "first:system": "first:",
+    }
+    values = dict(zip(trace.ids, trace.values, strict=True))
+    assert values["first:"] == values["first:algorithm"] + values["first:system"] == 2
+
+
+def test_the_icicle_opens_at_a_node(kb):
+    assert taxonomy.icicle(kb, "first", "algorithm/gating").data[0].level == "first:algorithm/gating"
+
+
+def test_the_trail_leads_from_the_root(kb):
+    assert [label for _, label in taxonomy.trail(kb, "first:algorithm/gating")] == [
+        "First survey's taxonomy", "Algorithm", "Gating"]
+
+
+def test_choices_name_nodes_by_their_labels(kb):
+    assert taxonomy.choices(kb, "first")["first:algorithm/gating/sparse"] == "Algorithm › Gating › Sparse"
+    assert taxonomy.choices(kb)["second:routers"] == "The list's headings: Routers"
+
+
+def test_held_counts_what_is_below_and_says_through_which_paper(kb):
+    held = taxonomy.held(kb, "first:algorithm")
+    assert [row["name"] for row in held["paper"]] == ["Beta", "Alpha"]
+    assert held["paper"][1]["nodes"] == ["Algorithm › Gating › Sparse"]
+    assert held["paper"][1]["printed"] == ["Alpha; Alpha-L"]
+    assert [row["name"] for row in held["design"]] == ["Alpha router"]
+    assert [(row["name"], row["through"]) for row in held["model"]] == [("Alpha", ["Alpha"])]
+    assert [row["name"] for row in taxonomy.held(kb, "first:algorithm/gating", below=False)["paper"]] == ["Beta"]
+
+
+def test_an_empty_node_holds_nothing(kb):
+    assert taxonomy.held(kb, "first:system") == {"paper": [], "design": [], "model": []}
+
+
+def test_crossings_read_from_both_sides(kb):
+    there = taxonomy.crossings(kb, "first:algorithm/gating")[0]
+    back = taxonomy.crossings(kb, "second:routers")[0]
+    assert (there.node, there.relation) == ("second:routers", "the same as")
+    assert (back.node, back.relation) == ("first:algorithm/gating", "the same as")
