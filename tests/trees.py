@@ -300,3 +300,11 @@ def small_tree(folder: Path, changes: Mapping[str, str | None] | None = None) ->
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
     return folder
+
+
+def edit(tree: Path, path: str, old: str, new: str) -> None:
+    """Replace a text that stands once in a file of a tree."""
+    file = tree / path
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+    file.write_text(text.replace(old, new), encoding="utf-8")

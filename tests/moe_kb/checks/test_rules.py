@@ -1,0 +1,172 @@
+"""Every rule, broken once: the finding names the file, the line, the rule, what is wrong and how to mend it."""
+
+# ruff: noqa: E501  a table of examples reads better with one to a line
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from trees import FILES, edit, small_tree
+
+from moe_kb.checks import check_corpus, check_record
+from moe_kb.checks.rules import RULES, Index
+from moe_kb.corpus import Corpus, Finding
+
+ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
+MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
+ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
+TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
+
+
+def findings(tree: Path) -> list[Finding]:
+    return check_corpus(Corpus.load(tree))
+
+
+#: rule, file, text, its replacement, line of the finding, part of the message, part of the mend
+BROKEN = [
+    ("file-key", BETA, "key: beta", "key: beta-two", 1, "belongs in data/papers/2020/beta-two.yaml", "Move it"),
+    ("file-key", ALPHA, "date: '2021-03-04'", "date: '2019-03-04'", 1, "data/papers/2019/alpha.yaml", "year"),
+    ("file-key", ROUTER, "component: gating", "component: loss", 1, "data/designs/loss/alpha-router.yaml", "component"),
+    ("file-key", TAXONOMY, "key: first\n", "key: third\n", 3, "belongs in taxonomy/third.yaml", "Move it"),
+    ("dangling-reference", SYSTEM, "[beta]", "[gone]", 5, "the paper 'gone' does not exist", "add the record"),
+    ("dangling-reference", ALPHA, "paper:beta", "paper:gone", 16, "the paper 'gone'", "Mend the key"),
+    ("dangling-reference", ALPHA, "node: algorithm/gating/sparse", "node: algorithm/gone", 21, "taxonomy node", "Mend"),
+    ("dangling-reference", BETA, "provenance:\n", "provenance:\n- {source: gone, fields: [name]}\n", 13, "the source 'gone'", "Mend"),
+    ("dangling-reference", ROUTER, "by: paper:beta", "by: model:gone", 20, "the model 'gone' does not exist", "Mend"),
+    ("dangling-reference", MODEL, "{design: alpha-router", "{design: gone", 28, "the design 'gone' does not exist", "Mend"),
+    ("dangling-reference", MODEL, "papers: [alpha]", "papers: [alpha]\nsuperseded_by: gone", 7, "the model 'gone'", "Mend"),
+    ("dangling-reference", TABLE, "source: first-survey", "source: gone", 4, "the source 'gone'", "Mend"),
+    ("dangling-reference", ALIGNMENT, "reason: no record of this model", "subject: 'model:gone'", 3, "'gone'", "Mend"),
+    ("dangling-reference", CROSSWALK, "first:algorithm/gating", "first:gone", 2, "node first:gone", "Mend"),
+    ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'alpha — Routing invented tokens!'", 3, "paper:alpha has", "Merge"),
+    ("duplicate-arxiv", BETA, "year: 2020", "year: 2020\nids: {arxiv: '2103.00001'}", 7, "has the same arxiv", "Merge"),
+    ("unsourced", SYSTEM, "  fields: [name, organisation, repository, papers]", "  fields: [name, repository, papers]", 3, "`organisation` has no source", "provenance"),
+    ("unsourced", ALPHA, "venue, ids, links]", "venue, ids, links.paper]", 10, "`links` has no source", "provenance"),
+    ("provenance-field", SYSTEM, "fields: [name,", "fields: [licence, name,", 9, "'licence' says nothing", "Remove it"),
+    ("provenance-field", ALPHA, "venue, ids, links]", "venue, ids.doi, ids.arxiv, links]", 26, "'ids.doi' says nothing", "fill"),
+    ("unknown-part", MODEL, "  part: 1B", "  part: 2B", 33, "no configuration is labelled '2B'", "Use one of: 1B"),
+    ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: date, value: soon}\nplacements:", 8, "'soon' is no date", "YYYY"),
+    ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: year, value: '2020'}\nplacements:", 8, "is no year", "whole number"),
+    ("gating-only", ROUTER, "component: gating", "component: loss", 5, "only gating designs have `properties`", "Remove"),
+    ("duplicate-name", TABLE, "{name: d_ffn,", "{name: d_model,", 7, "d_model stands twice", "Name each once"),
+    ("duplicate-name", TABLE, "- row: '2'", "- row: '1'", 27, "1 stands twice", "Name each once"),
+    ("unknown-column", TABLE, "    experts: 1/9", "    experts: 1/9\n    colour: red", 35, "'colour' is no column", "Add the column"),
+    ("duplicate-node", TAXONOMY, "id: system,", "id: algorithm,", 13, "the node algorithm stands twice", "Keep one"),
+    ("node-parent", TAXONOMY, "id: algorithm,", "id: algorithms,", 8, "parent algorithm does not stand above", "move the parent"),
+    ("unknown-row", ALIGNMENT, "second-table, row: '1'", "second-table, row: '9'", 4, "second-table has no row '9'", "Mend the row"),
+    ("duplicate-row", ALIGNMENT, "second-table, row: '1'", "first-table, row: '1'", 4, "row 1 of first-table is aligned twice", "Keep one"),
+    ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
+    ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
+    ("unknown-part", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
+    ("crosswalk-self", CROSSWALK, "second:routers", "first:system", 2, "both nodes belong to one taxonomy", "two taxonomies"),
+    ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
+    ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
+    ("schema", BETA, "year: 2020", "yaer: 2020", 6, "yaer: Extra inputs are not permitted", "spelling"),
+    ("schema", BETA, "title: Beta Learns to Share", "", 1, "title: Field required", "Add the field"),
+    ("schema", BETA, "authors: [Bo Writer]", "authors: Bo Writer", 4, "authors: Input should be a valid list", "Write a list"),
+    ("schema", BETA, "authors_complete: false", "authors_complete: no", 5, "valid boolean, not 'no'", "Write true or false"),
+    ("schema", BETA, "name: Beta\n", "name: 2020\n", 2, "valid string, not '2020'", "Quote the value"),
+    ("schema", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: 2103.00001}", 9, "ids.arxiv: Input should be a valid string", "Quote the value"),
+    ("schema", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '2103.00001v2'}", 9, "should match pattern", "form that the schema gives"),
+    ("schema", ALPHA, "'https://example.org/alpha',", "'javascript:alert(1)',", 10, "must be an http:// or https:// address", "schema"),
+    ("schema", ALPHA, "'https://example.org/alpha',", "'file:///etc/passwd',", 10, "must be an http:// or https:// address", "schema"),
+    ("schema", ALPHA, "'https://example.org/alpha',", "'https://example.org/a b',", 10, "without spaces", "schema"),
+    ("schema", ALPHA, "date: '2021-03-04'", "date: '2021-13'", 7, "must be a day (2024-06-26)", "schema"),
+    ("schema", ALPHA, "kind: extends", "kind: likes", 16, "Input should be 'extends'", "listed values"),
+    ("schema", ROUTER, "{source: first-survey, locator: §2, value: 1}", "{source: first-survey, locator: §2, value: 1.5}", 8, "valid integer", "whole number"),
+    ("schema", MODEL, "experts_per_token: 1", "experts_per_token: 9", 22, "only 8 experts can be chosen", "schema"),
+    ("schema", MODEL, "- repeat: 3", "- repeat: 3000000000", 14, "3,000,000,001 layers", "schema"),
+    ("schema", MODEL, "claims:", "- label: 1B\nclaims:", 1, "configuration labels must be unique; twice: 1B", "schema"),
+    ("yaml-duplicate-key", BETA, "year: 2020", "year: 2020\nyear: 2021", 7, "'year' stands twice", "Keep one"),
+    ("yaml-syntax", BETA, "authors: [Bo Writer]", "authors: [Bo Writer", 5, "not well-formed YAML", "Mend the indentation"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "path", "old", "new", "line", "message", "mend"), BROKEN, ids=lambda value: None)
+def test_a_broken_rule_is_found_where_it_is_broken(tree, rule, path, old, new, line, message, mend):
+    edit(tree, path, old, new)
+    matching = [f for f in findings(tree) if (f.path, f.rule) == (path, rule) and message in f.message]
+    assert matching, [str(f) for f in findings(tree)]
+    finding = matching[0]
+    assert finding.line == line, str(finding)
+    assert mend in finding.mend
+    assert str(finding).startswith(f"{path}:{line}: [{rule}] ")
+
+
+def test_every_rule_id_in_the_code_has_a_broken_example():
+    source = Path(RULES[0].__code__.co_filename).read_text()
+    ids = set(re.findall(r'"([a-z]+-[a-z]+|unsourced)",\n', source)) | set(
+        re.findall(r', "([a-z]+-[a-z]+)", f?"', source)
+    )
+    assert len(ids) >= 16
+    assert ids <= {rule for rule, *_ in BROKEN}
+
+
+def test_a_clean_tree_has_no_findings(tree):
+    assert findings(tree) == []
+
+
+def test_what_has_no_business_in_the_tree_is_named(tree):
+    (tree / "data/papers/2021/notes.txt").write_text("x")
+    (tree / "data/README.md").write_text("x")
+    (tree / "data/people/x.yaml").parent.mkdir()
+    (tree / "data/people/x.yaml").write_text("key: x\n")
+    (tree / "taxonomy/deep").mkdir()
+    (tree / "taxonomy/deep/x.yaml").write_text("key: x\n")
+    (tree / "data/papers/2021/.swap").write_text("hidden files are nobody's business")
+    assert {(f.path, f.rule) for f in findings(tree)} == {
+        ("data/papers/2021/notes.txt", "file-name"),
+        ("data/README.md", "file-place"),
+        ("data/people/x.yaml", "file-place"),
+        ("taxonomy/deep/x.yaml", "file-place"),
+    }
+
+
+def test_files_that_are_no_files_are_findings_too(tree):
+    (tree / "data/papers/2021/folder.yaml").mkdir()
+    (tree / "data/papers/2021/gone.yaml").symlink_to(tree / "nowhere")
+    (tree / "data/papers/2021/out.yaml").symlink_to("/etc/hostname")
+    (tree / "data/papers/2021/loop.yaml").symlink_to(tree / "data/papers/2021/loop.yaml")
+    found = {f.path.rpartition("/")[2]: f.rule for f in findings(tree)}
+    assert set(found) == {"folder.yaml", "gone.yaml", "out.yaml", "loop.yaml"}
+    assert found["folder.yaml"] == "file-kind"
+    assert found["out.yaml"] == "file-outside"
+
+
+def test_two_files_of_one_key_are_both_named(tree):
+    (tree / "data/papers/2019").mkdir()
+    (tree / "data/papers/2019/alpha.yaml").write_text(FILES[ALPHA].replace("2103.00001", "2103.00002"))
+    duplicate = next(f for f in findings(tree) if f.rule == "duplicate-key")
+    assert duplicate.path == ALPHA
+    assert "data/papers/2019/alpha.yaml" in duplicate.message
+
+
+def test_no_taxonomy_is_silently_lost_to_another_of_its_key(tree):
+    (tree / "taxonomy/aaa.yaml").write_text(FILES[TAXONOMY])
+    found = {(f.path, f.rule) for f in findings(tree)}
+    assert {("taxonomy/first.yaml", "duplicate-key"), ("taxonomy/aaa.yaml", "file-key")} <= found
+
+
+def test_a_file_with_a_million_faults_gets_a_short_list(tree):
+    edit(tree, BETA, "authors: [Bo Writer]", "authors: [" + "1," * 500_000 + "1]")
+    found = [f for f in findings(tree) if f.path == BETA and f.rule == "schema"]
+    assert len(found) == 51
+    assert any("499,951 more findings" in f.message for f in found)
+
+
+def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):
+    for number, (rule, path, old, new, *_) in enumerate(BROKEN):
+        if rule == "schema" or rule.startswith("yaml"):
+            continue
+        tree = small_tree(tmp_path / str(number))
+        edit(tree, path, old, new)
+        corpus = Corpus.load(tree)
+        index = Index.of(corpus)
+        alone = []
+        for name, record in [*corpus.records.items(), *((f"taxonomy:{t.key}", t) for t in corpus.taxonomies.values())]:
+            alone += check_record(record, corpus.paths[name], index, tree)
+        alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
+        alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
+        assert set(alone) == set(check_corpus(corpus))

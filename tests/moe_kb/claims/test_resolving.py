@@ -1,0 +1,111 @@
+"""Which claim is shown first, and which disagreements are listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moe_kb.claims import Statement, resolve
+from moe_kb.claims.resolve import SOURCE_RANK
+from moe_kb.records import Resolution
+
+TYPES = {f"a-{kind}": kind for kind in SOURCE_RANK}
+
+
+def claim(value: Any, source: str = "a-survey", field: str = "params_total", **more: Any) -> Statement:
+    return Statement(more.pop("record", "model:a"), "model:a", more.pop("part", None), field, value, source, **more)
+
+
+def note(prefer: str, field: str = "params_total", part: str | None = None) -> dict[str, list[Resolution]]:
+    resolution = Resolution(source="a-paper", field=field, part=part, prefer=prefer, reason="counted")
+    return {"model:a": [resolution]}
+
+
+def test_the_best_kind_of_source_is_shown_first():
+    order = ["config", "count", "paper", "model-card", "survey", "list", "page"]
+    claims = [claim(number, f"a-{kind}") for number, kind in enumerate(reversed(order))]
+    (dispute,) = resolve(claims, TYPES, {})
+    assert [c.source for c in dispute.claims] == [f"a-{kind}" for kind in order]
+    assert [c.source for c in claims if c.preferred] == ["a-config"]
+
+
+def test_what_is_reported_and_counted_clearly_goes_first_among_equal_sources():
+    derived, reported = claim(1, status="derived"), claim(1)
+    resolve([derived, reported], TYPES, {})
+    assert (derived.preferred, reported.preferred) == (False, True)
+    unclear, clear = claim(9, counting="unclear"), claim(8, counting="incl-shared")
+    resolve([unclear, clear], TYPES, {})
+    assert (unclear.preferred, clear.preferred) == (False, True)
+
+
+def test_the_choice_among_equals_does_not_depend_on_their_order():
+    for order in (1, -1):
+        claims = [claim(1, record="model:a"), claim(2, record="table:b"), claim(3, record="paper:c")][::order]
+        resolve(claims, TYPES, {})
+        assert [c.record for c in claims if c.preferred] == ["model:a"]
+
+
+def test_an_unknown_source_goes_last():
+    claims = [claim(1, "nobody"), claim(2, "a-page")]
+    resolve(claims, TYPES, {})
+    assert claims[0].preferred or claims[1].preferred
+    assert not (claims[0].preferred and claims[1].preferred)
+
+
+def test_a_note_decides_which_is_shown_and_closes_the_dispute():
+    claims = [claim(1, "a-config"), claim(2, "a-list")]
+    (dispute,) = resolve(claims, TYPES, note("a-list"))
+    assert [c.preferred for c in claims] == [False, True]
+    assert dispute.resolution is not None
+    assert dispute.claims[0].source == "a-list"
+
+
+@pytest.mark.parametrize(
+    ("field", "part", "closes"),
+    [
+        ("params_active", None, False),
+        ("params_total", "2B", False),
+        ("params_total", "1B", True),
+        ("params_total", None, True),
+    ],
+)
+def test_a_note_closes_only_its_own_field_and_configuration(field, part, closes):
+    claims = [claim(1, "a-config", part="1B"), claim(2, "a-list", part="1B")]
+    (dispute,) = resolve(claims, TYPES, note("a-list", field, part))
+    assert (dispute.resolution is not None) is closes
+
+
+def test_claims_that_agree_are_no_dispute():
+    assert resolve([claim(37_000_000_000, printed="37B"), claim(37_552_282_624, "a-count")], TYPES, {}) == []
+
+
+def test_claims_under_different_conditions_are_no_dispute_and_each_is_preferred():
+    claims = [claim(45, field="mmlu", setting="5-shot"), claim(60, "a-paper", field="mmlu", setting="0-shot")]
+    assert resolve(claims, TYPES, {}) == []
+    assert all(c.preferred for c in claims)
+
+
+def test_only_those_who_differ_are_listed():
+    claims = [claim(8, "a-config"), claim(8, "a-survey"), claim(64, "a-list", counting="incl-shared")]
+    claims.append(claim(65, "a-page", counting="excl-shared"))
+    (dispute,) = resolve(claims, TYPES, {})
+    assert {c.source for c in dispute.claims} == {"a-config", "a-survey", "a-list", "a-page"}
+    assert (
+        resolve([claim(64, "a-list", counting="incl-shared"), claim(63, "a-page", counting="excl-shared")], TYPES, {})
+        == []
+    )
+
+
+def test_a_count_that_does_not_say_what_it_counts_is_a_dispute_of_its_own():
+    alone = claim(64, counting="unclear", field="n_experts_total")
+    (dispute,) = resolve([alone], TYPES, {})
+    assert (dispute.kind, dispute.claims) == ("counting", [alone])
+    first, second = claim(64, counting="unclear"), claim(256, "a-config", counting="incl-shared")
+    (dispute,) = resolve([first, second], TYPES, {})
+    assert (dispute.kind, dispute.claims) == ("counting", [first])
+
+
+def test_names_and_fields_of_many_values_are_never_in_dispute():
+    assert resolve([claim("A", field="title"), claim("B", "a-paper", field="title")], TYPES, {}) == []
+    assert resolve([claim(1, field="loss_terms"), claim(2, "a-paper", field="loss_terms")], TYPES, {}) == []

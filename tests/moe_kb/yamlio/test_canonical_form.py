@@ -1,0 +1,67 @@
+"""One record, one text: what is written is read back the same, and formatting twice changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from strategies import PLAIN, TRAPS, records
+from trees import FILES
+
+from moe_kb import yamlio
+from moe_kb.corpus import model_type_of
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Paper, Taxonomy
+
+TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment]
+
+
+@given(PLAIN)
+@example({"a": "1e5", "b": "-.5", "1.5e5": ["+.5", "12e4567"]})
+@example("\u2028 # x")
+@example({"x" * 200: 1})
+@example([[], {}, "", None])
+@settings(max_examples=300)
+def test_any_plain_data_is_read_back_as_it_was_written(data):
+    text = yamlio.dump(data)
+    assert yamlio.parse(text) == data
+    assert yamlio.dump(yamlio.parse(text)) == text
+
+
+@given(TRAPS)
+def test_strings_that_look_like_something_else_are_strings_for_every_reader(text):
+    written = yamlio.dump({"a": text})
+    assert yamlio.parse(written) == {"a": text}
+    assert yaml.safe_load(written) == {"a": text}
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__name__)
+def test_any_valid_record_survives_its_canonical_form(kind):
+    @given(records(kind))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def survives(record):
+        text = yamlio.canonical_text(record)
+        again = kind.model_validate(yamlio.parse(text))
+        assert again == record
+        assert yamlio.canonical_text(again) == text
+
+    survives()
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_the_fabricated_tree_is_canonical_in_meaning(path):
+    kind = model_type_of(path)
+    assert kind is not None
+    record = kind.model_validate(yamlio.parse(FILES[path]))
+    assert kind.model_validate(yamlio.parse(yamlio.canonical_text(record))) == record
+
+
+def test_fields_stand_in_the_order_of_the_schema_and_defaults_are_left_out():
+    record = Paper(year=2020, title="Title", name="Name", key="name", scope="core", aliases=[])
+    assert yamlio.canonical_text(record) == "key: name\nname: Name\ntitle: Title\nyear: 2020\n"
+
+
+def test_short_leaves_stand_on_one_line_and_long_ones_do_not():
+    text = yamlio.dump({"short": {"a": 1, "b": [1, 2]}, "list": ["x", "y"], "long": ["word " * 8] * 3})
+    assert "list: [x, y]" in text
+    assert "  b: [1, 2]" in text
+    assert text.count("\n- ") == 3
