@@ -24,8 +24,8 @@ HYPERPARAMETERS = (
 )
 HYPERPARAMETER_WORDS = ("activation", "moe_placement", "tied_embeddings", "router")
 
-_numbers = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.number END) AS {f}" for f in HYPERPARAMETERS)
-_words = ",\n  ".join(f"MAX(CASE WHEN c.field = '{f}' THEN c.value END) AS {f}" for f in HYPERPARAMETER_WORDS)
+_numbers = ",\n  ".join(f"max(c.number) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETERS)
+_words = ",\n  ".join(f"max(c.value) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETER_WORDS)
 
 GATING_PROPERTIES = (
     "chooser",
@@ -49,9 +49,16 @@ GATING_PROPERTIES = (
     "train_inference_difference",
 )
 _properties = ",\n  ".join(
-    f"MAX(CASE WHEN p.property = '{name}' THEN p.value END) AS \"{name}\"" for name in GATING_PROPERTIES
+    f"max(p.value) FILTER (WHERE p.property = '{name}') AS \"{name}\"" for name in GATING_PROPERTIES
 )
 
+_cells = ",\n  ".join(
+    f"max(c.value) FILTER (WHERE c.field = '{field}') AS {field}"
+    for field in ("released", "openness", "domain", "organisation")
+)
+
+#: View to its description and its SQL. SQLite carries a filter on a view down to the tables only where the column is
+#: not computed and, if the view groups, is grouped by.
 VIEWS: dict[str, tuple[str, str]] = {
     "papers_with_placements": (
         "Papers with every place a survey gives them.",
@@ -92,13 +99,11 @@ WHERE c.preferred AND c.part IS NOT NULL GROUP BY m.key, c.part""",
     ),
     "timeline": (
         "Models of the surveys' timelines, as drawn there, with the record each is about.",
-        """SELECT substr(t.record, 7) AS timeline, t.row, t.label,
-  MAX(CASE WHEN c.field = 'released' THEN c.value END) AS released,
-  MAX(CASE WHEN c.field = 'openness' THEN c.value END) AS openness,
-  MAX(CASE WHEN c.field = 'domain' THEN c.value END) AS domain,
-  MAX(CASE WHEN c.field = 'organisation' THEN c.value END) AS organisation, t.subject
+        f"""SELECT substr(t.record, 7) AS timeline, t.row, t.label,
+  {_cells},
+  t.subject
 FROM table_rows t JOIN claims c ON c.table_row = substr(t.record, 7) || '#' || t.row
-WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.id""",
+WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.id, t.row, t.label, t.subject""",
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
@@ -115,7 +120,7 @@ WHERE d.component = 'gating' AND (d.implementation IS NULL
     ),
     "sources_by_use": (
         "Sources with the number of claims that cite them.",
-        """SELECT s.key, s.name, s.type, s.url, count(c.id) AS claims
-FROM sources s LEFT JOIN claims c ON c.source = s.key GROUP BY s.key""",
+        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims
+FROM sources s""",
     ),
 }
