@@ -1,12 +1,13 @@
 """Building against PyYAML's C loader alone on the same files; memory; linearity; rebuilding after one change.
 
-    python -m benchmarks.build
+python -m benchmarks.build
 """
 
 from __future__ import annotations
 
 import itertools
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def run() -> list[Result]:
             if size == SIZES[-1]:
                 results += _one_tree(f"{size:,} papers", tree, changed, rounds=3, times=each)
             else:
-                each[size] = interleaved(3, {"build": lambda tree=tree: _time("build", tree, tree / "kb.db")})["build"]
+                each[size] = interleaved(3, {"build": partial(_time, "build", tree, tree / "kb.db")})["build"]
             shutil.rmtree(tree)
         small, large = SIZES[0], SIZES[-1]
         growth = (each[large].cpu / large) / (each[small].cpu / small)
@@ -50,9 +51,7 @@ def _time(action: str, tree: Path, *database: Path) -> Time:
     return Time(report["wall"], report["cpu"])
 
 
-def _one_tree(
-    what: str, tree: Path, changed: Path, rounds: int, times: dict[int, Time] | None = None
-) -> list[Result]:
+def _one_tree(what: str, tree: Path, changed: Path, rounds: int, times: dict[int, Time] | None = None) -> list[Result]:
     progress(f"building {what}")
     database = tree / "kb.db"
     peaks: list[float] = []
@@ -79,7 +78,7 @@ def _one_tree(
     found = interleaved(
         rounds,
         {
-            "load": lambda: _time("load", tree),
+            "load": partial(_time, "load", tree),
             "build": build,
             "one": one_change,
             "none": lambda: refresh("unchanged"),

@@ -119,12 +119,14 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = _git("rev-parse", "--short", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
     packages = ", ".join(f"{name} {version(name)}" for name in ("PyYAML", "pydantic", "SQLModel", "typer", "streamlit"))
-    return "\n".join([
-        f"- {time.strftime('%Y-%m-%d')}, commit {commit}",
-        f"- {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, load at the end {os.getloadavg()[0]:.1f}",
-        f"- {platform.system()} {platform.release()}, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}, {packages}",
-    ])
+    return "\n".join(
+        [
+            f"- {time.strftime('%Y-%m-%d')}, commit {commit}",
+            f"- {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, load at the end {os.getloadavg()[0]:.1f}",
+            f"- {platform.system()} {platform.release()}, Python {platform.python_version()}, "
+            f"SQLite {sqlite3.sqlite_version}, {packages}",
+        ]
+    )
 
 
 def _git(*arguments: str) -> str:

@@ -18,14 +18,15 @@ from moe_kb import yamlio
 
 #: In order of frequency; the first few stand in almost every record, as they do in the real ones.
 FIELD_WORDS = (
-    "experts model mixture routing language training the of for sparse gating token large efficient scaling inference "
-    "network layer parameter transformer load balancing capacity dense shared attention learning neural conditional "
-    "computation multilingual vision pretraining tuning adapter low-rank switch top-k noise auxiliary loss dropping "
-    "communication parallelism offloading quantisation pruning distillation granularity hierarchical differentiable "
-    "soft hash random assignment optimal transport reinforcement translation speech recommendation multimodal "
-    "upcycling merging continual federated diffusion segmentation robotics kernel prefetching cache latency throughput"
-).split()
-SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu za bre cla dri flo gru sta tre vli".split()
+    "experts model mixture routing language training the of for sparse gating token large efficient scaling "
+    "inference network layer parameter transformer load balancing capacity dense shared attention learning neural "
+    "conditional computation multilingual vision pretraining tuning adapter low-rank switch top-k noise auxiliary "
+    "loss dropping communication parallelism offloading quantisation pruning distillation granularity "
+    "hierarchical differentiable soft hash random assignment optimal transport reinforcement translation speech "
+    "recommendation multimodal upcycling merging continual federated diffusion segmentation robotics kernel "
+    "prefetching cache latency throughput"
+)
+SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu za bre cla dri flo gru sta tre vli"
 VENUES = ["NeurIPS", "ICML", "ICLR", "ACL", "EMNLP", "CVPR", "MLSys", "arXiv", "JMLR", "KDD"]
 BRANCHES = {
     "algorithm": ["gating", "experts", "losses", "peft", "training", "inference"],
@@ -42,10 +43,11 @@ class Words:
 
     def __init__(self, rng: random.Random, size: int = 12_000) -> None:
         self.rng = rng
+        common, syllables = FIELD_WORDS.split(), SYLLABLES.split()
         invented: dict[str, None] = {}
-        while len(invented) < size - len(FIELD_WORDS):
-            invented["".join(rng.choices(SYLLABLES, k=rng.randint(2, 4)))] = None
-        self.vocabulary = [*FIELD_WORDS, *invented]
+        while len(invented) < size - len(common):
+            invented["".join(rng.choices(syllables, k=rng.randint(2, 4)))] = None
+        self.vocabulary = [*common, *invented]
         self._sums = list(accumulate(1 / rank for rank in range(1, len(self.vocabulary) + 1)))
 
     def draw(self, count: int) -> list[str]:
@@ -121,9 +123,7 @@ def _cite(rng: random.Random) -> str:
     return f"source: source-{rng.randrange(N_SOURCES)}, locator: '§{rng.randint(1, 9)}.{rng.randint(1, 9)}'"
 
 
-def _paper(
-    number: int, rng: random.Random, words: Words, authors: list[str], nodes: list[str]
-) -> tuple[str, str]:
+def _paper(number: int, rng: random.Random, words: Words, authors: list[str], nodes: list[str]) -> tuple[str, str]:
     """Path and text; written as text, since dumping 20,000 records would take longer than what is measured."""
     year = 1991 + int(34 * rng.random() ** 0.4)
     month, day = rng.randint(1, 12), rng.randint(1, 28)

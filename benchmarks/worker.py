@@ -1,8 +1,8 @@
 """One action in a fresh process, so that its time and peak memory are its own; prints a JSON line.
 
-    python -m benchmarks.worker load TREE              PyYAML's C loader alone over every file
-    python -m benchmarks.worker build TREE DATABASE    a full build
-    python -m benchmarks.worker refresh TREE DATABASE  whatever the tree's changes call for
+python -m benchmarks.worker load TREE              PyYAML's C loader alone over every file
+python -m benchmarks.worker build TREE DATABASE    a full build
+python -m benchmarks.worker refresh TREE DATABASE  whatever the tree's changes call for
 """
 
 from __future__ import annotations

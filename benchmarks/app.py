@@ -1,0 +1,88 @@
+"""Server time of a warm re-render of every page of the app, without a browser.
+
+The pages are whatever `app/app_pages/` holds. Streamlit's own test harness runs them: the script, its widgets and the
+messages for the browser, everything but the network.
+
+    python -m benchmarks.app
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed
+from moe_kb.kb import KnowledgeBase, open_kb
+
+APP = REPOSITORY / "app"
+ROUNDS = 7
+LIMIT = 0.300
+
+
+def _busiest(kb: KnowledgeBase, kind: str) -> str:
+    """Key of the record of a kind with the most edges and claims, whose page has the most to show."""
+    found = kb.rows(
+        "SELECT r.key, (SELECT count(*) FROM edges e WHERE r.record IN (e.head, e.tail)) "
+        "+ (SELECT count(*) FROM claims c WHERE c.subject = r.record) AS n FROM records r WHERE r.kind = ? "
+        "ORDER BY n DESC LIMIT 1",
+        (kind,),
+    )
+    return str(found[0]["key"])
+
+
+def _gates(kb: KnowledgeBase) -> str:
+    return ",".join(row["key"] for row in kb.rows("SELECT key FROM gating_designs_compared ORDER BY key LIMIT 4"))
+
+
+#: What the address of a page says where the page shows one record; a page not named here is opened plain.
+ADDRESSES: dict[str, Callable[[KnowledgeBase], dict[str, str]]] = {
+    "paper": lambda kb: {"key": _busiest(kb, "paper")},
+    "design": lambda kb: {"key": _busiest(kb, "design")},
+    "model": lambda kb: {"key": _busiest(kb, "model")},
+    "compare": lambda kb: {"keys": _gates(kb)},
+}
+
+
+def run() -> list[Result]:
+    """All results of this benchmark."""
+    with scratch() as folder:
+        # The laboratory's page looks at the person's own runs; here it gets an empty folder.
+        os.environ["XDG_DATA_HOME"] = str(folder)
+        return measure(open_kb())
+
+
+def measure(kb: KnowledgeBase) -> list[Result]:
+    """Every page, rendered twice to warm it and then timed."""
+    from streamlit.testing.v1 import AppTest
+
+    sys.path.insert(0, str(APP))  # `streamlit run` does the same for the entrance's folder
+    cases = {}
+    for path in sorted((APP / "app_pages").glob("*.py")):
+        progress(f"rendering {path.stem}")
+        page = AppTest.from_file(str(APP / "main.py"), default_timeout=120)
+        page.run()
+        page.switch_page(f"app_pages/{path.name}")
+        for name, value in ADDRESSES.get(path.stem, lambda kb: {})(kb).items():
+            page.query_params[name] = value
+        page.run()
+        page.run()
+        if page.exception:
+            raise RuntimeError(f"{path.stem}: {page.exception[0].message}")
+        cases[path.stem] = page
+    found = interleaved(ROUNDS, {name: partial(timed, page.run) for name, page in cases.items()})
+    return [
+        Result(
+            f"page `{name}`",
+            f"{time.wall * 1e3:.0f} ms (CPU {time.cpu * 1e3:.0f} ms)",
+            "",
+            f"<= {LIMIT * 1e3:.0f} ms",
+            time.wall <= LIMIT,
+        )
+        for name, time in found.items()
+    ]
+
+
+if __name__ == "__main__":
+    main("App", run)
