@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed
 from moe_kb.kb import KnowledgeBase, open_kb
@@ -58,13 +59,15 @@ def measure(kb: KnowledgeBase) -> list[Result]:
     from streamlit.testing.v1 import AppTest
 
     sys.path.insert(0, str(APP))  # `streamlit run` does the same for the entrance's folder
+    harness: Any = AppTest  # its annotations are incomplete
     cases = {}
     for path in sorted((APP / "app_pages").glob("*.py")):
         progress(f"rendering {path.stem}")
-        page = AppTest.from_file(str(APP / "main.py"), default_timeout=120)
+        page = harness.from_file(str(APP / "main.py"), default_timeout=120)
         page.run()
         page.switch_page(f"app_pages/{path.name}")
-        for name, value in ADDRESSES.get(path.stem, lambda kb: {})(kb).items():
+        address = ADDRESSES.get(path.stem)
+        for name, value in (address(kb) if address else {}).items():
             page.query_params[name] = value
         page.run()
         page.run()

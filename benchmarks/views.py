@@ -9,6 +9,7 @@ timed. On the real data, and at 20,000 papers where the synthetic tree has rows 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed, worker
@@ -121,25 +122,34 @@ def run() -> list[Result]:
         return measure(folder / "real.db", "real data") + measure(folder / "synthetic.db", f"{PAPERS:,} papers")
 
 
-def measure(database: Path, what: str) -> list[Result]:
-    """Every view of a database that has rows."""
+def questions(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str, tuple[object, ...]]]:
+    """Name, SQL through the view, SQL by hand and parameters of each question; views without rows are left out."""
     missing = VIEWS.keys() - HAND_WRITTEN.keys()
     if missing:
         raise RuntimeError(f"write SQL by hand for the views {', '.join(sorted(missing))} in {__file__}")
-    connection = connect(database)
-    results = []
     for view in VIEWS:
         column, everything, one = HAND_WRITTEN[view]
-        example = connection.execute(f"SELECT {column} FROM {view} ORDER BY {column} LIMIT 1 OFFSET 5").fetchone()
-        if example is None:
-            continue
-        for question, ours, theirs, parameters in (
-            ("everything", f"SELECT * FROM {view}", everything, ()),
-            ("one record", f"SELECT * FROM {view} WHERE {column} = ?1", one, example),
-        ):
-            results.append(_compare(connection, f"`{view}`, {question}, {what}", ours, theirs, parameters))
-    connection.close()
-    return results
+        example = connection.execute(f"SELECT {column} FROM {view} ORDER BY {column} DESC LIMIT 1").fetchone()
+        if example is not None:
+            yield f"`{view}`, everything", f"SELECT * FROM {view}", everything, ()
+            yield f"`{view}`, one record", f"SELECT * FROM {view} WHERE {column} = ?1", one, example
+
+
+def unordered(rows: list[tuple[object, ...]]) -> list[str]:
+    """Rows in a fixed order, and the members of a concatenated cell too."""
+    return sorted(repr([sorted(cell.split(",")) if isinstance(cell, str) else cell for cell in row]) for row in rows)
+
+
+def measure(database: Path, what: str) -> list[Result]:
+    """Time every question of a database."""
+    connection = connect(database)
+    try:
+        return [
+            _compare(connection, f"{question}, {what}", ours, theirs, parameters)
+            for question, ours, theirs, parameters in questions(connection)
+        ]
+    finally:
+        connection.close()
 
 
 def _compare(
@@ -148,7 +158,7 @@ def _compare(
     def rows(sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql, parameters).fetchall()
 
-    if _unordered(rows(ours)) != _unordered(rows(theirs)):
+    if unordered(rows(ours)) != unordered(rows(theirs)):
         raise RuntimeError(f"{what}: the view and the SQL written by hand give different rows")
     repeat = max(1, round(0.005 / timed(lambda: rows(theirs)).wall))  # what takes microseconds is measured in batches
     found = interleaved(
@@ -161,11 +171,6 @@ def _compare(
     ratio = found["ours"].cpu / found["theirs"].cpu
     measured = f"{found['ours'].cpu * 1e3:.3f} ms; by hand {found['theirs'].cpu * 1e3:.3f} ms (CPU)"
     return Result(what, measured, f"{ratio:.2f}x", "<= 1.5x", ratio <= 1.5)
-
-
-def _unordered(rows: list[tuple[object, ...]]) -> list[str]:
-    """Rows in a fixed order, and the members of a concatenated cell too."""
-    return sorted(repr([sorted(cell.split(",")) if isinstance(cell, str) else cell for cell in row]) for row in rows)
 
 
 if __name__ == "__main__":
