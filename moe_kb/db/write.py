@@ -13,6 +13,7 @@ from typing import Any
 
 from moe_kb.claims import Statement, resolve
 from moe_kb.corpus import FileStamp
+from moe_kb.db.ddl import SEARCH_TABLES
 from moe_kb.db.rows import claim_row, record_rows, search_text
 from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.records import Alignment, Record
@@ -28,6 +29,9 @@ class Writer:
             table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             for (table,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         }
+        for table in SEARCH_TABLES:
+            # A search row is found again by its rowid, which is no column of the table; left out, it is counted up.
+            self.columns[table].append("rowid")
         self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
 
     def add(self, table: str, row: dict[str, Any]) -> None:
@@ -41,8 +45,9 @@ class Writer:
         for table in tables or tuple(self.rows):
             rows = self.rows.pop(table, [])
             if rows:
+                names = ", ".join(f'"{name}"' for name in self.columns[table])
                 marks = ", ".join("?" * len(self.columns[table]))
-                self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                self.connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
 
 def write_record(writer: Writer, record: Record, path: str, identity: int) -> None:
