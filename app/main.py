@@ -12,7 +12,7 @@ import ui
 
 from moe_kb.errors import MoeKbError
 
-PAGES = Path(ui.__file__).parent / "app_pages"
+PAGES = Path(ui.__file__).parent.parent / "app_pages"
 
 #: File, title, icon, what the page is for. Pages without an icon are reached from other pages only.
 VISIBLE = (

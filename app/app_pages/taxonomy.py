@@ -77,7 +77,7 @@ titles = {
 }
 papers, designs, models, graph = st.tabs(list(titles.values()), key="held")
 common = {
-    "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
     "printed": st.column_config.ListColumn("Printed as", width="medium"),
     "nodes": st.column_config.ListColumn("Placed at", width="large"),
     "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
@@ -90,21 +90,21 @@ reached = {
 with papers:
     if held["paper"]:
         ui.record_table(held["paper"], common, key="node-papers", alt="Papers placed at this node or below",
-                        name_label="Paper", name_width="medium")
+                        name_label="Paper", name_width=230)
     else:
         ui.empty("No paper is placed here.", "Click a box above, or choose another node.")
 with designs:
     st.caption("Placed here, or introduced, used or modified by a paper placed here.")
     if held["design"]:
         ui.record_table(held["design"], reached, key="node-designs", alt="Designs at this node or of its papers",
-                        name_label="Design", name_width="medium")
+                        name_label="Design", name_width=230)
     else:
         ui.empty("No design is tied to this node.", "Its papers may not have a design record yet.")
 with models:
     st.caption("Described by a paper placed here.")
     if held["model"]:
         ui.record_table(held["model"], reached, key="node-models", alt="Models of this node's papers",
-                        name_label="Model", name_width="medium")
+                        name_label="Model", name_width=230)
     else:
         ui.empty("No model is tied to this node.", "Its papers may describe none.")
 with graph:

@@ -12,6 +12,10 @@ BLUE, ORANGE, GREEN, PINK = "#2f86c6", "#dd6b20", "#13a077", "#c86fa0"
 YELLOW, SKY, GREY, RED = "#b88a1b", "#56b4e9", "#868e99", "#d1495b"
 COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, RED, GREY)
 
+#: Darker relatives for filled areas: white text of 12 pixels on them has a contrast of at least 4.5 to 1.
+FILLS = ("#1f6fad", "#b4540f", "#0b7a5b", "#a04a7c", "#846010", "#b03a4c")
+FILL_GREY = "#5f6874"
+
 #: Marker of each kind of thing in the graph.
 SYMBOLS = {
     "paper": "circle", "design": "square", "model": "diamond", "system": "hexagon", "node": "triangle-up",

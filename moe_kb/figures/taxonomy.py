@@ -8,7 +8,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.palette import COLOURS, GREY, quiet
+from moe_kb.figures.palette import FILL_GREY, FILLS, quiet
 from moe_kb.kb import KnowledgeBase, TreeNode
 
 ROW = 22
@@ -23,7 +23,7 @@ def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
     """
     root = kb.tree(f"{taxonomy}:")
     nodes = list(root.walk())
-    top = {child.node: COLOURS[i % len(COLOURS)] for i, child in enumerate(root.children)}
+    branches = _branches(root)
     figure = go.Figure(go.Icicle(
         ids=[one.name for one in nodes],
         labels=[_label(one) for one in nodes],
@@ -32,7 +32,7 @@ def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
         branchvalues="total",
         level=f"{taxonomy}:{node}",
         marker={
-            "colors": [top.get(one.node.partition("/")[0], GREY) for one in nodes],
+            "colors": [_colour(one.node, branches) for one in nodes],
             "line": {"width": 1.5, "color": "rgba(128,128,128,0.35)"},
         },
         leaf={"opacity": 1},
@@ -46,6 +46,21 @@ def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
     ))
     shown = next((one for one in nodes if one.node == node), root)
     return quiet(figure, max(240, ROW * _leaves(shown) + 40), top=4, bottom=4)
+
+
+def _branches(root: TreeNode) -> dict[str, str]:
+    """A colour for each branch; one that holds more than half of the leaves is told apart by its own children."""
+    found: list[str] = []
+    for child in root.children:
+        crowded = 2 * _leaves(child) > _leaves(root) and child.children
+        found += [below.node for below in child.children] if crowded else [child.node]
+    return {node: FILLS[i % len(FILLS)] for i, node in enumerate(found)}
+
+
+def _colour(node: str, branches: dict[str, str]) -> str:
+    while node and node not in branches:
+        node = _parent(node)
+    return branches.get(node, FILL_GREY)
 
 
 def _parent(node: str) -> str:
@@ -135,7 +150,7 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
             "record": row["record"], "name": row["name"], "kind": row["kind"], "year": row["year"],
             "nodes": [], "printed": [], "placed_by": []})
         for field, value in (
-            ("nodes", labels[f"{name.partition(':')[0]}:{row['node']}"]), ("printed", row["printed_as"]),
+            ("nodes", _end(labels[f"{name.partition(':')[0]}:{row['node']}"])), ("printed", row["printed_as"]),
             ("placed_by", ", ".join(filter(None, (row["source"], row["locator"])))),
         ):
             column = entry[field]
@@ -158,6 +173,11 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
                 through.append(row["through"])
         out[kind] += sorted(reached.values(), key=lambda one: (str(one["name"]).lower(), str(one["record"])))
     return out
+
+
+def _end(path: str) -> str:
+    """The last two labels of a path: enough to know a node by."""
+    return " › ".join(path.split(" › ")[-2:])
 
 
 def _neighbours(

@@ -41,7 +41,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
     broken.write_text(
         broken.read_text(encoding="utf-8").replace("node: algorithm/gating", "node: no-such-node"), encoding="utf-8"
     )
-    _ui()._open.clear()
+    _ui().base._open.clear()
     at = open_page("papers")
     assert "an earlier build of the database answers" in texts(at)
     assert "no-such-node" in texts(at)
@@ -50,7 +50,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
 
 def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):
     (tree / "data" / "papers" / "2020" / "beta.yaml").write_text("key: [unclosed", encoding="utf-8")
-    _ui()._open.clear()
+    _ui().base._open.clear()
     at = open_page("overview")
     assert len(at.error) == 1
     assert "beta.yaml" in at.error[0].value.replace("\\", "")
@@ -60,7 +60,7 @@ def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
     monkeypatch.setenv("MOE_KB_ROOT", str(tmp_path))
     from pathlib import Path
 
-    at = AppTest.from_file(str(Path(_ui().__file__).parent / "main.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(Path(_ui().__file__).parents[1] / "main.py"), default_timeout=30).run()
     assert not at.exception
     assert "holds no data/ folder" in at.error[0].value
 
@@ -108,7 +108,7 @@ def test_the_server_listens_on_this_machine_only():
     import tomllib
     from pathlib import Path
 
-    config = tomllib.loads((Path(_ui().__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    config = tomllib.loads((Path(_ui().__file__).parents[1] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["server"]["address"] == "127.0.0.1"
     assert config["server"]["enableXsrfProtection"] is True
     assert config["browser"]["gatherUsageStats"] is False
@@ -118,7 +118,7 @@ def test_the_server_listens_on_this_machine_only():
 def test_no_page_lets_record_text_act_as_html():
     from pathlib import Path
 
-    for page in Path(_ui().__file__).parent.rglob("*.py"):
+    for page in Path(_ui().__file__).parents[1].rglob("*.py"):
         text = page.read_text(encoding="utf-8")
         assert "unsafe_allow_html" not in text, page
         assert "st.html(" not in text, page

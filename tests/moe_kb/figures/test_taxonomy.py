@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from moe_kb.figures import taxonomy
 
 
@@ -20,6 +22,21 @@ def test_the_icicle_opens_at_a_node(kb):
     assert taxonomy.icicle(kb, "first", "algorithm/gating").data[0].level == "first:algorithm/gating"
 
 
+def test_neighbouring_branches_differ_in_colour(kb):
+    trace = taxonomy.icicle(kb, "first").data[0]
+    colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
+    assert colours["first:algorithm"] != colours["first:system"]
+    assert colours["first:algorithm"] == colours["first:algorithm/gating/sparse"]
+
+
+@pytest.mark.integration
+def test_a_crowded_branch_is_told_apart_by_its_children(real_kb):
+    trace = taxonomy.icicle(real_kb, "survey-a").data[0]
+    colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
+    gates, experts = colours["survey-a:algorithm/gating-function"], colours["survey-a:algorithm/experts"]
+    assert len({gates, experts, colours["survey-a:system"], colours["survey-a:application"]}) == 4
+
+
 def test_the_trail_leads_from_the_root(kb):
     assert [label for _, label in taxonomy.trail(kb, "first:algorithm/gating")] == [
         "First survey's taxonomy", "Algorithm", "Gating"]
@@ -33,7 +50,7 @@ def test_choices_name_nodes_by_their_labels(kb):
 def test_held_counts_what_is_below_and_says_through_which_paper(kb):
     held = taxonomy.held(kb, "first:algorithm")
     assert [row["name"] for row in held["paper"]] == ["Beta", "Alpha"]
-    assert held["paper"][1]["nodes"] == ["Algorithm › Gating › Sparse"]
+    assert held["paper"][1]["nodes"] == ["Gating › Sparse"]
     assert held["paper"][1]["printed"] == ["Alpha; Alpha-L"]
     assert [row["name"] for row in held["design"]] == ["Alpha router"]
     assert [(row["name"], row["through"]) for row in held["model"]] == [("Alpha", ["Alpha"])]

@@ -1,0 +1,64 @@
+"""Widgets whose values are part of the address, so that every filtered view has one.
+
+Streamlit's own `bind` writes labels into the address, and its parameters cannot be carried over a change of page; these
+few lines write keys, which stay true when a label is reworded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+
+def addressed() -> set[str]:
+    """Parameters of the address that widgets hold."""
+    names: set[str] = st.session_state.setdefault("addressed", set())
+    return names
+
+
+def in_address(parameter: str, default: Any = None, options: Iterable[Any] | None = None) -> dict[str, Any]:
+    """Arguments for a widget whose value is part of the address, so that every filtered view has one.
+
+    Args:
+        parameter: Name in the address; the widget's key is `in-<parameter>`.
+        default: The value when the address says nothing; its type (text, truth value, list, pair of integers) says how
+            the address is read.
+        options: The values allowed; what the address says beyond them is left out.
+    """
+    addressed().add(parameter)
+    key, said = f"in-{parameter}", st.query_params.get_all(parameter)
+    value = _read(said, default) if said else default
+    if options is not None:
+        allowed = set(options)
+        if isinstance(default, list):
+            value = [one for one in value if one in allowed]
+        elif value not in allowed:
+            value = default
+    st.session_state[key] = value
+    return {"key": key, "on_change": _to_address, "args": (parameter, default)}
+
+
+def _read(said: list[str], default: Any) -> Any:
+    if isinstance(default, bool):
+        return said[0] in ("yes", "true", "1")
+    if isinstance(default, list):
+        return said
+    if isinstance(default, tuple):
+        match = re.match(r"^(\d{1,4})-(\d{1,4})$", said[0])
+        if not match or not default[0] <= int(match[1]) <= int(match[2]) <= default[1]:
+            return default
+        return int(match[1]), int(match[2])
+    return said[0]
+
+
+def _to_address(parameter: str, default: Any) -> None:
+    value = st.session_state[f"in-{parameter}"]
+    if value == default or value is None:
+        st.query_params.pop(parameter, None)
+    elif isinstance(value, tuple):
+        st.query_params[parameter] = f"{value[0]}-{value[1]}"
+    else:
+        st.query_params[parameter] = "yes" if value is True else value

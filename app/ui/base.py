@@ -1,0 +1,70 @@
+"""The knowledge base as the pages see it, and messages to the person."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+import moe_kb
+from moe_kb.kb import KnowledgeBase
+
+T = TypeVar("T")
+
+
+@st.cache_resource(ttl=2, max_entries=4, show_spinner="Building the database …")
+def _open(root: str | None) -> KnowledgeBase:
+    return moe_kb.open()
+
+
+def knowledge_base() -> KnowledgeBase:
+    """The knowledge base, refreshed when records changed.
+
+    Looking for changes costs milliseconds, so reruns within two seconds share one look.
+    """
+    return _open(os.environ.get("MOE_KB_ROOT"))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _cached(name: str, content: str, arguments: tuple[Any, ...], _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+def cached(function: Callable[..., T], kb: KnowledgeBase, *arguments: Any) -> T:
+    """`function(kb, *arguments)`, remembered until the records change. Treat the result as read-only."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    result: T = _cached(name, f"{kb.database}:{kb.content_hash}", arguments, lambda: function(kb, *arguments))
+    return result
+
+
+def plain(text: object) -> str:
+    """Text as it is: nothing in it acts as markdown, a link, an image, HTML, a formula or a directive."""
+    out = re.sub(r"([\\`*_{}\[\]<>#|~$&]|:(?=[A-Za-z]))", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", out)  # no list, rule or heading
+
+
+def empty(what: str, advice: str) -> None:
+    """An empty state that says what to do."""
+    st.info(f"**{plain(what)}** {plain(advice)}", icon=":material/search_off:")
+
+
+def stale_banner() -> None:
+    """Say so where the database is older than the records."""
+    kb = knowledge_base()
+    if kb.stale:
+        st.warning(
+            "The records have findings, so an earlier build of the database answers. Run `moe-kb check`.",
+            icon=":material/history:",
+        )
+        with st.expander("Findings"):
+            st.text(kb.stale)
+
+
+def header(title: str, subtitle: str | None = None) -> None:
+    """The page's title in a line."""
+    st.title(plain(title), anchor=False)
+    if subtitle:
+        st.caption(plain(subtitle))

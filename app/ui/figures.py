@@ -1,0 +1,87 @@
+"""Figures and formulas in the app's theme."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from moe_kb.figures import around
+from moe_kb.kb import KnowledgeBase
+
+from .base import cached, empty
+from .links import open_record, source_name
+from .tables import record_table
+
+#: No logo, no upload to a chart service; the picture can be saved.
+PLOTLY = {
+    "displaylogo": False, "displayModeBar": "hover", "showSendToCloud": False, "showEditInChartStudio": False,
+    "modeBarButtonsToRemove": ["sendDataToCloud", "sendChartToCloud", "editInChartStudio", "select2d", "lasso2d",
+                               "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg"},
+}
+
+
+#: Text of figures; the theme's own grey is too pale for small labels.
+_INK = {"light": "#3a4450", "dark": "#c9d1db"}
+
+
+def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, height: Any = "content") -> Any:
+    """A figure in the app's theme; with `on_select` a click on a point selects it."""
+    ink = _INK.get(str(st.context.theme.type), _INK["light"])
+    shown = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)  # a copy: the figure is shared
+    shown.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    shown.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    if on_select is None:
+        return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
+    return st.plotly_chart(
+        shown, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points",
+    )
+
+
+def latex(formula: str) -> None:
+    """A formula from a record; a dollar in it cannot end the formula."""
+    st.latex(formula.replace("$", r"\$"))
+
+
+def inline_latex(formula: str) -> str:
+    """Markdown of a symbol from a record."""
+    return "$" + formula.replace("$", r"\$") + "$"
+
+
+def point_clicked(key: str) -> None:
+    """Open the record that a clicked point of a figure carries as customdata."""
+    points = st.session_state[key].selection.points
+    if points and isinstance(points[0].get("customdata"), str):
+        open_record(points[0]["customdata"])
+
+
+def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """The typed graph one step around a record or node, as a picture and as a table."""
+    found = cached(around.neighbours, kb, record)
+    if not found:
+        empty("Nothing is tied to this yet.", "Relations, usages and placements are written in the records.")
+        return
+    more = max(sum(one.forward is side for one in found) for side in (True, False)) > around.LIMIT
+    chart(
+        cached(around.picture, kb, record), key=f"{key}-{record}", on_select=partial(point_clicked, f"{key}-{record}"),
+        alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
+    )
+    if more:
+        st.caption(f"The picture shows {around.LIMIT} on each side; the table shows all {len(found)}.")
+    record_table(
+        [{
+            "record": one.record, "name": one.name, "kind": one.kind, "year": one.year,
+            "edge": f"→ {one.type}" if one.forward else f"← {one.type}", "status": one.status,
+            "note": one.note, "source": source_name(kb, one.source, one.locator),
+        } for one in found],
+        {
+            "kind": "Kind", "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+            "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
+            "note": st.column_config.TextColumn("Note", width="medium"), "status": "Status",
+            "source": st.column_config.TextColumn("Source", width="medium"),
+        },
+        key=f"{key}-table", alt="Every typed edge at the record with its source", name_width="medium",
+    )

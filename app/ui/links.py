@@ -1,0 +1,158 @@
+"""Links: to pages and records of the app, out of it, to sources and to a record's file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from moe_kb.errors import MoeKbError, NotFoundError
+from moe_kb.kb import KnowledgeBase
+from moe_kb.records.base import Citation
+from moe_kb.settings import edit_address
+
+from .address import addressed
+from .base import cached, plain
+
+APP = Path(__file__).resolve().parent.parent
+#: The page that shows a record of each kind. Systems and tables are shown on the systems page.
+DETAIL = {"paper": "paper", "design": "design", "model": "model"}
+
+
+def page(name: str) -> str:
+    """The page's file, for `st.page_link` and `st.switch_page`."""
+    return f"app_pages/{name}.py"
+
+
+def place_of(record: str) -> tuple[str, dict[str, str]] | None:
+    """Page and query of a record or taxonomy node; None where no page shows it."""
+    kind, _, key = record.partition(":")
+    if kind in DETAIL:
+        return page(DETAIL[kind]), {"key": key}
+    if kind == "node":
+        return page("taxonomy"), {"node": key}
+    if kind == "taxonomy":
+        return page("taxonomy"), {"survey": key}
+    if kind == "implementation":
+        return page("lab"), {"implementation": key}
+    if kind in ("system", "table"):
+        return page("systems"), {"key": key}
+    return None
+
+
+def open_record(record: str) -> None:
+    """Go to a record's page.
+
+    The filters of this page stay in the address: Streamlit writes the new query before it changes the page, and the
+    browser's way back leads over that entry, which without them would be this page with its filters lost.
+    """
+    place = place_of(record)
+    if place and _exists(place[0]):
+        kept = {name: st.query_params.get_all(name) for name in st.query_params if name in addressed()}
+        st.switch_page(place[0], query_params={**kept, **place[1]})
+
+
+def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:
+    """A link to a page of the app, or plain text where that page is not installed."""
+    if _exists(page(name)):
+        st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=query or None, help="")
+    else:
+        st.caption(label)
+
+
+def record_link(record: str, label: str, *, icon: str | None = None, help: str | None = None) -> None:
+    """A link to a record's page, or plain text where it has none."""
+    place = place_of(record)
+    if place and _exists(place[0]):
+        st.page_link(place[0], label=plain(label), icon=icon, query_params=place[1], help=help or "")
+    else:
+        st.markdown(plain(label))
+
+
+def _exists(path: str) -> bool:
+    return (APP / path).is_file()
+
+
+def is_web(url: str | None) -> bool:
+    """Whether an address is http or https, the only schemes that become links."""
+    return bool(url) and re.match(r"^https?://[^\s]+$", str(url), re.IGNORECASE) is not None
+
+
+def outside(label: str, url: str | None) -> str:
+    """Markdown of a link out of the app; plain text where the address is none."""
+    if not is_web(url):
+        return plain(label)
+    safe = str(url).replace("(", "%28").replace(")", "%29").replace("<", "%3C").replace(">", "%3E")
+    return f"[{plain(label)}]({safe})"
+
+
+def edit_link(kb: KnowledgeBase, record: str) -> None:
+    """A button to the record's file where a repository is set (see `moe_kb.settings`)."""
+    address = edit_address(kb.path_of(record))
+    if address:
+        st.link_button("Edit this record", address, icon=":material/edit:", type="tertiary")
+
+
+def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
+    """The full name of the record that the address asks for with `?key=`; otherwise the page ends with a message."""
+    key = st.query_params.get("key", "")
+    if not key:
+        st.info(f"No {kind} is chosen.", icon=":material/info:")
+        st.page_link(page(index), label=f"Choose one among the {index}", icon=":material/arrow_back:")
+        st.stop()
+    return kb.resolve(key, kind)
+
+
+def problem(error: MoeKbError) -> None:
+    """Say what went wrong and how to mend it."""
+    st.error(plain(error), icon=":material/error:")
+    if isinstance(error, NotFoundError):
+        page_link("overview", "Back to the overview")
+
+
+def _sources(kb: KnowledgeBase) -> dict[str, dict[str, Any]]:
+    return {row["key"]: row for row in kb.rows("SELECT key, name, title, type, url FROM sources")}
+
+
+def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:
+    """Markdown naming a source, linked where it has an address, with the place in it."""
+    if not source:
+        return ""
+    row = cached(_sources, kb).get(source)
+    name = outside(row["name"], row["url"]) if row else plain(source)
+    return f"{name}, {plain(locator)}" if locator else name
+
+
+def source_name(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:
+    """A source and the place in it as plain text, for table cells."""
+    if not source:
+        return ""
+    row = cached(_sources, kb).get(source)
+    name = row["name"] if row else source
+    return f"{name}, {locator}" if locator else name
+
+
+def source_url(kb: KnowledgeBase, source: str | None) -> str | None:
+    """A source's address, if it has a web one."""
+    row = cached(_sources, kb).get(source or "")
+    return row["url"] if row and is_web(row["url"]) else None
+
+
+def cites(kb: KnowledgeBase, citations: Iterable[Citation]) -> None:
+    """A line with the sources of what stands above."""
+    places = [source_text(kb, citation.source, citation.locator) for citation in citations]
+    if places:
+        st.caption(("Source: " if len(places) == 1 else "Sources: ") + "; ".join(places))
+
+
+def bibtex_box(kb: KnowledgeBase, record: str) -> None:
+    """BibTeX to copy and to download."""
+    entry = kb.cite([record])
+    st.code(entry, language="latex", wrap_lines=True)
+    st.download_button(
+        "Download .bib", entry, file_name=f"{record.partition(':')[2]}.bib", mime="text/x-bibtex",
+        icon=":material/download:", on_click="ignore",
+    )

@@ -1,0 +1,115 @@
+"""Tables of records, claims, disagreements and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from moe_kb.claims.statement import Statement
+from moe_kb.figures.designs import User
+from moe_kb.kb import KnowledgeBase
+
+from .base import plain
+from .links import open_record, record_link, source_name, source_text, source_url
+
+#: Colours of tags in tables, one per value in the vocabulary's order.
+TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "orange", "green", "violet", "red"]
+
+
+def record_table(
+    rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, name: str = "name",
+    name_label: str = "Name", height: int | str = "auto", name_width: Any = None, selectable: bool = False,
+) -> None:
+    """A sortable table of records; a click on a name opens the record.
+
+    Args:
+        rows: Each with `record` (full name), the name column, and the columns.
+        columns: Column to heading or `st.column_config`, in order.
+        key: Unique on the page.
+        alt: What the table shows, for screen readers.
+        name: The column that holds the record's name.
+        name_label: Its heading.
+        height: Pixels or `auto`.
+        name_width: Width of the name column.
+        selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
+    """
+    frame = pd.DataFrame(
+        [{name: row[name], **{column: row.get(column) for column in columns}} for row in rows],
+        columns=[name, *columns],
+    )
+    opener = st.column_config.ButtonColumn(
+        name_label, key=f"{key}-open", type="tertiary", alignment="left", pinned=True, width=name_width,
+        help="Click a name to open its page",
+    )
+    st.dataframe(
+        frame, hide_index=True, column_config={name: opener, **columns}, key=key, alt=alt, height=height,
+        placeholder="", on_select="rerun" if selectable else "ignore", selection_mode="multi-row",
+    )
+    click = st.session_state.get(f"{key}-open")
+    if click is not None and click.row is not None and 0 <= click.row < len(rows):
+        open_record(rows[click.row]["record"])
+
+
+def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) -> None:
+    """Every claim with its unit, precision and source; the one shown first at the front of its field."""
+    rows = []
+    for claim in claims:
+        rows.append({
+            "shown": claim.preferred, "part": claim.part, "field": claim.field, "value": claim.shown,
+            "exact": claim.text if claim.text != claim.shown else None, "unit": claim.unit, "status": claim.status,
+            "condition": ", ".join(filter(None, (claim.setting, claim.scope, claim.counting))) or None,
+            "source": source_name(kb, claim.source, claim.locator), "link": source_url(kb, claim.source),
+            "note": claim.note,
+        })
+    frame = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    st.dataframe(frame, hide_index=True, key=key, alt="Claims with their sources", placeholder="", column_config={
+        "shown": st.column_config.CheckboxColumn("First", help="The value shown first"), "part": "Part",
+        "field": "Field", "value": "As printed", "exact": "Value", "unit": "Unit", "status": "Status",
+        "condition": "Condition", "source": st.column_config.TextColumn("Source", width="medium"),
+        "link": st.column_config.LinkColumn("Link", display_text="open"), "note": "Note",
+    })
+
+
+def disagreements(kb: KnowledgeBase, record: str) -> None:
+    """The fields for which sources differ, with every value and its source; nothing where they agree."""
+    found = kb.audit(record)
+    if not found:
+        return
+    open_ones = sum(not one.resolved for one in found)
+    label = f"{len(found)} disagreement{'s' if len(found) > 1 else ''} between sources"
+    with st.expander(label + (f", {open_ones} open" if open_ones else ", all settled"), icon=":material/balance:"):
+        for one in found:
+            where = " · ".join(filter(None, (one.part, one.field, one.setting)))
+            st.markdown(f"**{plain(where)}** " + (":green-badge[settled]" if one.resolved else ":orange-badge[open]"))
+            for claim in one.claims:
+                unit = f" {claim.unit}" if claim.unit else ""
+                st.markdown(f"- {plain(claim.shown + unit)}: {source_text(kb, claim.source, claim.locator)}")
+            if one.reason:
+                st.caption(plain(one.reason))
+
+
+def user_line(kb: KnowledgeBase, user: User) -> None:
+    """Who uses a design, with what and where it is said."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        record_link(user.record, user.label)
+        st.caption(
+            (f"{plain(user.detail)} · " if user.detail else "") + source_text(kb, user.source, user.locator)
+            + (" (derived)" if user.status == "derived" else "")
+        )
+
+
+def differing(name: str, differs: bool) -> str:
+    """Markdown of a row's name in a comparison; rows that differ are bold and marked."""
+    return f"≠ **{plain(name)}**" if differs else plain(name)
+
+
+def compared(kb: KnowledgeBase, value: str | None, note: str | None, place: str | None) -> str:
+    """Markdown of a cell in a comparison: the value, its condition, and where it was read."""
+    if value is None:
+        return ""
+    source, _, locator = (place or "").partition(", ")
+    parts = [f"**{plain(value)}**", plain(note or ""), f":gray[{source_text(kb, source, locator)}]" if source else ""]
+    return "  \n".join(part for part in parts if part)
