@@ -13,6 +13,8 @@ from moe_kb.kb import KnowledgeBase, TreeNode
 
 ROW = 22
 """Height of a leaf in pixels: one line of text."""
+WIDTH = 30
+"""Characters of a label in one line: what fits a fifth of a narrow window."""
 
 
 def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
@@ -72,7 +74,16 @@ def _leaves(node: TreeNode) -> int:
 
 
 def _label(node: TreeNode) -> str:
-    return f"{escape(node.label)}  <b>{node.under}</b>"
+    """The label with its number, in as many lines as the box has room for: what is too long would be drawn tiny.
+
+    The whole label is in the hover text.
+    """
+    if _leaves(node) == 1:
+        cut = len(node.label) > WIDTH + 4
+        lines = [node.label[: WIDTH + 3].rstrip() + "…" if cut else node.label]
+    else:
+        lines = textwrap.wrap(node.label, WIDTH, max_lines=min(3, _leaves(node)), placeholder=" …")
+    return "<br>".join(escape(line) for line in lines) + f"  <b>{node.under}</b>"
 
 
 def _hover(node: TreeNode) -> str:

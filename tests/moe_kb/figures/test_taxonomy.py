@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 
 from moe_kb.figures import taxonomy
@@ -27,6 +29,14 @@ def test_neighbouring_branches_differ_in_colour(kb):
     colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
     assert colours["first:algorithm"] != colours["first:system"]
     assert colours["first:algorithm"] == colours["first:algorithm/gating/sparse"]
+
+
+@pytest.mark.integration
+def test_no_line_of_a_label_is_too_long_to_read(real_kb):
+    for key in ("survey-a", "survey-b"):
+        for label in taxonomy.icicle(real_kb, key).data[0].labels:
+            lines = unescape(label.partition("  <b>")[0]).split("<br>")
+            assert all(len(line) <= taxonomy.WIDTH + 4 for line in lines), label
 
 
 @pytest.mark.integration
