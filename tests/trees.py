@@ -308,3 +308,31 @@ def edit(tree: Path, path: str, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def many_papers(folder: Path, number: int) -> Path:
+    """A tree of one source and many papers with one claim and one relation each."""
+    small_tree(folder, dict.fromkeys(FILES))
+    for name in ("sources/first-survey", "sources/second-list"):
+        (folder / f"data/{name}.yaml").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"data/{name}.yaml").write_text(FILES[f"data/{name}.yaml"], encoding="utf-8")
+    papers = folder / "data/papers/2020"
+    papers.mkdir(parents=True, exist_ok=True)
+    for n in range(number):
+        (papers / f"p{n}.yaml").write_text(
+            f"""\
+key: p{n}
+name: Paper {n}
+title: The invented paper of number {n}
+authors: [Author {n % 17}, Writer {n % 5}]
+year: 2020
+claims:
+- {{source: second-list, field: citations, value: {n}}}
+relations:
+- {{source: first-survey, kind: extends, to: 'paper:p{n // 2}'}}
+provenance:
+- {{source: first-survey, fields: [name, title, authors, year]}}
+""",
+            encoding="utf-8",
+        )
+    return folder

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from moe_kb.db.schema import TABLES, Table
-from moe_kb.db.views import VIEWS
+from moe_kb.db.views import HYPERPARAMETER_WORDS, HYPERPARAMETERS, VIEWS
+from moe_kb.records import GatingProperties
 
 SEARCH_TABLES = {
     "search": (
@@ -24,6 +25,16 @@ SEARCH_TABLES = {
 
 #: What computed columns of views mean, where the column of that name in a table does not say it.
 _VIEW_COLUMNS = {
+    "key": "Key",
+    "name": "Name",
+    "subject": "Full name of what it is about",
+    "source": "Source that says so",
+    "node": "Path of the node",
+    "sources_by_use.type": "Type of the source",
+    "sources_by_use.url": "Where it can be seen",
+    "sources_by_use.claims": "Number of claims that cite it",
+    "open_disagreements.kind": "values (two values differ) or counting (unclear whether shared experts count)",
+    "open_disagreements.field": "The field in dispute",
     "node_label": "Label of the node",
     "design": "Key of the design",
     "design_name": "Name of the design",
@@ -67,7 +78,11 @@ def _table(model: type[Table]) -> SQLTable:
 
 def _describe(connection: sqlite3.Connection) -> None:
     rows: list[tuple[str, str, str, str, str]] = []
-    words: dict[str, str] = dict(_VIEW_COLUMNS)
+    words = dict(_VIEW_COLUMNS)
+    for name, field in GatingProperties.model_fields.items():
+        words[f"gating_designs_compared.{name}"] = " ".join((field.description or "").split()).rstrip(".")
+    for name, meaning in (HYPERPARAMETERS | HYPERPARAMETER_WORDS).items():
+        words[f"hyperparameters.{name}"] = meaning
     for model in TABLES:
         table = str(model.__tablename__)
         rows.append((table, "", "table", "", (model.__doc__ or "").strip()))
@@ -80,5 +95,5 @@ def _describe(connection: sqlite3.Connection) -> None:
     for name, (description, _) in VIEWS.items():
         rows.append((name, "", "view", "", description))
         for info in connection.execute(f"PRAGMA table_info({name})"):
-            rows.append((name, info[1], "view", info[2], words.get(info[1], info[1].replace("_", " "))))
+            rows.append((name, info[1], "view", info[2], words.get(f"{name}.{info[1]}") or words[info[1]]))
     connection.executemany("INSERT INTO dictionary VALUES (?, ?, ?, ?, ?)", rows)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-#: Fields of the wide hyperparameter view, in reading order.
-HYPERPARAMETERS = (
-    "params_total",
-    "params_active",
-    "n_layers",
-    "n_moe_layers",
-    "d_model",
-    "d_ffn",
-    "d_expert",
-    "n_heads",
-    "n_kv_heads",
-    "d_head",
-    "n_routed_experts",
-    "n_shared_experts",
-    "experts_per_token",
-    "n_experts_total",
-    "n_experts_active",
-    "vocab_size",
-    "context_length",
-)
-HYPERPARAMETER_WORDS = ("activation", "moe_placement", "tied_embeddings", "router")
+#: Fields of the wide hyperparameter view, in reading order, with what they mean.
+HYPERPARAMETERS = {
+    "params_total": "All parameters",
+    "params_active": "Parameters a token uses",
+    "n_layers": "Layers, of both stacks where there are two",
+    "n_moe_layers": "Layers with a mixture of experts",
+    "d_model": "Width of the residual stream",
+    "d_ffn": "Hidden width of the dense feed-forward networks",
+    "d_expert": "Hidden width of a routed expert",
+    "n_heads": "Query heads",
+    "n_kv_heads": "Key-value heads",
+    "d_head": "Width of a head",
+    "n_routed_experts": "Routed experts in a layer",
+    "n_shared_experts": "Experts in a layer that every token uses",
+    "experts_per_token": "Routed experts that a token uses in a layer",
+    "n_experts_total": "Experts in a layer as tables print them; whether shared ones count is in claims",
+    "n_experts_active": "Experts that a token uses as tables print them; whether shared ones count is in claims",
+    "vocab_size": "Entries of the embedding",
+    "context_length": "Positions the configuration allows",
+}
+HYPERPARAMETER_WORDS = {
+    "activation": "Activation of the experts",
+    "moe_placement": "Which layers hold the experts, as printed",
+    "tied_embeddings": "Whether input and output embeddings are one tensor",
+    "router": "Key of the router's design",
+}
 
 _numbers = ",\n  ".join(f"max(c.number) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETERS)
 _words = ",\n  ".join(f"max(c.value) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETER_WORDS)

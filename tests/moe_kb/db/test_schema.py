@@ -1,0 +1,114 @@
+"""Everything in the database is described, and every view answers."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from moe_kb.db.ddl import SEARCH_TABLES
+from moe_kb.db.schema import KEYED, OWNED, TABLES
+from moe_kb.db.views import GATING_PROPERTIES, VIEWS
+from moe_kb.records import GatingProperties
+
+
+@pytest.fixture
+def dictionary(kb):
+    return {(row["table_name"], row["column_name"]): row for row in kb.rows("SELECT * FROM dictionary")}
+
+
+def test_every_table_view_and_column_has_a_description(kb, dictionary):
+    connection = sqlite3.connect(kb.database)
+    names = connection.execute("SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+    shadows = tuple(f"{table}_" for table in SEARCH_TABLES)
+    named = {name for name, _ in names if not name.startswith("sqlite_")}
+    named -= {n for n in named if n.startswith(shadows) and n not in SEARCH_TABLES}
+    assert named == {table for table, column in dictionary if not column}
+    for name in named:
+        assert len(dictionary[name, ""]["description"]) > 5
+        if name in SEARCH_TABLES:
+            continue
+        for column in connection.execute(f"PRAGMA table_info({name})"):
+            description = dictionary[name, column[1]]["description"]
+            assert description.strip(), (name, column[1])
+            assert description != column[1].replace("_", " "), f"{name}.{column[1]} is only named"
+    connection.close()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_runs_and_is_described(kb, dictionary, view):
+    rows = kb.rows(f"SELECT * FROM {view}")
+    columns = [column for table, column in dictionary if table == view and column]
+    assert columns
+    assert all(list(row) == columns for row in rows)
+    assert dictionary[view, ""]["kind"] == "view"
+    assert "only" in str(kb.rows(f"SELECT count(*) AS only FROM {view}"))
+
+
+def test_a_column_of_a_view_is_described_as_what_it_is_there(dictionary):
+    said = {
+        place: dictionary[place]["description"]
+        for place in (
+            ("papers_with_placements", "key"),
+            ("gating_designs_compared", "experts_per_token"),
+            ("gating_designs_compared", "score"),
+            ("hyperparameters", "experts_per_token"),
+            ("scores", "score"),
+            ("scores", "subject"),
+            ("sources_by_use", "claims"),
+        )
+    }
+    assert len(set(said.values())) == len(said)
+    assert said["papers_with_placements", "key"] == "Key"
+    assert said["sources_by_use", "claims"].startswith("Number")
+    assert "logits" in said["gating_designs_compared", "score"]
+
+
+def test_views_answer_on_the_fabricated_tree(kb):
+    assert {(r["key"], r["node"]) for r in kb.rows("SELECT * FROM papers_with_placements")} == {
+        ("alpha", "algorithm/gating/sparse"),
+        ("beta", "algorithm/gating"),
+    }
+    compared = {r["key"]: r for r in kb.rows("SELECT * FROM gating_designs_compared")}
+    assert compared["alpha-router"]["chooser"] == "token"
+    assert compared["alpha-router"]["renormalised"] == "no"
+    assert compared["beta-router"]["k"] is None
+    (row,) = kb.rows("SELECT * FROM hyperparameters")
+    assert (row["model"], row["configuration"], row["d_model"], row["n_layers"]) == ("alpha", "1B", 512, 4)
+    assert (row["activation"], row["router"]) == ("relu", "alpha-router")
+    assert [r["field"] for r in kb.rows("SELECT * FROM open_disagreements")] == ["d_model"]
+    assert {(r["score"], r["setting"]) for r in kb.rows("SELECT * FROM scores")} == {(45, "5-shot"), (46.5, "0-shot")}
+    users = {r["user"] for r in kb.rows("SELECT * FROM models_by_router WHERE design = 'alpha-router'")}
+    assert users == {"alpha", "beta"}
+    used = {r["key"]: r["claims"] for r in kb.rows("SELECT * FROM sources_by_use")}
+    assert used["first-survey"] > used["second-list"] > 0
+
+
+def test_the_view_of_gating_designs_has_every_property_of_the_record():
+    assert tuple(GATING_PROPERTIES) == tuple(GatingProperties.model_fields)
+
+
+def test_every_table_is_owned_by_records_or_by_the_whole():
+    tables = {str(table.__tablename__) for table in TABLES}
+    assert set(OWNED) | set(KEYED) <= tables
+    whole = {"meta", "dictionary", "files", "taxonomies", "nodes", "node_ancestors", "crossings", "disagreements"}
+    assert tables - set(OWNED) - set(KEYED) == whole | {"implementations"}
+    owned = {str(t.__tablename__): t.model_fields for t in TABLES if str(t.__tablename__) in OWNED}
+    assert all(OWNED[name] in fields for name, fields in owned.items())
+
+
+def test_references_between_tables_hold(kb):
+    missing = kb.rows(
+        "SELECT 'claims' AS t, source FROM claims WHERE source NOT IN (SELECT key FROM sources) UNION "
+        "SELECT 'edges', head FROM edges WHERE head LIKE 'paper:%' AND head NOT IN (SELECT record FROM records) UNION "
+        "SELECT 'placements', node FROM placements WHERE (taxonomy, node) NOT IN (SELECT taxonomy, node FROM nodes)"
+    )
+    assert missing == []
+    assert kb.rows("SELECT count(*) AS n FROM claims WHERE preferred")[0]["n"] > 0
+
+
+def test_one_claim_of_each_field_is_preferred(kb):
+    twice = kb.rows(
+        "SELECT subject, part, field, setting, sum(preferred) AS n FROM claims GROUP BY 1, 2, 3, 4 HAVING n != 1"
+    )
+    assert twice == []
