@@ -96,7 +96,9 @@ def _explain(text: str, max_seconds: float) -> str:
         return "one statement at a time. Remove everything after the first semicolon."
     if "result too large" in text:
         return f"the result is larger than {sandbox.MAX_RESULT_BYTES // 10**6} MB. Select fewer columns or rows."
-    if "too big" in text or "too large" in text:
+    if "xpression tree" in text or "parser stack" in text or "too many terms" in text:
+        return f"the query is nested too deeply or too long ({text}). Take it apart, with WITH for example."
+    if "too big" in text:
         return f"a value is larger than {sandbox.MAX_VALUE_BYTES // 10**6} MB. Select less of it."
     if "too many columns" in text:
         return f"more than {sandbox.MAX_COLUMNS} columns. Select fewer."

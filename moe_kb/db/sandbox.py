@@ -71,9 +71,10 @@ def run(
     """Column names, rows, and whether there are more; raises what `sqlite3` raises."""
     connection = sqlite3.connect(uri, uri=True)
     connection.execute("PRAGMA query_only = 1")
-    # FTS5 prepares statements of its own when first touched; the authorizer would refuse some of them later.
+    # FTS5 and the JSON tables prepare statements of their own when first touched, which the authorizer would refuse.
     connection.execute("SELECT rowid FROM search WHERE search MATCH 'a' LIMIT 1").fetchall()
     connection.execute("SELECT rowid FROM search_names WHERE search_names MATCH 'abc' LIMIT 1").fetchall()
+    connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
     for limit, value in (
         (sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
         (sqlite3.SQLITE_LIMIT_COLUMN, MAX_COLUMNS),
