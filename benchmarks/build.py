@@ -65,7 +65,7 @@ def _one_tree(what: str, tree: Path, changed: Path, rounds: int, times: dict[int
     def refresh(expected: str) -> Time:
         report: dict[str, Any] = worker("refresh", tree, database)
         if report["mode"] != expected:
-            raise RuntimeError(f"the rebuild was {report['mode']}, not {expected}")
+            raise RuntimeError(f"the rebuild was {report['mode']}, not {expected}: was the code changed while it ran?")
         return Time(report["wall"], report["cpu"])
 
     def one_change() -> Time:

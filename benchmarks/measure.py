@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -123,13 +124,14 @@ def machine() -> str:
         [
             f"- {time.strftime('%Y-%m-%d')}, commit {commit}",
             f"- {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, load at the end {os.getloadavg()[0]:.1f}",
-            f"- {platform.system()} {platform.release()}, Python {platform.python_version()}, "
-            f"SQLite {sqlite3.sqlite_version}, {packages}",
+            f"- {platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}",
         ]
     )
 
 
 def _git(*arguments: str) -> str:
+    if shutil.which("git") is None:
+        return ""
     done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
