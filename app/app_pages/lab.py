@@ -99,18 +99,14 @@ def set_up(lab: Lab) -> None:
         ui.empty("Nothing can be run.", "Install a package with implementations: pip install 'moe-kb[lab]'.")
         return
     asked = st.query_params.get("implementation")
-    if asked in entries:  # A link names the key; the widget writes the name into the address.
-        st.session_state["implementation"] = asked
-    elif asked and asked not in {entry.name for entry in entries.values()}:
+    if asked and asked not in entries:
         st.info(f"There is no implementation {ui.plain(repr(asked[:80]))}. These can be run:", icon=":material/info:")
     key = st.segmented_control(
         "Implementation",
         list(entries),
         format_func=lambda key: entries[key].name,
-        key="implementation",
-        bind="query-params",
         required=True,
-        default=None if "implementation" in st.session_state else next(iter(entries)),
+        **ui.in_address("implementation", next(iter(entries)), entries),
     )
     entry = entries[key]
     describe(entry)
@@ -247,12 +243,12 @@ def one_run(lab: Lab, run_id: str) -> None:
 
 def leave_to(view: str) -> None:
     leave_run()
-    st.session_state["lab_view"] = view
+    st.query_params["view"] = view
 
 
 def reuse(run: Run) -> None:
     leave_to("set-up")
-    st.session_state["implementation"] = run.implementation
+    st.query_params["implementation"] = run.implementation
     st.session_state["reuse"] = (run.implementation, run.config)
 
 
@@ -292,12 +288,9 @@ def watch(lab: Lab, run: Run) -> None:
     present = figures.metrics_of(curves)
     if present:
         first = [name for name in figures.MAIN if name in present]
+        others = [name for name in present if name not in first]
         more = st.multiselect(
-            "More curves",
-            [name for name in present if name not in first],
-            format_func=figures.metric_label,
-            key="more_curves",
-            bind="query-params",
+            "More curves", others, format_func=figures.metric_label, **ui.in_address("curves", [], others)
         )
         steps = progress.steps if progress else None
         with st.grid(2, min_column_width=420, gap="medium"):
@@ -401,11 +394,10 @@ def all_runs(lab: Lab) -> None:
             "Runs",
             list(labels),
             format_func=labels.get,
-            key="compare_runs",
-            bind="query-params",
             width=620,
             placeholder="Choose two or more",
             max_selections=12,
+            **ui.in_address("runs", [], labels),
         )
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
         metrics = list(dict.fromkeys(name for told in curves.values() for name in figures.metrics_of(told)))
@@ -413,18 +405,15 @@ def all_runs(lab: Lab) -> None:
             "Metric",
             metrics or ["bits_per_byte"],
             format_func=figures.metric_label,
-            key="compare_metric",
-            bind="query-params",
             width=330,
+            **ui.in_address("metric", (metrics or ["bits_per_byte"])[0], metrics or ["bits_per_byte"]),
         )
         split = st.segmented_control(
             "Split",
             ["valid", "train"],
             format_func={"valid": "Validation", "train": "Training"}.get,
-            key="compare_split",
-            bind="query-params",
             required=True,
-            default="valid",
+            **ui.in_address("split", "valid", ["valid", "train"]),
         )
     if not chosen:
         st.caption("Choose runs to see their curves in one chart and the settings in which they differ.")
@@ -471,11 +460,9 @@ try:
             "View",
             ["set-up", "runs"],
             format_func={"set-up": "Set up a run", "runs": "Runs"}.get,
-            key="lab_view",
-            bind="query-params",
             required=True,
-            default=None if "lab_view" in st.session_state else "set-up",
             label_visibility="collapsed",
+            **ui.in_address("view", "set-up", ["set-up", "runs"]),
         )
         {"set-up": set_up, "runs": all_runs}[view](lab)
 except LabError as error:

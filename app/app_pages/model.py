@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.figures import around, models, stacks
 from moe_kb.figures import model as sheet
-from moe_kb.figures import models, stacks
 from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.model import Value, precision, shown
 
@@ -36,6 +36,8 @@ with st.container(horizontal=True):
     for paper in record.papers:
         ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
     ui.edit_link(kb, reference)
+if record.superseded_by:
+    ui.record_link(f"model:{record.superseded_by}", f"Superseded by {record.superseded_by}", icon=":material/redo:")
 ui.disagreements(kb, reference)
 
 # --- one configuration -------------------------------------------------------------------------------------------
@@ -46,12 +48,8 @@ part = None
 if parts:
     described = [label for label in parts if label in by_label and by_label[label].architecture]
     start = (described or parts)[0]
-    if len(parts) <= 6:
-        part = st.segmented_control(
-            "Configuration", parts, key="configuration", bind="query-params", required=True, default=start
-        )
-    else:
-        part = st.selectbox("Configuration", parts, key="configuration", bind="query-params", index=parts.index(start))
+    choose = st.segmented_control if len(parts) <= 6 else st.selectbox
+    part = choose("Configuration", parts, required=True, **ui.in_address("configuration", start, parts))
 configuration = by_label.get(part or "")
 architecture = configuration.architecture if configuration else None
 
@@ -154,7 +152,7 @@ def value_table(rows: list[Value], key: str) -> None:
             "precision": st.column_config.TextColumn("Precision", help="The last digit that the source prints"),
             "status": "Status",
             "condition": st.column_config.TextColumn("Covers", help="Scope and counting", width=170),
-            "differs": st.column_config.TextColumn("Sources differ", width="medium"),
+            "differs": st.column_config.TextColumn("Sources differ", width=330),
             "source": st.column_config.TextColumn("Source", width="medium"),
             "link": st.column_config.LinkColumn("Link", display_text="open"),
             "more": st.column_config.TextColumn("Others", help="Further claims of the field: click the row"),
@@ -235,3 +233,12 @@ with right:
         st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
     else:
         st.caption("No scores in the surveys' tables.")
+
+if ui.cached(around.neighbours, kb, reference):
+    st.subheader("Tied to", anchor=False)
+    st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
+    ui.graph(kb, reference, key="model-graph")
+with st.expander("Where this record's fields were read", icon=":material/fact_check:"):
+    for proof in record.provenance:
+        st.markdown(f"- {ui.plain(', '.join(proof.fields))}: {ui.source_text(kb, proof.source, proof.locator)}")
+    st.caption(f"File: `{kb.path_of(reference)}`")

@@ -25,43 +25,26 @@ years = sorted({row["year"] for row in rows if row["year"]})
 with st.container(horizontal=True, vertical_alignment="bottom", key="model-filters"):
     text = st.text_input(
         "Search",
-        key="model_text",
-        bind="query-params",
         icon=":material/search:",
         width=220,
         placeholder="Name, organisation, router …",
+        **ui.in_address("q", ""),
     )
+    makers = sorted({row["organisation"] for row in rows if row["organisation"]}, key=str.casefold)
     organisations = st.multiselect(
-        "Organisation",
-        sorted({row["organisation"] for row in rows if row["organisation"]}, key=str.casefold),
-        key="model_organisation",
-        bind="query-params",
-        width=230,
+        "Organisation", makers, width=230, placeholder="any", **ui.in_address("organisation", [], makers)
     )
-    openness = st.pills(
-        "Openness",
-        sorted({row["openness"] or models.UNKNOWN for row in rows}),
-        selection_mode="multi",
-        key="model_openness",
-        bind="query-params",
-    )
+    kinds = sorted({row["openness"] or models.UNKNOWN for row in rows})
+    openness = st.pills("Openness", kinds, selection_mode="multi", **ui.in_address("openness", [], kinds))
     span = None
     if len(years) > 1:
-        chosen_years = st.slider(
-            "Year of release",
-            years[0],
-            years[-1],
-            (years[0], years[-1]),
-            key="model_years",
-            bind="query-params",
-            width=190,
-        )
-        span = None if chosen_years == (years[0], years[-1]) else chosen_years
+        all_years = (years[0], years[-1])
+        span = st.slider("Year of release", *all_years, width=190, **ui.in_address("years", all_years))
+        span = None if span == all_years else span
     released_config = st.toggle(
         "Released config only",
-        key="model_config",
-        bind="query-params",
         help="Only configurations whose layers were read from a published config.json",
+        **ui.in_address("config", False),
     )
 
 found = models.chosen(
@@ -80,45 +63,24 @@ def open_point() -> None:
         ui.open_record(points[0]["customdata"])
 
 
-def log_default(name: str) -> bool:
-    return MEASURES[name].wide
-
-
 controls, picture = st.columns([1, 4], gap="medium")
 with controls:
     names = list(MEASURES)
-    x = st.selectbox(
-        "Horizontal axis",
-        names,
-        format_func=models.label_of,
-        key="model_x",
-        bind="query-params",
-        index=names.index("params_total"),
-    )
-    log_x = st.toggle("Logarithmic", log_default(x), key=f"log-x-{x}")
-    y = st.selectbox(
-        "Vertical axis",
-        names,
-        format_func=models.label_of,
-        key="model_y",
-        bind="query-params",
-        index=names.index("params_active"),
-    )
-    log_y = st.toggle("Logarithmic", log_default(y), key=f"log-y-{y}")
+    x = st.selectbox("Horizontal axis", names, format_func=models.label_of, **ui.in_address("x", "params_total", names))
+    log_x = st.toggle("Logarithmic", **ui.in_address(f"log-{x}", MEASURES[x].wide))
+    y = st.selectbox("Vertical axis", names, format_func=models.label_of, **ui.in_address("y", "params_active", names))
+    log_y = log_x if x == y else st.toggle("Logarithmic", **ui.in_address(f"log-{y}", MEASURES[y].wide))
     colour = st.selectbox(
         "Colour",
         ["none", *GROUPS],
         format_func=lambda name: GROUPS.get(name, "None"),
-        key="model_colour",
-        bind="query-params",
-        index=1 + list(GROUPS).index("described_by"),
+        **ui.in_address("colour", "described_by", ["none", *GROUPS]),
     )
     size = st.selectbox(
         "Size of points",
         ["none", *names],
         format_func=lambda name: "Equal" if name == "none" else models.label_of(name),
-        key="model_size",
-        bind="query-params",
+        **ui.in_address("size", "none", ["none", *names]),
     )
 drawn = models.plottable(found, x, y, log_x=log_x, log_y=log_y)
 with picture:

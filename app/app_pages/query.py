@@ -19,9 +19,15 @@ def ask(database: str, content: str, sql: str) -> QueryResult | str:
     return query.ask(kb, sql)
 
 
-def take(sql: str) -> None:
-    st.session_state["sql"] = sql
+def take(sql: str | None = None) -> None:
+    """Ask this question, or the one in the editor: the address holds the question that is answered."""
+    st.query_params["sql"] = st.session_state["sql"] if sql is None else sql
 
+
+# The editor takes over what the address says when that changes, and is otherwise left as the person is typing it.
+asked = st.query_params.get("sql", EXAMPLES[0].sql)
+if st.session_state.get("sql-asked") != asked or "sql" not in st.session_state:
+    st.session_state["sql"] = st.session_state["sql-asked"] = asked
 
 ui.header("Query", "Ask the database in SQL. It is read-only: nothing typed here can change a record.")
 aside, main = st.columns([2, 5], gap="medium")
@@ -43,7 +49,7 @@ with aside:
     if tables.open:
         with tables:
             schema = {table.name: table for table in ui.cached(query.schema, kb)}
-            name = st.selectbox("Table or view", list(schema), key="schema_table", bind="query-params")
+            name = st.selectbox("Table or view", list(schema), **ui.in_address("table", next(iter(schema)), schema))
             st.caption(f"{schema[name].kind.capitalize()}. {ui.plain(schema[name].description)}")
             st.button(
                 "Show its first rows",
@@ -74,16 +80,14 @@ with aside:
 
 with main:
     with st.form("console", border=False):
-        sql = st.text_area(
+        st.text_area(
             "SQL",
-            EXAMPLES[0].sql,
             key="sql",
-            bind="query-params",
             height=190,
             help=f"One SELECT. At most {MAX_ROWS:,} rows and five seconds. Control and Enter run it.",
         )
-        st.form_submit_button("Run", type="primary", icon=":material/play_arrow:")
-    answer = ask(str(kb.database), kb.content_hash, sql or "")
+        st.form_submit_button("Run", type="primary", icon=":material/play_arrow:", on_click=take)
+    answer = ask(str(kb.database), kb.content_hash, asked)
     if isinstance(answer, str):
         st.error(ui.plain(answer), icon=":material/error:", title="The query was not run to its end")
         st.stop()
@@ -96,12 +100,11 @@ with main:
     with st.container(horizontal=True, vertical_alignment="center"):
         show = st.segmented_control(
             "Show",
-            ["Table", "Chart"],
-            key="query_show",
-            bind="query-params",
+            ["table", "chart"],
+            format_func=str.capitalize,
             required=True,
-            default="Table",
             label_visibility="collapsed",
+            **ui.in_address("show", "table", ["table", "chart"]),
         )
         st.caption(taken)
         st.download_button(
@@ -120,7 +123,7 @@ with main:
     # --- the answer --------------------------------------------------------------------------------------------------
 
     numbers = query.numeric_columns(answer)
-    if show == "Table":
+    if show == "table":
         frame = pd.DataFrame(answer.rows, columns=answer.columns)
         links = {
             name: st.column_config.LinkColumn(name)
@@ -138,49 +141,35 @@ with main:
     elif not numbers:
         ui.empty("No column holds numbers.", "Select one, for instance count(*), to draw a chart.")
     else:
-        start_x, start_y = query.sensible_axes(answer, sql)
+        start_x, start_y = query.sensible_axes(answer, asked)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             kind = st.segmented_control(
-                "Kind",
-                list(KINDS),
-                format_func=KINDS.get,
-                key="chart_kind",
-                bind="query-params",
-                required=True,
-                default="scatter",
+                "Kind", list(KINDS), format_func=KINDS.get, required=True, **ui.in_address("kind", "scatter", KINDS)
             )
             x = st.selectbox(
-                "Horizontal",
-                answer.columns,
-                index=answer.columns.index(start_x or numbers[0]),
-                key="chart_x",
-                bind="query-params",
-                width=220,
+                "Horizontal", answer.columns, width=220, **ui.in_address("x", start_x or numbers[0], answer.columns)
             )
             y = st.selectbox(
                 "Vertical",
                 numbers,
-                index=numbers.index(start_y) if start_y in numbers else 0,
-                key="chart_y",
-                bind="query-params",
                 width=220,
                 disabled=kind == "histogram",
+                **ui.in_address("y", start_y if start_y in numbers else numbers[0], numbers),
             )
             group = st.selectbox(
                 "Colour",
-                ["(none)", *answer.columns],
-                key="chart_group",
-                bind="query-params",
+                ["none", *answer.columns],
                 width=180,
+                **ui.in_address("colour", "none", ["none", *answer.columns]),
             )
-            log_x = st.toggle("Log horizontal", key="chart_log_x", bind="query-params", disabled=x not in numbers)
-            log_y = st.toggle("Log vertical", key="chart_log_y", bind="query-params", disabled=kind == "histogram")
+            log_x = st.toggle("Log horizontal", disabled=x not in numbers, **ui.in_address("log-x", False))
+            log_y = st.toggle("Log vertical", disabled=kind == "histogram", **ui.in_address("log-y", False))
         figure = query.result_chart(
             answer,
             kind,
             x,
             y,
-            group=None if group == "(none)" else group,
+            group=None if group == "none" else group,
             log_x=log_x and x in numbers,
             log_y=log_y and kind != "histogram",
         )

@@ -18,27 +18,22 @@ VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables a
 kb = ui.knowledge_base()
 ui.header("Systems and evaluations", "What the surveys' tables say of frameworks and of benchmark scores.")
 
-# A link to a system or a table (`?key=`) opens its view once; from then on the widgets say what is shown.
-asked = st.query_params.get("key", "")
+# A link to a system or a table (`?key=`) opens its view.
+asked, kind, key = st.query_params.get("key", ""), "", ""
 if asked:
     try:
         target = kb.resolve(asked, "system")
     except NotFoundError:
         target = kb.resolve(asked, "table")
     kind, _, key = target.partition(":")
-    st.session_state["systems_view"] = f"{kind}s"
-    st.session_state[kind] = key
-    del st.query_params["key"]
 
 view = st.segmented_control(
     "View",
     list(VIEWS),
     format_func=VIEWS.get,
-    key="systems_view",
-    bind="query-params",
     required=True,
-    default=None if "systems_view" in st.session_state else "evaluations",
     label_visibility="collapsed",
+    **ui.in_address("view", f"{kind}s" if kind else "evaluations", VIEWS),
 )
 
 
@@ -53,22 +48,18 @@ def show_evaluations() -> None:
             "Benchmark",
             present,
             format_func=BENCHMARKS.get,
-            key="benchmark",
-            bind="query-params",
             required=True,
-            default=present[0],
+            **ui.in_address("benchmark", present[0], present),
         )
         against = st.segmented_control(
             "Against",
             list(AGAINST),
             format_func=label_of,
-            key="against",
-            bind="query-params",
             required=True,
-            default="params_active",
+            **ui.in_address("against", "params_active", AGAINST),
         )
         settings = sorted({row["setting"] for row in rows if row["benchmark"] == benchmark})
-        wanted = st.pills("Setting", settings, selection_mode="multi", key=f"setting-{benchmark}")
+        wanted = st.pills("Setting", settings, selection_mode="multi", **ui.in_address("setting", [], settings))
     found = [row for row in rows if row["benchmark"] == benchmark and (not wanted or row["setting"] in wanted)]
     if any(row[against] is not None for row in found):
         ui.chart(
@@ -164,9 +155,8 @@ def show_systems() -> None:
         "System",
         list(by_key),
         format_func=lambda key: by_key[key]["name"],
-        key="system",
-        bind="query-params",
         width=420,
+        **ui.in_address("system", key if kind == "system" else next(iter(by_key)), by_key),
     )
     one = by_key[chosen]
     with st.container(border=True):
@@ -201,9 +191,8 @@ def show_tables() -> None:
         "Table",
         list(by_key),
         format_func=lambda key: by_key[key].name,
-        key="table",
-        bind="query-params",
         width=420,
+        **ui.in_address("table", key if kind == "table" else next(iter(by_key)), by_key),
     )
     table = kb.table(chosen)
     st.markdown(f"**{ui.plain(table.title)}**")
@@ -233,7 +222,7 @@ def show_tables() -> None:
         key=f"table-{chosen}",
         placeholder="",
         alt=table.title,
-        height=620 if len(rows) > 16 else "auto",
+        height=620 if len(rows) > 40 else "content",
         column_config={
             "row": st.column_config.TextColumn("Row", width="small"),
             "label": st.column_config.TextColumn("As printed", pinned=True),

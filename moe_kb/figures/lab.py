@@ -124,16 +124,18 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
         rows.append([*relative, *[None] * (widest - len(experts))])
     few = widest <= 16
     highest = max((value for row in rows for value in row if value is not None), default=1.0)
+    # Blue below an even share, orange above: told apart by colour-blind people, and dark text is read on all of it.
+    top = max(2.0, highest)
     figure = go.Figure(
         go.Heatmap(
             z=rows,
             x=[str(expert) for expert in range(widest)],
             y=layers,
             zmin=0,
-            zmax=max(2.0, highest),
-            # Cividis is read the same by colour-blind people, and its ends keep apart from either background.
-            colorscale="Cividis",
+            zmax=top,
+            colorscale=[[0, "#7fb4dc"], [1 / top, "#f3f2ee"], [1, "#ec9f66"]],
             texttemplate="%{z:.2f}" if few else None,
+            textfont={"color": "#1c2430"},
             xgap=2,
             ygap=2,
             hoverongaps=False,

@@ -34,7 +34,11 @@ class Value:
             return ""
         if self.disagreement.kind == "counting":
             return "unclear whether shared experts are counted"
-        return " ≠ ".join(f"{shown(claim)} ({claim.source})" for claim in self.disagreement.claims)
+        claims = self.disagreement.claims
+        short = [compact(claim.number) if claim.number is not None else shown(claim) for claim in claims]
+        # Rounded for reading, unless that would make two values look the same.
+        words = short if len(set(short)) == len({claim.number for claim in claims}) else [shown(one) for one in claims]
+        return " ≠ ".join(f"{text} ({claim.source})" for text, claim in zip(words, claims, strict=True))
 
 
 def shown(claim: Statement) -> str:

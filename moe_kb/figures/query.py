@@ -173,7 +173,7 @@ def numeric_columns(result: QueryResult) -> list[str]:
 
 
 def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str | None]:
-    """Columns to start a chart with: a saved question's own, the first two numbers, or the first column and a number."""
+    """Columns to start a chart with: a saved question's own, else two numbers, else the first column and a number."""
     saved = next((example for example in EXAMPLES if example.x and example.sql == sql), None)
     if saved:
         return saved.x, saved.y

@@ -52,7 +52,7 @@ def until(at, done: Callable[[], bool], seconds: float = 60):
 
 def test_the_form_is_made_from_the_config_class(open_page, texts):
     at = open_page("lab", implementation="switch-top1")
-    assert at.segmented_control(key="implementation").value == "switch-top1"
+    assert at.segmented_control(key="in-implementation").value == "switch-top1"
     for name, field in SwitchTop1Config.model_fields.items():
         key = f"set-switch-top1-{name}"
         found = [
@@ -113,7 +113,7 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
     assert len(at.get("plotly_chart")) == 5, "four curves and the load per expert"
     assert "at step 4" in texts(at)
     assert any("completed after" in code.value for code in at.code), "the end of the log"
-    at.multiselect(key="more_curves").set_value(["router_entropy"]).run()
+    at.multiselect(key="in-curves").set_value(["router_entropy"]).run()
     assert len(at.get("plotly_chart")) == 6
 
     again = open_page("lab", run=run.id)
@@ -146,17 +146,17 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
     import streamlit as st
 
     st.cache_resource.clear()  # what a restart forgets
-    at = open_page("lab", lab_view="Runs")
+    at = open_page("lab", view="runs")
     listed = at.dataframe[0].value
     assert list(listed["id"]) == [run.id for run in reversed(runs)]
     assert list(listed["status"]) == ["completed", "completed"]
     assert list(listed["progress"]) == [1.0, 1.0]
-    at.multiselect(key="compare_runs").set_value([run.id for run in runs]).run()
+    at.multiselect(key="in-runs").set_value([run.id for run in runs]).run()
     assert not at.exception
     assert len(at.get("plotly_chart")) == 1
     differing = at.dataframe[1].value
     assert list(differing["setting"]) == ["seed"]
-    at.selectbox(key="compare_metric").set_value("load_cv").run()
+    at.selectbox(key="in-metric").set_value("load_cv").run()
     assert not at.exception
 
 
@@ -166,13 +166,13 @@ def test_settings_of_a_run_can_be_taken_again(open_page, lab):
     at = open_page("lab", run=run.id)
     next(button for button in at.button if button.label.startswith("Set up another")).click().run()
     assert not at.exception
-    assert at.segmented_control(key="implementation").value == "mixtral-top2"
+    assert at.segmented_control(key="in-implementation").value == "mixtral-top2"
     assert at.number_input(key="set-mixtral-top2-balance_coefficient").value == 0.5
     assert at.number_input(key="set-mixtral-top2-steps").value == 4
 
 
 def test_no_runs_yet(open_page, texts):
-    assert "No runs yet" in texts(open_page("lab", lab_view="Runs"))
+    assert "No runs yet" in texts(open_page("lab", view="runs"))
 
 
 def test_a_home_that_cannot_be_used_is_a_message(open_page, tmp_path):

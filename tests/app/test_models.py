@@ -40,21 +40,21 @@ def test_the_table_shows_every_configuration_with_its_values(open_page):
 
 def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at = open_page("models")
-    at.text_input(key="model_text").set_value("no such model").run()
+    at.text_input(key="in-q").set_value("no such model").run()
     assert not at.exception
     assert "Remove one of them" in texts(at)
-    at.text_input(key="model_text").set_value("alpha").run()
+    at.text_input(key="in-q").set_value("alpha").run()
     assert len(table(at, "configuration")) == 1
 
 
 def test_filters_come_from_the_address(open_page, texts):
-    assert "No configuration passes" in texts(open_page("models", model_text="zzz"))
+    assert "No configuration passes" in texts(open_page("models", q="zzz"))
 
 
 def test_axes_without_common_values_say_so(open_page, texts):
     at = open_page("models")
     assert "No configuration here has both values" in texts(at), "no source gives active parameters"
-    at.selectbox(key="model_y").set_value("d_model").run()
+    at.selectbox(key="in-y").set_value("d_model").run()
     assert not at.exception
     assert "1 of 1 configurations have both values" in texts(at)
 
@@ -63,10 +63,10 @@ def test_axes_without_common_values_say_so(open_page, texts):
 @pytest.mark.parametrize("colour", ["none", "openness", "year", "router"])
 def test_any_field_against_any(open_page, measure, colour):
     at = open_page("models")
-    at.selectbox(key="model_x").set_value(measure)
-    at.selectbox(key="model_y").set_value("n_heads")
-    at.selectbox(key="model_size").set_value("d_ffn")
-    at.selectbox(key="model_colour").set_value(colour).run()
+    at.selectbox(key="in-x").set_value(measure)
+    at.selectbox(key="in-y").set_value("n_heads")
+    at.selectbox(key="in-size").set_value("d_ffn")
+    at.selectbox(key="in-colour").set_value(colour).run()
     assert not at.exception
     assert len(at.get("plotly_chart")) == 1
 
@@ -111,7 +111,7 @@ def test_a_resolving_note_is_shown(open_page, texts, tree):
 
 def test_every_claim_is_one_click_away(open_page):
     at = open_page("model", key="alpha")
-    assert at.expander[-1].label == "Every claim"
+    assert "Every claim" in [one.label for one in at.expander]
     layers = table(at, "sublayer")
     assert {"n_routed_experts", "shared.count", "router.design"} <= set(layers["setting"])
 

@@ -62,7 +62,7 @@ def test_no_rows_and_no_numbers_say_what_to_do(open_page, texts):
     at = open_page("query")
     assert "No rows" in texts(ask(at, "SELECT key FROM papers WHERE year = 1"))
     ask(at, "SELECT key FROM papers")
-    at.segmented_control(key="query_show").set_value("Chart").run()
+    at.segmented_control(key="in-show").set_value("chart").run()
     assert "No column holds numbers" in texts(at)
 
 
@@ -76,19 +76,19 @@ def test_a_question_fills_the_editor(open_page):
 
 def test_a_chart_follows_the_columns_of_the_next_query(open_page):
     at = ask(open_page("query"), "SELECT year, count(*) AS n FROM papers GROUP BY year")
-    at.segmented_control(key="query_show").set_value("Chart").run()
+    at.segmented_control(key="in-show").set_value("chart").run()
     assert len(at.get("plotly_chart")) == 1
-    at.selectbox(key="chart_x").set_value("n").run()
+    at.selectbox(key="in-x").set_value("n").run()
     ask(at, "SELECT length(key) AS a, length(name) AS b FROM papers")
     assert not at.exception
-    assert at.selectbox(key="chart_x").value == "a"
+    assert at.selectbox(key="in-x").value == "a"
     for kind in ("line", "bar", "histogram"):
-        at.segmented_control(key="chart_kind").set_value(kind).run()
+        at.segmented_control(key="in-kind").set_value(kind).run()
         assert not at.exception
 
 
 def test_the_schema_names_columns_with_their_meaning(open_page):
-    at = open_page("query", schema_table="claims")
+    at = open_page("query", table="claims")
     at.session_state["query-aside"] = "Tables and views"
     at.run()
     assert not at.exception

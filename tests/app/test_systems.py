@@ -39,14 +39,14 @@ def test_scores_with_their_settings(open_page, texts):
     frame = at.dataframe[0].value
     assert sorted(zip(frame["score"], frame["setting"], strict=True)) == [(45.0, "5-shot"), (46.5, "0-shot")]
     assert "2 of 2 scores have no place on the horizontal axis" in texts(at), "no source gives active parameters"
-    at.segmented_control(key="against").set_value("params_total").run()
+    at.segmented_control(key="in-against").set_value("params_total").run()
     assert not at.exception
     assert len(at.get("plotly_chart")) == 1
 
 
 def test_a_setting_can_be_chosen_alone(open_page):
     at = open_page("systems")
-    at.pills(key="setting-mmlu").set_value(["0-shot"]).run()
+    at.pills(key="in-setting").set_value(["0-shot"]).run()
     assert list(at.dataframe[0].value["score"]) == [46.5]
 
 
@@ -75,8 +75,8 @@ def test_a_table_as_printed_with_the_record_of_each_row(open_page):
 
 
 def test_views_are_in_the_address(open_page):
-    at = open_page("systems", systems_view="Systems")
-    assert at.segmented_control(key="systems_view").value == "systems"
+    at = open_page("systems", view="systems")
+    assert at.segmented_control(key="in-view").value == "systems"
 
 
 def test_unknown_keys_end_in_a_message(open_page):

@@ -1,0 +1,181 @@
+"""Four journeys through the app in a real browser, from the question to the answer."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+#: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
+ROW = 35
+
+
+def open_page(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page's script has run to its end: what it still draws would undo a click."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def table(page: Page, words: str) -> Locator:
+    """The table whose description for screen readers contains these words."""
+    found = page.get_by_role("region", name=words)
+    expect(found.locator("canvas").first).to_be_visible()
+    settle(page)
+    return found
+
+
+def cell(found: Locator, text: str) -> Locator:
+    """The first cell with exactly this text, as the table tells it to screen readers beside its canvas."""
+    return found.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$")).first
+
+
+def click_name(page: Page, found: Locator, name: str, *, x: int = 60) -> None:
+    """Click a cell of the first column by what is in it."""
+    wanted = cell(found, name)
+    expect(wanted).to_be_attached()
+    row = int(wanted.locator("xpath=ancestor::*[@role='row']").get_attribute("aria-rowindex") or 0)
+    canvas = found.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + x, box["y"] + ROW * (row - 1) + ROW / 2)
+
+
+def type_number(page: Page, label: str, value: int) -> None:
+    box = page.get_by_role("spinbutton", name=label, exact=True)
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def test_find_a_paper_by_a_part_of_its_name_and_copy_its_bibtex(page: Page) -> None:
+    open_page(page, "/")
+    page.get_by_role("link", name="Papers").first.click()
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("seekmoe")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=seekmoe"))
+    click_name(page, table(page, "Papers that pass"), "DeepSeekMoE")
+    expect(page).to_have_url(re.compile(r"/paper\?.*key=deepseekmoe"))
+    expect(page.get_by_role("heading", name="DeepSeekMoE", level=1)).to_be_visible()
+    entry = page.get_by_test_id("stCode").first
+    entry.hover()
+    entry.get_by_role("button", name="Copy to clipboard").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("@")
+    assert "2401.06066" in copied
+    assert copied.count("{") == copied.count("}")
+
+
+def click_box(page: Page, label: str) -> None:
+    """Click a box of the taxonomy's picture."""
+    text = page.locator(".js-plotly-plot .slice .slicetext").filter(has_text=re.compile(f"^{label} ")).first
+    expect(text).to_be_visible()
+    box = text.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) -> None:
+    open_page(page, "/taxonomy")
+    for label in ("Algorithm", "Gating Function", "Sparse", "Expert-Choice"):
+        click_box(page, label)
+        expect(page.get_by_role("heading", name=label, level=2)).to_be_visible()
+        settle(page)
+    expect(page).to_have_url(re.compile(r"node=survey-a%3Aalgorithm%2Fgating-function%2Fsparse%2Fexpert-choice"))
+    page.get_by_role("tab", name=re.compile("^Designs")).click()
+    click_name(page, table(page, "Designs at this node"), "Expert choice")
+    expect(page.get_by_role("heading", name="Expert choice", level=1)).to_be_visible()
+    expect(page.locator(".katex").first).to_be_visible()
+    page.get_by_role("button", name="Set beside another").click()
+    choice = page.get_by_role("combobox", name="Designs")
+    choice.fill("Switch top-1")
+    page.get_by_role("option", name=re.compile("Switch top-1")).first.click()
+    expect(page).to_have_url(re.compile(r"keys=expert-choice.*switch-top1-router"))
+    compared = page.get_by_test_id("stTable")
+    expect(compared).to_be_visible()
+    for name in ("Expert choice", "Switch top-1 router"):
+        expect(compared.locator("thead")).to_contain_text(name)
+    expect(compared).to_contain_text("≠")
+
+
+def test_run_a_query_and_download_it(page: Page) -> None:
+    open_page(page, "/query")
+    editor = page.get_by_role("textbox", name="SQL")
+    sql = "SELECT key, year FROM papers WHERE year = 2017 ORDER BY key"
+    editor.fill(sql)
+    editor.press("Control+Enter")
+    expect(page).to_have_url(re.compile(r"sql=SELECT"))
+    expect(cell(table(page, "Result of the query"), "2017")).to_be_attached()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    with started.value.path().open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["key", "year"]
+    assert len(rows) > 1
+    assert {row[1] for row in rows[1:]} == {"2017"}
+
+    page.reload()
+    expect(page.get_by_role("textbox", name="SQL")).to_have_value(sql)
+    editor.fill("DROP TABLE papers")
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("refused")
+    page.get_by_role("button", name="Which models use which router?").click()
+    expect(page.get_by_role("textbox", name="SQL")).to_have_value(re.compile("models_by_router"))
+    page.get_by_text("Chart", exact=True).click()
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+
+
+TINY = {
+    "Batch size (sequences)": 2,
+    "Sequence length (bytes)": 32,
+    "Model width": 16,
+    "Layers": 2,
+    "Heads": 2,
+    "Experts": 4,
+    "Expert width": 16,
+    "Domain bytes": 20000,
+    "Validation every (steps)": 5,
+    "Validation sequences": 4,
+    "Threads": 1,
+}
+
+
+def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> None:
+    open_page(page, "/design?key=switch-top1-router")
+    page.get_by_role("button", name="Run it").click()
+    expect(page).to_have_url(re.compile(r"/lab\?.*implementation=switch-top1"))
+    for label, value in TINY.items():
+        type_number(page, label, value)
+    type_number(page, "Steps", 300)
+    launch = page.get_by_role("button", name="Launch")
+    expect(launch).to_be_enabled()
+    launch.click()
+    expect(page).to_have_url(re.compile(r"run=\d{8}-\d{6}-[0-9a-f]{4}"))
+    first = page.url
+    # It shows progress by itself, without a click or a reload.
+    expect(page.get_by_text(re.compile(r"Step \d+ of 300"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(5, timeout=60_000)
+
+    page.get_by_role("button", name="Set up another with these settings").click()
+    expect(page.get_by_role("spinbutton", name="Experts", exact=True)).to_have_value("4")
+    type_number(page, "Steps", 100_000)
+    expect(launch).to_be_enabled()
+    launch.click()
+    expect(page).to_have_url(re.compile(r"run="))
+    page.reload()
+    expect(page.get_by_text(re.compile(r"Step \d+ of 100,000"))).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("cancelled", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+
+    page.goto(first)
+    expect(page.get_by_text("completed", exact=True)).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="All runs").click()
+    listed = table(page, "Runs, newest first")
+    expect(cell(listed, "cancelled")).to_be_attached()
+    expect(cell(listed, "completed")).to_be_attached()
