@@ -7,13 +7,19 @@ import pytest
 from moe_kb import settings
 
 
-@pytest.mark.parametrize(("said", "base"), [
-    ("https://github.com/owner/name", "https://github.com/owner/name"),
-    ("https://github.com/owner/name.git/", "https://github.com/owner/name"),
-    ("https://git.example.org/group/sub/name", "https://git.example.org/group/sub/name"),
-    ("", None), ("http://github.com/owner/name", None), ("javascript:alert(1)", None),
-    ("https://github.com/owner", None), ("https://github.com/owner/na me", None),
-])
+@pytest.mark.parametrize(
+    ("said", "base"),
+    [
+        ("https://github.com/owner/name", "https://github.com/owner/name"),
+        ("https://github.com/owner/name.git/", "https://github.com/owner/name"),
+        ("https://git.example.org/group/sub/name", "https://git.example.org/group/sub/name"),
+        ("", None),
+        ("http://github.com/owner/name", None),
+        ("javascript:alert(1)", None),
+        ("https://github.com/owner", None),
+        ("https://github.com/owner/na me", None),
+    ],
+)
 def test_only_a_plain_https_address_counts(monkeypatch, said, base):
     monkeypatch.setenv("MOE_KB_REPOSITORY", said)
     assert settings.repository() == base

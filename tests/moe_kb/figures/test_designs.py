@@ -23,18 +23,26 @@ def test_vocabularies_come_from_the_record_type():
 def test_matrix_has_a_row_for_each_gate(kb):
     alpha, beta = designs.matrix(kb)
     assert (alpha["record"], alpha["chooser"], alpha["k"], alpha["users"], alpha["runs"]) == (
-        "design:alpha-router", "token", "1", 1, True)
+        "design:alpha-router",
+        "token",
+        "1",
+        1,
+        True,
+    )
     assert (beta["year"], beta["runs"]) == (None, False)
 
 
-@pytest.mark.parametrize(("wanted", "text", "runs", "names"), [
-    ({}, "", False, ["Alpha router", "Beta router"]),
-    ({"chooser": ["expert"]}, "", False, ["Beta router"]),
-    ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", False, ["Alpha router"]),
-    ({"score": ["not stated"]}, "", False, ["Alpha router", "Beta router"]),
-    ({"chooser": []}, "beta", False, ["Beta router"]),
-    ({}, "", True, ["Alpha router"]),
-])
+@pytest.mark.parametrize(
+    ("wanted", "text", "runs", "names"),
+    [
+        ({}, "", False, ["Alpha router", "Beta router"]),
+        ({"chooser": ["expert"]}, "", False, ["Beta router"]),
+        ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", False, ["Alpha router"]),
+        ({"score": ["not stated"]}, "", False, ["Alpha router", "Beta router"]),
+        ({"chooser": []}, "beta", False, ["Beta router"]),
+        ({}, "", True, ["Alpha router"]),
+    ],
+)
 def test_select(kb, wanted, text, runs, names):
     assert [row["name"] for row in designs.select(designs.matrix(kb), wanted, text, runs=runs)] == names
 
@@ -48,7 +56,8 @@ def test_users_name_their_role_and_source(kb):
 
 def test_lineage_reads_both_ways(kb):
     assert [(row["other"], row["type"], row["forward"]) for row in designs.lineage(kb, "design:alpha-router")] == [
-        ("design:beta-router", "variant-of", False)]
+        ("design:beta-router", "variant-of", False)
+    ]
     assert designs.lineage(kb, "design:beta-router")[0]["forward"] is True
 
 

@@ -8,11 +8,19 @@ from moe_kb.figures import paper, papers
 from moe_kb.figures.papers import Facets
 
 
-@pytest.mark.parametrize(("venue", "family"), [
-    ("ICLR 2021", "ICLR"), ("ArXiv 2024", "arXiv"), ("arXiv", "arXiv"), ("NIPS 2022", "NeurIPS"),
-    ("Proceedings of the National Academy of Sciences 117(42)", "Proceedings of the National Academy of Sciences"),
-    ("2024", "2024"), (None, None), ("", None),
-])
+@pytest.mark.parametrize(
+    ("venue", "family"),
+    [
+        ("ICLR 2021", "ICLR"),
+        ("ArXiv 2024", "arXiv"),
+        ("arXiv", "arXiv"),
+        ("NIPS 2022", "NeurIPS"),
+        ("Proceedings of the National Academy of Sciences 117(42)", "Proceedings of the National Academy of Sciences"),
+        ("2024", "2024"),
+        (None, None),
+        ("", None),
+    ],
+)
 def test_venues_lose_their_year(venue, family):
     assert papers.venue_family(venue) == family
 
@@ -24,18 +32,21 @@ def test_catalogue_is_newest_first_with_links_and_designs(kb):
     assert (beta["name"], beta["url"], beta["code"]) == ("Beta", None, None)
 
 
-@pytest.mark.parametrize(("facets", "names"), [
-    (Facets(), ["Alpha", "Beta"]),
-    (Facets(text="lpha"), ["Alpha"]),
-    (Facets(text="share"), ["Beta"]),
-    (Facets(node="first:algorithm/gating/sparse"), ["Alpha"]),
-    (Facets(node="first:algorithm"), ["Alpha", "Beta"]),
-    (Facets(years=(2020, 2020)), ["Beta"]),
-    (Facets(venues=("Conference of Examples",)), ["Alpha"]),
-    (Facets(scopes=("survey",)), []),
-    (Facets(with_code=True), ["Alpha"]),
-    (Facets(text="alpha", years=(2020, 2020)), []),
-])
+@pytest.mark.parametrize(
+    ("facets", "names"),
+    [
+        (Facets(), ["Alpha", "Beta"]),
+        (Facets(text="lpha"), ["Alpha"]),
+        (Facets(text="share"), ["Beta"]),
+        (Facets(node="first:algorithm/gating/sparse"), ["Alpha"]),
+        (Facets(node="first:algorithm"), ["Alpha", "Beta"]),
+        (Facets(years=(2020, 2020)), ["Beta"]),
+        (Facets(venues=("Conference of Examples",)), ["Alpha"]),
+        (Facets(scopes=("survey",)), []),
+        (Facets(with_code=True), ["Alpha"]),
+        (Facets(text="alpha", years=(2020, 2020)), []),
+    ],
+)
 def test_facets_narrow_the_list(kb, facets, names):
     assert [row["name"] for row in papers.select(kb, papers.catalogue(kb), facets)] == names
 
@@ -43,13 +54,16 @@ def test_facets_narrow_the_list(kb, facets, names):
 def test_a_paper_page_gathers_placements_designs_and_models(kb):
     page = paper.page(kb, "paper:alpha")
     assert [(place.node, place.printed, place.source) for place in page.placements] == [
-        ("first:algorithm/gating/sparse", "Alpha; Alpha-L", "first-survey")]
+        ("first:algorithm/gating/sparse", "Alpha; Alpha-L", "first-survey")
+    ]
     assert [(use.record, use.role) for use in page.designs] == [("design:alpha-router", "introduces")]
     assert page.models == [("model:alpha", "Alpha")]
 
 
 def test_links_are_named_once_each(kb):
     assert paper.links(kb.paper("alpha")) == {
-        "Paper": "https://example.org/alpha", "Code": "https://example.org/alpha-code",
-        "arXiv": "https://arxiv.org/abs/2103.00001"}
+        "Paper": "https://example.org/alpha",
+        "Code": "https://example.org/alpha-code",
+        "arXiv": "https://arxiv.org/abs/2103.00001",
+    }
     assert paper.links(kb.paper("beta")) == {}

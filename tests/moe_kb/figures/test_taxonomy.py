@@ -13,8 +13,11 @@ def test_the_icicle_holds_every_node_under_its_parent(kb):
     trace = taxonomy.icicle(kb, "first").data[0]
     parents = dict(zip(trace.ids, trace.parents, strict=True))
     assert parents == {
-        "first:": "", "first:algorithm": "first:", "first:algorithm/gating": "first:algorithm",
-        "first:algorithm/gating/sparse": "first:algorithm/gating", "first:system": "first:",
+        "first:": "",
+        "first:algorithm": "first:",
+        "first:algorithm/gating": "first:algorithm",
+        "first:algorithm/gating/sparse": "first:algorithm/gating",
+        "first:system": "first:",
     }
     values = dict(zip(trace.ids, trace.values, strict=True))
     assert values["first:"] == values["first:algorithm"] + values["first:system"] == 2
@@ -49,7 +52,10 @@ def test_a_crowded_branch_is_told_apart_by_its_children(real_kb):
 
 def test_the_trail_leads_from_the_root(kb):
     assert [label for _, label in taxonomy.trail(kb, "first:algorithm/gating")] == [
-        "First survey's taxonomy", "Algorithm", "Gating"]
+        "First survey's taxonomy",
+        "Algorithm",
+        "Gating",
+    ]
 
 
 def test_choices_name_nodes_by_their_labels(kb):

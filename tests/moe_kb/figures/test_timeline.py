@@ -52,8 +52,14 @@ def dated(tmp_path):
 def test_rows_carry_what_the_source_draws(dated):
     rows = timeline.models(dated, "timeline-2025")
     assert rows[0] == {
-        "label": "Alpha <b>", "period": "2021", "openness": "open", "domain": "NLP", "organisation": "Example Lab",
-        "record": "model:alpha", "name": "Alpha", "released": "2021-03",
+        "label": "Alpha <b>",
+        "period": "2021",
+        "openness": "open",
+        "domain": "NLP",
+        "organisation": "Example Lab",
+        "record": "model:alpha",
+        "name": "Alpha",
+        "released": "2021-03",
     }
     assert (rows[1]["period"], rows[1]["organisation"], rows[1]["record"]) == ("2021 Jan. – Mar.", "not named", None)
 
@@ -66,8 +72,11 @@ def test_filter_by_affiliation(dated):
 def test_no_two_models_stand_on_each_other(real_kb):
     for table in timeline.available(real_kb):
         points = [
-            (x, y) for trace in timeline.figure(real_kb, table).data if trace.mode == "markers+text"
-            for x, y in zip(trace.x, trace.y, strict=True)]
+            (x, y)
+            for trace in timeline.figure(real_kb, table).data
+            if trace.mode == "markers+text"
+            for x, y in zip(trace.x, trace.y, strict=True)
+        ]
         assert len(points) == len(set(points)) == len(timeline.models(real_kb, table))
 
 

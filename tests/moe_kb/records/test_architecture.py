@@ -229,9 +229,7 @@ def test_expression_stays_beside_its_value() -> None:
     unplaced = Architecture.model_validate(COUNTS_WITHOUT_PLACES).stack
     assert unplaced is not None
     assert unplaced.order == "unknown"
-    widths = [
-        sublayer.d_ffn for layer in unplaced.layers() for sublayer in layer if isinstance(sublayer, Dense)
-    ]
+    widths = [sublayer.d_ffn for layer in unplaced.layers() for sublayer in layer if isinstance(sublayer, Dense)]
     assert set(widths) == {Expression(printed="4*d_model", value=128)}
 
 
@@ -273,9 +271,7 @@ def test_every_kind_of_mixer_is_read_as_its_own_type() -> None:
             AttentionExperts,
         ),
     ]
-    read = Architecture.model_validate(
-        architecture(decoder=stack(*(layer(data) for data, _ in mixers)))
-    ).decoder
+    read = Architecture.model_validate(architecture(decoder=stack(*(layer(data) for data, _ in mixers)))).decoder
     assert read is not None
     assert [type(sublayer) for layer in read.layers() for sublayer in layer] == [kind for _, kind in mixers]
 

@@ -1,0 +1,78 @@
+"""The database as files, read back by other libraries."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import bibtexparser
+import pyarrow.parquet as pq
+import pytest
+
+from moe_kb.errors import MoeKbError
+from moe_kb.exporters.tables import FORMATS
+
+
+@pytest.fixture
+def exported(kb, tmp_path):
+    return {path.name: path for path in kb.export(tmp_path / "out", FORMATS)}
+
+
+def tables(kb) -> list[str]:
+    rows = kb.rows("SELECT table_name FROM dictionary WHERE column_name = ''")
+    internal = ("search", "search_names", "files", "mentions", "node_ancestors")
+    return [row["table_name"] for row in rows if row["table_name"] not in internal]
+
+
+def test_every_table_and_view_is_written_in_every_format(kb, exported):
+    names = tables(kb)
+    assert len(names) > 25
+    expected = {f"{name}.{form}" for name in names for form in ("csv", "json", "parquet")}
+    assert set(exported) == expected | {"papers.bib", "DATA-DICTIONARY.md"}
+    assert all(path.is_file() for path in exported.values())
+
+
+def test_all_formats_say_what_the_database_says(kb, exported):
+    for name in tables(kb):
+        rows = kb.rows(f'SELECT * FROM "{name}"')
+        assert json.loads(exported[f"{name}.json"].read_text(encoding="utf-8")) == rows
+        with exported[f"{name}.csv"].open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file))
+        assert read == [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+        table = pq.read_table(exported[f"{name}.parquet"]).to_pylist()
+        assert [{k: v if v is None else str(v) for k, v in row.items()} for row in table] == [
+            {k: v if v is None else str(v) for k, v in row.items()} for row in rows
+        ], name
+
+
+def test_the_bibliography_holds_every_paper(kb, exported):
+    library = bibtexparser.parse_file(str(exported["papers.bib"]))
+    assert not library.failed_blocks
+    assert {entry.key for entry in library.entries} == {"author2021alpha", "writer2020beta"}
+
+
+def test_the_dictionary_describes_every_column(kb, exported):
+    text = exported["DATA-DICTIONARY.md"].read_text(encoding="utf-8")
+    for name in tables(kb):
+        section = text.partition(f"## {name} (")[2].partition("\n## ")[0]
+        assert section, name
+        for row in kb.rows(f'SELECT name FROM pragma_table_info("{name}")'):
+            assert f"| `{row['name']}` |" in section, (name, row["name"])
+    assert kb.content_hash[:12] in text
+    assert all(line.count("|") - line.count("\\|") == 4 for line in text.splitlines() if line.startswith("|"))
+
+
+def test_other_files_of_the_folder_are_left_alone_and_old_ones_replaced(kb, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "papers.csv").write_text("old")
+    kb.export(tmp_path, ["csv"])
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "papers.csv").read_text().startswith("key,name,title")
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("formats", [[], ["xlsx"], ["csv", "../x"]])
+def test_unknown_formats_are_refused_before_anything_is_written(kb, tmp_path, formats):
+    with pytest.raises(MoeKbError, match=r"unknown format .*Use any of: csv, json, parquet, bibtex"):
+        kb.export(tmp_path / "out", formats)
+    assert not (tmp_path / "out").exists()

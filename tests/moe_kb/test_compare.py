@@ -1,0 +1,61 @@
+"""Records side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from moe_kb.errors import NotFoundError
+
+
+def test_designs_are_compared_property_by_property(kb):
+    result = kb.compare(["alpha-router", "beta-router"])
+    assert result.names == ["design:alpha-router", "design:beta-router"]
+    cells = dict(zip(result.fields, result.cells, strict=True))
+    assert cells["chooser"] == ["token", "expert"]
+    assert cells["experts_per_token"] == ["one", "adaptive"]
+    assert cells["k"] == ["1", None]
+    assert cells["renormalised"] == ["no", None]
+    assert cells["introduced by"] == ["Alpha", None]
+    differs = {field: result.differs(row) for row, field in enumerate(result.fields)}
+    assert differs["chooser"]
+    assert not differs["k"]  # one of them does not say
+    places = dict(zip(result.fields, result.sources, strict=True))
+    assert places["chooser"] == ["first-survey, §2", "first-survey, §3"]
+    order = [result.fields.index(field) for field in ("name", "chooser", "experts_per_token", "k")]
+    assert order == sorted(order)
+
+
+def test_every_row_has_a_cell_for_every_record(kb):
+    result = kb.compare(["first-survey", "second-list", "alpha-config"])
+    assert all(len(row) == 3 for row in [*result.cells, *result.sources, *result.notes])
+    assert len(result.cells) == len(result.sources) == len(result.notes) == len(result.fields)
+
+
+def test_a_model_is_compared_by_its_configurations(tree):
+    from trees import FILES
+
+    from moe_kb.kb import open_kb
+
+    text = FILES["data/models/alpha.yaml"].replace("key: alpha", "key: delta").replace("d_model: 512", "d_model: 640")
+    (tree / "data/models/delta.yaml").write_text(text)
+    kb = open_kb(tree, database=tree.parent / "kb.db")
+    result = kb.compare(["model:alpha", "delta"])
+    assert result.names == ["model:alpha#1B", "model:delta#1B"]
+    cells = dict(zip(result.fields, result.cells, strict=True))
+    assert cells["d_model"] == ["512", "640"]
+    assert cells["mmlu (5-shot)"] == ["45.0", None]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "at least two different records"),
+        (["alpha-router"], "at least two different records"),
+        (["alpha-router", "design:alpha-router"], "at least two different records"),
+        (["alpha-router", "paper:alpha"], "one kind can be compared, not design and paper"),
+        (["alpha-router", "nothing"], "there is no record 'nothing'"),
+    ],
+)
+def test_what_cannot_be_compared_says_why(kb, names, message):
+    with pytest.raises(NotFoundError, match=message):
+        kb.compare(names)

@@ -1,0 +1,70 @@
+"""What is here, counted, and what works on this machine."""
+
+from __future__ import annotations
+
+import pytest
+from trees import edit
+
+from moe_kb.doctor import examine
+from moe_kb.kb import open_kb
+
+
+def test_the_fabricated_tree_is_counted(kb):
+    stats = kb.stats()
+    assert stats["records"] == {"paper": 2, "design": 2, "model": 1, "system": 1, "source": 3, "table": 2}
+    assert stats["designs_by_component"] == {"gating": 2}
+    assert (stats["configurations"], stats["released_configurations"]) == (1, 1)
+    assert stats["table_rows"] == {"first-table": 2, "second-table": 1}
+    first = stats["taxonomies"]["first"]
+    assert first == {"nodes": 5, "leaves": 2, "placements": 2, "papers_placed": 2, "printed_names": 2}
+    assert stats["disagreements"] == {"open": 1, "resolved": 0}
+    assert stats["crossings"] == 1
+    missing = stats["missing"]
+    assert missing["papers_without_summary"] == ["paper:beta"]
+    assert missing["designs_without_equation_or_steps"] == []
+    assert "design:beta-router" in missing["gating_designs_without_implementation"]
+    assert missing["models_without_configuration"] == []
+    assert stats["claims"] == sum(stats["claims_by_status"].values())
+
+
+def found(root, monkeypatch):
+    monkeypatch.setenv("MOE_KB_ROOT", str(root))
+    return {item.what: item for item in examine()}
+
+
+def test_a_healthy_machine(tree, monkeypatch):
+    assert found(tree, monkeypatch)["database"].state == "missing"
+    open_kb(tree)
+    items = found(tree, monkeypatch)
+    assert {what: items[what].state for what in ("Python", "SQLite", "records", "database")} == dict.fromkeys(
+        ("Python", "SQLite", "records", "database"), "ok"
+    )
+    assert "11 in" in items["records"].detail
+
+
+def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):
+    open_kb(tree).database.write_bytes(b"damaged")
+    edit(tree, "data/papers/2020/beta.yaml", "year: 2020", "year: soon")
+    items = found(tree, monkeypatch)
+    assert (items["database"].state, items["database"].mend) == ("broken", "Run: moe-kb build --force")
+    assert (items["records"].state, items["records"].mend) == ("broken", "Run: moe-kb check")
+    assert "findings" in items["records"].detail
+    items = found(tmp_path / "nowhere", monkeypatch)
+    assert items["records"].state == "broken"
+    assert "holds no data/" in items["records"].detail
+
+
+def test_missing_parts_are_optional_and_name_their_extra(tree, monkeypatch):
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "pyarrow" else real(name, *rest)
+    )
+    item = found(tree, monkeypatch)["pyarrow"]
+    assert (item.state, item.mend) == ("missing", "Run: pip install 'moe-kb[parquet]'")
+
+
+@pytest.mark.parametrize("what", ["streamlit", "torch", "laboratory"])
+def test_every_part_is_looked_at(tree, monkeypatch, what):
+    assert found(tree, monkeypatch)[what].detail
