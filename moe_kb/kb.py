@@ -166,7 +166,7 @@ class KnowledgeBase:
                 row[0] for row in connection.execute("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
             ]
         close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
-        hint = f" Did you mean: {', '.join(dict.fromkeys(close))}?" if close else f" Try: moe-kb search {key}"
+        hint = f" Did you mean: {', '.join(dict.fromkeys(close))}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
         raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
 
     def get(self, name: str) -> Record:
@@ -323,11 +323,12 @@ class KnowledgeBase:
             return connection.execute(sql, tuple(parameters)).fetchall()
 
     def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
-        """Records placed at a node (and below it): record, name, kind, year, node, printed_as, source, locator."""
+        """Records placed at a node (and below): record, name, kind, key, year, node, printed_as, status, source, locator."""
         taxonomy, _, path = self.resolve_node(node).partition(":")
         condition = "a.ancestor = ?" if below else "a.ancestor = ? AND l.node = a.ancestor"
         return self.rows(
-            "SELECT l.record, r.name, r.kind, r.key, r.year, l.node, l.printed_as, l.source, l.locator "
+            "SELECT l.record, r.name, r.kind, r.key, r.year, l.node, l.printed_as, l.status, l.source, "
+            "l.locator "
             "FROM placements l JOIN records r ON r.record = l.record JOIN node_ancestors a "
             f"ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? AND {condition} "
             "ORDER BY r.kind, r.year, r.name",

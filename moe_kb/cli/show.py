@@ -73,8 +73,14 @@ def _design(design: Design) -> list[str]:
 
 
 def _placements(kb: KnowledgeBase, name: str) -> list[str]:
-    rows = kb.rows("SELECT taxonomy, node, source, locator FROM placements WHERE record = ? ORDER BY 1, 2", (name,))
-    lines = [f"  {row['taxonomy']}: {row['node']}  {_place(row['source'], row['locator'])}" for row in rows]
+    rows = kb.rows(
+        "SELECT taxonomy, node, status, source, locator FROM placements WHERE record = ? ORDER BY 1, 2", (name,)
+    )
+    lines = [
+        f"  {row['taxonomy']}: {row['node']}  {_place(row['source'], row['locator'])}"
+        + (", inferred" if row["status"] == "derived" else "")
+        for row in rows
+    ]
     return ["", "Placed", *lines] if lines else []
 
 

@@ -46,6 +46,7 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
                 "taxonomy": placement.taxonomy,
                 "node": placement.node,
                 "printed_as": "; ".join(placement.printed_as) or None,
+                "status": placement.status,
                 "source": placement.source,
                 "locator": placement.locator,
             },
@@ -59,6 +60,7 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
                 f"node:{placement.taxonomy}:{placement.node}",
                 placement.source,
                 placement.locator,
+                placement.status,
             ),
         )
     for relation in record.relations:

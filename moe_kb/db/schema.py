@@ -179,6 +179,7 @@ class PlacementRow(Table, table=True):
     taxonomy: str = Field(description="Taxonomy")
     node: str = Field(index=True, description="Node")
     printed_as: str | None = Field(default=None, description="Name or names printed there, separated by '; '")
+    status: str = Field(description="reported, or derived where we placed it by what the source says of it")
     source: str = Field(description="Source that places it")
     locator: str | None = Field(default=None, description="Place in the source")
 

@@ -157,12 +157,13 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
     placed: dict[str, dict[str, object]] = {}
     labels = choices(kb, name.partition(":")[0])
     for row in kb.placed(name, below=below):
+        inferred = "inferred" if row["status"] == "derived" else None
         entry = placed.setdefault(row["record"], {
             "record": row["record"], "name": row["name"], "kind": row["kind"], "year": row["year"],
             "nodes": [], "printed": [], "placed_by": []})
         for field, value in (
             ("nodes", _end(labels[f"{name.partition(':')[0]}:{row['node']}"])), ("printed", row["printed_as"]),
-            ("placed_by", ", ".join(filter(None, (row["source"], row["locator"])))),
+            ("placed_by", ", ".join(filter(None, (row["source"], row["locator"], inferred)))),
         ):
             column = entry[field]
             if value and isinstance(column, list) and value not in column:

@@ -165,6 +165,8 @@ class Placement(Citation):
     """The node's path inside it."""
     printed_as: list[Line] = Field(default_factory=list)
     """The name or names under which the taxonomy prints the record there."""
+    status: Status = "reported"
+    """`derived` where we placed the record by what the source says of it, without the source placing it itself."""
 
 
 class Record(Part):
