@@ -406,7 +406,7 @@ def all_runs(lab: Lab) -> None:
             metrics or ["bits_per_byte"],
             format_func=figures.metric_label,
             width=330,
-            **ui.in_address("metric", (metrics or ["bits_per_byte"])[0], metrics or ["bits_per_byte"]),
+            **ui.in_address("metric", "bits_per_byte", metrics or ["bits_per_byte"]),
         )
         split = st.segmented_control(
             "Split",

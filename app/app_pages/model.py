@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pandas as pd
 import streamlit as st
 import ui
@@ -112,24 +110,19 @@ if "weights" in own:
 
 def value_row(value: Value) -> dict[str, str | None]:
     first = value.first
+    unit = models.MEASURES[value.field].unit.partition(" per ")[0] if value.field in models.MEASURES else None
+    settled = " · settled" if value.disagreement and value.disagreement.resolved else ""
     return {
         "field": value.label,
-        "value": shown(first),
-        "unit": first.unit or (models.MEASURES[value.field].unit.partition(" per ")[0] or None)
-        if value.field in models.MEASURES
-        else first.unit,
+        "value": shown(first) + (" ≠" if value.conflict else ""),
+        "unit": first.unit or unit or None,
         "precision": precision(first) or None,
         "status": first.status,
         "condition": ", ".join(filter(None, (first.scope, first.counting))) or None,
-        "differs": (
-            value.conflict
-            and value.conflict
-            + (" · settled" if cast(object, value.disagreement) and value.disagreement.resolved else "")
-        )
-        or None,
         "source": ui.source_name(kb, first.source, first.locator),
         "link": ui.source_url(kb, first.source),
         "more": f"+{len(value.others)}" if value.others else None,
+        "differs": value.conflict + settled if value.conflict else None,
     }
 
 
@@ -152,10 +145,10 @@ def value_table(rows: list[Value], key: str) -> None:
             "precision": st.column_config.TextColumn("Precision", help="The last digit that the source prints"),
             "status": "Status",
             "condition": st.column_config.TextColumn("Covers", help="Scope and counting", width=170),
-            "differs": st.column_config.TextColumn("Sources differ", width=330),
             "source": st.column_config.TextColumn("Source", width="medium"),
             "link": st.column_config.LinkColumn("Link", display_text="open"),
             "more": st.column_config.TextColumn("Others", help="Further claims of the field: click the row"),
+            "differs": st.column_config.TextColumn("Sources differ", width=330),
         },
     )
     chosen = picked.selection.rows

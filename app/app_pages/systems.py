@@ -145,7 +145,7 @@ def show_systems() -> None:
             **OPTIMISES,
             "stars": st.column_config.NumberColumn("Stars", format="localized"),
             "as_of": "As of",
-            "parallelism": st.column_config.TextColumn("Parallelism", width=240),
+            "parallelism": st.column_config.TextColumn("Parallelism", width=310),
             "repository": st.column_config.LinkColumn("Repository"),
         },
     )
@@ -200,7 +200,12 @@ def show_tables() -> None:
     if table.note:
         st.caption(ui.plain(table.note))
     names = {brief.record: brief.label for brief in kb.briefs()}
-    headings = {column.name: column.printed or column.name for column in table.columns}
+    # Where one printed column is held as several, its heading alone would not tell them apart.
+    printed = [column.printed or column.name for column in table.columns]
+    headings = {
+        column.name: heading if printed.count(heading) == 1 else f"{heading}: {column.name}"
+        for column, heading in zip(table.columns, printed, strict=True)
+    }
     rows = []
     for row in kb.rows(
         "SELECT row, label, cells, subject, configuration FROM table_rows WHERE record = ? ORDER BY id",
@@ -216,8 +221,14 @@ def show_tables() -> None:
                 **{name: _printed(cells.get(name)) for name in headings},
             }
         )
+    frame = pd.DataFrame(rows, columns=["label", "row", "about", *headings])
+
+    def width(name: str, heading: str) -> int:
+        longest = max((len(str(cell)) for cell in frame[name] if cell is not None), default=0)
+        return min(340, 24 + 8 * max(longest, len(heading)))
+
     st.dataframe(
-        pd.DataFrame(rows),
+        frame,
         hide_index=True,
         key=f"table-{chosen}",
         placeholder="",
@@ -225,10 +236,16 @@ def show_tables() -> None:
         height=620 if len(rows) > 40 else "content",
         column_config={
             "row": st.column_config.TextColumn("Row", width="small"),
-            "label": st.column_config.TextColumn("As printed", pinned=True),
-            "about": st.column_config.TextColumn("Record", help="The record that the row is about"),
+            "label": st.column_config.TextColumn("As printed", pinned=True, width=width("label", "As printed")),
+            "about": st.column_config.TextColumn(
+                "Record", help="The record that the row is about", width=width("about", "Record")
+            ),
             **{
-                column.name: st.column_config.TextColumn(headings[column.name], help=ui.plain(column.description))
+                column.name: st.column_config.TextColumn(
+                    headings[column.name],
+                    help=ui.plain(column.description),
+                    width=width(column.name, headings[column.name]),
+                )
                 for column in table.columns
             },
         },

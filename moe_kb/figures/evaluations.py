@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.figures.models import MEASURES, SYMBOLS, axis, compact
+from moe_kb.figures.palette import BLUE, COLOURS, ORANGE
 from moe_kb.kb import KnowledgeBase
 
 BENCHMARKS = {"mmlu": "MMLU", "gsm8k": "GSM8K", "math": "MATH", "humaneval": "HumanEval"}
@@ -82,7 +83,7 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
             cliponaxis=False,
             textposition=[names[id(row)] for row in members],
             textfont={"size": 11},
-            marker={"size": 11, "symbol": SYMBOLS[number % len(SYMBOLS)], "opacity": 0.9},
+            marker={"size": 11, "symbol": SYMBOLS[number % len(SYMBOLS)], "color": COLOURS[number]},
             customdata=[
                 [
                     row["organisation"] or "",
@@ -208,9 +209,9 @@ def optimises_chart(rows: Sequence[dict[str, Any]]) -> go.Figure:
     """Which system optimises what: a filled point where the mark is printed, a ring where it was inferred."""
     figure = go.Figure()
     names = [row["name"] for row in rows]
-    for status, symbol, label in (
-        ("reported", "circle", "marked in this column"),
-        ("derived", "circle-open", "derived: the column is inferred"),
+    for status, symbol, colour, label in (
+        ("reported", "circle", BLUE, "marked in this column"),
+        ("derived", "circle-open", ORANGE, "derived: the column is inferred"),
     ):
         found = [
             (aspect, row["name"]) for row in rows for aspect in OPTIMISES if row["optimises"].get(aspect) == status
@@ -220,7 +221,7 @@ def optimises_chart(rows: Sequence[dict[str, Any]]) -> go.Figure:
             y=[name for _, name in found],
             mode="markers",
             name=label,
-            marker={"symbol": symbol, "size": 16, "line": {"width": 2}},
+            marker={"symbol": symbol, "size": 16, "color": colour, "line": {"width": 2, "color": colour}},
             hovertemplate="<b>%{y}</b><br>%{x}: " + label + "<extra></extra>",
         )
     figure.update_layout(
@@ -255,7 +256,7 @@ def stars_chart(rows: Sequence[dict[str, Any]]) -> go.Figure:
             text=[row["stars_printed"] for row in known],
             textposition="middle right",
             cliponaxis=False,
-            marker={"size": 11},
+            marker={"size": 11, "color": BLUE},
             hovertemplate="<b>%{y}</b><br>%{text} stars<extra></extra>",
             error_x={
                 "type": "data",
@@ -264,6 +265,7 @@ def stars_chart(rows: Sequence[dict[str, Any]]) -> go.Figure:
                 "arrayminus": [row["stars"] - 50 for row in known],
                 "width": 0,
                 "thickness": 2,
+                "color": BLUE,
             },
         )
     )

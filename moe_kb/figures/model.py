@@ -66,7 +66,9 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
     grouped: dict[tuple[str | None, str, str | None], list[Statement]] = {}
     for claim in kb.claims(record):
         grouped.setdefault((claim.part, claim.field, claim.setting), []).append(claim)
-    disputes = {(one.part, one.field, one.setting): one for one in kb.audit(record)}
+    # A field may be in two disputes; that values differ says more than that their counting is unclear.
+    found = sorted(kb.audit(record), key=lambda one: one.kind == "values")
+    disputes = {(one.part, one.field, one.setting): one for one in found}
     order = {field: position for position, field in enumerate([*MEASURES, *WORDS])}
     out: dict[str | None, list[Value]] = {}
 

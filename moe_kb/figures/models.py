@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.figures.palette import COLOURS, GREY
 from moe_kb.kb import KnowledgeBase
 
 
@@ -224,7 +225,8 @@ def scatter(
             marker={
                 "size": [_diameter(row[size], largest) for row in members] if size else 10,
                 "symbol": SYMBOLS[number % len(SYMBOLS)],
-                "opacity": 0.85,
+                "opacity": 0.7 if size else 0.9,
+                "color": GREY if name == UNKNOWN else COLOURS[number % len(COLOURS)],
                 "line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"},
             },
             text=[_hover(row, x, y, colour, size) for row in members],
@@ -280,18 +282,22 @@ def plottable(
 
 
 def _grouped(rows: Sequence[dict[str, Any]], colour: str | None) -> dict[str, list[dict[str, Any]]]:
-    """Rows by group: the most frequent ones, then the others, then those of which nothing is known."""
+    """Rows by group: the most frequent ones (the latest, of years), then the others, then what nobody states."""
     if colour is None:
         return {"configurations": list(rows)} if rows else {}
     names = [str(row[colour]) if row[colour] is not None else UNKNOWN for row in rows]
     counted = Counter(name for name in names if name != UNKNOWN)
-    kept = [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_GROUPS]]
-    if colour == "year":  # A year has its place whatever its count; only the oldest are put together.
-        kept = sorted(counted, reverse=True)[:SHOWN_GROUPS]
-    order = [*(sorted(kept) if colour in ("year", "openness") else kept), OTHERS, UNKNOWN]
+    if colour == "year":
+        kept = sorted(sorted(counted)[-SHOWN_GROUPS:])
+        others = f"before {kept[0]}" if kept else OTHERS
+        order = [others, *kept, UNKNOWN]
+    else:
+        kept = [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_GROUPS]]
+        others = OTHERS
+        order = [*kept, others, UNKNOWN]
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in order}
     for name, row in zip(names, rows, strict=True):
-        groups[name if name in groups else OTHERS].append(row)
+        groups[name if name in groups else others].append(row)
     return {name: members for name, members in groups.items() if members}
 
 

@@ -12,10 +12,13 @@ import plotly.graph_objects as go
 
 from moe_kb.db.console import QueryResult
 from moe_kb.errors import QueryError
+from moe_kb.figures.palette import COLOURS
 from moe_kb.kb import KnowledgeBase
 
 KINDS = {"scatter": "Points", "line": "Line", "bar": "Bars", "histogram": "Histogram"}
 MAX_GROUPS = 12
+#: A second round through the colours has another marker.
+MARKERS = ("circle", "diamond")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +218,16 @@ def result_chart(
             label = "other"
         groups.setdefault(label, []).append(row)
     figure = go.Figure()
-    for label, rows in groups.items():
+    for number, (label, rows) in enumerate(groups.items()):
+        colour = COLOURS[number % len(COLOURS)]
         horizontal = [row[place[x]] for row in rows]
         if kind == "histogram":
-            figure.add_histogram(x=horizontal, name=label)
+            figure.add_histogram(x=horizontal, name=label, marker_color=colour)
             continue
         assert y is not None
         vertical = [row[place[y]] for row in rows]
         if kind == "bar":
-            figure.add_bar(x=horizontal, y=vertical, name=label)
+            figure.add_bar(x=horizontal, y=vertical, name=label, marker_color=colour)
             continue
         hover = [names(row) for row in rows]
         figure.add_scatter(
@@ -231,7 +235,7 @@ def result_chart(
             y=vertical,
             name=label,
             mode="lines+markers" if kind == "line" else "markers",
-            marker={"size": 9, "opacity": 0.85},
+            marker={"size": 9, "opacity": 0.85, "color": colour, "symbol": MARKERS[number // len(COLOURS)]},
             customdata=hover,
             hovertemplate="%{customdata}<br>" + f"{x}: %{{x}}<br>{y}: %{{y}}<extra></extra>",
         )

@@ -6,6 +6,7 @@ import pytest
 
 from moe_kb.figures import models
 from moe_kb.figures.models import MEASURES, chosen, compact, configurations, scatter
+from moe_kb.figures.palette import COLOURS
 
 
 def row(name: str, **values: object) -> dict[str, object]:
@@ -121,3 +122,16 @@ def test_axes_carry_units_once():
 )
 def test_numbers_for_people(number, text):
     assert compact(number) == text
+
+
+def test_years_stand_in_order_and_the_oldest_together():
+    rows = [row(f"m{year}", n_layers=1, d_model=1, year=year) for year in range(2015, 2025)]
+    names = [trace.name for trace in scatter(rows, "n_layers", "d_model", colour="year").data]
+    assert names == ["before 2019", "2019", "2020", "2021", "2022", "2023", "2024"]
+
+
+def test_colours_are_told_apart_by_colour_blind_readers():
+    rows = [row(f"m{n}", organisation=f"o{n}", n_layers=n, d_model=n) for n in range(6)]
+    colours = {trace.marker.color for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data}
+    assert len(colours) == 6
+    assert colours <= set(COLOURS)
