@@ -166,7 +166,8 @@ class KnowledgeBase:
                 row[0] for row in connection.execute("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
             ]
         close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
-        hint = f" Did you mean: {', '.join(dict.fromkeys(close))}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
+        known = ", ".join(dict.fromkeys(close))
+        hint = f" Did you mean: {known}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
         raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
 
     def get(self, name: str) -> Record:
@@ -323,7 +324,7 @@ class KnowledgeBase:
             return connection.execute(sql, tuple(parameters)).fetchall()
 
     def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
-        """Records placed at a node (and below): record, name, kind, key, year, node, printed_as, status, source, locator."""
+        """What is placed at a node (and below): record, name, kind, key, year, node, printed_as, status, source, locator."""
         taxonomy, _, path = self.resolve_node(node).partition(":")
         condition = "a.ancestor = ?" if below else "a.ancestor = ? AND l.node = a.ancestor"
         return self.rows(

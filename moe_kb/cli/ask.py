@@ -121,7 +121,7 @@ def compare(names: Names, json: JsonFlag = False) -> None:
     output.print_table(
         ["", *result.names],
         [
-            [f"{'* ' if result.differs(i) else '  '}{field}", *(cell or "–" for cell in result.cells[i])]
+            [f"{field} *" if result.differs(i) else field, *(cell or "–" for cell in result.cells[i])]
             for i, field in enumerate(result.fields)
         ],
     )

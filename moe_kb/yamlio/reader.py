@@ -25,6 +25,8 @@ except ImportError:  # PyYAML built without libyaml: slower, same rules
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 40
+#: Keys and values of a file; a record has hundreds, a long table thousands.
+MAX_VALUES = 50_000
 
 _FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 
@@ -104,8 +106,8 @@ def parse(text: str) -> Any:
     """Parse one strict YAML document into dicts, lists and scalars.
 
     Raises:
-        YamlError: Not well-formed; aliases, anchors, tags or several documents; nested deeper than 40 levels;
-            duplicate or non-text keys.
+        YamlError: Not well-formed; aliases, anchors, tags or several documents; nested deeper than 40 levels or of more
+            than 50,000 values; duplicate or non-text keys.
     """
     if len(text) > MAX_BYTES:
         raise YamlError("file-size", f"more than {MAX_BYTES:,} characters", "Split it into several records.")
@@ -133,6 +135,7 @@ class _Document:
         self.next_event = next_event
         self.escapes = escapes
         """Whether the text has a backslash, so that a control character may be hidden in a scalar."""
+        self.left = MAX_VALUES
 
     def read(self) -> Any:
         self.next_event()  # the start of the stream
@@ -150,6 +153,11 @@ class _Document:
         kind = type(event)
         if kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
             raise _fancy(event)
+        self.left -= 1
+        if self.left < 0:
+            raise YamlError(
+                "yaml-values", f"more than {MAX_VALUES:,} values", "Split it into several records.", _line(event)
+            )
         if kind is yaml.ScalarEvent:
             return self.scalar(event)
         if depth > MAX_DEPTH:

@@ -149,11 +149,11 @@ def test_no_taxonomy_is_silently_lost_to_another_of_its_key(tree):
     assert {("taxonomy/first.yaml", "duplicate-key"), ("taxonomy/aaa.yaml", "file-key")} <= found
 
 
-def test_a_file_with_a_million_faults_gets_a_short_list(tree):
-    edit(tree, BETA, "authors: [Bo Writer]", "authors: [" + "1," * 500_000 + "1]")
+def test_a_file_with_thousands_of_faults_gets_a_short_list(tree):
+    edit(tree, BETA, "authors: [Bo Writer]", "authors: [" + "1," * 9_000 + "1]")
     found = [f for f in findings(tree) if f.path == BETA and f.rule == "schema"]
     assert len(found) == 51
-    assert any("499,951 more findings" in f.message for f in found)
+    assert any("8,951 more findings" in f.message for f in found)
 
 
 def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):

@@ -77,6 +77,12 @@ def test_forty_levels_are_read_and_forty_one_are_not():
     assert refused("[" * 41 + "1" + "]" * 41).rule == "yaml-depth"
 
 
+def test_fifty_thousand_values_are_read_and_more_are_not():
+    assert len(yamlio.parse("[" + "1," * 49_998 + "1]")) == 49_999
+    error = refused("a: [" + "1," * 50_000 + "1]")
+    assert (error.rule, error.line) == ("yaml-values", 1)
+
+
 def test_an_alias_bomb_is_refused_at_once():
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
     assert refused(bomb).rule == "yaml-plain"
