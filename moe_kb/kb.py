@@ -324,7 +324,11 @@ class KnowledgeBase:
             return connection.execute(sql, tuple(parameters)).fetchall()
 
     def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
-        """What is placed at a node (and below): record, name, kind, key, year, node, printed_as, status, source, locator."""
+        """What is placed at a node (and below it).
+
+        Returns:
+            Rows of record, name, kind, key, year, node, printed_as, status, source and locator.
+        """
         taxonomy, _, path = self.resolve_node(node).partition(":")
         condition = "a.ancestor = ?" if below else "a.ancestor = ? AND l.node = a.ancestor"
         return self.rows(

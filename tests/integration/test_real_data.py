@@ -1,0 +1,326 @@
+"""All of the real data: clean, complete, and counted twice.
+
+Every number of `stats` is counted again here from the source files with plain PyYAML, without the package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from moe_kb.checks import check_corpus, not_canonical
+from moe_kb.corpus import Corpus
+from moe_kb.jsonschema import schema_text
+
+pytestmark = pytest.mark.integration
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SURVEY_A = {"survey-a", "survey-a-repository"}
+GATING = "algorithm/gating-function"
+
+
+@pytest.fixture(scope="session")
+def files() -> dict[str, dict[str, Any]]:
+    """Every file of the tree by its path, read with plain PyYAML."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    paths = sorted([*(REPOSITORY / "data").rglob("*.yaml"), *(REPOSITORY / "taxonomy").glob("*.yaml")])
+    return {
+        path.relative_to(REPOSITORY).as_posix(): yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        for path in paths
+    }
+
+
+@pytest.fixture(scope="session")
+def records(files) -> dict[str, dict[str, dict[str, Any]]]:
+    """Kind to key to data."""
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for path, data in files.items():
+        top, kind = path.split("/")[:2]
+        if top == "data" and path.count("/") > 1:
+            found[kind.removesuffix("s")][data["key"]] = data
+    return found
+
+
+@pytest.fixture(scope="session")
+def stats(real_kb) -> dict[str, Any]:
+    return json.loads(json.dumps(real_kb.stats()))
+
+
+def parts(value: Any) -> list[dict[str, Any]]:
+    """Every mapping inside a value."""
+    if isinstance(value, dict):
+        return [value, *(part for item in value.values() for part in parts(item))]
+    if isinstance(value, list):
+        return [part for item in value for part in parts(item)]
+    return []
+
+
+# --- clean -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_check_is_clean():
+    corpus = Corpus.load(REPOSITORY)
+    assert [str(finding) for finding in check_corpus(corpus)] == []
+    assert len(corpus.records) > 700
+
+
+def test_every_file_is_canonical(files):
+    assert [str(finding) for path in files if (finding := not_canonical(REPOSITORY, path))] == []
+
+
+def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
+    kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
+    kinds |= {"tables": "table", "alignment.yaml": "alignment", "crosswalk.yaml": "crosswalk"}
+    validators = {kind: Draft202012Validator(json.loads(schema_text(kind))) for kind in {*kinds.values(), "taxonomy"}}
+    for path, data in files.items():
+        validator = validators[kinds.get(path.split("/")[1], "taxonomy")]
+        assert validator.is_valid(data), (path, next(validator.iter_errors(data)).message)
+
+
+def test_every_source_that_is_cited_exists(files, records):
+    cited = {part["source"] for data in files.values() for part in parts(data) if isinstance(part.get("source"), str)}
+    assert cited - set(records["source"]) == set()
+    assert len(cited) > 90
+
+
+# --- counted twice ---------------------------------------------------------------------------------------------------
+
+
+def placements(records, taxonomy: str) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (key, placement)
+        for key, paper in records["paper"].items()
+        for placement in paper.get("placements", ())
+        if placement["taxonomy"] == taxonomy
+    ]
+
+
+def test_records_by_kind(stats, records):
+    assert stats["records"] == {kind: len(found) for kind, found in records.items()}
+    components = Counter(design["component"] for design in records["design"].values())
+    assert stats["designs_by_component"] == components
+    assert components["gating"] >= 45
+
+
+def test_papers_of_survey_a(stats, records):
+    listed = {
+        key
+        for key, paper in records["paper"].items()
+        for seen in paper["provenance"]
+        if seen["source"] in SURVEY_A and "title" in seen["fields"]
+    }
+    assert stats["papers_by_survey"]["survey-a"] == len(listed) == 168
+
+
+def test_placements_of_figure_3(stats, records):
+    placed = placements(records, "survey-a")
+    found = stats["taxonomies"]["survey-a"]
+    assert found["placements"] == len(placed) == 206
+    assert found["papers_placed"] == len({key for key, _ in placed}) == 131
+    assert found["printed_names"] == sum(len(p.get("printed_as", ())) for _, p in placed) == 208
+
+
+@pytest.mark.parametrize(("taxonomy", "nodes", "leaves"), [("survey-a", 42, 30), ("survey-b", None, None)])
+def test_nodes_and_leaves(stats, files, taxonomy, nodes, leaves):
+    ids = [node["id"] for node in files[f"taxonomy/{taxonomy}.yaml"]["nodes"]]
+    inner = {node.rpartition("/")[0] for node in ids}
+    found = stats["taxonomies"][taxonomy]
+    assert found["nodes"] == len(ids) + 1  # with the nameless root
+    assert found["leaves"] == len(set(ids) - inner)
+    if nodes:
+        assert (found["nodes"], found["leaves"]) == (nodes, leaves)
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("survey-a-table-1", 4),
+        ("survey-a-table-2", 36),
+        ("survey-a-table-3", 14),
+        ("survey-a-table-4", 10),
+        ("survey-a-figure-1", 61),
+        ("timeline-2025", 74),
+    ],
+)
+def test_rows_of_the_printed_tables(stats, records, real_kb, table, rows):
+    assert stats["table_rows"][table] == len(records["table"][table]["rows"]) == rows
+    if table in ("survey-a-figure-1", "timeline-2025"):
+        (count,) = real_kb.rows("SELECT count(*) AS n FROM timeline WHERE timeline = ?", (table,))
+        assert count["n"] == rows
+
+
+def test_released_configurations(stats, records):
+    released = {key for key, source in records["source"].items() if source["type"] == "config"}
+    described = [
+        (key, configuration["label"])
+        for key, model in records["model"].items()
+        for configuration in model.get("configurations", ())
+        if configuration.get("architecture", {}).get("source") in released
+    ]
+    assert stats["released_configurations"] == len(described) == 51
+    assert stats["configurations"] == sum(len(m.get("configurations", ())) for m in records["model"].values())
+
+
+def test_no_paper_of_the_gating_branch_lacks_a_design(stats, records):
+    branch = {
+        f"paper:{key}"
+        for key, p in placements(records, "survey-a")
+        if p["node"] == GATING or p["node"].startswith(f"{GATING}/")
+    }
+    introducing = {
+        usage["by"]
+        for design in records["design"].values()
+        if design["component"] == "gating"
+        for usage in design.get("usages", ())
+        if usage["role"] in ("introduces", "uses", "modifies")
+    }
+    assert len(branch) > 40
+    assert branch - introducing == set()
+    assert stats["missing"]["gating_branch_papers_without_design"] == []
+
+
+def test_what_is_missing(stats, records):
+    missing = stats["missing"]
+    assert missing["papers_without_summary"] == sorted(
+        f"paper:{key}" for key, paper in records["paper"].items() if "summary" not in paper
+    )
+    assert missing["models_without_configuration"] == sorted(
+        f"model:{key}" for key, model in records["model"].items() if not model.get("configurations")
+    )
+    assert missing["designs_without_equation_or_steps"] == sorted(
+        f"design:{key}" for key, d in records["design"].items() if not d.get("equations") and not d.get("algorithm")
+    )
+
+
+def test_crossings_and_typed_properties(stats, files, records, real_kb):
+    assert stats["crossings"] == len(files["taxonomy/crosswalk.yaml"]["crossings"])
+    properties = sum(len(design.get("properties", ())) for design in records["design"].values())
+    (count,) = real_kb.rows("SELECT count(*) AS n FROM design_properties")
+    assert count["n"] == properties > 300
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "configuration"), [("mixtral", "8x7B"), ("deepseek-v3", "671B")])
+def test_well_known_models_carry_claims_of_three_sources(real_kb, model, configuration):
+    sources = {claim.source for claim in real_kb.claims(f"model:{model}", part=configuration)}
+    assert len(sources) >= 3
+    total = real_kb.value(f"model:{model}", "params_total", part=configuration)
+    assert total.number is not None
+    assert total.number > 4e10
+
+
+def test_every_claim_has_a_source_and_one_of_each_field_is_shown(real_kb):
+    assert real_kb.rows("SELECT * FROM claims WHERE source NOT IN (SELECT key FROM sources)") == []
+    twice = real_kb.rows(
+        "SELECT subject, part, field, setting FROM claims GROUP BY 1, 2, 3, 4 HAVING sum(preferred) != 1"
+    )
+    assert twice == []
+
+
+def test_every_row_of_the_model_tables_is_aligned_or_says_why_not(real_kb):
+    loose = real_kb.rows(
+        "SELECT record, row FROM table_rows WHERE subject IS NULL AND reason IS NULL AND record IN "
+        "('table:survey-a-table-2', 'table:survey-a-table-3', 'table:survey-a-figure-1', 'table:timeline-2025')"
+    )
+    assert loose == []
+
+
+def test_disagreements_that_are_closed_say_why(real_kb):
+    for item in real_kb.audit():
+        assert len(item.claims) >= (2 if item.kind == "values" else 1)
+        assert (item.reason is not None) == item.resolved
+
+
+def test_no_two_summaries_share_a_sentence(records):
+    seen: dict[tuple[str, ...], str] = {}
+    shared = []
+    for kind, found in records.items():
+        for key, data in found.items():
+            words = re.findall(r"\w+", data.get("summary", {}).get("text", "").casefold())
+            for start in range(len(words) - 10):
+                run = tuple(words[start : start + 11])
+                if seen.setdefault(run, f"{kind}:{key}") != f"{kind}:{key}":
+                    shared.append((seen[run], f"{kind}:{key}", " ".join(run)))
+    assert shared == []
+
+
+# --- every record through the facade ---------------------------------------------------------------------------------
+
+
+def test_every_record_loads_with_all_its_page_shows(real_kb, records):
+    from moe_kb.cli.show import as_data, as_text
+
+    names = {brief.record for brief in real_kb.briefs()}
+    assert names == {f"{kind}:{key}" for kind, found in records.items() for key in found}
+    for kind, found in records.items():
+        for key, data in found.items():
+            record = real_kb.get(f"{kind}:{key}")
+            assert (record.key, record.name) == (key, data["name"])
+    for name in sorted(names)[::12]:
+        data = as_data(real_kb, name)
+        json.dumps(data, default=str)
+        assert data["claims"] or data["edges"] or data["content"]
+        text = as_text(real_kb, name)
+        assert data["content"]["name"] in text
+        assert "\x1b" not in text
+
+
+def test_every_paper_is_found_by_its_name_and_title(real_kb):
+    for brief in real_kb.briefs("paper")[::5]:
+        title = real_kb.paper(brief.key).title
+        assert brief.record in {hit.record for hit in real_kb.search(brief.name)}, brief.name
+        assert brief.record in {hit.record for hit in real_kb.search(title)}, title
+
+
+@pytest.mark.parametrize(
+    "name", ["paper:gshard", "paper:mixtral", "paper:deepseekmoe", "switch-top1-router", "model:deepseek-v3"]
+)
+def test_related_records_have_reasons(real_kb, name):
+    found = real_kb.related(name)
+    assert len(found) >= 3
+    assert all(item.score > 0 and item.reasons for item in found)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("paper:gshard", "model:deepseek-v3"),
+        ("switch-top1-router", "model:mixtral"),
+        ("paper:gshard", "paper:deepseekmoe"),
+    ],
+)
+def test_paths_have_a_source_for_every_step(real_kb, start, end):
+    steps = real_kb.path(start, end)
+    assert 1 <= len(steps) <= 8
+    assert all(step.source or step.type == "implements" for step in steps)
+    assert all(step.type != "cites" and not step.end.startswith("taxonomy:") for step in steps)
+
+
+def test_part_of_a_name_is_found(real_kb):
+    assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
+
+
+def test_every_paper_can_be_cited(real_kb):
+    import bibtexparser
+
+    briefs = real_kb.briefs("paper")
+    library = bibtexparser.parse_string(real_kb.cite([brief.record for brief in briefs]))
+    assert not library.failed_blocks
+    assert len({entry.key for entry in library.entries}) == len(briefs)
+
+
+def test_every_view_has_rows_and_every_column_a_description(real_kb):
+    from moe_kb.db.views import VIEWS
+
+    for view in VIEWS:
+        assert real_kb.query(f"SELECT * FROM {view}").rows, view
+    assert real_kb.rows("SELECT * FROM dictionary WHERE trim(description) = ''") == []
