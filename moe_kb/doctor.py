@@ -88,9 +88,14 @@ def _package(package: str, extra: str, purpose: str) -> Diagnosis:
 
 
 def _laboratory() -> Iterator[Diagnosis]:
-    from moe_kb.lab import Lab
+    from moe_kb.lab import Lab, LabError
 
-    lab = Lab()
+    try:
+        lab = Lab(only_look=True)
+        lab.runs(1)
+    except LabError as error:
+        yield Diagnosis("laboratory", "broken", f"{error.place}: {error.rule}", error.mend)
+        return
     for problem in lab.problems():
-        yield Diagnosis("laboratory", "broken", problem.message, problem.mend)
+        yield Diagnosis("laboratory", "broken", f"{problem.place}: {problem.message}", problem.mend)
     yield Diagnosis("laboratory", "ok", f"{len(lab.catalogue())} implementations; runs in {lab.home}")

@@ -44,9 +44,11 @@ def shared(
     ] = False,
 ) -> None:
     """Browse, query, check and run the living survey of Mixture-of-Experts."""
+    # One place decides which tree and which runs are meant, for this process and for those it starts elsewhere.
     if root is not None:
-        # One place decides which tree is meant, for this process and for those it starts.
-        os.environ["MOE_KB_ROOT"] = str(root)
+        os.environ["MOE_KB_ROOT"] = str(root.expanduser().absolute())
+    if os.environ.get("MOE_KB_LAB"):
+        os.environ["MOE_KB_LAB"] = str(Path(os.environ["MOE_KB_LAB"]).expanduser().absolute())
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from moe_kb.errors import MoeKbError
+
 Severity = Literal["error", "warning", "info"]
 
 
@@ -30,7 +32,7 @@ class Finding:
         return f"{self.place}: {self.message}. {self.mend}"
 
 
-class LabError(Exception):
+class LabError(MoeKbError):
     """Base of every error that the laboratory raises on purpose."""
 
     def __init__(self, place: str, rule: str, mend: str) -> None:

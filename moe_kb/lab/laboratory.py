@@ -37,7 +37,7 @@ MAX_READERS = 8
 def default_home() -> Path:
     """Return the folder of the runs: the one in MOE_KB_LAB, or one in the user's data folder."""
     chosen = os.environ.get(HOME_VARIABLE)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("moe-kb") / "runs"
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path("moe-kb") / "runs"
 
 
 class Lab:
@@ -54,6 +54,7 @@ class Lab:
         *,
         max_seconds: float = MAX_SECONDS,
         timing: Timing | None = None,
+        only_look: bool = False,
     ) -> None:
         """Open a home (default: `default_home()`), and settle what a dead supervisor left in it.
 
@@ -62,6 +63,7 @@ class Lab:
             entries: implementations to offer; by default those of the installed packages.
             max_seconds: wall-clock limit of a run, unless `launch` gives another.
             timing: times of the supervisor, when this object starts it.
+            only_look: leave what a dead supervisor left as it is; only a launch then starts a process.
 
         Raises:
             HomeError: the home cannot be a folder of ours.
@@ -70,6 +72,7 @@ class Lab:
         self.home = (default_home() if home is None else Path(home)).resolve()
         self.max_seconds = max_seconds
         self.timing = timing or Timing()
+        self.only_look = only_look
         self._entries = None if entries is None else tuple(entries)
         self._opened: RunsStore | None = None
         self._lock = threading.Lock()
@@ -255,7 +258,7 @@ class Lab:
     def _look_after(self) -> None:
         """Notice a supervisor that died: its run gets its true end, and the queue another supervisor."""
         store = self._store()
-        if store is not None:
+        if store is not None and not self.only_look:
             with suppress(SupervisorError):  # the runs that it concerned say so themselves, as failed
                 ensure_supervisor(store, self.home, self.timing)
 

@@ -68,3 +68,13 @@ def test_missing_parts_are_optional_and_name_their_extra(tree, monkeypatch):
 @pytest.mark.parametrize("what", ["streamlit", "torch", "laboratory"])
 def test_every_part_is_looked_at(tree, monkeypatch, what):
     assert found(tree, monkeypatch)[what].detail
+
+
+def test_damaged_runs_are_named_with_the_mend(tree, monkeypatch, tmp_path):
+    monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "runs"))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "runs.db").write_bytes(b"no database, but long enough to be looked at" * 100)
+    item = found(tree, monkeypatch)["laboratory"]
+    assert item.state == "broken"
+    assert "runs.db" in item.detail
+    assert "move it away" in item.mend

@@ -14,6 +14,7 @@ import pytest
 from fake_package.entries import entries
 from lab_processes import FAST, supervisors_in, until
 
+from moe_kb.errors import MoeKbError
 from moe_kb.lab import (
     ActiveRunError,
     HomeError,
@@ -21,6 +22,7 @@ from moe_kb.lab import (
     Lab,
     StoreError,
     UnknownRunError,
+    default_home,
 )
 from moe_kb.lab.store import RUN_ID, RunsStore, new_run_id
 
@@ -107,6 +109,23 @@ def test_a_damaged_database_is_named(home: Path) -> None:
     (home / "runs.db").write_bytes(b"this is no database at all, but long enough to look at" * 100)
     with pytest.raises(StoreError, match=r"runs\.db: .*move it away"):
         Lab(home, entries())
+
+
+def test_errors_of_the_laboratory_are_errors_of_moe_kb() -> None:
+    error = StoreError("runs.db", "it is damaged", "Move it away")
+    assert isinstance(error, MoeKbError)
+    assert (str(error), error.place, error.rule, error.mend) == (
+        "runs.db: it is damaged. Move it away",
+        "runs.db",
+        "it is damaged",
+        "Move it away",
+    )
+
+
+def test_a_relative_home_is_the_same_from_every_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MOE_KB_LAB", "runs")
+    assert default_home() == tmp_path / "runs"
 
 
 def test_a_database_of_another_version_is_left_alone(home: Path) -> None:

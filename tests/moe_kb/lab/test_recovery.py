@@ -57,6 +57,16 @@ def test_grandchildren_of_a_lost_run_are_ended_too(open_lab: Callable[[], Lab], 
     assert all(gone(pid) for pid in json.loads(pids_file.read_text()))
 
 
+def test_only_looking_settles_and_starts_nothing(open_lab: Callable[[], Lab], home: Path) -> None:
+    run = running(open_lab(), LONG)
+    kill_supervisor(run)
+    looking = Lab(home, entries(), timing=FAST, only_look=True)
+    assert [left.status for left in looking.runs()] == ["running"]
+    assert looking.run(run.id).status == "running"
+    assert not supervisors_in(home)
+    assert open_lab().run(run.id).status == "lost"
+
+
 def test_an_open_lab_notices_too_without_being_opened_again(lab: Lab) -> None:
     run = running(lab, LONG)
     kill_supervisor(run)
