@@ -10,6 +10,8 @@ from moe_kb.errors import NotFoundError
 
 _PACKAGE = Path(__file__).resolve().parent
 BUNDLED = _PACKAGE / "_bundled"
+#: The entry-point group in which packages offer runnable implementations.
+GROUP = "moe_kb.implementations"
 
 
 def find_root(root: str | Path | None = None) -> Path:

@@ -17,9 +17,7 @@ from moe_kb.corpus import FileStamp
 from moe_kb.db.replacing import replacing
 from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.errors import YamlError
-
-#: The entry-point group through which packages offer runnable implementations.
-GROUP = "moe_kb.implementations"
+from moe_kb.places import GROUP
 
 
 @dataclass
@@ -84,26 +82,20 @@ def _sha256(root: Path, path: str) -> str:
 
 
 def installed_implementations() -> list[dict[str, str]]:
-    """The catalogue's entries; a broken package is left out here and reported by the laboratory."""
-    found: dict[str, dict[str, str]] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        try:
-            entries = point.load()()
-        except Exception:  # a third party's package must not keep the knowledge base from being built
-            continue
-        for entry in entries:
-            found.setdefault(
-                entry.key,
-                {
-                    "key": entry.key,
-                    "name": entry.name,
-                    "status": entry.status,
-                    "summary": entry.summary,
-                    "designs": "; ".join(entry.designs),
-                    "oracle": entry.oracle,
-                },
-            )
-    return list(found.values())
+    """Rows of the catalogue's entries; what a package breaks is left out here and reported by the laboratory."""
+    from moe_kb.lab.catalogue import installed_catalogue  # imports the packages: only where a database is built
+
+    return [
+        {
+            "key": entry.key,
+            "name": entry.name,
+            "status": entry.status,
+            "summary": entry.summary,
+            "designs": "; ".join(entry.designs),
+            "oracle": entry.oracle,
+        }
+        for entry in installed_catalogue().entries
+    ]
 
 
 def fingerprint() -> str:
@@ -123,6 +115,9 @@ def fingerprint() -> str:
             for folder in (spec.submodule_search_locations or ()) if spec else ():
                 code += Path(folder).rglob("*.py")
     for path in code:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # an editor's lock file, say, which is a link to nowhere
         parts.append((str(path), status.st_size, status.st_mtime_ns))
     return hashlib.sha256(json.dumps(sorted(parts, key=str)).encode()).hexdigest()

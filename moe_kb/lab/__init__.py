@@ -13,8 +13,10 @@ rows in order and runs each as a child (`contract` says what it runs), the child
 anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
 """
 
+from moe_kb.places import GROUP
+
 from .catalogue import Catalogue
-from .contract import GROUP, Entry, Estimate
+from .contract import Entry, Estimate
 from .curves import Curve, Loads, RunCurves
 from .errors import (
     ActiveRunError,

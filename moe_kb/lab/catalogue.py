@@ -13,7 +13,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import BaseModel
 
-from .contract import GROUP, Entry
+from moe_kb.places import GROUP
+
+from .contract import Entry
 from .errors import Finding, UnknownImplementationError
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9])?")
@@ -83,7 +85,7 @@ def _assemble(offers: Sequence[tuple[str, object]], problems: list[Finding]) -> 
     for place, offer in offers:
         broken = _broken_promises(offer)
         if broken or not isinstance(offer, Entry):
-            key = str(getattr(offer, "key", "without a key"))[:80]
+            key = _key_of(offer)
             problems.append(
                 Finding(
                     "error",
@@ -109,11 +111,19 @@ def _assemble(offers: Sequence[tuple[str, object]], problems: list[Finding]) -> 
     return Catalogue(tuple(chosen[key] for key in sorted(chosen)), tuple(problems))
 
 
+def _key_of(offer: object) -> str:
+    """What an entry calls itself, for a message about it; its code may raise whatever it likes."""
+    try:
+        return str(getattr(offer, "key", "without a key"))[:80]
+    except (Exception, SystemExit):
+        return "whose key cannot be read"
+
+
 def _broken_promises(offer: object) -> list[str]:
     """List where an offered object departs from `Entry`; a raising property counts as a departure."""
     try:
         return list(_departures(offer))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [f"reading it raises {type(error).__name__}: {str(error)[:300]}"]
 
 

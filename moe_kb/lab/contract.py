@@ -19,7 +19,6 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-GROUP = "moe_kb.implementations"
 EntryStatus = Literal["complete", "partial"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fake_package.entries import DemoConfig, DemoEntry, entries
 
+from moe_kb.db.state import installed_implementations
 from moe_kb.lab import GROUP, Entry, Lab, UnknownImplementationError
 from moe_kb.lab.catalogue import catalogue_of, installed_catalogue
 
@@ -66,6 +67,16 @@ def test_a_broken_package_costs_only_itself(site: Path, source: str, told: str) 
     assert told in problem.message
 
 
+def test_the_database_holds_what_the_catalogue_holds(site: Path) -> None:
+    install(site, "whole", {"whole": "whole:entries"}, DEMO + "def entries(): return (DemoEntry(),)")
+    install(site, "half", {"half": "half:entries"}, "class Half: key = 'half'\ndef entries(): return (Half(),)")
+    install(site, "leaver", {"leaver": "leaver:entries"}, "raise SystemExit(3)")
+    rows = installed_implementations()
+    assert "demo" in [row["key"] for row in rows]
+    assert "half" not in [row["key"] for row in rows]
+    assert {frozenset(row) for row in rows} == {frozenset(("key", "name", "status", "summary", "designs", "oracle"))}
+
+
 def test_the_first_entry_point_by_name_wins_a_key(site: Path) -> None:
     for name in ("twin_b", "twin_a"):
         source = DEMO + f"def entries(): return (DemoEntry(name='of {name}'),)"
@@ -96,6 +107,20 @@ class Raising:
         raise ValueError("no name today")
 
 
+class Leaving:
+    key = "leaving"
+
+    @property
+    def name(self) -> str:
+        raise SystemExit(3)
+
+
+class Nameless:
+    @property
+    def key(self) -> str:
+        raise KeyError("no key today")
+
+
 @pytest.mark.parametrize(
     ("offer", "told"),
     [
@@ -110,6 +135,8 @@ class Raising:
         (object(), "`key`"),
         (None, "`key`"),
         (Raising(), "no name today"),
+        (Leaving(), "SystemExit"),
+        (Nameless(), "KeyError"),
     ],
 )
 def test_an_entry_that_breaks_the_contract_is_left_out_and_told(offer: object, told: str) -> None:
