@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no test folder to the path
 
-from trees import small_tree  # noqa: E402
+from trees import small_tree
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
