@@ -67,15 +67,18 @@ def leave_run() -> None:
 def setting(field: FormField, key: str) -> Any:
     """One input; its bounds, default, unit and help come from the config class."""
     label = figures.setting_label(field)
+    # The default goes into the state, where the settings of an earlier run may already be.
+    st.session_state.setdefault(key, field.default)
     given = {"key": key, "help": ui.plain(field.help) if field.help else None}
     if field.kind == "bool":
-        return st.toggle(label, bool(field.default), **given)
+        return st.toggle(label, **given)
     if field.kind == "choice":
-        index = field.choices.index(field.default) if field.default in field.choices else None
-        return st.selectbox(label, list(field.choices), index=index, **given)
+        return st.selectbox(label, list(field.choices), **given)
     if field.kind == "text":
-        return st.text_input(label, field.default or "", **given) or (None if field.optional else "")
+        return st.text_input(label, **given) or (None if field.optional else "")
     number: type[int] | type[float] = int if field.kind == "int" else float
+    if st.session_state[key] is not None:
+        st.session_state[key] = number(st.session_state[key])
 
     def of(value: float | None) -> float | int | None:
         return None if value is None else number(value)
@@ -84,8 +87,7 @@ def setting(field: FormField, key: str) -> Any:
         label,
         of(field.minimum),
         of(field.maximum),
-        of(field.default),
-        of(field.step),
+        step=of(field.step),
         format="%d" if field.kind == "int" else "%g",
         **given,
     )
