@@ -12,8 +12,6 @@ import ui
 
 from moe_kb.errors import MoeKbError
 
-PAGES = Path(ui.__file__).parent.parent / "app_pages"
-
 #: File, title, icon, what the page is for. Pages without an icon are reached from other pages only.
 VISIBLE = (
     ("overview", "Overview", ":material/home:", "What is here, when models appeared, and ways in."),
@@ -29,17 +27,15 @@ HIDDEN = (
     ("paper", "Paper"), ("design", "Design"), ("compare", "Designs side by side"), ("model", "Model"),
 )
 
-ICON = str(PAGES.parent / "icon.svg")  # a Material icon would be fetched from the net
+ICON = str(Path(__file__).parent / "icon.svg")  # a Material icon would be fetched from the net
 st.set_page_config(layout="wide", page_title="moe-kb", page_icon=ICON)
 
 pages = [
     st.Page(ui.page(name), title=title, icon=icon, url_path=name, help=purpose, default=name == "overview")
     for name, title, icon, purpose in VISIBLE
-    if (PAGES / f"{name}.py").is_file()
 ] + [
     st.Page(ui.page(name), title=title, url_path=name, visibility="hidden")
     for name, title in HIDDEN
-    if (PAGES / f"{name}.py").is_file()
 ]
 page = st.navigation(pages, position="top")
 try:

@@ -40,9 +40,25 @@ def cached(function: Callable[..., T], kb: KnowledgeBase, *arguments: Any) -> T:
     return result
 
 
+#: Invisible, and no break for a line: keeps apart what Streamlit joins after Markdown's own signs were escaped.
+_JOINER = "\u2060"
+_JOINED = re.compile(
+    r"(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)"  # addresses become links
+    r"|(?<=@)(?=[-\w])"  # so do those of mail
+    r"|(?<=:)(?=[\w+-][\w+/-]*:)"  # :smile:, :material/home:
+    r"|(?<=(?<!\S)[-<>~])(?=->(?!\S)|[->=-](?!\S))",  # -> and its like, standing alone
+    re.IGNORECASE,
+)
+
+
 def plain(text: object) -> str:
-    """Text as it is: nothing in it acts as markdown, a link, an image, HTML, a formula or a directive."""
-    out = re.sub(r"([\\`*_{}\[\]<>#|~$&]|:(?=[A-Za-z]))", r"\\\1", " ".join(str(text).split()))
+    """Markdown that shows the text as it is.
+
+    Nothing in it acts as markup, HTML, a formula, a directive, a link, an image, an emoji, an icon or an arrow. Signs
+    of Markdown are escaped; a word joiner goes into what becomes something else although its signs are escaped.
+    """
+    out = _JOINED.sub(_JOINER, " ".join(str(text).split()))
+    out = re.sub(r"([\\`*_{}\[\]<>#|~$&]|:(?=[A-Za-z]))", r"\\\1", out)
     return re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", out)  # no list, rule or heading
 
 

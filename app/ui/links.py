@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -17,7 +16,6 @@ from moe_kb.settings import edit_address
 from .address import addressed
 from .base import cached, plain
 
-APP = Path(__file__).resolve().parent.parent
 #: The page that shows a record of each kind. Systems and tables are shown on the systems page.
 DETAIL = {"paper": "paper", "design": "design", "model": "model"}
 
@@ -35,7 +33,7 @@ def place_of(record: str) -> tuple[str, dict[str, str]] | None:
     if kind == "node":
         return page("taxonomy"), {"node": key}
     if kind == "taxonomy":
-        return page("taxonomy"), {"survey": key}
+        return page("taxonomy"), {"node": f"{key}:"}
     if kind == "implementation":
         return page("lab"), {"implementation": key}
     if kind in ("system", "table"):
@@ -50,30 +48,23 @@ def open_record(record: str) -> None:
     browser's way back leads over that entry, which without them would be this page with its filters lost.
     """
     place = place_of(record)
-    if place and _exists(place[0]):
+    if place:
         kept = {name: st.query_params.get_all(name) for name in st.query_params if name in addressed()}
         st.switch_page(place[0], query_params={**kept, **place[1]})
 
 
 def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:
-    """A link to a page of the app, or plain text where that page is not installed."""
-    if _exists(page(name)):
-        st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=query or None, help="")
-    else:
-        st.caption(label)
+    """A link to a page of the app."""
+    st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=query or None, help="")
 
 
 def record_link(record: str, label: str, *, icon: str | None = None, help: str | None = None) -> None:
     """A link to a record's page, or plain text where it has none."""
     place = place_of(record)
-    if place and _exists(place[0]):
+    if place:
         st.page_link(place[0], label=plain(label), icon=icon, query_params=place[1], help=help or "")
     else:
         st.markdown(plain(label))
-
-
-def _exists(path: str) -> bool:
-    return (APP / path).is_file()
 
 
 def is_web(url: str | None) -> bool:

@@ -69,9 +69,17 @@ def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
     ("text", "shown"),
     [
         ("plain words", "plain words"),
-        ("![x](http://evil.example/a.png)", r"!\[x\](http://evil.example/a.png)"),
+        ("![x](http://evil.example/a.png)", "!\\[x\\](http:\u2060//evil.example/a.png)"),
         ("<script>", r"\<script\>"),
-        ("$x$ :red[no] :material/home:", r"\$x\$ \:red\[no\] \:material/home:"),
+        ("$x$ :red[no]", r"\$x\$ \:red\[no\]"),
+        (":material/home: :smile: :+1:", ":\u2060material/home: :\u2060smile: :\u2060+1:"),
+        ("HTTPS://evil.example", "HTTPS:\u2060//evil.example"),
+        ("see www.evil.example", "see www\u2060.evil.example"),
+        ("a@b.example", "a@\u2060b.example"),
+        ("a -> b <- c <-> d -- e", "a -\u2060\\> b \\<\u2060- c \\<\u2060-\\> d -\u2060- e"),
+        (">= <= ~=", "\\>\u2060= \\<\u2060= \\~\u2060="),
+        ("8x7B-v0.1: x->y, 3 - 4", "8x7B-v0.1: x-\\>y, 3 - 4"),
+        ("model:mixtral at 10:30", r"model\:mixtral at 10:30"),
         ("# no heading", r"\# no heading"),
         ("1. no list", r"1\. no list"),
         ("- no list", r"\- no list"),
@@ -91,6 +99,27 @@ def test_only_web_addresses_become_links(address):
 
 def test_an_address_cannot_break_out_of_its_link():
     assert _ui().outside("a]b", "https://example.org/a)(b") == r"[a\]b](https://example.org/a%29%28b)"
+
+
+@pytest.mark.parametrize(
+    ("record", "page", "query"),
+    [
+        ("taxonomy:first", "taxonomy", {"node": "first:"}),
+        ("node:first:algorithm/gating", "taxonomy", {"node": "first:algorithm/gating"}),
+        ("paper:alpha", "paper", {"key": "alpha"}),
+        ("table:first-table", "systems", {"key": "first-table"}),
+    ],
+)
+def test_every_record_and_node_has_its_page(open_page, record, page, query):
+    assert _ui().links.place_of(record) == (f"app_pages/{page}.py", query)
+    at = open_page(page, **query)
+    assert at.title[0].value
+    assert not at.error
+
+
+def test_a_root_of_a_taxonomy_opens_that_taxonomy(open_page):
+    _, query = _ui().links.place_of("taxonomy:second")
+    assert open_page("taxonomy", **query).segmented_control(key="survey").value == "second"
 
 
 def test_a_formula_cannot_end_itself():
