@@ -61,10 +61,10 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
         "model",
         f"""SELECT m.key, m.name, c.part, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m JOIN claims c ON c.subject = 'model:' || m.key
-        WHERE c.preferred AND c.part IS NOT NULL GROUP BY c.subject, c.part""",
+        WHERE c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY c.subject, c.part""",
         f"""SELECT m.key, m.name, c.part, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m, claims c WHERE m.key = ?1 AND c.subject = 'model:' || ?1
-        AND c.preferred AND c.part IS NOT NULL GROUP BY c.part""",
+        AND c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY c.part""",
     ),
     "open_disagreements": (
         "subject",
@@ -103,9 +103,12 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "sources_by_use": (
         "key",
-        """SELECT s.key, s.name, s.type, s.url, coalesce(c.n, 0) FROM sources s
-        LEFT JOIN (SELECT source, count(*) AS n FROM claims GROUP BY source) c ON c.source = s.key""",
-        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = ?1)
+        """SELECT s.key, s.name, s.type, s.url, coalesce(c.n, 0), coalesce(m.n, 0) FROM sources s
+        LEFT JOIN (SELECT source, count(*) AS n FROM claims GROUP BY source) c ON c.source = s.key
+        LEFT JOIN (SELECT target, count(DISTINCT record) AS n FROM mentions GROUP BY target) m
+        ON m.target = 'source:' || s.key""",
+        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = ?1),
+        (SELECT count(DISTINCT record) FROM mentions WHERE target = 'source:' || ?1)
         FROM sources s WHERE s.key = ?1""",
     ),
 }

@@ -67,65 +67,62 @@ def load(kb: KnowledgeBase) -> nx.MultiDiGraph[str]:
     return graph
 
 
-def related(kb: KnowledgeBase, record: str, limit: int = 10) -> list[Related]:
-    """Records near `record`.
+def related(kb: KnowledgeBase, record: str, limit: int = 10, kind: str | None = None) -> list[Related]:
+    """Records near `record` (of one kind).
 
     The score is 3 for each direct edge, plus, for every neighbour that two records share in the typed graph, 1 over the
     logarithm of the number of records at that neighbour (the Adamic-Adar index: a shared rare design says more than a
-    shared crowded taxonomy node), plus 0.5 for every shared author.
+    shared crowded taxonomy node), plus 0.5 for every shared author. An edge that two sources state is one edge.
     """
-    near: dict[str, list[str]] = defaultdict(list)
+    reasons: dict[str, list[str]] = defaultdict(list)
     scores: dict[str, float] = defaultdict(float)
-    neighbours: dict[str, set[str]] = defaultdict(set)
+    neighbours: set[str] = set()
     for row in kb.rows(
-        "SELECT head, type, tail FROM edges WHERE (head = ?1 OR tail = ?1) AND head != tail AND type != 'cites'",
+        "SELECT DISTINCT head, type, tail FROM edges "
+        "WHERE (head = ?1 OR tail = ?1) AND head != tail AND type != 'cites'",
         (record,),
     ):
-        other, arrow = (row["tail"], f"{row['type']} it") if row["tail"] != record else (row["head"], row["type"])
-        neighbours[other].add(row["type"])
-        if not other.startswith(("node:", "taxonomy:", "implementation:")):
+        forward = row["head"] == record
+        other = row["tail"] if forward else row["head"]
+        neighbours.add(other)
+        if _is_record(other):
             scores[other] += DIRECT
-            near[other].append(f"{_verb(arrow, forward=row['head'] == record)}")
-    for neighbour in neighbours:
-        if neighbour.startswith("taxonomy:"):
-            continue
+            reasons[other].append(f"this {row['type']} it" if forward else f"it {row['type']} this")
+    for neighbour in sorted(neighbours):
         shared = kb.rows(
-            "SELECT head AS other, type FROM edges WHERE tail = ?1 AND head != ?2 AND type != 'cites' UNION "
-            "SELECT tail, type FROM edges WHERE head = ?1 AND tail != ?2 AND type != 'cites'",
+            "SELECT head AS other FROM edges WHERE tail = ?1 AND head != ?2 AND type != 'cites' UNION "
+            "SELECT tail FROM edges WHERE head = ?1 AND tail != ?2 AND type != 'cites'",
             (neighbour, record),
         )
-        others = {row["other"] for row in shared if not row["other"].startswith(("node:", "taxonomy:", "implem"))}
+        others = [row["other"] for row in shared if _is_record(row["other"])]
         for other in others:
             scores[other] += 1 / math.log(len(others) + 1)  # the others and the record itself
-            near[other].append(f"shares {_label(kb, neighbour)}")
+            reasons[other].append(f"shares {_label(kb, neighbour)}")
     for row in kb.rows(
         "SELECT b.record, b.author FROM authors a JOIN authors b ON a.author = b.author AND b.record != a.record "
         "WHERE a.record = ?",
         (record,),
     ):
         scores[row["record"]] += AUTHOR
-        near[row["record"]].append(f"shares the author {row['author']}")
-    best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
-    out = []
-    for name in best:
-        found = kb.rows("SELECT name, kind, year FROM records WHERE record = ?", (name,))
-        if found:
-            out.append(
-                Related(
-                    name,
-                    found[0]["name"],
-                    found[0]["kind"],
-                    found[0]["year"],
-                    round(scores[name], 3),
-                    tuple(dict.fromkeys(near[name])),
-                )
-            )
-    return out
+        reasons[row["record"]].append(f"shares the author {row['author']}")
+    names = {row["record"]: row for row in kb.rows("SELECT record, name, kind, year FROM records")}
+    near = [name for name in scores if name in names and kind in (None, names[name]["kind"])]
+    near.sort(key=lambda name: (-scores[name], name))
+    return [
+        Related(
+            name,
+            names[name]["name"],
+            names[name]["kind"],
+            names[name]["year"],
+            round(scores[name], 3),
+            tuple(dict.fromkeys(reasons[name])),
+        )
+        for name in near[:limit]
+    ]
 
 
-def _verb(text: str, *, forward: bool) -> str:
-    kind = text.removesuffix(" it")
-    return f"this {kind} it" if forward else f"it {kind} this"
+def _is_record(end: str) -> bool:
+    return not end.startswith(("node:", "taxonomy:", "implementation:"))
 
 
 def _label(kb: KnowledgeBase, end: str) -> str:

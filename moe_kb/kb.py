@@ -86,9 +86,12 @@ class TreeNode:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Claims about one field that do not agree (`values`), or whose counting is unclear (`counting`)."""
+    """Claims about one field that do not agree (`values`) or whose counting is unclear (`counting`).
 
-    kind: Literal["values", "counting"]
+    Or a resolving note that no claim bears out (`note`).
+    """
+
+    kind: Literal["values", "counting", "note"]
     subject: str
     part: str | None
     field: str
@@ -348,7 +351,7 @@ class KnowledgeBase:
         with self._connection() as connection:
             found = read_statements(
                 connection,
-                "subject = ? AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
+                "subject = ? AND NOT repeats AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
                 (record, part, part, field, field),
             )
         return sorted(found, key=lambda claim: (claim.part or "", claim.field, not claim.preferred))
@@ -405,11 +408,11 @@ class KnowledgeBase:
 
         return load(self)
 
-    def related(self, name: str, limit: int = 10) -> list[Related]:
-        """Records near a record, with a score and the reasons; see `moe_kb.graph.related`."""
+    def related(self, name: str, limit: int = 10, kind: str | None = None) -> list[Related]:
+        """Records near a record (of one kind), with a score and the reasons; see `moe_kb.graph.related`."""
         from moe_kb.graph import related
 
-        return related(self, self.resolve(name), limit)
+        return related(self, self.resolve(name), limit, kind)
 
     def path(self, start: str, end: str) -> list[Step]:
         """How two records hang together: the shortest way through the typed edges."""

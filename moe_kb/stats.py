@@ -45,8 +45,8 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
         "designs_by_component": pairs("SELECT component AS k, count(*) AS n FROM designs GROUP BY 1"),
         "configurations": one("SELECT count(*) AS n FROM configurations"),
         "released_configurations": one("SELECT count(*) AS n FROM configurations WHERE released_config"),
-        "claims": one("SELECT count(*) AS n FROM claims"),
-        "claims_by_status": pairs("SELECT status AS k, count(*) AS n FROM claims GROUP BY 1"),
+        "claims": one("SELECT count(*) AS n FROM claims WHERE NOT repeats"),
+        "claims_by_status": pairs("SELECT status AS k, count(*) AS n FROM claims WHERE NOT repeats GROUP BY 1"),
         "disagreements": {
             "open": one("SELECT count(*) AS n FROM disagreements WHERE NOT resolved"),
             "resolved": one("SELECT count(*) AS n FROM disagreements WHERE resolved"),

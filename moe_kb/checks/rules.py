@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from moe_kb import facts, yamlio
 from moe_kb.claims.agreement import DATES
+from moe_kb.claims.expand import typed_value
 from moe_kb.corpus import FOLDER_BY_KIND, Corpus, Finding
 from moe_kb.errors import CheckFailedError, YamlError
-from moe_kb.records import Alignment, Crosswalk, Design, Model, Paper, Record, Table, Taxonomy
-from moe_kb.records.base import is_partial_date
+from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy
+from moe_kb.records.base import is_web_address
+from moe_kb.records.dates import is_partial_date
 
 Complaint = tuple[facts.Path, str, str, str]
 
@@ -157,6 +159,74 @@ def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Com
             yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
 
 
+def cells_fit_columns(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """A cell of a typed column says what its type can hold, so that its claim can be compared."""
+    if not isinstance(record, Table):
+        return
+    columns = {column.name: column for column in record.columns}
+    for position, row in enumerate(record.rows):
+        for name, cell in row.cells.items():
+            column = columns.get(name)
+            if column is None or column.field is None:
+                continue
+            for mark in cell if isinstance(cell, list) else [cell]:
+                value, _ = typed_value(column, Mark(printed=mark) if isinstance(mark, str) else mark, {})
+                if not _fits(column.type, value):
+                    yield (
+                        ("rows", position, "cells", name),
+                        "cell-type",
+                        f"{value!r} is no {column.type}.",
+                        "Mend the cell, or give it a `value` beside what is printed.",
+                    )
+
+
+def _fits(kind: str, value: object) -> bool:
+    if kind == "date":
+        return isinstance(value, str) and is_partial_date(value)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind in ("integer", "count"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return True
+
+
+def links_are_web_addresses(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """A claim or cell that holds an address holds one of http or https: people will click it."""
+    if isinstance(record, Record):
+        for position, claim in enumerate(record.claims):
+            if _is_link(claim.field) and not _is_web(claim.value):
+                yield ("claims", position, "value"), "link-scheme", f"{claim.value!r} is no web address.", _LINK_MEND
+    if isinstance(record, Table):
+        linking = {column.name for column in record.columns if column.field and _is_link(column.field)}
+        for position, row in enumerate(record.rows):
+            for name in linking & row.cells.keys():
+                cell = row.cells[name]
+                for mark in cell if isinstance(cell, list) else [cell]:
+                    shown = mark if isinstance(mark, str) else mark.value or mark.printed
+                    if not _is_web(shown):
+                        at = ("rows", position, "cells", name)
+                        yield at, "link-scheme", f"{shown!r} is no web address.", _LINK_MEND
+
+
+_LINK_MEND = "Write an address that begins with https:// or http://."
+
+
+def _is_link(field: str) -> bool:
+    return field in ("weights", "report", "link", "repository", "url") or field.endswith("_url")
+
+
+def _is_web(value: object) -> bool:
+    return isinstance(value, str) and is_web_address(value)
+
+
+def superseded_by_another(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """A record is not superseded by itself."""
+    if isinstance(record, Record) and record.superseded_by == record.key:
+        yield ("superseded_by",), "superseded-self", "the record names itself.", "Name the record that replaces it."
+
+
 def design_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
     """Only gating designs have gating properties."""
     if isinstance(record, Design) and record.properties is not None and record.component != "gating":
@@ -260,6 +330,9 @@ RULES: tuple[Rule, ...] = (
     fields_are_sourced,
     parts_exist,
     claims_are_typed,
+    cells_fit_columns,
+    links_are_web_addresses,
+    superseded_by_another,
     design_is_consistent,
     table_is_consistent,
     taxonomy_is_a_tree,

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
+from moe_kb.records.dates import span
 
 #: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
 DATES = frozenset({"date", "released"})
@@ -66,23 +67,5 @@ def _plain(text: str) -> str:
 
 
 def _dates_overlap(left: str, right: str) -> bool:
-    a, b = _span(left), _span(right)
+    a, b = span(left), span(right)
     return a[0] <= b[1] and b[0] <= a[1]
-
-
-def _span(date: str) -> tuple[str, str]:
-    """First and last day of a partial date, as text that sorts."""
-    first, _, last = date.partition("/")
-    return _edge(first, "01", "01"), _edge(last or first, "12", "31")
-
-
-def _edge(part: str, month: str, day: str) -> str:
-    if "-Q" in part:
-        year, _, quarter = part.partition("-Q")
-        return f"{year}-{(int(quarter) - 1) * 3 + (1 if month == '01' else 3):02d}-{day}"
-    pieces = part.split("-")
-    if len(pieces) == 1:
-        pieces.append(month)
-    if len(pieces) == 2:
-        pieces.append(day)
-    return "-".join(pieces)

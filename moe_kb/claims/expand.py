@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,9 @@ from moe_kb.records.base import Scalar
 
 #: Nested fields keep the name people search for.
 _INNER_NAMES = {"links.paper": "url", "links.code": "code_url", "links.project": "project_url"}
+
+
+_TRUTH = {"yes": True, "true": True, "✓": True, "no": False, "false": False, "✗": False}
 
 
 def expand(record: Record) -> Iterator[Statement]:
@@ -93,12 +96,11 @@ def _row(table: Table, row: Row) -> Iterator[Statement]:
         cell = row.cells[name]
         for mark in cell if isinstance(cell, list) else [cell]:
             yield _cell(table, row, column, mark, numbers)
-    return
 
 
 def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dict[str, float]) -> Statement:
     mark = cell if isinstance(cell, Mark) else Mark(printed=cell)
-    value, derived = _typed(column, mark, numbers)
+    value, derived = typed_value(column, mark, numbers)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         numbers.setdefault(column.name, value)
     assert column.field is not None
@@ -125,12 +127,15 @@ def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dic
     )
 
 
-def _typed(column: Column, mark: Mark, numbers: dict[str, float]) -> tuple[Scalar, bool]:
-    """The typed value of a cell, and whether it was computed."""
+def typed_value(column: Column, mark: Mark, numbers: Mapping[str, float]) -> tuple[Scalar, bool]:
+    """The typed value of a cell, and whether it was computed from the other numbers of its row.
+
+    A cell that its column's type cannot hold comes back as printed; a rule of `checks` reports it.
+    """
     if mark.value is not None:
         return mark.value, False
     if column.type == "boolean":
-        return mark.printed.strip().lower() in ("yes", "true", "✓", "x"), False
+        return _TRUTH.get(mark.printed.strip().lower(), mark.printed), False
     if column.type in ("integer", "number", "count", "expression"):
         quantity = parse_quantity(mark.printed)
         if quantity is not None:

@@ -23,7 +23,7 @@ class Dispute:
     """Claims about one field that do not agree, or whose counting is unclear."""
 
     kind: str
-    """`values` or `counting`."""
+    """`values`, `counting`, or `note` (a resolving note that no claim bears out)."""
     subject: str
     part: str | None
     field: str
@@ -40,12 +40,13 @@ def resolve(
     """Mark the preferred claim of every field and list the disputes.
 
     Args:
-        claims: Claims with their final subjects; `preferred` is set in place.
+        claims: Claims with their final subjects; `preferred` and `repeats` are set in place.
         source_types: Source key to its type.
         resolutions: Subject to its resolving notes.
     """
-    groups: dict[tuple[str, str | None, str, str | None], list[Statement]] = {}
+    groups: dict[_Key, list[Statement]] = {}
     for claim in claims:
+        claim.preferred = claim.repeats = False
         key = (claim.subject, claim.part, claim.field, claim.setting)
         group = groups.get(key)
         if group is None:
@@ -59,10 +60,11 @@ def resolve(
             if group[0].counting == "unclear":
                 disputes.append(Dispute("counting", subject, part, name, setting, group))
             continue
-        note = next((n for n in resolutions.get(subject, []) if n.field == name and n.part in (None, part)), None)
+        note = _note(resolutions.get(subject, []), part, name, group)
         prefer = note.prefer if note else None
         group.sort(key=lambda claim: _rank(claim, source_types, prefer))
         group[0].preferred = True
+        _mark_repeats(group)
         unclear = [claim for claim in group if claim.counting == "unclear"]
         if unclear:
             disputes.append(Dispute("counting", subject, part, name, setting, unclear, note))
@@ -70,19 +72,83 @@ def resolve(
             differing = _differing(group)
             if differing:
                 disputes.append(Dispute("values", subject, part, name, setting, differing, note))
+    disputes.extend(_across_levels(groups, resolutions))
+    disputes.extend(_idle_notes(groups, resolutions))
     return disputes
+
+
+_Key = tuple[str, str | None, str, str | None]
+"""Subject, part, field, setting."""
+
+
+def _note(notes: list[Resolution], part: str | None, name: str, group: list[Statement]) -> Resolution | None:
+    """The note that settles a group: it is about this very field and part, and a claim bears it out."""
+    return next(
+        (n for n in notes if n.field == name and n.part == part and any(c.source == n.prefer for c in group)), None
+    )
+
+
+def _mark_repeats(group: list[Statement]) -> None:
+    """Mark claims that say what a claim of the same source says already: a record's own field and its table's cell."""
+    seen: set[tuple[str, str]] = set()
+    for claim in sorted(group, key=lambda claim: (not claim.preferred, claim.table_row is None)):
+        claim.repeats = (claim.source, claim.text) in seen
+        seen.add((claim.source, claim.text))
+
+
+def _across_levels(
+    groups: Mapping[_Key, list[Statement]], resolutions: Mapping[str, list[Resolution]]
+) -> list[Dispute]:
+    """Disputes between a model and its only configuration, of which sources speak in turns."""
+    parts: dict[str, set[str]] = {}
+    for subject, part, _, _ in groups:
+        if part is not None and subject.startswith("model:"):
+            parts.setdefault(subject, set()).add(part)
+    disputes = []
+    for (subject, part, name, setting), whole in groups.items():
+        only = parts.get(subject, set())
+        if part is not None or len(only) != 1:
+            continue
+        (label,) = only
+        detail = groups.get((subject, label, name, setting))
+        if detail is None or _differing(whole) or _differing(detail):
+            continue  # said already
+        differing = _differing([*detail, *whole])
+        if differing:
+            note = _note(resolutions.get(subject, []), label, name, differing)
+            disputes.append(Dispute("values", subject, label, name, setting, differing, note))
+    return disputes
+
+
+def _idle_notes(groups: Mapping[_Key, list[Statement]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
+    """Notes that prefer a source which makes no such claim: they settle nothing, and somebody should know."""
+    made = {
+        (subject, part, name, claim.source)
+        for (subject, part, name, _), group in groups.items()
+        if subject in resolutions
+        for claim in group
+    }
+    return [
+        Dispute("note", subject, note.part, note.field, None, [])
+        for subject, notes in resolutions.items()
+        for note in notes
+        if (subject, note.part, note.field, note.prefer) not in made
+    ]
 
 
 #: Fields of which one subject may have many values at once.
 MULTIVALUED = frozenset({"loss_terms", "introduced_by", "adopted_by", "modified_by", "aliases", "authors", "papers"})
 
 
-def _rank(claim: Statement, source_types: Mapping[str, str], prefer: str | None) -> tuple[bool, int, bool, bool, str]:
+def _rank(
+    claim: Statement, source_types: Mapping[str, str], prefer: str | None
+) -> tuple[bool, int, bool, bool, bool, str]:
     return (
         prefer is not None and claim.source != prefer,
         SOURCE_RANK.get(source_types.get(claim.source, "page"), len(SOURCE_RANK)),
         claim.status != "reported",
         claim.counting == "unclear",
+        claim.table_row is None,  # the cell shows the precision, a record's own field does not
         # Of equals the first by name, so that a refresh decides as a full build does.
         claim.record,
     )
@@ -90,6 +156,7 @@ def _rank(claim: Statement, source_types: Mapping[str, str], prefer: str | None)
 
 def _differing(group: list[Statement]) -> list[Statement]:
     """Claims that disagree with at least one other, in order of preference."""
+    group = [claim for claim in group if not claim.repeats]
     wrong = {
         id(claim)
         for position, left in enumerate(group)

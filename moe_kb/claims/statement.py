@@ -30,6 +30,8 @@ class Statement:
     table_row: str | None = None
     note: str | None = None
     preferred: bool = False
+    repeats: bool = False
+    """Whether another claim of the same source says the same already."""
 
     @property
     def number(self) -> float | None:

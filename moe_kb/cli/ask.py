@@ -130,6 +130,7 @@ def compare(names: Names, json: JsonFlag = False) -> None:
 @app.command()
 def related(
     name: Annotated[str, typer.Argument(help="Key or full name.")],
+    kind: Annotated[Kinds | None, typer.Option(help="Only this kind of record.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most this many.")] = 10,
     json: JsonFlag = False,
 ) -> None:
@@ -138,7 +139,7 @@ def related(
 
     from moe_kb.cli import output
 
-    found = _open().related(name, limit)
+    found = _open().related(name, limit, kind)
     if json:
         output.print_json([asdict(item) for item in found])
     else:

@@ -13,7 +13,7 @@ from moe_kb.records.base import Resolution
 
 _COLUMNS = (
     "record, subject, part, field, value, number, printed, unit, status, counting, scope, setting, source, locator, "
-    "table_row, note, preferred"
+    "table_row, note, preferred, repeats"
 )
 
 
@@ -42,6 +42,7 @@ def _statement(row: tuple[Any, ...]) -> Statement:
         table_row,
         note,
         preferred,
+        repeats,
     ) = row
     return Statement(
         record,
@@ -60,6 +61,7 @@ def _statement(row: tuple[Any, ...]) -> Statement:
         table_row,
         note,
         bool(preferred),
+        bool(repeats),
     )
 
 

@@ -345,6 +345,7 @@ def claim_row(claim: Statement) -> dict[str, Any]:
         "table_row": claim.table_row,
         "note": claim.note,
         "preferred": claim.preferred,
+        "repeats": claim.repeats,
     }
 
 

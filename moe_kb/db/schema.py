@@ -289,6 +289,7 @@ class ClaimRow(Table, table=True):
     table_row: str | None = Field(default=None, index=True, description="table#row, for claims of a transcribed table")
     note: str | None = Field(default=None, description="Why it is derived, or what to beware of")
     preferred: bool = Field(default=False, description="Whether it is the value shown first")
+    repeats: bool = Field(default=False, description="Whether a claim of the same source says the same already")
 
 
 class DisagreementRow(Table, table=True):
@@ -296,7 +297,9 @@ class DisagreementRow(Table, table=True):
 
     __tablename__ = "disagreements"
     id: int | None = Field(default=None, primary_key=True, description="Row id")
-    kind: str = Field(description="values (two values differ) or counting (unclear whether shared experts count)")
+    kind: str = Field(
+        description="values (they differ), counting (unclear) or note (a resolving note that settles nothing)"
+    )
     subject: str = Field(index=True, description="Full name of what the claims are about")
     part: str | None = Field(default=None, description="Configuration, or other part")
     field: str = Field(description="The field in dispute")

@@ -96,7 +96,7 @@ GROUP BY d.key, r.record""",
   {_numbers},
   {_words}
 FROM claims c JOIN models m ON c.subject = 'model:' || m.key
-WHERE c.preferred AND c.part IS NOT NULL GROUP BY m.key, c.part""",
+WHERE c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.part""",
     ),
     "open_disagreements": (
         "Disagreements between sources that no note has closed yet.",
@@ -124,8 +124,9 @@ WHERE d.component = 'gating' AND (d.implementation IS NULL
   OR d.implementation NOT IN (SELECT key FROM implementations))""",
     ),
     "sources_by_use": (
-        "Sources with the number of claims that cite them.",
-        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims
+        "Sources with the number of claims they make and of records that cite them anywhere.",
+        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
+  (SELECT count(DISTINCT m.record) FROM mentions m WHERE m.target = 'source:' || s.key) AS records
 FROM sources s""",
     ),
 }

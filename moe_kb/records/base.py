@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from moe_kb.records.dates import is_partial_date
+
 KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
 KINDS = ("paper", "design", "model", "system", "source", "table")
@@ -15,19 +17,15 @@ Kind = Literal["paper", "design", "model", "system", "source", "table"]
 Scalar = str | int | float | bool
 
 
+def is_web_address(value: str) -> bool:
+    """Whether a text is an http or https address without spaces."""
+    return re.fullmatch(r"https?://[^\s/$.?#]\S*", value, re.IGNORECASE) is not None
+
+
 def _is_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/$.?#]\S*", value, re.IGNORECASE):
+    if not is_web_address(value):
         raise ValueError("must be an http:// or https:// address without spaces")
     return value
-
-
-_DATE_PART = r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?|-Q[1-4])?"
-_DATE = re.compile(rf"{_DATE_PART}(?:/{_DATE_PART})?")
-
-
-def is_partial_date(value: str) -> bool:
-    """Whether a text is a day, month, quarter, year or an interval of two of them."""
-    return _DATE.fullmatch(value) is not None
 
 
 def _is_date(value: str) -> str:

@@ -67,13 +67,44 @@ def test_a_note_decides_which_is_shown_and_closes_the_dispute():
         ("params_active", None, False),
         ("params_total", "2B", False),
         ("params_total", "1B", True),
-        ("params_total", None, True),
+        ("params_total", None, False),
     ],
 )
 def test_a_note_closes_only_its_own_field_and_configuration(field, part, closes):
     claims = [claim(1, "a-config", part="1B"), claim(2, "a-list", part="1B")]
-    (dispute,) = resolve(claims, TYPES, note("a-list", field, part))
+    dispute, *idle = resolve(claims, TYPES, note("a-list", field, part))
     assert (dispute.resolution is not None) is closes
+    assert [item.kind for item in idle] == ([] if closes else ["note"])
+
+
+def test_a_note_that_prefers_a_source_without_such_a_claim_closes_nothing_and_is_listed():
+    claims = [claim(1, "a-config", part="1B"), claim(2, "a-list", part="1B")]
+    dispute, idle = resolve(claims, TYPES, note("a-page", "params_total", "1B"))
+    assert dispute.resolution is None
+    assert (idle.kind, idle.field, idle.part, idle.claims) == ("note", "params_total", "1B", [])
+
+
+def test_preference_is_decided_anew_each_time():
+    claims = [claim(1, "a-list")]
+    resolve(claims, TYPES, {})
+    better = claim(1, "a-config")
+    resolve([*claims, better], TYPES, {})
+    assert [c.preferred for c in (*claims, better)] == [False, True]
+
+
+def test_a_record_that_repeats_its_table_cell_makes_one_claim():
+    own, cell = claim(7, "a-survey"), claim(7, "a-survey", table_row="t#1", printed="7")
+    other = claim(7, "a-list")
+    assert resolve([own, cell, other], TYPES, {}) == []
+    assert [c.repeats for c in (own, cell, other)] == [True, False, False]
+    assert cell.preferred
+
+
+def test_a_model_and_its_only_configuration_are_held_against_each_other():
+    whole, detail = claim("2024-06", field="released"), claim("2024-03", "a-list", field="released", part="8B")
+    (dispute,) = resolve([whole, detail], TYPES, {})
+    assert (dispute.field, dispute.part, len(dispute.claims)) == ("released", "8B", 2)
+    assert resolve([whole, detail, claim("2024-09", "a-list", field="released", part="70B")], TYPES, {}) == []
 
 
 def test_claims_that_agree_are_no_dispute():

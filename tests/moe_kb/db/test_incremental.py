@@ -65,6 +65,7 @@ EDITS = {
     "design's relation": ("incremental", lambda t: edit(t, OTHER, "kind: variant-of", "kind: extends")),
     "model's claim": ("incremental", lambda t: edit(t, MODEL, "value: 1200000000", "value: 9007199254740993")),
     "model's small claim": ("incremental", lambda t: edit(t, MODEL, "\nclaims:\n", "\nclaims:\n- {source: second-list, field: aux_coefficient, value: 1.0e-05}\n- {source: first-survey, field: aux_coefficient, value: 1.0e+16}\n")),
+    "model's better claim": ("incremental", lambda t: edit(t, MODEL, "\nclaims:\n", "\nclaims:\n- {source: alpha-config, field: mmlu, value: 44, part: 1B, setting: 5-shot}\n")),
     "model's width": ("incremental", lambda t: edit(t, MODEL, "d_model: 512", "d_model: 640")),
     "model with another size": ("incremental", lambda t: edit(t, MODEL, "- label: 1B\n", "- label: 9B\n- label: 1B\n")),
     "model with a note": ("incremental", lambda t: edit(t, MODEL, "\nprovenance:", "\nresolutions:\n- {source: first-survey, field: vocab_size, prefer: alpha-config, reason: read}\nprovenance:")),
