@@ -24,7 +24,10 @@ VISIBLE = (
     ("lab", "Lab", ":material/science:", "Run a design and watch it learn."),
 )
 HIDDEN = (
-    ("paper", "Paper"), ("design", "Design"), ("compare", "Designs side by side"), ("model", "Model"),
+    ("paper", "Paper"),
+    ("design", "Design"),
+    ("compare", "Designs side by side"),
+    ("model", "Model"),
 )
 
 ICON = str(Path(__file__).parent / "icon.svg")  # a Material icon would be fetched from the net
@@ -33,10 +36,7 @@ st.set_page_config(layout="wide", page_title="moe-kb", page_icon=ICON)
 pages = [
     st.Page(ui.page(name), title=title, icon=icon, url_path=name, help=purpose, default=name == "overview")
     for name, title, icon, purpose in VISIBLE
-] + [
-    st.Page(ui.page(name), title=title, url_path=name, visibility="hidden")
-    for name, title in HIDDEN
-]
+] + [st.Page(ui.page(name), title=title, url_path=name, visibility="hidden") for name, title in HIDDEN]
 page = st.navigation(pages, position="top")
 try:
     ui.stale_banner()

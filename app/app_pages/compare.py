@@ -21,7 +21,12 @@ asked = [key.strip() for key in st.query_params.get("keys", "").split(",") if ke
 unknown = [key for key in asked if key not in labels]
 st.session_state["compared"] = list(dict.fromkeys(key for key in asked if key in labels))
 keys = st.multiselect(
-    "Designs", list(labels), format_func=labels.get, key="compared", on_change=chosen, max_selections=6,
+    "Designs",
+    list(labels),
+    format_func=labels.get,
+    key="compared",
+    on_change=chosen,
+    max_selections=6,
     placeholder="choose two or more",
 )
 if unknown:
@@ -45,16 +50,20 @@ st.table(
     [
         {
             "Property": ui.differing(
-                designs.NAMES.get(table.fields[i], table.fields[i].capitalize()), table.differs(i)),
+                designs.NAMES.get(table.fields[i], table.fields[i].capitalize()), table.differs(i)
+            ),
             **{
                 ui.plain(label): ui.compared(kb, value, note, place)
                 for label, value, note, place in zip(
-                    columns, table.cells[i], table.notes[i], table.sources[i], strict=True)
+                    columns, table.cells[i], table.notes[i], table.sources[i], strict=True
+                )
             },
         }
         for i in rows
     ],
-    border="horizontal", hide_index=True, alt="The chosen designs side by side, a row per property",
+    border="horizontal",
+    hide_index=True,
+    alt="The chosen designs side by side, a row per property",
 )
 st.caption("≠ and bold: the designs differ, as far as sources say. An empty cell: no source at hand says.")
 for key in keys:

@@ -46,7 +46,8 @@ for equation in design.equations:
         if equation.legend:
             st.table(
                 {ui.inline_latex(symbol): ui.plain(words) for symbol, words in equation.legend.items()},
-                border="horizontal", width="content",
+                border="horizontal",
+                width="content",
             )
         if equation.note:
             st.caption(ui.plain(equation.note))
@@ -66,20 +67,30 @@ with left:
     if found:
         st.header("Properties", anchor=False)
         st.table(
-            [{
-                "Property": designs.NAMES[one.name], "Value": f"**{ui.plain(one.value)}**",
-                "Note": ui.plain(one.note or ""),
-                "Source": ui.source_text(kb, one.source, one.locator) + (
-                    " :gray-badge[derived]" if one.status == "derived" else ""),
-            } for one in found],
-            border="horizontal", hide_index=True, alt="Typed properties with their sources",
+            [
+                {
+                    "Property": designs.NAMES[one.name],
+                    "Value": f"**{ui.plain(one.value)}**",
+                    "Note": ui.plain(one.note or ""),
+                    "Source": ui.source_text(kb, one.source, one.locator)
+                    + (" :gray-badge[derived]" if one.status == "derived" else ""),
+                }
+                for one in found
+            ],
+            border="horizontal",
+            hide_index=True,
+            alt="Typed properties with their sources",
         )
 
 with right:
     people = ui.cached(designs.users, kb, record)
     st.header(f"Who uses it ({len({one.record for one in people})})", anchor=False)
-    for role, heading in (("introduces", "Introduced by"), ("uses", "Used by"), ("modifies", "Modified by"),
-                          ("studies", "Studied by")):
+    for role, heading in (
+        ("introduces", "Introduced by"),
+        ("uses", "Used by"),
+        ("modifies", "Modified by"),
+        ("studies", "Studied by"),
+    ):
         for kind, plural in (("model", "models"), ("paper", "papers"), ("system", "systems")):
             group = [one for one in people if one.role == role and one.kind == kind]
             if not group:
@@ -99,13 +110,17 @@ with right:
         for line in kin:
             with st.container(gap=None):
                 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                    st.badge(f"{'→' if line['forward'] else '←'} {line['type']}", color="violet",
-                             help="→ from this design to the other, ← from the other to this one")
+                    st.badge(
+                        f"{'→' if line['forward'] else '←'} {line['type']}",
+                        color="violet",
+                        help="→ from this design to the other, ← from the other to this one",
+                    )
                     ui.record_link(line["other"], line["label"])
                 st.caption(
                     (f"{ui.plain(line['note'])} · " if line["note"] else "")
                     + ui.source_text(kb, line["source"], line["locator"])
-                    + (" (derived)" if line["status"] == "derived" else ""))
+                    + (" (derived)" if line["status"] == "derived" else "")
+                )
 
 claims = ui.cached(type(kb).claims, kb, record)
 ui.disagreements(kb, record)

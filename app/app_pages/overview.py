@@ -20,8 +20,10 @@ ui.header(
 
 find, add = st.columns([3, 1], vertical_alignment="bottom")
 text = find.text_input(
-    "Find a paper", placeholder="a name, a part of one, an author, or words: seekmoe, top-k, load balancing",
-    key="find", icon=":material/search:",
+    "Find a paper",
+    placeholder="a name, a part of one, an author, or words: seekmoe, top-k, load balancing",
+    key="find",
+    icon=":material/search:",
 )
 if text.strip():
     st.switch_page(ui.page("papers"), query_params={"q": text.strip()})
@@ -44,8 +46,13 @@ tiles = [
     ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
     ("Taxonomy nodes", sum(one["nodes"] for one in stats["taxonomies"].values()), "taxonomy", {}, "Walk the taxonomy"),
     ("Gating designs", designs.get("gating", 0), "designs", {}, "Compare the gates"),
-    ("Other designs", sum(n for name, n in designs.items() if name != "gating"), "designs",
-     {"component": "loss"}, "Losses, experts, schemes"),
+    (
+        "Other designs",
+        sum(n for name, n in designs.items() if name != "gating"),
+        "designs",
+        {"component": "loss"},
+        "Losses, experts, schemes",
+    ),
     ("Models", records.get("model", 0), "models", {}, "See the models"),
     ("Claims with a source", stats["claims"], "query", {}, "Query the claims"),
     ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
@@ -71,18 +78,28 @@ if timelines:
     which, who = st.columns([1, 2], vertical_alignment="bottom")
     labels = {"timeline-2025": "2025", "survey-a-figure-1": "Survey A, Figure 1"}
     table = which.segmented_control(
-        "Timeline", list(timelines), format_func=lambda key: labels.get(key, key), required=True,
+        "Timeline",
+        list(timelines),
+        format_func=lambda key: labels.get(key, key),
+        required=True,
         **ui.in_address("timeline", next(iter(timelines)), timelines),
     )
     everyone = sorted({row["organisation"] for row in ui.cached(timeline.models, kb, table)}, key=str.lower)
-    chosen = tuple(who.multiselect(
-        "Affiliation", everyone, placeholder="all affiliations", **ui.in_address("affiliation", [], everyone),
-    ))
+    chosen = tuple(
+        who.multiselect(
+            "Affiliation",
+            everyone,
+            placeholder="all affiliations",
+            **ui.in_address("affiliation", [], everyone),
+        )
+    )
     rows = ui.cached(timeline.models, kb, table, chosen)
     if rows:
         key = f"timeline-{table}"
         ui.chart(
-            ui.cached(timeline.figure, kb, table, chosen), key=key, on_select=partial(ui.point_clicked, key),
+            ui.cached(timeline.figure, kb, table, chosen),
+            key=key,
+            on_select=partial(ui.point_clicked, key),
             alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
         )
         record = kb.table(table)
@@ -93,9 +110,18 @@ if timelines:
         with st.expander("As a table"):
             ui.record_table(
                 [row | {"record": row["record"] or ""} for row in rows],
-                {"period": "Period", "openness": "Weights", "domain": "Domain", "organisation": "Affiliation",
-                 "name": "Record", "released": "Best known date"},
-                key="timeline-table", alt="The timeline's models", name="label", name_label="Model",
+                {
+                    "period": "Period",
+                    "openness": "Weights",
+                    "domain": "Domain",
+                    "organisation": "Affiliation",
+                    "name": "Record",
+                    "released": "Best known date",
+                },
+                key="timeline-table",
+                alt="The timeline's models",
+                name="label",
+                name_label="Model",
             )
     else:
         ui.empty("No model of these affiliations stands in this timeline.", "Clear the choice or switch the timeline.")
@@ -104,7 +130,8 @@ if timelines:
 
 st.header("Papers by year", anchor=False)
 ui.chart(
-    ui.cached(timeline.growth, kb), key="growth",
+    ui.cached(timeline.growth, kb),
+    key="growth",
     alt="Bars: papers of each year in the knowledge base",
 )
 st.caption("Papers in this knowledge base, by the year of their publication.")

@@ -17,8 +17,12 @@ page = ui.cached(figures.page, kb, record)
 
 ui.header(paper.name, paper.title if paper.title != paper.name else None)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-    st.badge(str(paper.year), color="gray", icon=":material/calendar_month:",
-             help=f"First public: {paper.date}" if paper.date else None)
+    st.badge(
+        paper.folder_year,
+        color="gray",
+        icon=":material/calendar_month:",
+        help=f"First public {paper.date or paper.year}, published {paper.year}",
+    )
     if paper.venue:
         st.badge(ui.plain(paper.venue), color="blue")
     if paper.scope != "core":
@@ -79,11 +83,14 @@ with right:
     st.header("Cite", anchor=False)
     ui.bibtex_box(kb, record)
     st.header("Similar", anchor=False)
-    similar = ui.cached(type(kb).related, kb, record)
+    similar = ui.cached(type(kb).related, kb, record, 10, "paper")
     for other in similar:
         with st.container(gap=None):
-            ui.record_link(other.record, f"{other.name} ({other.year})" if other.year else other.name,
-                           help=f"{other.kind}, score {other.score:.2f}")
+            ui.record_link(
+                other.record,
+                f"{other.name} ({other.year})" if other.year else other.name,
+                help=f"{other.kind}, score {other.score:.2f}",
+            )
             st.caption(ui.plain("; ".join(other.reasons[:3]) + ("; …" if len(other.reasons) > 3 else "")))
     if not similar:
         st.caption("Nothing is near it yet.")

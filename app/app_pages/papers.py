@@ -15,39 +15,60 @@ if not everything:
     st.stop()
 
 text = st.text_input(
-    "Search", icon=":material/search:", **ui.in_address("q", ""),
+    "Search",
+    icon=":material/search:",
+    **ui.in_address("q", ""),
     placeholder="a name or a part of one, an author, words of a title or summary",
 )
 nodes = ui.cached(taxonomy.choices, kb)
 span = (min(row["year"] for row in everything), max(row["year"] for row in everything))
 first, second = st.columns([2, 1])
 node = first.selectbox(
-    "Placed under", list(nodes), format_func=nodes.get, index=None, placeholder="any node of any taxonomy",
+    "Placed under",
+    list(nodes),
+    format_func=nodes.get,
+    index=None,
+    placeholder="any node of any taxonomy",
     **ui.in_address("under", None, nodes),
 )
 years = second.slider("Years", *span, **ui.in_address("years", span)) if span[0] < span[1] else span
 first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
 known = papers.venues(everything)
 venues = first.multiselect(
-    "Venue", known, placeholder="any venue", **ui.in_address("venue", [], known),
+    "Venue",
+    known,
+    placeholder="any venue",
+    **ui.in_address("venue", [], known),
 )
 kinds = sorted({row["scope"] for row in everything})
 scopes = second.multiselect(
-    "Scope", kinds, placeholder="any scope", **ui.in_address("scope", [], kinds),
+    "Scope",
+    kinds,
+    placeholder="any scope",
+    **ui.in_address("scope", [], kinds),
     help="core: about mixtures of experts; the others are here because a survey leans on them",
 )
 code = third.toggle("Has code", **ui.in_address("code", False))
 
-rows = papers.select(kb, everything, papers.Facets(
-    text=text.strip(), node=node, years=None if years == span else years, venues=tuple(venues), scopes=tuple(scopes),
-    with_code=code,
-))
+rows = papers.select(
+    kb,
+    everything,
+    papers.Facets(
+        text=text.strip(),
+        node=node,
+        years=None if years == span else years,
+        venues=tuple(venues),
+        scopes=tuple(scopes),
+        with_code=code,
+    ),
+)
 if not rows:
     ui.empty("No paper passes.", "Use fewer words or a part of a name, or clear a filter.")
     st.stop()
 
 st.caption(
-    f"{len(rows)} of {len(everything)} papers, " + ("best match first" if text.strip() else "newest first")
+    f"{len(rows)} of {len(everything)} papers, "
+    + ("best match first" if text.strip() else "newest first")
     + ". Click a heading to sort."
 )
 columns = {
@@ -63,6 +84,11 @@ columns = {
     "scope": st.column_config.TextColumn("Scope", width="small"),
 }
 ui.record_table(
-    rows, columns, key="papers-table", alt="Papers that pass the search and filters", name_label="Paper",
-    name_width=180, height=640 if len(rows) > 17 else "auto",
+    rows,
+    columns,
+    key="papers-table",
+    alt="Papers that pass the search and filters",
+    name_label="Paper",
+    name_width=180,
+    height=640 if len(rows) > 17 else "auto",
 )

@@ -38,7 +38,11 @@ ui.header("Taxonomy", "How the surveys order the field. Click a box to go down; 
 st.session_state["survey"] = survey
 left, right = st.columns([1, 2], vertical_alignment="bottom")
 left.segmented_control(
-    "Survey", list(surveys), format_func=lambda key: surveys[key]["name"], key="survey", on_change=survey_chosen,
+    "Survey",
+    list(surveys),
+    format_func=lambda key: surveys[key]["name"],
+    key="survey",
+    on_change=survey_chosen,
     required=True,
 )
 names = ui.cached(taxonomy.choices, kb, survey)
@@ -47,10 +51,18 @@ right.selectbox("Node", list(names), format_func=names.get, **ui.in_address("nod
 trail = ui.cached(taxonomy.trail, kb, node)
 with st.container(horizontal=True, gap="small"):
     for name, label in trail[:-1]:
-        st.button(ui.plain(label), key=f"up-{name}", on_click=go_to, args=(name,), type="tertiary",
-                  icon=":material/chevron_left:")
+        st.button(
+            ui.plain(label),
+            key=f"up-{name}",
+            on_click=go_to,
+            args=(name,),
+            type="tertiary",
+            icon=":material/chevron_left:",
+        )
 ui.chart(
-    ui.cached(taxonomy.icicle, kb, *node.split(":", 1)), key=f"icicle-{node}", on_select=picture_clicked,
+    ui.cached(taxonomy.icicle, kb, *node.split(":", 1)),
+    key=f"icicle-{node}",
+    on_select=picture_clicked,
     alt=f"Taxonomy of {surveys[survey]['name']} as nested boxes with the number of records in each",
 )
 
@@ -72,8 +84,10 @@ for line in ui.cached(taxonomy.crossings, kb, node):
 held = ui.cached(taxonomy.held, kb, node)
 placed = {kind: [row for row in rows if "nodes" in row] for kind, rows in held.items()}
 titles = {
-    "paper": f"Papers ({len(held['paper'])})", "design": f"Designs ({len(held['design'])})",
-    "model": f"Models ({len(held['model'])})", "graph": "Graph",
+    "paper": f"Papers ({len(held['paper'])})",
+    "design": f"Designs ({len(held['design'])})",
+    "model": f"Models ({len(held['model'])})",
+    "graph": "Graph",
 }
 papers, designs, models, graph = st.tabs(list(titles.values()), key="held")
 common = {
@@ -89,29 +103,50 @@ reached = {
 }
 with papers:
     if held["paper"]:
-        ui.record_table(held["paper"], common, key="node-papers", alt="Papers placed at this node or below",
-                        name_label="Paper", name_width=230)
+        ui.record_table(
+            held["paper"],
+            common,
+            key="node-papers",
+            alt="Papers placed at this node or below",
+            name_label="Paper",
+            name_width=230,
+        )
     else:
         ui.empty("No paper is placed here.", "Click a box above, or choose another node.")
 with designs:
     st.caption("Placed here, or introduced, used or modified by a paper placed here.")
     if held["design"]:
-        ui.record_table(held["design"], reached, key="node-designs", alt="Designs at this node or of its papers",
-                        name_label="Design", name_width=230)
+        ui.record_table(
+            held["design"],
+            reached,
+            key="node-designs",
+            alt="Designs at this node or of its papers",
+            name_label="Design",
+            name_width=230,
+        )
     else:
         ui.empty("No design is tied to this node.", "Its papers may not have a design record yet.")
 with models:
     st.caption("Described by a paper placed here.")
     if held["model"]:
-        ui.record_table(held["model"], reached, key="node-models", alt="Models of this node's papers",
-                        name_label="Model", name_width=230)
+        ui.record_table(
+            held["model"],
+            reached,
+            key="node-models",
+            alt="Models of this node's papers",
+            name_label="Model",
+            name_width=230,
+        )
     else:
         ui.empty("No model is tied to this node.", "Its papers may describe none.")
 with graph:
     st.caption("Anything in the knowledge base with what it is tied to, one step around. Click a point to go there.")
     everything = {f"node:{node}": f"{tree.label} (this node)"} | {
-        brief.record: f"{brief.label}, {brief.kind}" for brief in ui.cached(type(kb).briefs, kb)
-        if brief.kind in ("paper", "design", "model", "system")}
+        brief.record: f"{brief.label}, {brief.kind}"
+        for brief in ui.cached(type(kb).briefs, kb)
+        if brief.kind in ("paper", "design", "model", "system")
+    }
     centre = st.selectbox(
-        "Around", list(everything), format_func=everything.get, **ui.in_address("around", f"node:{node}", everything))
+        "Around", list(everything), format_func=everything.get, **ui.in_address("around", f"node:{node}", everything)
+    )
     ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

@@ -17,9 +17,18 @@ from .tables import record_table
 
 #: No logo, no upload to a chart service; the picture can be saved.
 PLOTLY = {
-    "displaylogo": False, "displayModeBar": "hover", "showSendToCloud": False, "showEditInChartStudio": False,
-    "modeBarButtonsToRemove": ["sendDataToCloud", "sendChartToCloud", "editInChartStudio", "select2d", "lasso2d",
-                               "autoScale2d"],
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "showSendToCloud": False,
+    "showEditInChartStudio": False,
+    "modeBarButtonsToRemove": [
+        "sendDataToCloud",
+        "sendChartToCloud",
+        "editInChartStudio",
+        "select2d",
+        "lasso2d",
+        "autoScale2d",
+    ],
     "toImageButtonOptions": {"format": "svg"},
 }
 
@@ -37,7 +46,13 @@ def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, heigh
     if on_select is None:
         return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
     return st.plotly_chart(
-        shown, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points",
+        shown,
+        key=key,
+        alt=alt,
+        config=PLOTLY,
+        height=height,
+        on_select=on_select,
+        selection_mode="points",
     )
 
 
@@ -66,22 +81,36 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
         return
     more = max(sum(one.forward is side for one in found) for side in (True, False)) > around.LIMIT
     chart(
-        cached(around.picture, kb, record), key=f"{key}-{record}", on_select=partial(point_clicked, f"{key}-{record}"),
+        cached(around.picture, kb, record),
+        key=f"{key}-{record}",
+        on_select=partial(point_clicked, f"{key}-{record}"),
         alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
     )
     if more:
         st.caption(f"The picture shows {around.LIMIT} on each side; the table shows all {len(found)}.")
     record_table(
-        [{
-            "record": one.record, "name": one.name, "kind": one.kind, "year": one.year,
-            "edge": f"→ {one.type}" if one.forward else f"← {one.type}", "status": one.status,
-            "note": one.note, "source": source_name(kb, one.source, one.locator),
-        } for one in found],
+        [
+            {
+                "record": one.record,
+                "name": one.name,
+                "kind": one.kind,
+                "year": one.year,
+                "edge": f"→ {one.type}" if one.forward else f"← {one.type}",
+                "status": one.status,
+                "note": one.note,
+                "source": source_name(kb, one.source, one.locator),
+            }
+            for one in found
+        ],
         {
-            "kind": "Kind", "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+            "kind": "Kind",
+            "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
             "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
-            "note": st.column_config.TextColumn("Note", width="medium"), "status": "Status",
+            "note": st.column_config.TextColumn("Note", width="medium"),
+            "status": "Status",
             "source": st.column_config.TextColumn("Source", width="medium"),
         },
-        key=f"{key}-table", alt="Every typed edge at the record with its source", name_width="medium",
+        key=f"{key}-table",
+        alt="Every typed edge at the record with its source",
+        name_width="medium",
     )

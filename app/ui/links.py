@@ -144,6 +144,10 @@ def bibtex_box(kb: KnowledgeBase, record: str) -> None:
     entry = kb.cite([record])
     st.code(entry, language="latex", wrap_lines=True)
     st.download_button(
-        "Download .bib", entry, file_name=f"{record.partition(':')[2]}.bib", mime="text/x-bibtex",
-        icon=":material/download:", on_click="ignore",
+        "Download .bib",
+        entry,
+        file_name=f"{record.partition(':')[2]}.bib",
+        mime="text/x-bibtex",
+        icon=":material/download:",
+        on_click="ignore",
     )

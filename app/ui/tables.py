@@ -20,8 +20,16 @@ TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "o
 
 
 def record_table(
-    rows: Sequence[dict[str, Any]], columns: dict[str, Any], *, key: str, alt: str, name: str = "name",
-    name_label: str = "Name", height: int | str = "auto", name_width: Any = None, selectable: bool = False,
+    rows: Sequence[dict[str, Any]],
+    columns: dict[str, Any],
+    *,
+    key: str,
+    alt: str,
+    name: str = "name",
+    name_label: str = "Name",
+    height: int | str = "auto",
+    name_width: Any = None,
+    selectable: bool = False,
 ) -> None:
     """A sortable table of records; a click on a name opens the record.
 
@@ -41,12 +49,24 @@ def record_table(
         columns=[name, *columns],
     )
     opener = st.column_config.ButtonColumn(
-        name_label, key=f"{key}-open", type="tertiary", alignment="left", pinned=True, width=name_width,
+        name_label,
+        key=f"{key}-open",
+        type="tertiary",
+        alignment="left",
+        pinned=True,
+        width=name_width,
         help="Click a name to open its page",
     )
     st.dataframe(
-        frame, hide_index=True, column_config={name: opener, **columns}, key=key, alt=alt, height=height,
-        placeholder="", on_select="rerun" if selectable else "ignore", selection_mode="multi-row",
+        frame,
+        hide_index=True,
+        column_config={name: opener, **columns},
+        key=key,
+        alt=alt,
+        height=height,
+        placeholder="",
+        on_select="rerun" if selectable else "ignore",
+        selection_mode="multi-row",
     )
     click = st.session_state.get(f"{key}-open")
     if click is not None and click.row is not None and 0 <= click.row < len(rows):
@@ -57,20 +77,42 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) ->
     """Every claim with its unit, precision and source; the one shown first at the front of its field."""
     rows = []
     for claim in claims:
-        rows.append({
-            "shown": claim.preferred, "part": claim.part, "field": claim.field, "value": claim.shown,
-            "exact": claim.text if claim.text != claim.shown else None, "unit": claim.unit, "status": claim.status,
-            "condition": ", ".join(filter(None, (claim.setting, claim.scope, claim.counting))) or None,
-            "source": source_name(kb, claim.source, claim.locator), "link": source_url(kb, claim.source),
-            "note": claim.note,
-        })
+        rows.append(
+            {
+                "shown": claim.preferred,
+                "part": claim.part,
+                "field": claim.field,
+                "value": claim.shown,
+                "exact": claim.text if claim.text != claim.shown else None,
+                "unit": claim.unit,
+                "status": claim.status,
+                "condition": ", ".join(filter(None, (claim.setting, claim.scope, claim.counting))) or None,
+                "source": source_name(kb, claim.source, claim.locator),
+                "link": source_url(kb, claim.source),
+                "note": claim.note,
+            }
+        )
     frame = pd.DataFrame(rows).dropna(axis="columns", how="all")
-    st.dataframe(frame, hide_index=True, key=key, alt="Claims with their sources", placeholder="", column_config={
-        "shown": st.column_config.CheckboxColumn("First", help="The value shown first"), "part": "Part",
-        "field": "Field", "value": "As printed", "exact": "Value", "unit": "Unit", "status": "Status",
-        "condition": "Condition", "source": st.column_config.TextColumn("Source", width="medium"),
-        "link": st.column_config.LinkColumn("Link", display_text="open"), "note": "Note",
-    })
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key=key,
+        alt="Claims with their sources",
+        placeholder="",
+        column_config={
+            "shown": st.column_config.CheckboxColumn("First", help="The value shown first"),
+            "part": "Part",
+            "field": "Field",
+            "value": "As printed",
+            "exact": "Value",
+            "unit": "Unit",
+            "status": "Status",
+            "condition": "Condition",
+            "source": st.column_config.TextColumn("Source", width="medium"),
+            "link": st.column_config.LinkColumn("Link", display_text="open"),
+            "note": "Note",
+        },
+    )
 
 
 def disagreements(kb: KnowledgeBase, record: str) -> None:
@@ -96,7 +138,8 @@ def user_line(kb: KnowledgeBase, user: User) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         record_link(user.record, user.label)
         st.caption(
-            (f"{plain(user.detail)} · " if user.detail else "") + source_text(kb, user.source, user.locator)
+            (f"{plain(user.detail)} · " if user.detail else "")
+            + source_text(kb, user.source, user.locator)
             + (" (derived)" if user.status == "derived" else "")
         )
 

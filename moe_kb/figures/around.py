@@ -15,12 +15,26 @@ ROW, LIMIT = 24, 30
 
 #: Colour and line of each type of edge; kin share a colour.
 STYLES: dict[str, tuple[str, str]] = {
-    "introduces": (BLUE, "solid"), "described-by": (BLUE, "dot"), "implements": (BLUE, "dash"),
-    "uses": (GREEN, "solid"), "modifies": (GREEN, "dash"), "studies": (GREEN, "dot"),
-    "extends": (ORANGE, "solid"), "variant-of": (ORANGE, "dash"), "based-on": (ORANGE, "dot"),
-    "combines": (RED, "solid"), "replaces": (RED, "dash"), "succeeds": (RED, "dot"),
-    "compares": (PINK, "solid"), "related": (PINK, "dot"), "same-as": (YELLOW, "solid"), "broader": (YELLOW, "dash"),
-    "narrower": (YELLOW, "dot"), "placed-in": (GREY, "solid"), "is-a": (GREY, "dash"), "cites": (SKY, "dot"),
+    "introduces": (BLUE, "solid"),
+    "described-by": (BLUE, "dot"),
+    "implements": (BLUE, "dash"),
+    "uses": (GREEN, "solid"),
+    "modifies": (GREEN, "dash"),
+    "studies": (GREEN, "dot"),
+    "extends": (ORANGE, "solid"),
+    "variant-of": (ORANGE, "dash"),
+    "based-on": (ORANGE, "dot"),
+    "combines": (RED, "solid"),
+    "replaces": (RED, "dash"),
+    "succeeds": (RED, "dot"),
+    "compares": (PINK, "solid"),
+    "related": (PINK, "dot"),
+    "same-as": (YELLOW, "solid"),
+    "broader": (YELLOW, "dash"),
+    "narrower": (YELLOW, "dot"),
+    "placed-in": (GREY, "solid"),
+    "is-a": (GREY, "dash"),
+    "cites": (SKY, "dot"),
 }
 
 
@@ -60,12 +74,24 @@ def neighbours(kb: KnowledgeBase, record: str) -> list[Neighbour]:
         forward = edge["head"] == record
         other = edge["tail"] if forward else edge["head"]
         known = names.get(other, {"name": other.partition(":")[2], "kind": other.partition(":")[0], "year": None})
-        out.append(Neighbour(
-            other, known["name"], known["kind"], known["year"], edge["type"], forward, edge["status"],
-            edge["source"], edge["locator"], edge["note"]))
+        out.append(
+            Neighbour(
+                other,
+                known["name"],
+                known["kind"],
+                known["year"],
+                edge["type"],
+                forward,
+                edge["status"],
+                edge["source"],
+                edge["locator"],
+                edge["note"],
+            )
+        )
     order = list(STYLES)
-    out.sort(key=lambda one: (
-        order.index(one.type) if one.type in order else len(order), one.year or 0, one.name.lower()))
+    out.sort(
+        key=lambda one: (order.index(one.type) if one.type in order else len(order), one.year or 0, one.name.lower())
+    )
     return out
 
 
@@ -93,20 +119,40 @@ def picture(kb: KnowledgeBase, record: str) -> go.Figure:
                     ys.append(None)
         colour, dash = STYLES.get(kind_of_edge, (GREY, "solid"))
         figure.add_scatter(
-            x=xs, y=ys, mode="lines", name=kind_of_edge, line={"color": colour, "width": 1.6, "dash": dash},
-            hoverinfo="skip", showlegend=True)
+            x=xs,
+            y=ys,
+            mode="lines",
+            name=kind_of_edge,
+            line={"color": colour, "width": 1.6, "dash": dash},
+            hoverinfo="skip",
+            showlegend=True,
+        )
     for forward, side in sides.items():
         figure.add_scatter(
-            x=[x for x, _ in ends[forward]], y=[y for _, y in ends[forward]], mode="markers+text",
-            text=[escape(_short(one.label)) for one in side], showlegend=False,
+            x=[x for x, _ in ends[forward]],
+            y=[y for _, y in ends[forward]],
+            mode="markers+text",
+            text=[escape(_short(one.label)) for one in side],
+            showlegend=False,
             textposition="middle right" if forward else "middle left",
             customdata=[one.record for one in side],
-            hovertext=[_hover(one, record) for one in side], hoverinfo="text",
-            marker={"size": 10, "symbol": [SYMBOLS.get(one.kind, "circle") for one in side],
-                    "color": [STYLES.get(one.type, (GREY, ""))[0] for one in side]})
+            hovertext=[_hover(one, record) for one in side],
+            hoverinfo="text",
+            marker={
+                "size": 10,
+                "symbol": [SYMBOLS.get(one.kind, "circle") for one in side],
+                "color": [STYLES.get(one.type, (GREY, ""))[0] for one in side],
+            },
+        )
     figure.add_scatter(
-        x=[0.0], y=[0.0], mode="markers", marker={"size": 18, "color": GREY, "symbol": SYMBOLS.get(
-            record.partition(":")[0], "circle")}, showlegend=False, hoverinfo="text", hovertext=[escape(record)])
+        x=[0.0],
+        y=[0.0],
+        mode="markers",
+        marker={"size": 18, "color": GREY, "symbol": SYMBOLS.get(record.partition(":")[0], "circle")},
+        showlegend=False,
+        hoverinfo="text",
+        hovertext=[escape(record)],
+    )
     quiet(figure, max(220, ROW * max(rows, 4) + 70), top=40)
     figure.update_xaxes(visible=False, range=[-2.1, 2.1], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-max(rows, 4) / 2 - 0.5, max(rows, 4) / 2 + 0.5], fixedrange=True)

@@ -13,21 +13,46 @@ from moe_kb.records.design import Component, GatingProperties, Sourced
 
 COMPONENTS: tuple[str, ...] = get_args(Component)
 COMPONENT_NAMES = {
-    "gating": "Gating", "loss": "Losses", "expert": "Experts", "peft": "Parameter-efficient", "scheme": "Schemes",
-    "system": "System", "application": "Applications",
+    "gating": "Gating",
+    "loss": "Losses",
+    "expert": "Experts",
+    "peft": "Parameter-efficient",
+    "scheme": "Schemes",
+    "system": "System",
+    "application": "Applications",
 }
 
 #: What is shown first of the matrix; the rest can be chosen.
 FIRST = (
-    "chooser", "experts_per_token", "k", "score", "order", "renormalised", "granularity", "differentiable",
+    "chooser",
+    "experts_per_token",
+    "k",
+    "score",
+    "order",
+    "renormalised",
+    "granularity",
+    "differentiable",
     "autoregressive_safe",
 )
 NAMES = {
-    "chooser": "Who chooses", "experts_per_token": "Experts per token", "k": "k", "score": "Score", "order": "Order",
-    "renormalised": "Renormalised", "second_choice": "Second choice", "noise": "Noise", "granularity": "Granularity",
-    "trainable": "Trainable", "differentiable": "Differentiable", "autoregressive_safe": "Autoregressive-safe",
-    "capacity_train": "Capacity in training", "capacity_eval": "Capacity in evaluation", "overflow": "Overflow",
-    "groups": "Groups", "balancing": "Balancing", "cost_per_token": "Cost per token",
+    "chooser": "Who chooses",
+    "experts_per_token": "Experts per token",
+    "k": "k",
+    "score": "Score",
+    "order": "Order",
+    "renormalised": "Renormalised",
+    "second_choice": "Second choice",
+    "noise": "Noise",
+    "granularity": "Granularity",
+    "trainable": "Trainable",
+    "differentiable": "Differentiable",
+    "autoregressive_safe": "Autoregressive-safe",
+    "capacity_train": "Capacity in training",
+    "capacity_eval": "Capacity in evaluation",
+    "overflow": "Overflow",
+    "groups": "Groups",
+    "balancing": "Balancing",
+    "cost_per_token": "Cost per token",
     "train_inference_difference": "Training against inference",
 }
 
@@ -47,32 +72,44 @@ def _vocabulary(name: str) -> tuple[str, ...] | None:
     return values if values and all(isinstance(one, str) for one in values) else None
 
 
-VOCABULARIES: dict[str, tuple[str, ...]] = {
-    name: values for name in GATING_PROPERTIES if (values := _vocabulary(name))
-}
+VOCABULARIES: dict[str, tuple[str, ...]] = {name: values for name in GATING_PROPERTIES if (values := _vocabulary(name))}
 """Properties with a fixed set of values: those the matrix colours and filters by."""
 
 
 def matrix(kb: KnowledgeBase) -> list[dict[str, Any]]:
     """One row per gating design: record, name, year, every property, and how many models and papers use it."""
     runnable = {row["key"] for row in kb.rows("SELECT key FROM implementations")}
-    users: dict[str, int] = {row["record"]: row["n"] for row in kb.rows(
-        "SELECT record, count(DISTINCT by) AS n FROM usages WHERE role IN ('uses', 'modifies') GROUP BY record")}
+    users: dict[str, int] = {
+        row["record"]: row["n"]
+        for row in kb.rows(
+            "SELECT record, count(DISTINCT by) AS n FROM usages WHERE role IN ('uses', 'modifies') GROUP BY record"
+        )
+    }
     return [
-        {"record": f"design:{row['key']}", "name": row["name"], "year": row["year"],
-         "users": users.get(f"design:{row['key']}", 0), "runs": row["implementation"] in runnable,
-         **{name: row[name] for name in GATING_PROPERTIES}}
+        {
+            "record": f"design:{row['key']}",
+            "name": row["name"],
+            "year": row["year"],
+            "users": users.get(f"design:{row['key']}", 0),
+            "runs": row["implementation"] in runnable,
+            **{name: row[name] for name in GATING_PROPERTIES},
+        }
         for row in kb.rows("SELECT * FROM gating_designs_compared ORDER BY year IS NULL, year, name COLLATE NOCASE")
     ]
 
 
 def select(
-    rows: Sequence[dict[str, Any]], wanted: Mapping[str, Sequence[str]], text: str = "", *, runs: bool = False,
+    rows: Sequence[dict[str, Any]],
+    wanted: Mapping[str, Sequence[str]],
+    text: str = "",
+    *,
+    runs: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows with one of the wanted values of every property asked for; `not stated` asks for a missing one."""
     words = text.lower().split()
     return [
-        row for row in rows
+        row
+        for row in rows
         if all((row[name] or "not stated") in values for name, values in wanted.items() if values)
         and (not words or all(word in f"{row['name']} {row['record']}".lower() for word in words))
         and (row["runs"] or not runs)
@@ -82,7 +119,8 @@ def select(
 def others(kb: KnowledgeBase, component: str) -> list[dict[str, Any]]:
     """One row per design of a component: record, name, year, summary, who introduces it, how many use it."""
     return [
-        {"record": f"design:{row['key']}", **row} for row in kb.rows(
+        {"record": f"design:{row['key']}", **row}
+        for row in kb.rows(
             "SELECT d.key, d.name, d.year, d.summary, "
             "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
             "WHERE u.record = 'design:' || d.key AND u.role = 'introduces') AS introduced, "
@@ -90,7 +128,8 @@ def others(kb: KnowledgeBase, component: str) -> list[dict[str, Any]]:
             "AND u.role IN ('uses', 'modifies')) AS users, "
             "(SELECT count(*) FROM equations e WHERE e.record = 'design:' || d.key) AS equations "
             "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
-            (component,))
+            (component,),
+        )
     ]
 
 
@@ -126,7 +165,8 @@ def properties(kb: KnowledgeBase, record: str) -> list[Property]:
     found = {row["property"]: row for row in kb.rows("SELECT * FROM design_properties WHERE record = ?", (record,))}
     return [
         Property(name, row["value"], row["note"], row["status"], row["source"], row["locator"])
-        for name in GATING_PROPERTIES if (row := found.get(name))
+        for name in GATING_PROPERTIES
+        if (row := found.get(name))
     ]
 
 
@@ -140,12 +180,22 @@ def users(kb: KnowledgeBase, record: str) -> list[User]:
         "AND e.type = 'uses' AND NOT EXISTS (SELECT 1 FROM usages u WHERE u.record = e.tail AND u.by = e.head)",
         (record,),
     ):
-        detail = ", ".join(filter(None, (
-            row["term"], f"coefficient {row['coefficient']:g}" if row["coefficient"] is not None else None,
-            row["note"])))
+        detail = ", ".join(
+            filter(
+                None,
+                (
+                    row["term"],
+                    f"coefficient {row['coefficient']:g}" if row["coefficient"] is not None else None,
+                    row["note"],
+                ),
+            )
+        )
         label = f"{row['name']} ({row['year']})" if row["year"] else row["name"]
-        out.append(User(row["by"], label, row["kind"], row["role"], detail or None, row["status"], row["source"],
-                        row["locator"]))
+        out.append(
+            User(
+                row["by"], label, row["kind"], row["role"], detail or None, row["status"], row["source"], row["locator"]
+            )
+        )
     roles = ("introduces", "uses", "modifies", "studies")
     out.sort(key=lambda one: (roles.index(one.role), one.kind != "model", one.label.lower()))
     return out
@@ -155,19 +205,22 @@ def runnable(kb: KnowledgeBase, record: str) -> dict[str, Any] | None:
     """The installed implementation of a design: key, name, status, summary, oracle; None where there is none."""
     found = kb.rows(
         "SELECT i.* FROM implementations i JOIN designs d ON d.implementation = i.key WHERE 'design:' || d.key = ?",
-        (record,))
+        (record,),
+    )
     return found[0] if found else None
 
 
 def lineage(kb: KnowledgeBase, record: str) -> list[dict[str, Any]]:
     """Relations to other designs in either direction: other, label, type, forward, note, source, locator, status."""
     return [
-        row | {"forward": bool(row["forward"]),
-               "label": f"{row['name']} ({row['year']})" if row["year"] else row["name"]}
+        row
+        | {"forward": bool(row["forward"]), "label": f"{row['name']} ({row['year']})" if row["year"] else row["name"]}
         for row in kb.rows(
             "SELECT r.record AS other, r.name, r.year, e.type, e.head = ?1 AS forward, e.note, e.source, e.locator, "
             "e.status FROM edges e JOIN records r ON r.record = CASE WHEN e.head = ?1 THEN e.tail ELSE e.head END "
-            "WHERE (e.head = ?1 OR e.tail = ?1) AND r.kind = 'design' ORDER BY e.type, r.year, r.name", (record,))
+            "WHERE (e.head = ?1 OR e.tail = ?1) AND r.kind = 'design' ORDER BY e.type, r.year, r.name",
+            (record,),
+        )
     ]
 
 

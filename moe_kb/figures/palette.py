@@ -18,16 +18,24 @@ FILL_GREY = "#5f6874"
 
 #: Marker of each kind of thing in the graph.
 SYMBOLS = {
-    "paper": "circle", "design": "square", "model": "diamond", "system": "hexagon", "node": "triangle-up",
-    "source": "cross", "table": "x", "implementation": "star",
+    "paper": "circle",
+    "design": "square",
+    "model": "diamond",
+    "system": "hexagon",
+    "node": "triangle-up",
+    "source": "cross",
+    "table": "x",
+    "implementation": "star",
 }
 
 
 def quiet(figure: go.Figure, height: int, *, top: int = 10, bottom: int = 10) -> go.Figure:
     """Small margins, a transparent background, one height, legend above."""
     figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": top, "b": bottom},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        height=height,
+        margin={"l": 10, "r": 10, "t": top, "b": bottom},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0, "title": None},
         hoverlabel={"align": "left"},
     )

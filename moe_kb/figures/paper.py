@@ -56,19 +56,36 @@ def page(kb: KnowledgeBase, record: str) -> PaperPage:
         for row in kb.rows(
             "SELECT p.*, n.label, n.position FROM placements p "
             "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
-            "WHERE p.record = ? ORDER BY p.taxonomy, n.position", (record,))
+            "WHERE p.record = ? ORDER BY p.taxonomy, n.position",
+            (record,),
+        )
         for name in [f"{row['taxonomy']}:{row['node']}"]
     ]
     designs = [
-        DesignUse(row["record"], f"{row['name']} ({row['component']})", row["component"], row["role"], row["status"],
-                  row["note"], row["source"], row["locator"])
+        DesignUse(
+            row["record"],
+            f"{row['name']} ({row['component']})",
+            row["component"],
+            row["role"],
+            row["status"],
+            row["note"],
+            row["source"],
+            row["locator"],
+        )
         for row in kb.rows(
             "SELECT u.*, d.name, d.component FROM usages u JOIN designs d ON 'design:' || d.key = u.record "
-            "WHERE u.by = ? ORDER BY u.role != 'introduces', u.role, d.component, d.name", (record,))
+            "WHERE u.by = ? ORDER BY u.role != 'introduces', u.role, d.component, d.name",
+            (record,),
+        )
     ]
-    models = [(row["head"], row["name"]) for row in kb.rows(
-        "SELECT DISTINCT e.head, r.name FROM edges e JOIN records r ON r.record = e.head "
-        "WHERE e.tail = ? AND e.type = 'described-by' AND r.kind = 'model' ORDER BY r.name", (record,))]
+    models = [
+        (row["head"], row["name"])
+        for row in kb.rows(
+            "SELECT DISTINCT e.head, r.name FROM edges e JOIN records r ON r.record = e.head "
+            "WHERE e.tail = ? AND e.type = 'described-by' AND r.kind = 'model' ORDER BY r.name",
+            (record,),
+        )
+    ]
     return PaperPage(placements, designs, models)
 
 
@@ -81,8 +98,10 @@ def links(paper: Paper) -> dict[str, str]:
         ("Project", paper.links.project if paper.links else None),
         ("arXiv", f"https://arxiv.org/abs/{paper.ids.arxiv}" if paper.ids and paper.ids.arxiv else None),
         ("DOI", f"https://doi.org/{paper.ids.doi}" if paper.ids and paper.ids.doi else None),
-        ("OpenReview", f"https://openreview.net/forum?id={paper.ids.openreview}"
-         if paper.ids and paper.ids.openreview else None),
+        (
+            "OpenReview",
+            f"https://openreview.net/forum?id={paper.ids.openreview}" if paper.ids and paper.ids.openreview else None,
+        ),
         ("ACL Anthology", f"https://aclanthology.org/{paper.ids.acl}" if paper.ids and paper.ids.acl else None),
     ):
         if address and address not in out.values():

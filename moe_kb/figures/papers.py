@@ -41,8 +41,10 @@ def venue_family(venue: str | None) -> str | None:
 def catalogue(kb: KnowledgeBase) -> list[dict[str, Any]]:
     """Every paper, newest first: record, name, title, year, venue (and its family), authors, scope, links, how many
     designs it introduces, and the nodes it is placed at."""
-    designs: dict[str, int] = {row["by"]: row["n"] for row in kb.rows(
-        "SELECT by, count(DISTINCT record) AS n FROM usages WHERE role = 'introduces' GROUP BY by")}
+    designs: dict[str, int] = {
+        row["by"]: row["n"]
+        for row in kb.rows("SELECT by, count(DISTINCT record) AS n FROM usages WHERE role = 'introduces' GROUP BY by")
+    }
     nodes: dict[str, list[str]] = defaultdict(list)
     for row in kb.rows(
         "SELECT p.record, n.label FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
@@ -53,12 +55,22 @@ def catalogue(kb: KnowledgeBase) -> list[dict[str, Any]]:
     out = []
     for row in kb.rows("SELECT * FROM papers ORDER BY year DESC, coalesce(date, '') DESC, name COLLATE NOCASE"):
         record = f"paper:{row['key']}"
-        out.append({
-            "record": record, "name": row["name"], "title": row["title"], "year": row["year"], "venue": row["venue"],
-            "family": venue_family(row["venue"]), "authors": _short(row["authors"]), "scope": row["scope"],
-            "url": row["url"] or (f"https://arxiv.org/abs/{row['arxiv']}" if row["arxiv"] else None),
-            "code": row["code_url"], "designs": designs.get(record, 0), "nodes": nodes.get(record, []),
-        })
+        out.append(
+            {
+                "record": record,
+                "name": row["name"],
+                "title": row["title"],
+                "year": row["year"],
+                "venue": row["venue"],
+                "family": venue_family(row["venue"]),
+                "authors": _short(row["authors"]),
+                "scope": row["scope"],
+                "url": row["url"] or (f"https://arxiv.org/abs/{row['arxiv']}" if row["arxiv"] else None),
+                "code": row["code_url"],
+                "designs": designs.get(record, 0),
+                "nodes": nodes.get(record, []),
+            }
+        )
     return out
 
 
@@ -89,7 +101,8 @@ def select(kb: KnowledgeBase, rows: list[dict[str, Any]], facets: Facets) -> lis
             rows = [row for row in rows if row["record"] in kept]
     first, last = facets.years or (0, 9999)
     return [
-        row for row in rows
+        row
+        for row in rows
         if first <= row["year"] <= last
         and (not facets.venues or row["family"] in facets.venues)
         and (not facets.scopes or row["scope"] in facets.scopes)

@@ -26,26 +26,28 @@ def icicle(kb: KnowledgeBase, taxonomy: str, node: str = "") -> go.Figure:
     root = kb.tree(f"{taxonomy}:")
     nodes = list(root.walk())
     branches = _branches(root)
-    figure = go.Figure(go.Icicle(
-        ids=[one.name for one in nodes],
-        labels=[_label(one) for one in nodes],
-        parents=["" if one.level == 0 else f"{taxonomy}:{_parent(one.node)}" for one in nodes],
-        values=[_leaves(one) for one in nodes],
-        branchvalues="total",
-        level=f"{taxonomy}:{node}",
-        marker={
-            "colors": [_colour(one.node, branches) for one in nodes],
-            "line": {"width": 1.5, "color": "rgba(128,128,128,0.35)"},
-        },
-        leaf={"opacity": 1},
-        hovertext=[_hover(one) for one in nodes],
-        hoverinfo="text",
-        textposition="middle left",
-        textfont={"color": "white", "size": 12},
-        tiling={"orientation": "h", "pad": 1},
-        pathbar={"visible": False},  # the page shows the way up
-        sort=False,
-    ))
+    figure = go.Figure(
+        go.Icicle(
+            ids=[one.name for one in nodes],
+            labels=[_label(one) for one in nodes],
+            parents=["" if one.level == 0 else f"{taxonomy}:{_parent(one.node)}" for one in nodes],
+            values=[_leaves(one) for one in nodes],
+            branchvalues="total",
+            level=f"{taxonomy}:{node}",
+            marker={
+                "colors": [_colour(one.node, branches) for one in nodes],
+                "line": {"width": 1.5, "color": "rgba(128,128,128,0.35)"},
+            },
+            leaf={"opacity": 1},
+            hovertext=[_hover(one) for one in nodes],
+            hoverinfo="text",
+            textposition="middle left",
+            textfont={"color": "white", "size": 12},
+            tiling={"orientation": "h", "pad": 1},
+            pathbar={"visible": False},  # the page shows the way up
+            sort=False,
+        )
+    )
     shown = next((one for one in nodes if one.node == node), root)
     return quiet(figure, max(240, ROW * _leaves(shown) + 40), top=4, bottom=4)
 
@@ -96,16 +98,23 @@ def _hover(node: TreeNode) -> str:
 def trail(kb: KnowledgeBase, name: str) -> list[tuple[str, str]]:
     """Full name and label of each node from the root down to this one."""
     taxonomy, _, node = name.partition(":")
-    return [(f"{row['taxonomy']}:{row['node']}", row["label"]) for row in kb.rows(
-        "SELECT n.taxonomy, n.node, n.label FROM node_ancestors a JOIN nodes n ON n.taxonomy = a.taxonomy "
-        "AND n.node = a.ancestor WHERE a.taxonomy = ? AND a.node = ? ORDER BY n.level", (taxonomy, node))]
+    return [
+        (f"{row['taxonomy']}:{row['node']}", row["label"])
+        for row in kb.rows(
+            "SELECT n.taxonomy, n.node, n.label FROM node_ancestors a JOIN nodes n ON n.taxonomy = a.taxonomy "
+            "AND n.node = a.ancestor WHERE a.taxonomy = ? AND a.node = ? ORDER BY n.level",
+            (taxonomy, node),
+        )
+    ]
 
 
 def choices(kb: KnowledgeBase, taxonomy: str | None = None) -> dict[str, str]:
     """Every node's full name with its labels from the top, for a list to choose from."""
     rows = kb.rows(
         "SELECT n.taxonomy, n.node, n.parent, n.label, t.name FROM nodes n JOIN taxonomies t ON t.key = n.taxonomy "
-        "WHERE n.taxonomy = coalesce(?, n.taxonomy) ORDER BY n.taxonomy, n.position", (taxonomy,))
+        "WHERE n.taxonomy = coalesce(?, n.taxonomy) ORDER BY n.taxonomy, n.position",
+        (taxonomy,),
+    )
     labels: dict[tuple[str, str], str] = {}
     for row in rows:  # parents come before their children
         above = labels.get((row["taxonomy"], row["parent"] or ""), "") if row["node"] else ""
@@ -131,8 +140,10 @@ class Crossing:
 
 
 _WORDS = {
-    "same-as": ("the same as", "the same as"), "broader": ("broader than", "narrower than"),
-    "narrower": ("narrower than", "broader than"), "related": ("related to", "related to"),
+    "same-as": ("the same as", "the same as"),
+    "broader": ("broader than", "narrower than"),
+    "narrower": ("narrower than", "broader than"),
+    "related": ("related to", "related to"),
 }
 
 
@@ -158,11 +169,21 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
     labels = choices(kb, name.partition(":")[0])
     for row in kb.placed(name, below=below):
         inferred = "inferred" if row["status"] == "derived" else None
-        entry = placed.setdefault(row["record"], {
-            "record": row["record"], "name": row["name"], "kind": row["kind"], "year": row["year"],
-            "nodes": [], "printed": [], "placed_by": []})
+        entry = placed.setdefault(
+            row["record"],
+            {
+                "record": row["record"],
+                "name": row["name"],
+                "kind": row["kind"],
+                "year": row["year"],
+                "nodes": [],
+                "printed": [],
+                "placed_by": [],
+            },
+        )
         for field, value in (
-            ("nodes", _end(labels[f"{name.partition(':')[0]}:{row['node']}"])), ("printed", row["printed_as"]),
+            ("nodes", _end(labels[f"{name.partition(':')[0]}:{row['node']}"])),
+            ("printed", row["printed_as"]),
             ("placed_by", ", ".join(filter(None, (row["source"], row["locator"], inferred)))),
         ):
             column = entry[field]
@@ -178,8 +199,10 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
         for row in _neighbours(kb, papers, kind, types):
             if row["record"] in known:
                 continue
-            entry = reached.setdefault(str(row["record"]), {
-                "record": row["record"], "name": row["name"], "kind": kind, "year": row["year"], "through": []})
+            entry = reached.setdefault(
+                str(row["record"]),
+                {"record": row["record"], "name": row["name"], "kind": kind, "year": row["year"], "through": []},
+            )
             through = entry["through"]
             if isinstance(through, list) and row["through"] not in through:
                 through.append(row["through"])
@@ -192,13 +215,16 @@ def _end(path: str) -> str:
     return " › ".join(path.split(" › ")[-2:])
 
 
-def _neighbours(
-    kb: KnowledgeBase, records: list[str], kind: str, types: tuple[str, ...]
-) -> list[dict[str, object]]:
+def _neighbours(kb: KnowledgeBase, records: list[str], kind: str, types: tuple[str, ...]) -> list[dict[str, object]]:
     marks, wanted = ",".join("?" * len(records)), ",".join("?" * len(types))
-    return kb.rows(
-        "SELECT r.record, r.name, r.year, p.name AS through FROM edges e "
-        "JOIN records p ON p.record IN (e.head, e.tail) "
-        "JOIN records r ON r.record IN (e.head, e.tail) AND r.kind = ? "
-        f"WHERE p.record IN ({marks}) AND e.type IN ({wanted}) AND p.record != r.record",
-        (kind, *records, *types)) if records else []
+    return (
+        kb.rows(
+            "SELECT r.record, r.name, r.year, p.name AS through FROM edges e "
+            "JOIN records p ON p.record IN (e.head, e.tail) "
+            "JOIN records r ON r.record IN (e.head, e.tail) AND r.kind = ? "
+            f"WHERE p.record IN ({marks}) AND e.type IN ({wanted}) AND p.record != r.record",
+            (kind, *records, *types),
+        )
+        if records
+        else []
+    )

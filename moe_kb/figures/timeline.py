@@ -24,21 +24,32 @@ def models(kb: KnowledgeBase, table: str, organisations: tuple[str, ...] = ()) -
     Each has `label`, `period` as printed, `openness`, `domain`, `organisation`, and the model it is about: `record`,
     `name`, `released` (the best date known for the model as a whole).
     """
-    subjects = {row["row"]: row for row in kb.rows(
-        "SELECT t.row, t.subject, r.name, m.released FROM table_rows t LEFT JOIN records r ON r.record = t.subject "
-        "LEFT JOIN models m ON 'model:' || m.key = t.subject WHERE t.record = ?", (f"table:{table}",))}
+    subjects = {
+        row["row"]: row
+        for row in kb.rows(
+            "SELECT t.row, t.subject, r.name, m.released FROM table_rows t LEFT JOIN records r ON r.record = t.subject "
+            "LEFT JOIN models m ON 'model:' || m.key = t.subject WHERE t.record = ?",
+            (f"table:{table}",),
+        )
+    }
     out = []
     for row in kb.table(table).rows:
         known = subjects.get(row.row, {"subject": None, "name": None, "released": None})
         organisation = _printed(row, "organisation") or "not named"
         if organisations and organisation not in organisations:
             continue
-        out.append({
-            "label": row.label, "period": _printed(row, "released") or "no date",
-            "openness": _printed(row, "openness") or "not said", "domain": _printed(row, "domain") or "not said",
-            "organisation": organisation, "record": known["subject"], "name": known["name"] or row.label,
-            "released": known["released"],
-        })
+        out.append(
+            {
+                "label": row.label,
+                "period": _printed(row, "released") or "no date",
+                "openness": _printed(row, "openness") or "not said",
+                "domain": _printed(row, "domain") or "not said",
+                "organisation": organisation,
+                "record": known["subject"],
+                "name": known["name"] or row.label,
+                "released": known["released"],
+            }
+        )
     return out
 
 
@@ -51,8 +62,12 @@ def _printed(row: Row, column: str) -> str | None:
 
 def available(kb: KnowledgeBase) -> dict[str, str]:
     """Timelines that this knowledge base holds, newest first, with their titles."""
-    titles = {row["key"]: row["title"] for row in kb.rows(
-        "SELECT key, coalesce(json_extract(content, '$.title'), name) AS title FROM records WHERE kind = 'table'")}
+    titles = {
+        row["key"]: row["title"]
+        for row in kb.rows(
+            "SELECT key, coalesce(json_extract(content, '$.title'), name) AS title FROM records WHERE kind = 'table'"
+        )
+    }
     return {key: titles[key] for key in TIMELINES if key in titles}
 
 
@@ -83,26 +98,55 @@ def figure(kb: KnowledgeBase, table: str, organisations: tuple[str, ...] = ()) -
         if not rows:
             continue
         out.add_scatter(
-            x=[row["x"] + 0.03 for row in rows], y=[row["y"] for row in rows], mode="markers+text", name=domain,
-            text=[escape(row["label"]) for row in rows], textposition="middle right", textfont={"size": 11},
-            legendgroup=domain, showlegend=False,
-            customdata=[row["record"] for row in rows], hovertext=[_hover(row) for row in rows], hoverinfo="text",
+            x=[row["x"] + 0.03 for row in rows],
+            y=[row["y"] for row in rows],
+            mode="markers+text",
+            name=domain,
+            text=[escape(row["label"]) for row in rows],
+            textposition="middle right",
+            textfont={"size": 11},
+            legendgroup=domain,
+            showlegend=False,
+            customdata=[row["record"] for row in rows],
+            hovertext=[_hover(row) for row in rows],
+            hoverinfo="text",
             marker={
-                "size": 10, "color": DOMAINS.get(domain, YELLOW), "line": {"width": 1.5, "color": DOMAINS.get(
-                    domain, YELLOW)},
+                "size": 10,
+                "color": DOMAINS.get(domain, YELLOW),
+                "line": {"width": 1.5, "color": DOMAINS.get(domain, YELLOW)},
                 "symbol": ["circle" if row["openness"] == "open" else "diamond-open" for row in rows],
-            })
+            },
+        )
         # The legend is about colour only; its own entry keeps a neutral marker whatever the first model's is.
         out.add_scatter(
-            x=[None], y=[None], mode="markers", name=domain, legendgroup=domain,
-            marker={"size": 10, "symbol": "square", "color": DOMAINS.get(domain, YELLOW)})
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=domain,
+            legendgroup=domain,
+            marker={"size": 10, "symbol": "square", "color": DOMAINS.get(domain, YELLOW)},
+        )
     for y, text, anchor in ((top, "● open weights", "top"), (bottom, "◇ closed", "bottom")):
-        out.add_annotation(x=0, xref="paper", y=y, text=text, showarrow=False, xanchor="left", yanchor=anchor,
-                           font={"size": 12, "color": GREY})
+        out.add_annotation(
+            x=0,
+            xref="paper",
+            y=y,
+            text=text,
+            showarrow=False,
+            xanchor="left",
+            yanchor=anchor,
+            font={"size": 12, "color": GREY},
+        )
     quiet(out, int(ROW * (top - bottom)) + 90, top=36, bottom=30)
     out.update_xaxes(
-        tickvals=[i + 0.46 for i in range(len(periods))], ticktext=[_wrapped(period) for period in periods],
-        range=[-0.06, len(periods)], showgrid=False, zeroline=False, fixedrange=True, side="bottom")
+        tickvals=[i + 0.46 for i in range(len(periods))],
+        ticktext=[_wrapped(period) for period in periods],
+        range=[-0.06, len(periods)],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        side="bottom",
+    )
     out.update_yaxes(visible=False, range=[bottom, top], fixedrange=True)
     return out
 
@@ -114,8 +158,11 @@ def _wrapped(period: str) -> str:
 
 
 def _hover(row: dict[str, Any]) -> str:
-    lines = [f"<b>{escape(row['label'])}</b>", f"{escape(row['organisation'])} · {escape(row['domain'])}",
-             f"{escape(row['openness'])} · {escape(row['period'])}"]
+    lines = [
+        f"<b>{escape(row['label'])}</b>",
+        f"{escape(row['organisation'])} · {escape(row['domain'])}",
+        f"{escape(row['openness'])} · {escape(row['period'])}",
+    ]
     if row["released"]:
         lines.append(f"best known date: {escape(row['released'])}")
     return "<br>".join(lines)
@@ -128,8 +175,12 @@ def growth(kb: KnowledgeBase) -> go.Figure:
     for core, name, colour in ((1, "about mixtures of experts", BLUE), (0, "background and neighbours", GREY)):
         part = [row for row in rows if row["core"] == core]
         out.add_bar(
-            x=[row["year"] for row in part], y=[row["n"] for row in part], name=name, marker={"color": colour},
-            hovertemplate="%{x}: %{y} papers<extra>" + name + "</extra>")
+            x=[row["year"] for row in part],
+            y=[row["n"] for row in part],
+            name=name,
+            marker={"color": colour},
+            hovertemplate="%{x}: %{y} papers<extra>" + name + "</extra>",
+        )
     quiet(out, 320, top=36, bottom=40)
     out.update_layout(barmode="stack", bargap=0.25, legend_traceorder="normal")
     out.update_xaxes(title="Year", tickformat="d", showgrid=False, fixedrange=True)

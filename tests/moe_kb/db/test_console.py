@@ -284,10 +284,6 @@ def test_columns_are_named_once_each(small):
     assert len(set(joined.columns)) == len(joined.columns) == 2 * len(set(joined.columns[: len(joined.columns) // 2]))
 
 
-def test_parameters_are_values(small):
-    assert run_query(small.database, "SELECT ? || ''", ("'; DROP TABLE papers",)).rows == [("'; DROP TABLE papers",)]
-
-
 def test_rows_exactly_at_the_limit_are_not_cut(small):
     assert not small.query("SELECT key FROM papers", max_rows=2).truncated
     assert small.query("SELECT key FROM papers", max_rows=1).truncated
