@@ -13,14 +13,14 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from moe_kb.kb import open_kb
 from moe_kb.places import app_folder
 
 IMAGES = Path(__file__).parent / "images"
 PAGES = {
-    "overview": ("", 800),
+    "overview": ("", 1250),
     "taxonomy": ("taxonomy", 800),
     "designs": ("compare?keys=switch-top1-router,mixtral-top2-router,deepseek-v3-router", 800),
     "model": ("model?key=deepseek-v3", 800),
@@ -68,9 +68,11 @@ def _photograph(base: str) -> None:
         for name, (path, height) in PAGES.items():
             page.set_viewport_size({"width": 1280, "height": height})
             page.goto(f"{base}/{path}")
-            page.get_by_test_id("stStatusWidget").wait_for(state="hidden", timeout=60_000)
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(1500)  # charts animate in
+            page.get_by_test_id("stMainBlockContainer").wait_for(timeout=60_000)
+            expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+            page.wait_for_timeout(2000)  # charts animate in
+            expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
             page.screenshot(path=IMAGES / f"{name}.png")
             print(f"docs/images/{name}.png")
         browser.close()
