@@ -429,10 +429,10 @@ class KnowledgeBase:
     # --- out ---------------------------------------------------------------------------------------------------
 
     def cite(self, names: Sequence[str]) -> str:
-        """BibTeX entries of papers and sources."""
-        from moe_kb.exporters.bibtex import bibtex
+        """BibTeX entries of papers and sources, each once."""
+        from moe_kb.exporters.bibtex import entries
 
-        return "\n".join(bibtex(self.get(name)) for name in dict.fromkeys(names))
+        return "\n".join(entries(self, names).values())
 
     def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
         """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""

@@ -142,6 +142,8 @@ def related(
     found = _open().related(name, limit, kind)
     if json:
         output.print_json([asdict(item) for item in found])
+    elif not found:
+        typer.echo(f"Nothing is near {name} yet.", err=True)
     else:
         output.print_table(
             ["record", "year", "score", "why"],
@@ -173,27 +175,30 @@ def path(
 @app.command()
 def cite(
     names: Names,
-    field: Annotated[str | None, typer.Option(help="Cite the sources of this field's values instead.")] = None,
+    field: Annotated[str | None, typer.Option(help="Cite the sources of this field instead.")] = None,
     part: Annotated[str | None, typer.Option(help="Configuration, with --field.")] = None,
     format: Annotated[Literal["bibtex"], typer.Option(help="Form of the entries.")] = "bibtex",
+    json: JsonFlag = False,
 ) -> None:
-    """BibTeX of papers and sources, or of the sources behind a value: moe-kb cite mixtral --field params_total."""
-    from moe_kb.errors import NotFoundError
+    """BibTeX of papers and sources, or of those behind a value: moe-kb cite model:mixtral --field params_total."""
+    from dataclasses import asdict
+
+    from moe_kb.cli import output
+    from moe_kb.exporters.behind import behind
+    from moe_kb.exporters.bibtex import entries
 
     kb = _open()
-    if field is None:
-        typer.echo(kb.cite(names), nl=False)
+    support = [place for name in names for place in behind(kb, name, field, part)] if field else []
+    found = entries(kb, [f"source:{place.source}" for place in support] if field else names)
+    if json:
+        written = [{"record": record, format: entry} for record, entry in found.items()]
+        output.print_json({"entries": written, "support": [asdict(place) for place in dict.fromkeys(support)]})
         return
-    for name in names:
-        claims = kb.claims(name, field=field, part=part)
-        if not claims:
-            raise NotFoundError(f"no source gives {field!r} for {name}. See: moe-kb show {name}")
-        for claim in claims:
-            place = f"{claim.source}, {claim.locator}" if claim.locator else claim.source
-            about = f"{claim.subject}{f' [{claim.part}]' if claim.part else ''}"
-            typer.echo(f"% {about} {field} = {claim.shown}: {place}")
-        for source in dict.fromkeys(claim.source for claim in claims):
-            typer.echo(kb.cite([f"source:{source}"]), nl=False)
+    for place in dict.fromkeys(support):
+        about = f"{place.record}{f' [{place.part}]' if place.part else ''} {place.field}"
+        value = f" = {' '.join(place.value.split())}" if place.value else ""
+        typer.echo(f"% {about}{value}: {place.source}{f', {place.locator}' if place.locator else ''}")
+    typer.echo("\n".join(found.values()), nl=False)
 
 
 @app.command()

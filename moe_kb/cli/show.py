@@ -38,7 +38,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
         cites = "; ".join(f"{c.source}, {c.locator}" if c.locator else c.source for c in record.summary.cites)
         lines += ["", record.summary.text, f"    [{cites}]"]
     if isinstance(record, Design):
-        lines += _design(record)
+        lines += _design(kb, record)
     if isinstance(record, Table):
         lines += ["", *(f"  {row.row:>3}  {row.label}" for row in record.rows)]
     lines += _placements(kb, record.reference)
@@ -52,7 +52,7 @@ def _place(source: str | None, locator: str | None) -> str:
     return f"[{source}{', ' + locator if locator else ''}]" if source else ""
 
 
-def _design(design: Design) -> list[str]:
+def _design(kb: KnowledgeBase, design: Design) -> list[str]:
     lines: list[str] = []
     for name, sourced in design.properties or ():
         if sourced is not None:
@@ -67,7 +67,7 @@ def _design(design: Design) -> list[str]:
     if design.algorithm:
         lines += ["", f"Steps  {_place(design.algorithm.source, design.algorithm.locator)}"]
         lines += [f"  {number}. {step}" for number, step in enumerate(design.algorithm.steps, start=1)]
-    if design.implementation:
+    if kb.rows("SELECT key FROM implementations WHERE key = ?", (design.implementation,)):
         lines += ["", f"Runnable: python -m reference_impls run {design.implementation}"]
     return lines
 

@@ -19,6 +19,7 @@ def check(
     format: Annotated[
         Literal["text", "json", "github"], typer.Option(help="github: annotations for a workflow.")
     ] = "text",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON; the same as --format json.")] = False,
 ) -> None:
     """Check every record: strict reading, schema, references, sources, canonical form. Exit status 1 on findings."""
     from moe_kb.checks import check_corpus, not_canonical
@@ -37,7 +38,7 @@ def check(
     if wanted:
         findings = [finding for finding in findings if _inside(finding.path, wanted)]
     findings.sort(key=lambda f: (f.path, f.line or 0, f.rule))
-    if format == "json":
+    if json_output or format == "json":
         typer.echo(
             json.dumps(
                 [

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from moe_kb.errors import MoeKbError
 from moe_kb.records import Paper, Record, Source
+
+if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -23,6 +28,18 @@ _SPECIAL = {
 }
 
 
+def entries(kb: KnowledgeBase, names: Iterable[str]) -> dict[str, str]:
+    """The entry of each record named, by full name, each once; a source that is a paper is cited as that paper."""
+    found: dict[str, str] = {}
+    for name in names:
+        record = kb.get(name)
+        if isinstance(record, Source) and record.paper:
+            record = kb.paper(record.paper)
+        if record.reference not in found:
+            found[record.reference] = bibtex(record)
+    return found
+
+
 def bibtex(record: Record) -> str:
     """One entry; titles in double braces keep their capitals.
 
@@ -34,8 +51,8 @@ def bibtex(record: Record) -> str:
     if isinstance(record, Source):
         return _source(record)
     raise MoeKbError(
-        f"{record.reference} is a {record.KIND}: papers and sources can be cited; `moe-kb cite {record.key} --field` "
-        "cites the sources of one of its values."
+        f"{record.reference} is a {record.KIND}: papers and sources can be cited; "
+        f"`moe-kb cite {record.reference} --field FIELD` cites the sources of one of its fields."
     )
 
 

@@ -132,7 +132,9 @@ def test_cite(ask):
     text = ask("cite", "model:alpha", "--field", "d_model", "--part", "1B").out
     assert "% model:alpha [1B] d_model = 512: alpha-config, config.json" in text
     assert {e.key for e in bibtexparser.parse_string(text).entries} == {"alpha-config", "first-survey", "second-list"}
-    assert "no source gives 'colour'" in ask("cite", "model:alpha", "--field", "colour").err
+    assert "no source gives 'colour' for model:alpha. See: moe-kb show model:alpha" in (
+        ask("cite", "model:alpha", "--field", "colour").err
+    )
     assert "model:alpha is a model" in ask("cite", "model:alpha").err
 
 
