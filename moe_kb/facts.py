@@ -18,17 +18,15 @@ from moe_kb.records import (
     Alignment,
     Citation,
     Crosswalk,
-    Design,
     Model,
     Paper,
-    Provenance,
     Record,
     Source,
     System,
     Table,
     Taxonomy,
 )
-from moe_kb.records.architecture import Architecture, Router
+from moe_kb.records.architecture import Router
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
 from moe_kb.records.table import Mark
@@ -153,16 +151,3 @@ def parts(record: Record) -> set[str]:
     if isinstance(record, Model):
         return {configuration.label for configuration in record.configurations}
     return set()
-
-
-__all__ = [
-    "Architecture",
-    "Design",
-    "Identifier",
-    "Provenance",
-    "Ref",
-    "identifiers",
-    "normalised_title",
-    "parts",
-    "references",
-]

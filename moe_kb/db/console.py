@@ -35,7 +35,6 @@ class QueryResult:
 def run_query(
     database: Path,
     sql: str,
-    parameters: tuple[Any, ...] = (),
     *,
     max_rows: int = MAX_ROWS,
     max_seconds: float = MAX_SECONDS,
@@ -59,7 +58,7 @@ def run_query(
     connect(database).close()
     begun = time.monotonic()
     uri = f"{database.absolute().as_uri()}?mode=ro"
-    answer = _ask(marshal.dumps((uri, sql, parameters, max_rows, max_seconds)), max_seconds)
+    answer = _ask(marshal.dumps((uri, sql, max_rows, max_seconds)), max_seconds)
     if isinstance(answer, str):
         raise QueryError(_explain(answer, max_seconds))
     columns, rows, truncated = answer

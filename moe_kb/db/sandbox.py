@@ -43,11 +43,11 @@ _PRAGMAS = frozenset({"data_version"})  # FTS5 asks for it
 
 
 def main() -> None:
-    """Answer one request: (database URI, SQL, parameters, rows, seconds), marshalled both ways."""
-    uri, sql, parameters, max_rows, max_seconds = marshal.load(sys.stdin.buffer)
+    """Answer one request: (database URI, SQL, rows, seconds), marshalled both ways."""
+    uri, sql, max_rows, max_seconds = marshal.load(sys.stdin.buffer)
     _limit_memory()
     try:
-        answer: Any = run(uri, sql, parameters, max_rows, max_seconds)
+        answer: Any = run(uri, sql, max_rows, max_seconds)
     except (sqlite3.Error, sqlite3.Warning) as error:
         answer = str(error)
     except (MemoryError, OverflowError) as error:
@@ -65,9 +65,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def run(
-    uri: str, sql: str, parameters: tuple[object, ...], max_rows: int, max_seconds: float
-) -> tuple[list[str], list[tuple[object, ...]], bool]:
+def run(uri: str, sql: str, max_rows: int, max_seconds: float) -> tuple[list[str], list[tuple[object, ...]], bool]:
     """Column names, rows, and whether there are more; raises what `sqlite3` raises."""
     connection = sqlite3.connect(uri, uri=True)
     connection.execute("PRAGMA query_only = 1")
@@ -92,7 +90,7 @@ def run(
     begun = time.monotonic()
     connection.set_progress_handler(lambda: time.monotonic() - begun > max_seconds, 10_000)
     connection.set_authorizer(_authorize)
-    cursor = connection.execute(sql, parameters)
+    cursor = connection.execute(sql)
     if cursor.description is None:
         raise sqlite3.Error("not a SELECT")
     columns = [column[0] for column in cursor.description]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -222,9 +221,3 @@ def lineage(kb: KnowledgeBase, record: str) -> list[dict[str, Any]]:
             (record,),
         )
     ]
-
-
-def legend(text: str | None) -> dict[str, str]:
-    """An equation's legend from its database cell."""
-    found: dict[str, str] = json.loads(text) if text else {}
-    return found

@@ -159,7 +159,7 @@ def crossings(kb: KnowledgeBase, name: str) -> list[Crossing]:
     return out
 
 
-def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[dict[str, object]]]:
+def held(kb: KnowledgeBase, name: str) -> dict[str, list[dict[str, object]]]:
     """What a node holds, by kind: records placed there with who placed them, designs of its papers, models of those.
 
     Surveys place papers. The designs that those papers introduce or use, and the models described by them, follow over
@@ -167,7 +167,7 @@ def held(kb: KnowledgeBase, name: str, *, below: bool = True) -> dict[str, list[
     """
     placed: dict[str, dict[str, object]] = {}
     labels = choices(kb, name.partition(":")[0])
-    for row in kb.placed(name, below=below):
+    for row in kb.placed(name):
         inferred = "inferred" if row["status"] == "derived" else None
         entry = placed.setdefault(
             row["record"],
