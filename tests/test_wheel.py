@@ -58,7 +58,7 @@ def test_the_wheel_holds_everything_inside_its_packages(wheel):
         assert inside == outside
     assert "moe_kb/_bundled/app/main.py" in names
     assert "moe_kb/_bundled/app/.streamlit/config.toml" in names
-    assert "moe_kb/lab/events.schema.json" in names
+    assert {"moe_kb/lab/events.schema.json", "moe_kb/py.typed"} <= set(names)
 
 
 def test_the_installed_package_answers_from_an_empty_folder(installed, tmp_path):

@@ -5,6 +5,7 @@ field carries its bounds, its default, a description and, where it has one, its 
 """
 
 import difflib
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
@@ -142,14 +143,14 @@ class TextConfig(BaseModel):
     )
 
     @property
+    @abstractmethod
     def active_experts(self) -> int:
         """Experts that one token passes through in a mixture-of-experts layer."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def expert_matrices(self) -> int:
         """Weight matrices of size d_model x d_expert in one expert (2 for ReLU, 3 for SwiGLU)."""
-        raise NotImplementedError
 
     def is_moe_layer(self, layer: int) -> bool:
         """Whether layer `layer` (from 0) has experts instead of a dense feed-forward."""

@@ -6,13 +6,14 @@ activation, so a routing weight may be applied to either.
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class ExpertBank(nn.Module):
+class ExpertBank(nn.Module, ABC):
     """E experts of one kind: `w_in_EID` makes I inputs of the hidden layer, `w_out_EDF` the output."""
 
     matrices_in = 1  # how many F x D matrices `w_in_EID` stacks for each expert
@@ -34,9 +35,9 @@ class ExpertBank(nn.Module):
             nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
 
     @staticmethod
+    @abstractmethod
     def activate(in_RI: Tensor) -> Tensor:
         """Hidden activation [R, F] of the first product [R, I]."""
-        raise NotImplementedError
 
     def forward(self, x_RD: Tensor, expert: int) -> Tensor:
         """Output [R, D] of one expert for its rows: the definition, written for reading."""

@@ -1,5 +1,6 @@
 """What a router is given and what it returns: the only language that routers and the layer share."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -71,7 +72,7 @@ class SparseRouting:
         return replace(self, token_A=index_T[self.token_A])
 
 
-class Router(nn.Module):
+class Router(nn.Module, ABC):
     """A linear router: logits are the token times one weight vector an expert, without bias.
 
     Subclasses say in `forward(x_TD, context) -> SparseRouting` how the logits become assignments.
@@ -92,9 +93,9 @@ class Router(nn.Module):
         with torch.autocast(x_TD.device.type, enabled=False):
             return nn.functional.linear(x_TD.to(dtype), self.weight_ED.to(dtype))
 
+    @abstractmethod
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route the tokens; every design has its own."""
-        raise NotImplementedError
 
 
 def entropy(probability_TE: Tensor) -> Tensor:

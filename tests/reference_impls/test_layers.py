@@ -1,5 +1,6 @@
 """What each design's layer promises for any input."""
 
+import inspect
 import math
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import MixtralTop2Config, SwitchTop1Config
+from reference_impls.configs import MixtralTop2Config, SwitchTop1Config, TextConfig
+from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.routing import Router
 from reference_impls.gating import mixtral, switch
 
 D = 8
@@ -207,3 +210,11 @@ def test_router_arithmetic_is_wide(make):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(layer.router.logits(x_TD), wide)
     assert layer.double().router.logits(x_TD.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("base", [Router, ExpertBank, TextConfig])
+def test_what_a_design_must_say_is_asked_for_at_once(base: type) -> None:
+    """A design that leaves out its own part fails where it is made, not in the middle of a run."""
+    assert inspect.isabstract(base)
+    with pytest.raises(TypeError, match="abstract"):
+        base()
