@@ -75,6 +75,16 @@ class Alias(Table, table=True):
     alias: str = Field(sa_type=ANY_CASE, index=True, description="The other name; compared without regard to case")
 
 
+class FoldedName(Table, table=True):
+    """Every name of every record (name, key, other names), folded, so that however a name is written it is found."""
+
+    __tablename__ = "folded_names"
+    record: str = Field(primary_key=True, description="Full name of the record")
+    folded: str = Field(
+        primary_key=True, index=True, description="The name without case, accents, spaces and punctuation"
+    )
+
+
 class IdentifierRow(Table, table=True):
     """Identifiers that only one record may have."""
 
@@ -386,6 +396,7 @@ TABLES: tuple[type[Table], ...] = (
     File,
     RecordRow,
     Alias,
+    FoldedName,
     IdentifierRow,
     ReferenceRow,
     PaperRow,
@@ -414,6 +425,7 @@ TABLES: tuple[type[Table], ...] = (
 OWNED: dict[str, str] = {
     "records": "record",
     "aliases": "record",
+    "folded_names": "record",
     "identifiers": "record",
     "mentions": "record",
     "authors": "record",

@@ -1,4 +1,4 @@
-"""Search: words by full text, parts of names by trigrams, best first.
+"""Search: names however written, words by full text, parts of names by trigrams; best first, sources after their like.
 
 Every token of the person's text is quoted, so that `top-k`, `C++`, `it's` and `AND` are words, not syntax.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from moe_kb.errors import QueryError
 
 MAX_TEXT = 500
 
@@ -49,6 +53,9 @@ def search(
         node: Only records placed at or under this node, `taxonomy:path` (or a bare path in any taxonomy).
         year: A year, or first and last year.
         limit: At most this many.
+
+    Raises:
+        QueryError: The last year is before the first.
     """
     filters, parameters = _filters(kind, node, year)
     # What is no text (bytes of another encoding on a command line, NUL) separates words.
@@ -61,8 +68,11 @@ def search(
     plain = " ".join(text.split())
     ways: tuple[tuple[str, Callable[[], list[tuple[Any, ...]]]], ...] = (
         ("name", lambda: _by_name(connection, plain, filters, parameters, limit)),
-        ("text", lambda: _by_words(connection, tokens, "{name title} :", filters, parameters, limit)),
-        ("text", lambda: _by_words(connection, tokens, "", filters, parameters, limit)),
+        *(
+            ("text", partial(_by_words, connection, tokens, columns, f"{kinds} {filters}", parameters, limit))
+            for columns in ("{name title} :", "")
+            for kinds in ("AND r.kind != 'source'", "AND r.kind = 'source'")
+        ),
         ("part of a name", lambda: _by_part(connection, plain, filters, parameters, limit)),
     )
     found: dict[str, Hit] = {}
@@ -72,6 +82,12 @@ def search(
         if len(found) >= limit:
             break
     return list(found.values())[:limit]
+
+
+def fold(name: str) -> str:
+    """A name without case, accents, spaces and punctuation (only `+` tells names apart): DeepSeek V3 is deepseekv3."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if letter.isalnum() or letter == "+") or name
 
 
 def _hit(row: tuple[Any, ...], why: str) -> Hit:
@@ -93,6 +109,8 @@ def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | N
         parameters += [path, taxonomy, taxonomy]
     if year:
         first, last = (year, year) if isinstance(year, int) else year
+        if last < first:
+            raise QueryError(f"the years {first} to {last} run backwards. Ask for {last} to {first}.")
         clauses.append("AND r.year BETWEEN ? AND ?")
         parameters += [first, last]
     return " ".join(clauses), parameters
@@ -114,13 +132,12 @@ def _listing(connection: sqlite3.Connection, filters: str, parameters: list[Any]
 def _by_name(
     connection: sqlite3.Connection, text: str, filters: str, parameters: list[Any], limit: int
 ) -> list[tuple[Any, ...]]:
-    """Records whose name, key or alias is exactly the text."""
+    """The record whose full name is the text, and those of which a name, key or alias is the text, however written."""
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.record IN ("
-        "SELECT record FROM records WHERE name = ? UNION SELECT record FROM records WHERE key = ? "
-        "UNION SELECT record FROM aliases WHERE alias = ?) "
-        f"{filters} ORDER BY r.kind != 'paper', r.year DESC LIMIT ?",
-        [text, text.lower(), text, *parameters, limit],
+        "SELECT record FROM folded_names WHERE folded = ? UNION ALL SELECT ?) "
+        f"{filters} ORDER BY r.kind = 'source', r.kind != 'paper', r.kind != 'model', r.year DESC LIMIT ?",
+        [fold(text), text.lower(), *parameters, limit],
     ).fetchall()
 
 
@@ -152,6 +169,6 @@ def _by_part(
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.id IN ("
         f"SELECT r.id FROM search_names s JOIN records r ON r.id = s.rowid WHERE search_names MATCH ? {filters} "
-        "LIMIT 1000) ORDER BY length(r.name), r.year DESC LIMIT ?",
+        "LIMIT 1000) ORDER BY r.kind = 'source', length(r.name), r.year DESC LIMIT ?",
         [f'"{quoted}"', *parameters, limit],
     ).fetchall()

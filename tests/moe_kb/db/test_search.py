@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trees import many_papers
 
-from moe_kb.errors import NotFoundError
+from moe_kb.db.search import fold
+from moe_kb.errors import NotFoundError, QueryError
 from moe_kb.kb import open_kb
 
 
@@ -19,6 +20,48 @@ def keys(hits) -> list[str]:
 def test_the_exact_name_or_alias_comes_first(kb, text):
     first = kb.search(text)[0]
     assert (first.record, first.why) == ("paper:alpha", "name")
+
+
+@pytest.mark.parametrize("text", ["Alpha Router", "alpha-router", "AlphaRouter", "ALPHA_ROUTER", "álpha.router"])
+def test_a_name_is_found_however_it_is_written(kb, text):
+    first = kb.search(text)[0]
+    assert (first.record, first.why) == ("design:alpha-router", "name")
+
+
+def test_a_paper_and_its_model_come_first_and_sources_last(kb):
+    found = keys(kb.search("alpha"))
+    assert found[:2] == ["paper:alpha", "model:alpha"]
+    assert found.index("design:alpha-router") < found.index("source:alpha-config")
+    assert keys(kb.search("survey of invented"))[-1] == "source:first-survey"
+
+
+@pytest.mark.parametrize(
+    "name", ["paper:alpha", "model:alpha", "design:alpha-router", "source:alpha-config", "Paper:Beta"]
+)
+def test_a_full_name_finds_its_record_first(kb, name):
+    hit = kb.search(name)[0]
+    assert (hit.record, hit.why) == (name.lower(), "name")
+
+
+def test_years_that_run_backwards_are_told_the_right_way(kb):
+    with pytest.raises(QueryError, match=r"2021 to 2020 run backwards\. Ask for 2020 to 2021"):
+        kb.search("alpha", year=(2021, 2020))
+
+
+@pytest.mark.parametrize(
+    ("name", "folded"),
+    [
+        ("DeepSeek V3", "deepseekv3"),
+        ("deepseek-v3", "deepseekv3"),
+        ("Größe", "grosse"),
+        ("C++", "c++"),
+        ("C", "c"),
+        ("專家", "專家"),
+        ("!?", "!?"),
+    ],
+)
+def test_folding_keeps_what_tells_names_apart(name, folded):
+    assert fold(name) == folded
 
 
 def test_all_kinds_are_found_and_can_be_chosen(kb):
