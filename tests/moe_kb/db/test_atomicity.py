@@ -28,7 +28,9 @@ while True:
     number += 1
     lines = paper.read_text().splitlines()
     lines[1] = f"name: Edition {number}"
-    paper.write_text("\\n".join(lines) + "\\n")
+    fresh = root / "p7.yaml"  # the kill may come here too: the record is never half written
+    fresh.write_text("\\n".join(lines) + "\\n")
+    fresh.replace(paper)
     print("begun", number, flush=True)
     build(root, database, force=number % 3 == 0)
     print("done", number, flush=True)
