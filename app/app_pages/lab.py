@@ -434,7 +434,7 @@ def all_runs(lab: Lab) -> None:
 
 
 def row_of(lab: Lab, run: Run) -> dict[str, Any]:
-    curves = lab.curves(run.id)
+    curves = lab.latest(run)
     valid = curves.valid.get("bits_per_byte")
     progress = curves.progress
     return {

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ class Lab:
         self._opened: RunsStore | None = None
         self._lock = threading.Lock()
         self._readers: dict[str, CurveReader] = {}
+        self._ended: dict[str, RunCurves] = {}
         self._look_after()
 
     # What can be run
@@ -168,6 +170,22 @@ class Lab:
                 del self._readers[next(iter(self._readers))]
         return reader.read(max_points)
 
+    def latest(self, run: Run) -> RunCurves:
+        """Return what the run told last: one point a curve, for a list of runs that is shown over and over.
+
+        What a run that has ended told is read once and kept, without messages and problems.
+        """
+        if run.active:
+            return self.curves(run.id, max_points=1)
+        with self._lock:
+            known = self._ended.get(run.id)
+        if known is None:
+            told = CurveReader(self.folder(run.id) / "events.jsonl").read(max_points=1)
+            known = replace(told, messages=(), problems=())
+            with self._lock:
+                self._ended[run.id] = known
+        return known
+
     def log_tail(self, run_id: str, max_bytes: int = 16_384) -> str:
         """Return the end of what the run printed, at most `max_bytes` (and 1 MiB) of it."""
         return tail(self.folder(run_id) / "log.txt", max(1, min(max_bytes, MAX_TAIL)))
@@ -217,6 +235,7 @@ class Lab:
         self._make_home().delete(run_id)
         with self._lock:
             self._readers.pop(run_id, None)
+            self._ended.pop(run_id, None)
 
     # The home
 

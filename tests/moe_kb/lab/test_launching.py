@@ -14,7 +14,8 @@ import pytest
 from fake_package.entries import DemoConfig, DemoEntry, entries
 from lab_processes import FAST, gone, supervisors_in, until
 
-from moe_kb.lab import Lab, PreflightError, SupervisorError, UnknownImplementationError
+from moe_kb.lab import Lab, PreflightError, SupervisorError, UnknownImplementationError, curves
+from moe_kb.lab.curves import CurveReader
 from moe_kb.lab.supervisor import MAX_LOG
 
 
@@ -224,3 +225,31 @@ def test_the_default_home_is_taken_from_the_environment(tmp_path: Path, monkeypa
     monkeypatch.delenv("MOE_KB_LAB")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert Lab(entries=entries()).home.name == "runs"
+
+
+def test_the_last_values_of_ended_runs_are_read_once(lab: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [lab.wait(lab.launch("demo", {"steps": 3}).id, 15) for _ in range(2)]
+    opened: list[Path] = []
+    real = curves.read_events
+    monkeypatch.setattr(curves, "read_events", lambda path, offset: opened.append(path) or real(path, offset))
+    for _ in range(3):
+        for run in runs:
+            told, whole = lab.latest(run), CurveReader(home / run.id / "events.jsonl").read()
+            assert told.progress == whole.progress
+            assert {name: curve.values for name, curve in told.train.items()} == {
+                name: curve.values[-1:] for name, curve in whole.train.items()
+            }
+            assert told.train
+    assert len(opened) == 2 + 6, "once for each run, and the six readings of this test itself"
+    lab.delete(runs[0].id)
+    assert lab.latest(runs[0]).train == {}
+
+
+def test_the_last_values_of_a_run_under_way_grow(lab: Lab) -> None:
+    run = lab.launch("demo", {"steps": 1000, "pause": 0.02})
+    assert until(lambda: lab.latest(lab.run(run.id)).train)
+    first = lab.latest(lab.run(run.id)).progress
+    assert first is not None
+    assert until(lambda: (now := lab.latest(lab.run(run.id)).progress) is not None and now.step > first.step)
+    lab.cancel(run.id)
+    lab.wait(run.id, 15)
