@@ -70,8 +70,7 @@ with left:
             [
                 {
                     "Property": designs.NAMES[one.name],
-                    "Value": f"**{ui.plain(one.value)}**",
-                    "Note": ui.plain(one.note or ""),
+                    "Value": f"**{ui.plain(one.value)}**" + (f"  \n{ui.plain(one.note)}" if one.note else ""),
                     "Source": ui.source_text(kb, one.source, one.locator)
                     + (" :gray-badge[derived]" if one.status == "derived" else ""),
                 }

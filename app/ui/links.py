@@ -114,7 +114,10 @@ def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = Non
         return ""
     row = cached(_sources, kb).get(source)
     name = outside(row["name"], row["url"]) if row else plain(source)
-    return f"{name}, {plain(locator)}" if locator else name
+    if not locator:
+        return name
+    # A path in a narrow column breaks after its slashes and underscores instead of running out of the table.
+    return f"{name}, " + re.sub(r"([/_])", "\\1\u200b", plain(locator))
 
 
 def source_name(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:
