@@ -32,7 +32,8 @@ def run_app(
     folder = app_folder()
     command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py")]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    command += ["--server.headless", "false" if browser else "true"]
+    # Streamlit would ask a first-time user for an e-mail address and wait.
+    command += ["--server.headless", "false" if browser else "true", "--server.showEmailPrompt", "false"]
     # Streamlit reads its theme and settings from the folder it is started in.
     try:
         raise typer.Exit(subprocess.call(command, cwd=folder))
