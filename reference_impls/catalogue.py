@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from reference_impls.configs.base import TextConfig
+from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
+from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.configs.switch import SwitchTop1Config
 from reference_impls.estimate import Estimate, estimate
@@ -77,6 +79,27 @@ _ENTRIES = (
         gating="switch",
     ),
     Entry(
+        key="gshard-top2",
+        name="GShard top-2",
+        summary="Each token goes to its best expert and, with some chance, to the second; experts have a capacity.",
+        designs=("gshard-top2",),
+        papers=("gshard",),
+        status="complete",
+        tasks=("text",),
+        oracle="transformers: NllbMoeTop2Router (policy `all`), weights and gradients; the layer, its losses and "
+        "the random policy against a float64 loop",
+        deviations=(
+            "a decoder-only byte-level language model instead of an encoder-decoder for translation",
+            "outside training the second expert is always used by default; the Mesh TensorFlow code is random "
+            "there, too",
+            "routing groups are sequences (or the batch)",
+            "capacity is rounded up; the Mesh TensorFlow code rounds down",
+            "the balancing loss has the scale that makes perfect balance 1",
+        ),
+        config_class=GShardTop2Config,
+        gating="gshard",
+    ),
+    Entry(
         key="mixtral-top2",
         name="Mixtral top-2",
         summary="Each token goes to its two best experts, weighted by a softmax over both; no drops.",
@@ -92,6 +115,24 @@ _ENTRIES = (
         ),
         config_class=MixtralTop2Config,
         gating="mixtral",
+    ),
+    Entry(
+        key="deepseek-v3",
+        name="DeepSeek-V3",
+        summary="Sigmoid scores; a bias on each expert, nudged after every step, evens the load; experts in groups.",
+        designs=("deepseek-v3-router",),
+        papers=("deepseek-v3",),
+        status="complete",
+        tasks=("text",),
+        oracle="transformers: DeepseekV3MoE, outputs and gradients; bias update and balancing loss against a "
+        "float64 loop",
+        deviations=(
+            "experts in every layer, few and small, and ordinary multi-head attention",
+            "the biases move after each batch of one process; there is no expert parallelism to sum loads over",
+            "no multi-token prediction",
+        ),
+        config_class=DeepSeekV3Config,
+        gating="deepseek_v3",
     ),
 )
 

@@ -41,8 +41,9 @@ def estimate(config: TextConfig) -> Estimate:
     expert = config.expert_matrices * D * F
     shared = config.n_layers * (4 * D * D + 2 * D) + D + n_dense * expert + n_moe * E * D
     embedding, head = VOCABULARY * D, VOCABULARY * D
-    total = embedding + head + shared + n_moe * E * expert
-    active = embedding + head + shared + n_moe * config.active_experts * expert
+    used = config.active_experts + config.always_active_experts
+    total = embedding + head + shared + n_moe * (E + config.always_active_experts) * expert
+    active = embedding + head + shared + n_moe * used * expert
 
     tokens = B * S
     # A forward pass is two operations a weight and token, and attention two products of S keys; backward
@@ -58,8 +59,6 @@ def estimate(config: TextConfig) -> Estimate:
     # Weights, gradients and two moments; then what autograd keeps of each token: norms, attention and
     # hidden activations of every layer, the logits twice, and the experts' gathered inputs and outputs.
     hidden = config.expert_matrices * 2 * F
-    per_token = (
-        config.n_layers * 14 * D + n_dense * hidden + n_moe * config.active_experts * (hidden + 3 * D) + 3 * VOCABULARY
-    )
+    per_token = config.n_layers * 14 * D + n_dense * hidden + n_moe * used * (hidden + 3 * D) + 3 * VOCABULARY
     memory = START_BYTES + 4 * (4 * total + tokens * per_token) + 5 * config.domain_bytes
     return Estimate(total, active, memory, seconds)

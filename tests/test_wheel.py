@@ -97,3 +97,5 @@ def test_the_installed_package_finds_its_app_and_implementations(installed, tmp_
     assert done.returncode == 0, done.stderr
     assert "switch-top1" in done.stdout
     assert "mixtral-top2" in done.stdout
+    assert "gshard-top2" in done.stdout
+    assert "deepseek-v3" in done.stdout

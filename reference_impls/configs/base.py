@@ -145,7 +145,12 @@ class TextConfig(BaseModel):
     @property
     @abstractmethod
     def active_experts(self) -> int:
-        """Experts that one token passes through in a mixture-of-experts layer."""
+        """Routed experts that one token passes through in a mixture-of-experts layer."""
+
+    @property
+    def always_active_experts(self) -> int:
+        """Shared experts beside them, which every token passes through."""
+        return 0
 
     @property
     @abstractmethod

@@ -23,12 +23,19 @@ class LayerInfo:
 
 
 class MoELayer(nn.Module):
-    """Takes the place of a transformer's feed-forward; any router works with any bank of experts."""
+    """Takes the place of a transformer's feed-forward; any router works with any bank of experts.
 
-    def __init__(self, router: Router, experts: ExpertBank) -> None:
+    Args:
+        router: sends tokens to experts.
+        experts: the routed experts.
+        shared: a bank of one, which every token passes through with weight one.
+    """
+
+    def __init__(self, router: Router, experts: ExpertBank, shared: ExpertBank | None = None) -> None:
         super().__init__()
         self.router = router
         self.experts = experts
+        self.shared = shared
 
     def forward(self, x_BSD: Tensor, real_BS: Tensor | None = None) -> tuple[Tensor, LayerInfo]:
         """Route, compute, combine.
@@ -50,7 +57,12 @@ class MoELayer(nn.Module):
             (kept_T,) = torch.where(real_BS.reshape(B * S))
             packed = self.router(x_TD[kept_T], RoutingContext(sequence_T[kept_T], B))
             routing = packed.at_tokens(kept_T)
-        return dispatch_sorted(x_TD, routing, self.experts).view(B, S, D), LayerInfo(routing)
+        y_TD = dispatch_sorted(x_TD, routing, self.experts)
+        if self.shared is not None and real_BS is None:
+            y_TD = y_TD + self.shared(x_TD, 0)
+        elif self.shared is not None:
+            y_TD = y_TD.index_add(0, kept_T, self.shared(x_TD[kept_T], 0))
+        return y_TD.view(B, S, D), LayerInfo(routing)
 
 
 class DenseLayer(nn.Module):

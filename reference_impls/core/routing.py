@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,12 @@ class RoutingContext:
 
     sequence_T: Tensor
     n_sequences: int
+
+    def groups(self, kind: Literal["sequence", "batch"]) -> tuple[Tensor, int]:
+        """The routing group of each token and how many there are: each sequence, or all of the batch."""
+        if kind == "sequence":
+            return self.sequence_T, self.n_sequences
+        return torch.zeros_like(self.sequence_T), 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,9 @@ class Router(nn.Module, ABC):
     @abstractmethod
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route the tokens; every design has its own."""
+
+    def on_step(self, routing: SparseRouting) -> None:
+        """Called after each optimiser step with its batch's routing, for biases and schedules; else nothing."""
 
 
 def entropy(probability_TE: Tensor) -> Tensor:

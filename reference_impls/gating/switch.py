@@ -132,10 +132,7 @@ class SwitchTop1Router(Router):
         probability_TE = logit_TE.softmax(-1)
         gate_T, expert_T = probability_TE.max(-1)
 
-        if config.routing_group == "sequence":
-            group_T, n_groups = context.sequence_T, context.n_sequences
-        else:
-            group_T, n_groups = torch.zeros_like(context.sequence_T), 1
+        group_T, n_groups = context.groups(config.routing_group)
         factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
         capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
         (token_A,) = torch.where(fits_capacity(expert_T, group_T, capacity_G, self.n_experts))

@@ -59,6 +59,13 @@ class ByteTransformer(nn.Module):
                 infos[f"layer {number}"] = info
         return self.head(self.norm(x_BSD)), infos
 
+    def on_step(self, infos: dict[str, LayerInfo]) -> None:
+        """After an optimiser step, tell each router how it routed that step's batch."""
+        for number, block in enumerate(self.blocks):
+            layer = block.feed_forward
+            if isinstance(layer, MoELayer):
+                layer.router.on_step(infos[f"layer {number}"].routing)
+
 
 class Block(nn.Module):
     """Attention, then a feed-forward with or without experts, each with a norm before and a residual."""

@@ -197,6 +197,7 @@ class Trainer:
                 f"lower learning_rate (now {config.learning_rate:g})"
             )
         self.optimiser.step()
+        self.model.on_step(infos)
         self.step += 1
         interval.add(parts, infos, batch.target_BS.numel())
         interval.seconds += time.monotonic() - began

@@ -69,7 +69,7 @@ def test_the_form_is_made_from_the_config_class(open_page, texts):
     assert [metric.label for metric in at.metric] == ["Time, about", "Memory, about", "Parameters"]
 
 
-@pytest.mark.parametrize("key", ["switch-top1", "mixtral-top2"])
+@pytest.mark.parametrize("key", ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"])
 def test_each_implementation_has_its_page_with_equations_and_deviations(open_page, key):
     at = open_page("lab", implementation=key)
     page = max((one.value for one in at.markdown), key=len)

@@ -14,6 +14,8 @@ TINY: dict[str, Any] = {
     "n_experts": 4, "d_expert": 24, "domain_bytes": 40_000, "validation_every": 3,
     "validation_sequences": 8, "threads": 1, "warmup_steps": 2,
 }  # fmt: skip
+# What a design needs besides, where its defaults do not go with four experts.
+TINY_OF: dict[str, dict[str, Any]] = {"deepseek-v3": {"n_groups": 2, "top_groups": 1, "experts_per_token": 2}}
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +30,12 @@ def tiny() -> dict[str, Any]:
     return dict(TINY)
 
 
+@pytest.fixture
+def tiny_of() -> Callable[[str], dict[str, Any]]:
+    """The same for one implementation, with what it needs besides."""
+    return lambda key: TINY | TINY_OF.get(key, {})
+
+
 @pytest.fixture(params=[entry.key for entry in entries()])
 def entry(request: pytest.FixtureRequest) -> Entry:
     """Every implementation in turn."""
@@ -37,4 +45,4 @@ def entry(request: pytest.FixtureRequest) -> Entry:
 @pytest.fixture
 def tiny_config(entry: Entry) -> Callable[..., TextConfig]:
     """Makes the implementation's tiny config, with changes."""
-    return lambda **changes: check_config(entry.config_class, TINY | changes)
+    return lambda **changes: check_config(entry.config_class, TINY | TINY_OF.get(entry.key, {}) | changes)

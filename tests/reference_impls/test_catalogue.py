@@ -9,7 +9,14 @@ import pytest
 
 from reference_impls.__main__ import main
 from reference_impls.catalogue import Entry, entries, find
-from reference_impls.configs import ConfigError, MixtralTop2Config, SwitchTop1Config, check_config
+from reference_impls.configs import (
+    ConfigError,
+    DeepSeekV3Config,
+    GShardTop2Config,
+    MixtralTop2Config,
+    SwitchTop1Config,
+    check_config,
+)
 from reference_impls.tasks.train import build_model
 
 
@@ -27,7 +34,7 @@ def test_the_entry_point_of_the_installed_project_finds_both():
     from importlib.metadata import entry_points
 
     (point,) = [p for p in entry_points(group="moe_kb.implementations") if p.name == "reference"]
-    assert [entry.key for entry in point.load()()] == ["switch-top1", "mixtral-top2"]
+    assert [entry.key for entry in point.load()()] == ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"]
 
 
 def test_find():
@@ -63,7 +70,7 @@ def test_every_field_has_bounds_a_default_and_a_description(entry: Entry):
 
 
 def test_estimated_parameters_are_exact(entry: Entry, tiny_config):
-    for changes in ({}, {"n_layers": 5, "n_experts": 7, "d_model": 32, "d_expert": 20}):
+    for changes in ({}, {"n_layers": 5, "n_experts": 6, "d_model": 32, "d_expert": 20}):
         config = tiny_config(**changes)
         model = build_model(entry, config)
         estimate = entry.estimate(config)
@@ -113,6 +120,29 @@ def test_a_switch_model_needs_a_switch_layer():
         check_config(SwitchTop1Config, {"routing_group": "core"})
 
 
+def test_a_gshard_model_needs_a_gshard_layer():
+    with pytest.raises(ConfigError, match=r"^moe_every = 3 must be at most n_layers = 2"):
+        check_config(GShardTop2Config, {"moe_every": 3, "n_layers": 2})
+    with pytest.raises(ConfigError, match="second_policy_train = 'none'"):
+        check_config(GShardTop2Config, {"second_policy_train": "none"})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
+        ({"n_groups": 16}, "n_groups = 16 must be at most n_experts / 2 = 8"),
+        ({"top_groups": 5}, "top_groups = 5 must be at most n_groups = 4"),
+        ({"experts_per_token": 9}, "experts_per_token = 9 must be at most 8, the experts of top_groups = 2"),
+        ({"shared_experts": -1}, "shared_experts = -1: input should be greater than or equal to 0"),
+    ],
+)
+def test_groups_that_do_not_fit_are_told(values, message):
+    with pytest.raises(ConfigError) as caught:
+        check_config(DeepSeekV3Config, values)
+    assert str(caught.value).startswith(message)
+
+
 def test_configs_are_frozen_and_forbid_strangers():
     config = SwitchTop1Config()
     with pytest.raises(ValueError, match="frozen"):
@@ -124,7 +154,7 @@ def test_configs_are_frozen_and_forbid_strangers():
 def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     assert main(["list"]) == 0
     first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert first_words == ["switch-top1", "mixtral-top2"]
+    assert first_words == ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"]
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]

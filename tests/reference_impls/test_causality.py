@@ -13,12 +13,12 @@ B, S, CUT = 3, 40, 23
 
 
 @pytest.fixture
-def model(tiny):
+def model(tiny_of):
     """Makes a model in float64 whose routers have opinions, so that experts overflow."""
 
     def make(key: str, **changes: object) -> ByteTransformer:
         entry = find(key)
-        config = check_config(entry.config_class, tiny | {"n_layers": 3} | changes)
+        config = check_config(entry.config_class, tiny_of(key) | {"n_layers": 3} | changes)
         model = build_model(entry, config).double().eval()
         for name, weight in model.named_parameters():
             if "router" in name:
@@ -31,7 +31,10 @@ def model(tiny):
 SWITCH = {"capacity_factor_eval": 1.0, "moe_every": 1}
 CAUSAL = [
     ("mixtral-top2", {}),
+    ("deepseek-v3", {}),
     ("switch-top1", SWITCH | {"routing_group": "sequence"}),
+    # Only where every expert can take every token: see the leak below.
+    ("gshard-top2", {"capacity_factor_eval": 4.0, "moe_every": 1}),
 ]
 
 
@@ -73,8 +76,9 @@ def test_sequences_of_a_batch_do_not_influence_each_other(model, key, changes):
         assert same(together[row], logits(model, tokens[row : row + 1])[0])
 
 
-def test_mixtral_scores_a_prefix_as_it_scores_the_whole(model):
-    model = model("mixtral-top2")
+@pytest.mark.parametrize("key", ["mixtral-top2", "deepseek-v3"])
+def test_designs_without_capacity_score_a_prefix_as_they_score_the_whole(model, key):
+    model = model(key)
     tokens = text()
     assert same(logits(model, tokens[:, :CUT]), logits(model, tokens)[:, :CUT])
 
@@ -114,7 +118,25 @@ def test_a_batch_group_lets_earlier_sequences_change_later_ones_and_never_the_re
     assert leaks > 0
 
 
-@pytest.mark.parametrize("key", ["mixtral-top2", "switch-top1"])
+def test_gshard_leaks_a_later_first_choice_displaces_an_earlier_second_choice(model):
+    model = model("gshard-top2", capacity_factor_eval=1.0, moe_every=1)
+    leaks = 0
+    for _ in range(10):
+        tokens = text()
+        before, after = logits(model, tokens), logits(model, with_other_future(tokens))
+        leaks += not same(before[:, :CUT], after[:, :CUT])
+    assert leaks > 0
+
+
+def test_gshard_sequences_of_a_batch_do_not_influence_each_other_even_where_it_leaks(model):
+    model = model("gshard-top2", capacity_factor_eval=1.0, moe_every=1)
+    tokens = text()
+    together = logits(model, tokens)
+    for row in range(B):
+        assert same(together[row], logits(model, tokens[row : row + 1])[0])
+
+
+@pytest.mark.parametrize("key", ["mixtral-top2", "switch-top1", "gshard-top2", "deepseek-v3"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_does_not_reach_the_logits(model, key, side):
     model = model(key)

@@ -50,9 +50,10 @@ def validate(written: list[dict]) -> None:
 
 
 def test_a_run_from_a_config_file_writes_the_events_that_were_agreed(
-    entry, config_file: Path, tmp_path: Path, tiny, capsys
+    entry, config_file: Path, tmp_path: Path, tiny_of, capsys
 ):
     folder = tmp_path / "run"
+    config_file.write_text(json.dumps(tiny_of(entry.key)))
     status, shown = run_here(capsys, entry.key, "--config", config_file, "--run-dir", folder, "--seed", 3)
     assert (status, shown) == (0, "")
     written = events_in(folder)
@@ -60,7 +61,7 @@ def test_a_run_from_a_config_file_writes_the_events_that_were_agreed(
     assert written[0]["type"] == "start"
     assert written[-1]["type"] == "end"
     start, end = written[0], written[-1]
-    config = entry.config_class(**tiny | {"seed": 3})
+    config = entry.config_class(**tiny_of(entry.key) | {"seed": 3})
     assert start["config"] == config.model_dump()
     estimate = entry.estimate(config)
     assert (start["params_total"], start["params_active"]) == (estimate.params_total, estimate.params_active)

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import MixtralTop2Config, SwitchTop1Config, TextConfig
+from reference_impls.configs import DeepSeekV3Config, GShardTop2Config, MixtralTop2Config, SwitchTop1Config, TextConfig
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router
-from reference_impls.gating import mixtral, switch
+from reference_impls.gating import deepseek_v3, gshard, mixtral, switch
 
 D = 8
 sizes = {"B": st.integers(1, 4), "S": st.integers(1, 13), "E": st.integers(1, 6)}
@@ -38,10 +38,36 @@ def mixtral_layer(n_experts: int, k: int = 2) -> MoELayer:
     return layer.eval()
 
 
+def gshard_layer(n_experts: int, factor: float = 1.0, group: str = "sequence", policy: str = "always") -> MoELayer:
+    layer = gshard.make_layer(
+        GShardTop2Config(
+            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, routing_group=group,
+            capacity_factor_train=factor, capacity_factor_eval=factor, second_policy_eval=policy,
+        )
+    )  # fmt: skip
+    torch.nn.init.normal_(layer.router.weight_ED)
+    return layer.eval()
+
+
+def deepseek_layer(n_experts: int) -> MoELayer:
+    """Without groups, so that any number of experts will do; with groups, see its own tests."""
+    layer = deepseek_v3.make_layer(
+        DeepSeekV3Config(
+            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(2, n_experts),
+            n_groups=1, top_groups=1,
+        )
+    )  # fmt: skip
+    torch.nn.init.normal_(layer.router.weight_ED)
+    return layer.eval()
+
+
 LAYERS = {
     "switch": switch_layer,
     "switch, batch": lambda n: switch_layer(n, group="batch"),
     "mixtral": mixtral_layer,
+    "gshard": gshard_layer,
+    "gshard, batch": lambda n: gshard_layer(n, group="batch"),
+    "deepseek": deepseek_layer,
 }
 each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
@@ -75,6 +101,36 @@ def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E,
         assert routing.n_dropped == 0
     full_E = (count_GE == capacity).any(0)
     assert ((routing.demand_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    factor=st.floats(0.1, 6),
+    group=st.sampled_from(["sequence", "batch"]),
+    policy=st.sampled_from(["always", "random"]),
+    **shapes,
+)
+def test_gshard_never_exceeds_capacity_and_never_drops_a_first_choice_for_a_second(
+    B, S, E, factor, group, policy, seed
+):
+    torch.manual_seed(seed)
+    layer = gshard_layer(E, factor, group, policy)
+    x_BSD = torch.randn(B, S, D)
+    routing = layer(x_BSD)[1].routing
+    groups, size = (B, S) if group == "sequence" else (1, B * S)
+    capacity = math.ceil(factor * size / E - 1e-9)
+    cells = (routing.token_A // size) * E + routing.expert_A
+    assert int(torch.bincount(cells, minlength=groups * E).max()) <= capacity
+    assert len(set(zip(routing.token_A.tolist(), routing.expert_A.tolist(), strict=True))) == len(routing.token_A)
+    total_T = torch.zeros(B * S).index_add(0, routing.token_A, routing.weight_A)
+    assert (total_T <= 1 + 1e-5).all()
+    first_T = layer.router.logits(x_BSD.view(-1, D)).argmax(-1)
+    wanted_GE = torch.bincount(torch.arange(B * S) // size * E + first_T, minlength=groups * E)
+    is_first_A = routing.expert_A == first_T[routing.token_A]
+    served_GE = torch.bincount(cells[is_first_A], minlength=groups * E)
+    assert torch.equal(served_GE, wanted_GE.clamp(max=capacity))  # the second choices took no first one's place
+    if policy == "always" and 2 * size <= capacity:
+        torch.testing.assert_close(total_T, torch.ones(B * S))
 
 
 @each_layer
@@ -115,7 +171,10 @@ def test_padding_has_no_influence(make, side):
     assert info.routing.n_tokens == int(real_BS.sum())
     assert real_BS.flatten()[info.routing.token_A].all()
     assert not y_BSD[~real_BS].any()
-    if make is not LAYERS["switch, batch"]:  # there the two sequences share their experts' places
+    if make not in (
+        LAYERS["switch, batch"],
+        LAYERS["gshard, batch"],
+    ):  # their sequences share places
         for b in range(2):
             alone = layer(x_BSD[b, real_BS[b]][None])[0][0]
             torch.testing.assert_close(y_BSD[b, real_BS[b]], alone)
@@ -162,11 +221,18 @@ def test_one_token_one_expert_and_nothing_at_all(make, B, S, E):
 
 
 def test_all_tokens_to_one_expert():
-    """Every token equal: Mixtral serves all of them, Switch fills the one expert and drops the rest."""
+    """Every token equal: designs without capacity serve all of them, the others fill the experts and drop the rest."""
     x_BSD = torch.randn(1, 1, D).expand(2, 12, D)
     y_BSD, info = mixtral_layer(4)(x_BSD)
     torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
     assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    y_BSD, info = deepseek_layer(4)(x_BSD)
+    torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
+    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    y_BSD, info = gshard_layer(4, factor=1.0)(x_BSD)
+    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert info.routing.n_dropped == 2 * 2 * (12 - 3)
+    assert not y_BSD[:, 3:].any()
     y_BSD, info = switch_layer(4, factor=1.0)(x_BSD)
     assert sorted(info.routing.demand_E.tolist()) == [0, 0, 0, 24]
     assert info.routing.n_dropped == 2 * (12 - 3)
@@ -179,7 +245,7 @@ def test_all_tokens_to_one_expert():
 def test_permuting_tokens_permutes_the_output_where_nothing_is_dropped(B, S, E, seed):
     torch.manual_seed(seed)
     x_BSD, order = torch.randn(B, S, D), torch.randperm(S)
-    for layer in (mixtral_layer(E), switch_layer(E, factor=float(E))):
+    for layer in (mixtral_layer(E), switch_layer(E, factor=float(E)), gshard_layer(E, float(E)), deepseek_layer(E)):
         torch.testing.assert_close(layer(x_BSD[:, order])[0], layer(x_BSD)[0][:, order])
 
 
@@ -190,7 +256,7 @@ def test_permuting_experts_changes_nothing(make):
     before = layer(x_BSD)[0]
     order = torch.randperm(5)
     with torch.no_grad():
-        for weight in layer.parameters():
+        for weight in (layer.router.weight_ED, *layer.experts.parameters()):
             weight.copy_(weight[order])
     torch.testing.assert_close(layer(x_BSD)[0], before)
 
