@@ -41,7 +41,7 @@ def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> T
     if not autocast and bank.w_in_EID.dtype != dtype:
         raise ValueError(f"the tokens are {dtype}, the experts {bank.w_in_EID.dtype}: convert one to the other's dtype")
     order_A = torch.argsort(routing.expert_A, stable=True)
-    y_TD: Tensor = _Experts.apply(
+    y_TD: Tensor = _Experts.apply(  # type: ignore[no-untyped-call]
         x_TD, routing.weight_A[order_A], bank.w_in_EID, bank.w_out_EDF,
         routing.token_A[order_A], torch.bincount(routing.expert_A, minlength=bank.n_experts).tolist(),
         bank, dtype, torch.is_grad_enabled(),
@@ -61,7 +61,7 @@ class _Experts(torch.autograd.Function):
         rows = -(-len(token_A) // max(len(used), 1))
         fast_in = gemm.choose(rows, w_in_EID[0], device=x_TD.device, dtype=dtype)
         fast_out = gemm.choose(rows, w_out_EDF[0], device=x_TD.device, dtype=dtype)
-        token_E, weight_E = token_A.split(count_E), weight_A.split(count_E)
+        token_E, weight_E = torch.split(token_A, count_E), torch.split(weight_A, count_E)
         y_TD = torch.zeros_like(x_TD, memory_format=torch.contiguous_format)
         kept = []
         with torch.autocast(x_TD.device.type, enabled=False):
@@ -80,11 +80,11 @@ class _Experts(torch.autograd.Function):
         return y_TD
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
         x_TD, weight_A, w_in_EID, w_out_EDF, token_A, *kept = ctx.saved_tensors
         dtype, fast_in, fast_out = ctx.dtype, ctx.fast_in, ctx.fast_out
-        token_E, weight_E = token_A.split(ctx.count_E), weight_A.split(ctx.count_E)
+        token_E, weight_E = torch.split(token_A, ctx.count_E), torch.split(weight_A, ctx.count_E)
         dx_TD, dweight_A, dw_in_EID, dw_out_EDF = (
             torch.empty_like(leaf, memory_format=torch.contiguous_format) if needed else None
             for leaf, needed in zip((x_TD, weight_A, w_in_EID, w_out_EDF), ctx.needs_input_grad, strict=False)
@@ -96,7 +96,7 @@ class _Experts(torch.autograd.Function):
                 for expert, count in enumerate(ctx.count_E):
                     if not count:
                         dw[expert].zero_()
-        dweight_E = None if dweight_A is None else dweight_A.split(ctx.count_E)
+        dweight_E = None if dweight_A is None else torch.split(dweight_A, ctx.count_E)
         for expert, in_RI in zip(ctx.used, kept, strict=True):
             token_R, weight_R1 = token_E[expert], weight_E[expert].to(dtype)[:, None]
             dy_RD = dy_TD[token_R].to(dtype)
