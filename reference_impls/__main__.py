@@ -1,4 +1,4 @@
-"""`python -m reference_impls list` and `python -m reference_impls run KEY`."""
+"""`python -m reference_impls list`, `run KEY` and `bench-layer`."""
 
 import argparse
 import json
@@ -26,11 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = running.add_subparsers(dest="key", metavar="KEY", required=True)
     for entry in entries():
         _add_run(keys.add_parser(entry.key, help=entry.summary, allow_abbrev=False), entry)
+    bench = commands.add_parser("bench-layer", help="speed and memory of the layer beside transformers'")
+    bench.add_argument("--shapes", default="A,B,C,D", help="of A, B, C and D, separated by commas (default all)")
+    bench.add_argument("--rounds", type=int, default=9, metavar="N", help="timed rounds (at least 1, default 9)")
+    bench.add_argument("--json", action="store_true", help="every number, as JSON")
     options = vars(parser.parse_args(arguments))
 
     if options["command"] == "list":
         print(_as_json() if options["json"] else _as_table())
         return 0
+    if options["command"] == "bench-layer":
+        return _bench_layer(options["shapes"].split(","), options["rounds"], as_json=options["json"])
     entry = next(entry for entry in entries() if entry.key == options["key"])
     flags = {name: options[name] for name in entry.config_class.model_fields if options[name] is not None}
     return run(
@@ -62,6 +68,30 @@ def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
     fields = parser.add_argument_group("fields of the config (they win over the file's)")
     for name, field in entry.config_class.model_fields.items():
         fields.add_argument(f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field))
+
+
+def _bench_layer(names: list[str], rounds: int, *, as_json: bool) -> int:
+    try:
+        from reference_impls import bench_layer
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        return _refused("torch is not installed; pip install 'moe-kb[lab]'", 1)
+    for name in names:
+        if name not in bench_layer.SHAPES:
+            return _refused(f"--shapes: {name!r} is none of {', '.join(bench_layer.SHAPES)}", 2)
+    if rounds < 1:
+        return _refused(f"--rounds = {rounds} must be at least 1", 2)
+    try:
+        bench_layer.run(names, rounds, as_json=as_json)
+    except bench_layer.MissingPeerError as error:
+        return _refused(f"{error}; pip install 'transformers>=5'", 1)
+    return 0
+
+
+def _refused(message: str, status: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return status
 
 
 def _value(text: str) -> Any:

@@ -1,0 +1,217 @@
+"""The fast dispatch at its corners: both backends, gradients, empty experts, strides, dtypes, the calibration."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from reference_impls.core import dispatch_gemm as gemm
+from reference_impls.core.dispatch import dispatch_loop, dispatch_sorted
+from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
+from reference_impls.core.routing import SparseRouting
+
+D, FF, E = 24, 40, 4
+BACKENDS = ["plain", *(["onednn"] if gemm.onednn_available(torch.float32) else [])]
+FP32 = {"rtol": 1e-4, "atol": 1e-5}
+FP64 = {"rtol": 1e-10, "atol": 1e-12}
+
+
+class GELUExperts(ExpertBank):
+    """A bank that leaves the gradient of its activation to autograd."""
+
+    @staticmethod
+    def activate(in_RI):
+        return F.gelu(in_RI)
+
+
+def routing_of(token, expert, weight) -> SparseRouting:
+    demand_E = torch.bincount(expert, minlength=E)
+    return SparseRouting(token, expert, weight, demand_E, torch.zeros(()), len(token))
+
+
+def make(pattern: str, dtype: torch.dtype) -> tuple[torch.Tensor, SparseRouting]:
+    torch.manual_seed(1)
+    T = {"one token": 1, "empty batch": 0}.get(pattern, 30)
+    token = torch.arange(T).repeat_interleave(2)
+    expert = torch.rand(T, E).topk(2).indices.reshape(-1)
+    if pattern == "all to one expert":
+        token, expert = torch.arange(T), torch.full((T,), 2)
+    elif pattern == "an expert without tokens":
+        expert = torch.where(expert == 1, 3, expert)
+    elif pattern == "no assignment":
+        token, expert = token[:0], expert[:0]
+    weight_dtype = torch.promote_types(dtype, torch.float32)
+    return torch.randn(T, D, dtype=dtype), routing_of(token, expert, torch.rand(len(token), dtype=weight_dtype))
+
+
+def results(dispatch, x_TD, routing, bank, dy_TD=None):
+    x_TD = x_TD.detach().requires_grad_()
+    weight_A = routing.weight_A.detach().requires_grad_()
+    bank.zero_grad()
+    y_TD = dispatch(x_TD, routing_of(routing.token_A, routing.expert_A, weight_A), bank)
+    if dy_TD is None:
+        dy_TD = torch.arange(y_TD.numel()).view_as(y_TD).double().cos().to(y_TD.dtype)
+    y_TD.backward(dy_TD)
+    leaves = [x_TD, weight_A, *bank.parameters()]
+    return [y_TD.detach(), *(torch.zeros_like(v) if v.grad is None else v.grad.clone() for v in leaves)]
+
+
+def assert_equal(got, expected, **tolerance):
+    for a, b in zip(got, expected, strict=True):
+        torch.testing.assert_close(a, b, **tolerance)
+
+
+PATTERNS = [
+    "usual", "one token", "empty batch", "all to one expert", "an expert without tokens", "no assignment",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bank_class", [SwiGLUExperts, ReLUExperts, GELUExperts])
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32_equals_the_definition_forward_and_backward(backend, pattern, bank_class):
+    bank = bank_class(E, D, FF)
+    x_TD, routing = make(pattern, torch.float32)
+    with gemm.backend(backend):
+        got = results(dispatch_sorted, x_TD, routing, bank)
+    assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **FP32)
+
+
+@pytest.mark.parametrize("bank_class", [SwiGLUExperts, ReLUExperts, GELUExperts])
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float64_equals_the_definition_whatever_is_asked(backend, pattern, bank_class):
+    bank = bank_class(E, D, FF).double()
+    x_TD, routing = make(pattern, torch.float64)
+    with gemm.backend(backend):
+        got = results(dispatch_sorted, x_TD, routing, bank)
+    assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **FP64)
+
+
+@pytest.mark.parametrize("bank_class", [SwiGLUExperts, GELUExperts])
+def test_gradients_against_differences(bank_class):
+    torch.manual_seed(2)
+    bank = bank_class(3, 4, 5).double()
+    token, expert = torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([2, 0, 2, 0, 2, 2])  # expert 1 is idle
+
+    def run(x_TD, weight_A, w_in_EID, w_out_EDF):
+        bank.w_in_EID, bank.w_out_EDF = w_in_EID, w_out_EDF
+        return dispatch_sorted(x_TD, routing_of(token, expert, weight_A), bank)
+
+    leaves = [p.detach().clone().requires_grad_() for p in bank.parameters()]
+    del bank.w_in_EID, bank.w_out_EDF
+    x_TD = torch.randn(4, 4, dtype=torch.float64, requires_grad=True)
+    weight_A = torch.randn(6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(run, (x_TD, weight_A, *leaves))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_strides_of_inputs_and_of_the_incoming_gradient_do_not_matter(backend):
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    strided_TD = torch.stack([x_TD, -x_TD], -1)[..., 0]
+    assert not strided_TD.is_contiguous()
+    dy_TD = torch.ones(()).expand(x_TD.shape)
+    expected = results(dispatch_loop, x_TD, routing, bank, dy_TD)
+    with gemm.backend(backend):
+        assert_equal(results(dispatch_sorted, strided_TD, routing, bank, dy_TD), expected, **FP32)
+        assert_equal(results(dispatch_sorted, x_TD.t().contiguous().t(), routing, bank, dy_TD), expected, **FP32)
+
+
+def test_twice_in_one_graph_and_backward_twice():
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+
+    def twice(dispatch):
+        return lambda x, r, b: dispatch(dispatch(x, r, b) + x, r, b)
+
+    assert_equal(
+        results(twice(dispatch_sorted), x_TD, routing, bank), results(twice(dispatch_loop), x_TD, routing, bank), **FP32
+    )
+    leaf_TD = x_TD.clone().requires_grad_()
+    loss = dispatch_sorted(leaf_TD, routing, bank).square().sum()
+    (first,) = torch.autograd.grad(loss, leaf_TD, retain_graph=True)
+    (second,) = torch.autograd.grad(loss, leaf_TD)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_without_gradients_nothing_is_kept():
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    with torch.no_grad():
+        y_TD = dispatch_sorted(x_TD, routing, bank)
+    assert y_TD.grad_fn is None
+    torch.testing.assert_close(y_TD, dispatch_loop(x_TD, routing, bank), **FP32)
+
+
+@pytest.mark.parametrize("frozen", ["input", "w_in_EID", "w_out_EDF", "both weights"])
+def test_frozen_leaves_get_no_gradient_and_change_no_other(frozen):
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    _, dx_TD, _, dw_in, dw_out = results(dispatch_loop, x_TD, routing, bank)
+    bank.zero_grad()
+    x_TD.requires_grad_(frozen != "input")
+    bank.w_in_EID.requires_grad_(frozen not in ("w_in_EID", "both weights"))
+    bank.w_out_EDF.requires_grad_(frozen not in ("w_out_EDF", "both weights"))
+    y_TD = dispatch_sorted(x_TD, routing, bank)
+    y_TD.backward(torch.arange(y_TD.numel()).view_as(y_TD).double().cos().float())
+    for leaf, expected in ((x_TD, dx_TD), (bank.w_in_EID, dw_in), (bank.w_out_EDF, dw_out)):
+        if leaf.requires_grad:
+            torch.testing.assert_close(leaf.grad, expected, **FP32)
+        else:
+            assert leaf.grad is None
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bfloat16_stays_within_its_precision_of_float32(backend):
+    bank = SwiGLUExperts(E, D, FF).bfloat16()
+    x_TD, routing = make("usual", torch.bfloat16)
+    with gemm.backend(backend):
+        got = results(dispatch_sorted, x_TD, routing, bank)
+    expected = results(dispatch_loop, x_TD.float(), routing, bank.float())
+    for a, b in zip(got, expected, strict=True):
+        assert (a.float() - b).norm() <= 0.02 * b.norm()
+
+
+def test_autocast_computes_in_its_dtype_and_returns_the_tokens_own():
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    expected = results(dispatch_loop, x_TD, routing, bank)
+
+    def cast(x, r, b):
+        with torch.autocast("cpu", torch.bfloat16):
+            return dispatch_sorted(x, r, b)
+
+    for a, b in zip(results(cast, x_TD, routing, bank), expected, strict=True):
+        assert a.dtype == torch.float32
+        assert 0 < (a - b).norm() <= 0.02 * b.norm()
+
+
+def test_tokens_and_experts_of_two_dtypes_are_refused():
+    x_TD, routing = make("usual", torch.float32)
+    with pytest.raises(ValueError, match=r"tokens are torch\.float32, the experts torch\.float64"):
+        dispatch_sorted(x_TD, routing, SwiGLUExperts(E, D, FF).double())
+
+
+def test_the_choice_is_made_once_for_a_shape_class_and_falls_back(monkeypatch):
+    device, wide = torch.device("cpu"), torch.empty(256, 256)
+    assert not any(gemm.choose(4, wide, device=device, dtype=torch.float32).values())  # too small to time
+    assert not any(gemm.choose(999, wide, device=device, dtype=torch.float64).values())
+    first = gemm.choose(300, wide, device=device, dtype=torch.float32)
+    timed = gemm._onednn_is_faster.cache_info().misses
+    assert gemm.choose(310, wide, device=device, dtype=torch.float32) == first
+    assert gemm._onednn_is_faster.cache_info().misses == timed
+    with gemm.backend("plain"):
+        assert not any(gemm.choose(300, wide, device=device, dtype=torch.float32).values())
+
+    def gone(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    gemm.onednn_available.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(gemm, "_run", gone)
+        try:
+            assert not any(gemm.choose(300, wide, device=device, dtype=torch.float32).values())
+            with pytest.raises(ValueError, match="use backend 'plain'"), gemm.backend("onednn"):
+                pass
+        finally:
+            gemm.onednn_available.cache_clear()
