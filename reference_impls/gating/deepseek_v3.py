@@ -1,7 +1,7 @@
 r"""# DeepSeek-V3: sigmoid scores and a bias that evens the load
 
 DeepSeek-AI, *DeepSeek-V3 Technical Report*, [arXiv 2412.19437](https://arxiv.org/abs/2412.19437), section
-2.1.2 (equation 16 and the text around it); what the modelling code of transformers adds is named as such.
+2.1.2 (equations 16 to 20 and the text around them); what the modelling code of transformers adds is named as such.
 
 ## The design
 
@@ -82,8 +82,8 @@ finite under extreme logits (`test_layers.py`, `test_causality.py`).
 ## How long, and what to see
 
 A default run reads 983,040 bytes of text with 2.0 million parameters, of which a byte uses 0.7 million. It
-took 186 seconds of processor time on two cores, beside other programs; so about a minute and a half if nothing
-else runs, and by estimate 0.6 GB of memory.
+took 186 seconds of processor time on two cores, beside other programs, and by estimate 0.6 GB of memory; it was
+not timed alone.
 
 With seed 0 under Python 3.11, where byte frequencies alone reach 5.05 bits per byte, validation ended at
 

@@ -87,8 +87,8 @@ behind that router is no oracle: it uses the mask of first choices as an index.
 ## How long, and what to see
 
 A default run reads 983,040 bytes of text with 1.5 million parameters, of which a byte uses 0.7 million. It
-took 144 seconds of processor time on two cores, beside other programs; so well over a minute if nothing else
-runs, and by estimate 0.5 GB of memory.
+took 144 seconds of processor time on two cores, beside other programs, and by estimate 0.5 GB of memory; it was
+not timed alone.
 
 With seed 0 under Python 3.11, where byte frequencies alone reach 5.05 bits per byte, validation ended at
 

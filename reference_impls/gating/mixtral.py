@@ -72,8 +72,8 @@ outputs, finite under extreme logits, the fast dispatch equal to the readable lo
 ## How long, and what to see
 
 A default run reads 983,040 bytes of text with 1.9 million parameters, of which a byte uses 0.7 million. It
-took 171 seconds of processor time on two cores of a 2.6 GHz EPYC, so about a minute and a half if nothing else
-runs, and 0.5 GB of memory.
+took 171 seconds of processor time on two cores of a 2.6 GHz EPYC, beside other programs, and 0.5 GB of memory; it
+was not timed alone.
 
 With seed 0 under Python 3.11, where byte frequencies alone reach 5.05 bits per byte, validation ended at
 
