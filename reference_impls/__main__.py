@@ -10,7 +10,8 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from reference_impls.catalogue import Entry, entries
+from reference_impls.catalogue import entries
+from reference_impls.entry import Entry
 from reference_impls.launch import run
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reference_impls.configs.base import TextConfig
+from reference_impls.configs.base import RunConfig
 
 VOCABULARY = 256
 
@@ -31,19 +31,20 @@ class Estimate:
     seconds: float
 
 
-def estimate(config: TextConfig) -> Estimate:
+def estimate(config: RunConfig) -> Estimate:
     """Cost of training with this config on its own number of threads."""
     D, F, E, S, B = (
         config.d_model, config.d_expert, config.n_experts, config.sequence_length, config.batch_size,
     )  # fmt: skip
     n_moe = sum(config.is_moe_layer(layer) for layer in range(config.n_layers))
     n_dense = config.n_layers - n_moe
-    expert = config.expert_matrices * D * F
-    shared = config.n_layers * (4 * D * D + 2 * D) + D + n_dense * expert + n_moe * E * D
+    dense = config.expert_matrices * D * F
+    shared = config.n_layers * (4 * D * D + 2 * D) + D + n_dense * dense
+    shared += n_moe * (config.router_parameters + config.always_active_experts * dense)
     embedding, head = VOCABULARY * D, VOCABULARY * D
     used = config.active_experts + config.always_active_experts
-    total = embedding + head + shared + n_moe * (E + config.always_active_experts) * expert
-    active = embedding + head + shared + n_moe * used * expert
+    total = embedding + head + shared + n_moe * E * config.expert_parameters
+    active = embedding + head + shared + round(n_moe * config.active_experts * config.expert_parameters)
 
     tokens = B * S
     # A forward pass is two operations a weight and token, and attention two products of S keys; backward
@@ -60,5 +61,5 @@ def estimate(config: TextConfig) -> Estimate:
     # hidden activations of every layer, the logits twice, and the experts' gathered inputs and outputs.
     hidden = config.expert_matrices * 2 * F
     per_token = config.n_layers * 14 * D + n_dense * hidden + n_moe * used * (hidden + 3 * D) + 3 * VOCABULARY
-    memory = START_BYTES + 4 * (4 * total + tokens * per_token) + 5 * config.domain_bytes
+    memory = START_BYTES + 4 * (4 * total + round(tokens * per_token)) + 5 * config.domain_bytes
     return Estimate(total, active, memory, seconds)

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from reference_impls.catalogue import Entry
 from reference_impls.configs.base import ConfigError, check_config
+from reference_impls.entry import Entry
 from reference_impls.tasks.events import EventWriter
 
 COMPLETED, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130

@@ -1,151 +1,152 @@
-"""The settings that every implementation on the `text` task shares, and how a wrong one is reported.
+"""The settings that every implementation shares, and how a wrong one is reported.
 
 The same class makes the form in an app, the flags of the command line and the check at launch, so each
 field carries its bounds, its default, a description and, where it has one, its unit.
 """
 
 import difflib
-from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+TaskName = Literal["text", "clusters", "digits", "multitask"]
 
 
 class ConfigError(ValueError):
     """A config out of bounds; the message is one line that names each field, its bound and the mend."""
 
 
-class TextConfig(BaseModel):
-    """Model, data and optimiser of a byte-level language model with a mixture-of-experts layer."""
+def setting(default: Any, description: str, *, group: str = "routing", unit: str | None = None, **bounds: Any) -> Any:
+    """A field of a config: `bounds` are pydantic's (`ge`, `gt`, `le`, `lt`), `group` is its place in a form."""
+    extra: dict[str, Any] = {"group": group} | ({"unit": unit} if unit else {})
+    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
+
+
+class RunConfig(BaseModel):
+    """Task, model, experts and optimiser of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    steps: int = Field(
-        default=480,
-        ge=1,
-        le=100_000,
-        description="Optimiser steps.",
-        json_schema_extra={"group": "batches and optimiser", "unit": "steps"},
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "swiglu"
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # So narrow that one expert can hold the rule of one cluster and a dense layer cannot hold all.
+        "clusters": {
+            "steps": 600, "batch_size": 32, "sequence_length": 16, "d_model": 32, "n_layers": 1, "n_heads": 1,
+            "d_expert": 8, "moe_every": 1, "learning_rate": 1e-2, "weight_decay": 0.0, "validation_every": 150,
+            "routing_group": "batch",
+        },
+    }  # fmt: skip
+    """What a field is worth on a task if it is not given and the field's own default is for another task."""
+
+    task: Literal["text", "clusters"] = setting(
+        "text",
+        "What is learnt: the next byte of text, or the label of points that come in clusters, each with a rule "
+        "of its own.",
+        group="run",
     )
-    batch_size: int = Field(
-        default=8,
-        ge=1,
-        le=512,
-        description="Sequences in a batch.",
-        json_schema_extra={"group": "batches and optimiser", "unit": "sequences"},
-    )
-    sequence_length: int = Field(
-        default=256,
+    steps: int = setting(240, "Optimiser steps.", group="batches and optimiser", unit="steps", ge=1, le=100_000)
+    batch_size: int = setting(8, "Sequences in a batch.", group="batches and optimiser", unit="sequences", ge=1, le=512)
+    sequence_length: int = setting(
+        256,
+        "Tokens of each sequence: bytes that the model predicts, or points of the clustered task.",
+        group="batches and optimiser",
+        unit="tokens",
         ge=8,
         le=2048,
-        description="Bytes that the model predicts in each sequence.",
-        json_schema_extra={"group": "batches and optimiser", "unit": "bytes"},
     )
-    d_model: int = Field(
-        default=128,
-        ge=8,
-        le=2048,
-        description="Width of the residual stream; a multiple of 2 * n_heads.",
-        json_schema_extra={"group": "model"},
+    d_model: int = setting(
+        128, "Width of the residual stream; for text a multiple of 2 * n_heads.", group="model", ge=2, le=2048
     )
-    n_layers: int = Field(
-        default=4, ge=1, le=48, description="Transformer layers.", json_schema_extra={"group": "model"}
+    n_layers: int = setting(4, "Transformer layers.", group="model", ge=1, le=48)
+    n_heads: int = setting(4, "Attention heads in each layer.", group="model", ge=1, le=64)
+    n_experts: int = setting(8, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    d_expert: int = setting(
+        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
     )
-    n_heads: int = Field(
-        default=4,
+    moe_every: int = setting(
+        1,
+        "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0).",
+        group="model",
         ge=1,
-        le=64,
-        description="Attention heads in each layer.",
-        json_schema_extra={"group": "model"},
+        le=48,
     )
-    n_experts: int = Field(
-        default=8,
-        ge=1,
-        le=256,
-        description="Experts in each mixture-of-experts layer.",
-        json_schema_extra={"group": "model"},
+    learning_rate: float = setting(
+        3e-3, "Peak learning rate of AdamW, reached after the warm-up.", group="batches and optimiser", gt=0, le=1
     )
-    d_expert: int = Field(
-        default=256,
-        ge=4,
-        le=16_384,
-        description="Hidden width of an expert, and of a dense feed-forward.",
-        json_schema_extra={"group": "model"},
-    )
-    learning_rate: float = Field(
-        default=3e-3,
-        gt=0,
-        le=1,
-        description="Peak learning rate of AdamW, reached after the warm-up.",
-        json_schema_extra={"group": "batches and optimiser"},
-    )
-    warmup_steps: int = Field(
-        default=40,
+    warmup_steps: int = setting(
+        40,
+        "Steps of linear warm-up, at most all; then the rate falls along a cosine to a tenth.",
+        group="batches and optimiser",
+        unit="steps",
         ge=0,
         le=10_000,
-        description="Steps of linear warm-up, at most all; then the rate falls along a cosine to a tenth.",
-        json_schema_extra={"group": "batches and optimiser", "unit": "steps"},
     )
-    weight_decay: float = Field(
-        default=0.1,
-        ge=0,
-        le=1,
-        description="Decay of the weight matrices in AdamW.",
-        json_schema_extra={"group": "batches and optimiser"},
+    weight_decay: float = setting(
+        0.1, "Decay of the weight matrices in AdamW.", group="batches and optimiser", ge=0, le=1
     )
-    gradient_clip: float = Field(
-        default=1.0,
-        gt=0,
-        le=1000,
-        description="Largest norm of the gradient of all parameters together.",
-        json_schema_extra={"group": "batches and optimiser"},
+    gradient_clip: float = setting(
+        1.0, "Largest norm of the gradient of all parameters together.", group="batches and optimiser", gt=0, le=1000
     )
-    domain_bytes: int = Field(
-        default=2_000_000,
+    domain_bytes: int = setting(
+        2_000_000,
+        "Most bytes taken from each domain of the text (prose, code, tests, data).",
+        group="text",
+        unit="bytes",
         ge=20_000,
         le=50_000_000,
-        description="Most bytes taken from each domain of the text (prose, code, tests, data).",
-        json_schema_extra={"group": "run", "unit": "bytes"},
     )
-    validation_every: int = Field(
-        default=120,
+    n_clusters: int = setting(8, "Clusters of points, each with a rule of its own.", group="clusters", ge=2, le=256)
+    cluster_unit: Literal["token", "sequence"] = setting(
+        "token", "Whether each point has a cluster of its own, or all points of a sequence share one.", group="clusters"
+    )
+    validation_every: int = setting(
+        60,
+        "Steps between validations; the last step is always validated.",
+        group="run",
+        unit="steps",
         ge=1,
         le=100_000,
-        description="Steps between validations; the last step is always validated.",
-        json_schema_extra={"group": "run", "unit": "steps"},
     )
-    validation_sequences: int = Field(
-        default=64,
+    validation_sequences: int = setting(
+        64,
+        "Held-out sequences scored at each validation, spread evenly over the domains.",
+        group="run",
+        unit="sequences",
         ge=4,
         le=4096,
-        description="Held-out sequences scored at each validation, spread evenly over the domains.",
-        json_schema_extra={"group": "run", "unit": "sequences"},
     )
-    seed: int = Field(
-        default=0,
-        ge=0,
-        le=2**31 - 1,
-        description="Seed of weights, batches and noise.",
-        json_schema_extra={"group": "run"},
-    )
-    threads: int = Field(
-        default=2,
+    seed: int = setting(0, "Seed of weights, batches and noise.", group="run", ge=0, le=2**31 - 1)
+    threads: int = setting(
+        2,
+        "CPU threads that torch uses; results may differ in the last digits between counts.",
+        group="run",
+        unit="threads",
         ge=1,
         le=128,
-        description="CPU threads that torch uses; results may differ in the last digits between counts.",
-        json_schema_extra={"group": "run", "unit": "threads"},
     )
-    save_checkpoint: bool = Field(
-        default=False,
-        description="Write checkpoint.pt into the run directory at each validation and at the end.",
-        json_schema_extra={"group": "run"},
+    save_checkpoint: bool = setting(
+        False, "Write checkpoint.pt into the run directory at each validation and at the end.", group="run"
     )
 
+    @classmethod
+    def tasks(cls) -> tuple[str, ...]:
+        """What this design can be trained on, the default first."""
+        field = cls.model_fields["task"]
+        return (field.default, *(name for name in get_args(field.annotation) if name != field.default))
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """A config of so many experts, the design's other settings brought within its bounds.
+
+        Designs whose settings are bounded by the number of experts override this.
+        """
+        return cls(**{"n_heads": 1, "n_experts": n_experts, **fields})
+
     @property
-    @abstractmethod
-    def active_experts(self) -> int:
-        """Routed experts that one token passes through in a mixture-of-experts layer."""
+    def active_experts(self) -> float:
+        """Routed experts that one token passes through in a layer, on average where that varies."""
+        raise NotImplementedError(f"{type(self).__name__} must say how many experts a token passes through")
 
     @property
     def always_active_experts(self) -> int:
@@ -153,22 +154,85 @@ class TextConfig(BaseModel):
         return 0
 
     @property
-    @abstractmethod
     def expert_matrices(self) -> int:
-        """Weight matrices of size d_model x d_expert in one expert (2 for ReLU, 3 for SwiGLU)."""
+        """Weight matrices of size d_model x d_expert in one expert."""
+        return {"relu": 2, "swiglu": 3}[self.expert_kind]
+
+    @property
+    def expert_parameters(self) -> int:
+        """Parameters of one routed expert."""
+        return self.expert_matrices * self.d_model * self.d_expert
+
+    @property
+    def router_parameters(self) -> int:
+        """Trainable parameters of a layer beside its experts: its router and what else the design adds."""
+        return self.n_experts * self.d_model
 
     def is_moe_layer(self, layer: int) -> bool:
-        """Whether layer `layer` (from 0) has experts instead of a dense feed-forward."""
-        return True
+        """Whether layer `layer` (from 0) has experts: the last of each group of `moe_every`."""
+        return layer % self.moe_every == self.moe_every - 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_for_the_task(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        task = values.get("task", cls.model_fields["task"].default)
+        meant = cls.task_defaults.get(task, {}) if isinstance(task, str) else {}
+        return {name: value for name, value in meant.items() if name in cls.model_fields} | dict(values)
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.d_model % (2 * self.n_heads):
+    def _fits_the_task(self) -> Self:
+        if self.task == "text" and self.d_model % (2 * self.n_heads):
             raise ValueError(
                 f"d_model = {self.d_model} must be a multiple of 2 * n_heads = {2 * self.n_heads} "
                 "(each head rotates pairs of coordinates)"
             )
+        if self.moe_every > self.n_layers:
+            raise ValueError(
+                f"moe_every = {self.moe_every} must be at most n_layers = {self.n_layers}, or no layer has experts"
+            )
         return self
+
+
+class TopKConfig(RunConfig):
+    """Settings of designs in which a token chooses a fixed number of experts."""
+
+    experts_per_token: int = setting(2, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many experts a token as by default, or all there are."""
+        k = min(cls.model_fields["experts_per_token"].default, n_experts)
+        return super().with_experts(n_experts, **{"experts_per_token": k, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """The k of top-k."""
+        return self.experts_per_token
+
+    @model_validator(mode="after")
+    def _choose_at_most_all(self) -> Self:
+        if self.experts_per_token > self.n_experts:
+            raise ValueError(
+                f"experts_per_token = {self.experts_per_token} must be at most n_experts = {self.n_experts}"
+            )
+        return self
+
+
+class CapacityConfig(RunConfig):
+    """Settings of designs whose experts take a limited number of tokens."""
+
+    capacity_factor_train: float = setting(
+        1.25,
+        "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group.",
+        gt=0,
+        le=256,
+    )
+    capacity_factor_eval: float = setting(2.0, "The same factor outside training.", gt=0, le=256)
+    routing_group: Literal["sequence", "batch"] = setting(
+        "sequence", "Tokens that share capacity and balance: each sequence alone, or the whole batch."
+    )
 
 
 Config = TypeVar("Config", bound=BaseModel)

@@ -1,94 +1,64 @@
 """Settings of DeepSeek-V3's sigmoid routing with selection bias (`gating/deepseek_v3.py`)."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from reference_impls.configs.base import TextConfig
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
 
 
-class DeepSeekV3Config(TextConfig):
-    """A byte-level language model with DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
+class DeepSeekV3Config(TopKConfig):
+    """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 4},
+    }
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
-    n_experts: int = Field(
-        default=16,
+    n_experts: int = setting(
+        16,
+        "Routed experts in each mixture-of-experts layer; a multiple of n_groups.",
+        group="model",
         ge=1,
         le=256,
-        description="Routed experts in each mixture-of-experts layer; a multiple of n_groups.",
-        json_schema_extra={"group": "model"},
     )
-    d_expert: int = Field(
-        default=64,
-        ge=4,
-        le=16_384,
-        description="Hidden width of an expert.",
-        json_schema_extra={"group": "model"},
-    )
-    shared_experts: int = Field(
-        default=1,
+    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    shared_experts: int = setting(
+        1,
+        "Experts that every token passes through beside the routed ones, as one of their joint width.",
+        group="model",
         ge=0,
         le=64,
-        description="Experts that every token passes through beside the routed ones, as one of their joint width.",
-        json_schema_extra={"group": "model"},
     )
-    experts_per_token: int = Field(
-        default=3,
-        ge=1,
-        le=256,
-        description="Routed experts of each token; at most those of the groups that it may use.",
-        json_schema_extra={"group": "routing"},
+    experts_per_token: int = setting(
+        3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256
     )
-    n_groups: int = Field(
-        default=4,
-        ge=1,
-        le=128,
-        description="Groups that the routed experts are divided into, of two or more each (1: no limit by groups).",
-        json_schema_extra={"group": "routing"},
+    n_groups: int = setting(
+        4, "Groups that the routed experts are divided into, of two or more each (1: no limit by groups).", ge=1, le=128
     )
-    top_groups: int = Field(
-        default=2,
-        ge=1,
-        le=128,
-        description="Groups that a token may use; at most n_groups.",
-        json_schema_extra={"group": "routing"},
+    top_groups: int = setting(2, "Groups that a token may use; at most n_groups.", ge=1, le=128)
+    routed_scale: float = setting(2.5, "What the weights of a token's routed experts add up to.", gt=0, le=100)
+    bias_update_speed: float = setting(
+        0.01, "Change of an expert's selection bias after each step (0: no balancing by bias).", ge=0, le=1
     )
-    routed_scale: float = Field(
-        default=2.5,
-        gt=0,
-        le=100,
-        description="What the weights of a token's routed experts add up to.",
-        json_schema_extra={"group": "routing"},
-    )
-    bias_update_speed: float = Field(
-        default=0.01,
-        ge=0,
-        le=1,
-        description="Change of an expert's selection bias after each step (0: no balancing by bias).",
-        json_schema_extra={"group": "routing"},
-    )
-    balance_coefficient: float = Field(
-        default=0.0001,
-        ge=0,
-        le=10,
-        description="Weight of the balancing loss of each layer, which is taken sequence by sequence.",
-        json_schema_extra={"group": "routing"},
+    balance_coefficient: float = setting(
+        0.0001, "Weight of the balancing loss of each layer, which is taken sequence by sequence.", ge=0, le=10
     )
 
-    @property
-    def active_experts(self) -> int:
-        """The k of top-k."""
-        return self.experts_per_token
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Two groups where the experts can be halved, otherwise no groups."""
+        groups = 2 if n_experts % 2 == 0 and n_experts >= 4 else 1
+        k = min(3, n_experts // groups)
+        bounds = {"n_groups": groups, "top_groups": 1, "experts_per_token": k}
+        return super().with_experts(n_experts, **(bounds | fields))
 
     @property
     def always_active_experts(self) -> int:
         """The shared experts."""
         return self.shared_experts
-
-    @property
-    def expert_matrices(self) -> int:
-        """Gate, up and down of SwiGLU."""
-        return 3
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:
@@ -108,3 +78,27 @@ class DeepSeekV3Config(TextConfig):
                 f"the experts of top_groups = {self.top_groups} groups of {size}"
             )
         return self
+
+
+ENTRIES = (
+    Entry(
+        key="deepseek-v3",
+        name="DeepSeek-V3",
+        summary="Sigmoid scores; a bias on each expert, nudged after every step, evens the load; experts in groups.",
+        family="token choice",
+        year=2024,
+        designs=("deepseek-v3-router",),
+        papers=("deepseek-v3",),
+        causal="yes",
+        oracle="transformers: DeepseekV3MoE, outputs and gradients; bias update and balancing loss against a "
+        "float64 loop",
+        deviations=(
+            "experts in every layer, few and small, and ordinary multi-head attention",
+            "the biases move after each batch of one process; there is no expert parallelism to sum loads over",
+            "no multi-token prediction",
+            "bias_update_speed and balance_coefficient are this project's, for runs of some hundred steps",
+        ),
+        config_class=DeepSeekV3Config,
+        gating="deepseek_v3",
+    ),
+)

@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from reference_impls.core import dispatch_gemm as gemm
-from reference_impls.core.experts import ExpertBank
+from reference_impls.core.experts import ExpertBank, Experts
 from reference_impls.core.routing import SparseRouting
 
 
-def dispatch_loop(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> Tensor:
+def dispatch_loop(x_TD: Tensor, routing: SparseRouting, bank: Experts) -> Tensor:
     """The definition: expert by expert, weight times output, added to the token. Returns [T, D]."""
     y_TD = torch.zeros_like(x_TD)
     for expert in range(bank.n_experts):

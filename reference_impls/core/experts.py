@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class ExpertBank(nn.Module, ABC):
+class Experts(nn.Module, ABC):
+    """Any set of experts that map tokens of width D to outputs of width D."""
+
+    n_experts: int
+
+    @abstractmethod
+    def forward(self, x_RD: Tensor, expert: int) -> Tensor:
+        """Output [R, D] of one expert for its rows; R may be 0."""
+
+
+class ExpertBank(Experts):
     """E experts of one kind: `w_in_EID` makes I inputs of the hidden layer, `w_out_EDF` the output."""
 
     matrices_in = 1  # how many F x D matrices `w_in_EID` stacks for each expert

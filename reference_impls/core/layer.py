@@ -1,68 +1,138 @@
-"""The mixture-of-experts layer: a router, a bank of experts, and the dispatch between them."""
+"""The mixture-of-experts layer: a router, a bank of experts, and what joins them."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.dispatch import dispatch_sorted
-from reference_impls.core.experts import ExpertBank
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting
+from reference_impls.core.combine import combine
+from reference_impls.core.experts import ExpertBank, Experts
+from reference_impls.core.routing import AuxiliaryLoss, ContextName, Progress, Router, Routing, RoutingContext
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What a layer reports beside its output; `routing.token_A` counts over batch * sequence."""
+    """What a layer reports beside its output; the routing's tokens are the real ones, padding left out."""
 
-    routing: SparseRouting
+    routing: Routing
 
     @property
     def losses(self) -> dict[str, AuxiliaryLoss]:
         """Auxiliary losses by name, unscaled, with their coefficients."""
         return self.routing.losses
 
+    @property
+    def stats(self) -> dict[str, float]:
+        """The design's own measurements by name."""
+        return self.routing.stats
+
 
 class MoELayer(nn.Module):
     """Takes the place of a transformer's feed-forward; any router works with any bank of experts.
 
+    Designs that need more than a router override one of three hooks: `view` and `unview` (what a token is, for
+    the router and the experts), `combine` (how outputs are made), `expert_losses` (losses that look at the
+    experts' outputs).
+
     Args:
         router: sends tokens to experts.
         experts: the routed experts.
-        shared: a bank of one, which every token passes through with weight one.
+        shared: a bank of one, which every token passes through, with weight one or `Routing.shared_T`.
     """
 
-    def __init__(self, router: Router, experts: ExpertBank, shared: ExpertBank | None = None) -> None:
+    def __init__(self, router: Router, experts: Experts, shared: ExpertBank | None = None) -> None:
         super().__init__()
         self.router = router
         self.experts = experts
         self.shared = shared
 
-    def forward(self, x_BSD: Tensor, real_BS: Tensor | None = None) -> tuple[Tensor, LayerInfo]:
+    def forward(
+        self,
+        x_BSD: Tensor,
+        real_BS: Tensor | None = None,
+        *,
+        token_id: Tensor | None = None,
+        domain: Tensor | None = None,
+        task: Tensor | None = None,
+    ) -> tuple[Tensor, LayerInfo]:
         """Route, compute, combine.
 
         Args:
             x_BSD: inputs, [batch, sequence, d_model].
             real_BS: bool, False marks padding. Padding takes no part in routing, capacity or losses, and
                 its output is zero.
+            token_id: what each token is, int64 [batch, sequence], for designs that route by it.
+            domain: domain of each sequence, int64 [batch], likewise.
+            task: task of each sequence, int64 [batch], likewise.
 
         Returns:
             The output in the shape and dtype of `x_BSD`, and the layer's report.
+
+        Raises:
+            ValueError: if the design needs a context that was not given.
         """
         B, S, D = x_BSD.shape
         x_TD = x_BSD.reshape(B * S, D)
         sequence_T = torch.arange(B, device=x_BSD.device).repeat_interleave(S)
+        given: dict[ContextName, Tensor] = {}
+        if token_id is not None:
+            given["token_id"] = token_id.reshape(B * S)
+        if domain is not None:
+            given["domain"] = domain.repeat_interleave(S)
+        if task is not None:
+            given["task"] = task.repeat_interleave(S)
         if real_BS is None:
-            routing = self.router(x_TD, RoutingContext(sequence_T, B))
-        else:
-            (kept_T,) = torch.where(real_BS.reshape(B * S))
-            packed = self.router(x_TD[kept_T], RoutingContext(sequence_T[kept_T], B))
-            routing = packed.at_tokens(kept_T)
-        y_TD = dispatch_sorted(x_TD, routing, self.experts)
-        if self.shared is not None and real_BS is None:
-            y_TD = y_TD + self.shared(x_TD, 0)
-        elif self.shared is not None:
-            y_TD = y_TD.index_add(0, kept_T, self.shared(x_TD[kept_T], 0))
-        return y_TD.view(B, S, D), LayerInfo(routing)
+            y_TD, info = self._mix(x_TD, RoutingContext.of_sequences(sequence_T, B, given))
+            return y_TD.view(B, S, D), info
+        (kept_T,) = torch.where(real_BS.reshape(B * S))
+        given = {name: value[kept_T] for name, value in given.items()}
+        y_TD, info = self._mix(x_TD[kept_T], RoutingContext.of_sequences(sequence_T[kept_T], B, given))
+        return torch.zeros_like(x_TD).index_copy(0, kept_T, y_TD).view(B, S, D), info
+
+    def _mix(self, x_TD: Tensor, context: RoutingContext) -> tuple[Tensor, LayerInfo]:
+        seen_TD, seen_context = self.view(x_TD, context)
+        routing = self.router(seen_TD, seen_context)
+        y_TD = self.combine(seen_TD, routing)
+        losses = self.expert_losses(seen_TD, routing)
+        if routing.identity_T is not None:
+            y_TD = y_TD + routing.identity_T[:, None].to(seen_TD.dtype) * seen_TD
+        y_TD = self.unview(y_TD)
+        if self.shared is not None:
+            shared_TD = self.shared(x_TD, 0)
+            if routing.shared_T is not None:
+                shared_TD = routing.shared_T[:, None].to(shared_TD.dtype) * shared_TD
+            y_TD = y_TD + shared_TD
+        return y_TD, LayerInfo(routing.with_losses(losses) if losses else routing)
+
+    def view(self, x_TD: Tensor, context: RoutingContext) -> tuple[Tensor, RoutingContext]:
+        """What the router and the experts see as tokens; by default the tokens."""
+        return x_TD, context
+
+    def unview(self, y_TD: Tensor) -> Tensor:
+        """From outputs of what `view` made back to one output a token."""
+        return y_TD
+
+    def combine(self, x_TD: Tensor, routing: Routing) -> Tensor:
+        """Outputs of the routed experts."""
+        return combine(x_TD, routing, self.experts)
+
+    def expert_losses(self, x_TD: Tensor, routing: Routing) -> dict[str, AuxiliaryLoss]:
+        """Losses that look at the experts' outputs or weights, in training; none by default."""
+        return {}
+
+    def on_step(self, info: LayerInfo, progress: Progress) -> None:
+        """After an optimiser step, with what the layer reported of that step's batch."""
+        self.router.on_step(info.routing, progress)
+
+    def load_transformers_block(self, block: nn.Module) -> None:
+        """Take over the weights of the corresponding mixture-of-experts block of transformers.
+
+        Raises:
+            ValueError: naming what does not fit.
+        """
+        from reference_impls.core.transformers_block import load_block
+
+        load_block(self, block)
 
 
 class DenseLayer(nn.Module):

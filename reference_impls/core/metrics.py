@@ -1,5 +1,6 @@
 """What is measured of a routing, named once: load, its spread, drops, entropy."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +22,29 @@ def max_violation(load_E: Tensor) -> float:
     return float(load_E.max() / mean - 1) if mean > 0 else 0.0
 
 
+def relative_information(share_LE: Tensor) -> float:
+    """Mutual information of label and expert over the most that is possible, ln min(L, E); 0 to 1.
+
+    Args:
+        share_LE: how much of each expert the tokens of each label got; any positive multiple will do.
+    """
+    most = math.log(min(share_LE.shape))
+    total = share_LE.sum()
+    if most == 0 or total <= 0:
+        return 0.0
+    joint_LE = share_LE / total
+    apart = torch.special.entr(joint_LE.sum(0)).sum() + torch.special.entr(joint_LE.sum(1)).sum()
+    return max(0.0, float(apart - torch.special.entr(joint_LE).sum()) / most)
+
+
 @dataclass
 class _LayerTally:
     demand_E: Tensor
+    share_LE: Tensor
     dropped: int = 0
     tokens: int = 0
     entropy: float = 0.0
+    stats: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -40,17 +58,32 @@ class RoutingTally:
 
     layers: dict[str, _LayerTally] = field(default_factory=dict)
 
-    def add(self, infos: Mapping[str, LayerInfo]) -> None:
-        """Count one batch; `infos` maps layer names to what the layers reported."""
+    def add(self, infos: Mapping[str, LayerInfo], label_T: Tensor, n_labels: int) -> None:
+        """Count one batch.
+
+        Args:
+            infos: layer names and what the layers reported.
+            label_T: what specialisation is judged by, one of `n_labels` for each token of the batch.
+            n_labels: number of labels.
+        """
         for name, info in infos.items():
             routing = info.routing
+            E = routing.n_experts
             tally = self.layers.get(name)
             if tally is None:
-                tally = self.layers[name] = _LayerTally(torch.zeros(routing.n_experts, dtype=torch.float64))
-            tally.demand_E += routing.demand_E.cpu()
+                tally = self.layers[name] = _LayerTally(
+                    torch.zeros(E, dtype=torch.float64), torch.zeros(n_labels, E, dtype=torch.float64)
+                )
+            tally.demand_E += routing.demand_E.detach().cpu()
+            share_TE = routing.share_TE().cpu().double().clamp(min=0)
+            # A design that splits tokens into parts routes several rows a token.
+            label = label_T.repeat_interleave(len(share_TE) // len(label_T))
+            tally.share_LE.index_add_(0, label, share_TE)
             tally.dropped += routing.n_dropped
             tally.tokens += routing.n_tokens
             tally.entropy += float(routing.entropy) * routing.n_tokens
+            for stat, value in info.stats.items():
+                tally.stats[stat] = tally.stats.get(stat, 0.0) + value * routing.n_tokens
 
     def loads(self) -> dict[str, list[float]]:
         """For each layer, the fraction of its assignments that each expert was asked to take."""
@@ -59,7 +92,8 @@ class RoutingTally:
         }
 
     def values(self) -> dict[str, float]:
-        """`load_cv`, `max_violation`, `dropped_fraction` and `router_entropy`, each the mean over layers."""
+        """`load_cv`, `max_violation`, `dropped_fraction`, `router_entropy`, `information` and the designs' own
+        measurements, each the mean over layers."""
         if not self.layers:
             return {}
         per_layer = [
@@ -68,6 +102,8 @@ class RoutingTally:
                 "max_violation": max_violation(tally.demand_E),
                 "dropped_fraction": tally.dropped / max(float(tally.demand_E.sum()), 1.0),
                 "router_entropy": tally.entropy / max(tally.tokens, 1),
+                "information": relative_information(tally.share_LE),
+                **{name: total / max(tally.tokens, 1) for name, total in tally.stats.items()},
             }
             for tally in self.layers.values()
         ]

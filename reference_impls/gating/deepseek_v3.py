@@ -102,15 +102,23 @@ import torch
 from torch import Tensor
 
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
-from reference_impls.core.experts import SwiGLUExperts
-from reference_impls.core.layer import DenseLayer, MoELayer
+from reference_impls.core.build import moe_layer
+from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import (
+    AuxiliaryLoss,
+    LinearRouter,
+    Progress,
+    Routing,
+    RoutingContext,
+    SparseRouting,
+    top_k_routing,
+)
 
 SMALLEST_SUM = 1e-20  # keeps the division finite where every sigmoid underflows to zero
 
 
-class DeepSeekV3Router(Router):
+class DeepSeekV3Router(LinearRouter):
     """Group-limited top-k of biased sigmoid scores, the bias evening the load; see the module's docstring."""
 
     bias_E: Tensor
@@ -133,19 +141,11 @@ class DeepSeekV3Router(Router):
         unbiased_TK = score_TE.topk(k, dim=-1).indices
         group_T, n_groups = context.groups("sequence")
         balance = load_balancing_loss(probability_TE, unbiased_TK, "per-assignment", group_T, n_groups)
-        tokens_T = torch.arange(len(x_TD), device=x_TD.device)
-        return SparseRouting(
-            token_A=tokens_T.repeat_interleave(k),
-            expert_A=expert_TK.flatten(),
-            weight_A=weight_TK.flatten(),
-            demand_E=torch.bincount(expert_TK.flatten(), minlength=self.n_experts),
-            entropy=entropy(probability_TE),
-            n_tokens=len(x_TD),
-            losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
-        )
+        losses = {"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)}
+        return top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
 
     @torch.no_grad()
-    def on_step(self, routing: SparseRouting) -> None:
+    def on_step(self, routing: Routing, progress: Progress) -> None:
         """Move each bias by the update speed: up below the mean load, down above it, not at all on it."""
         load_E = routing.demand_E.double()
         self.bias_E += self.config.bias_update_speed * (load_E.mean() - load_E).sign().to(self.bias_E.dtype)
@@ -166,22 +166,4 @@ class DeepSeekV3Router(Router):
 
 def make_layer(config: DeepSeekV3Config) -> MoELayer:
     """A DeepSeek-V3 layer: router, SwiGLU experts, and the shared experts as one of their joint width."""
-    experts = SwiGLUExperts(config.n_experts, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    shared = None
-    if config.shared_experts:
-        shared = SwiGLUExperts(1, config.d_model, config.shared_experts * config.d_expert)
-        _initialise(shared, config)
-    return MoELayer(DeepSeekV3Router(config), experts, shared)
-
-
-def make_dense(config: DeepSeekV3Config) -> DenseLayer:
-    """The feed-forward of the same kind and width, for layers without experts."""
-    experts = SwiGLUExperts(1, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    return DenseLayer(experts)
-
-
-def _initialise(experts: SwiGLUExperts, config: DeepSeekV3Config) -> None:
-    # As for the attention's output: 2 * n_layers parts add up in the residual stream to order one.
-    experts.initialise(scale=1.0, output_scale=1 / (2 * config.n_layers))
+    return moe_layer(config, DeepSeekV3Router(config))

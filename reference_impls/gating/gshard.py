@@ -106,14 +106,14 @@ import torch
 from torch import Tensor
 
 from reference_impls.configs.gshard import GShardTop2Config
+from reference_impls.core.build import moe_layer
 from reference_impls.core.capacity import expert_capacity, fits_capacity
-from reference_impls.core.experts import ReLUExperts
-from reference_impls.core.layer import DenseLayer, MoELayer
+from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 
 
-class GShardTop2Router(Router):
+class GShardTop2Router(LinearRouter):
     """Top-2 routing with capacity and a random second expert; see the module's docstring."""
 
     def __init__(self, config: GShardTop2Config) -> None:
@@ -124,7 +124,7 @@ class GShardTop2Router(Router):
         """Route each token to its best expert and perhaps its second, while they have room."""
         config = self.config
         probability_TE = self.logits(x_TD).softmax(-1)
-        top_TK, expert_TK = probability_TE.topk(config.active_experts, dim=-1)
+        top_TK, expert_TK = probability_TE.topk(min(2, self.n_experts), dim=-1)
         weight_TK = top_TK / top_TK.sum(-1, keepdim=True)
         wanted_TK = torch.ones_like(expert_TK, dtype=torch.bool)
         wanted_TK[:, 1:] = self._use_second(weight_TK[:, 1:])
@@ -157,18 +157,4 @@ class GShardTop2Router(Router):
 
 def make_layer(config: GShardTop2Config) -> MoELayer:
     """A GShard layer: router and ReLU experts."""
-    experts = ReLUExperts(config.n_experts, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    return MoELayer(GShardTop2Router(config), experts)
-
-
-def make_dense(config: GShardTop2Config) -> DenseLayer:
-    """The feed-forward of the same kind and width, for layers without experts."""
-    experts = ReLUExperts(1, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    return DenseLayer(experts)
-
-
-def _initialise(experts: ReLUExperts, config: GShardTop2Config) -> None:
-    # As for the attention's output: 2 * n_layers parts add up in the residual stream to order one.
-    experts.initialise(scale=1.0, output_scale=1 / (2 * config.n_layers))
+    return moe_layer(config, GShardTop2Router(config))

@@ -87,17 +87,16 @@ widths and layers with experts. Setting `balance_coefficient` to 0 shows what th
 Python version moves the last digits.
 """
 
-import torch
 from torch import Tensor
 
 from reference_impls.configs.mixtral import MixtralTop2Config
-from reference_impls.core.experts import SwiGLUExperts
-from reference_impls.core.layer import DenseLayer, MoELayer
+from reference_impls.core.build import moe_layer
+from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 
 
-class MixtralTop2Router(Router):
+class MixtralTop2Router(LinearRouter):
     """Dropless top-k routing, softmax over the chosen logits; see the module's docstring."""
 
     def __init__(self, config: MixtralTop2Config) -> None:
@@ -111,32 +110,12 @@ class MixtralTop2Router(Router):
         probability_TE = logit_TE.softmax(-1)
         top_TK, expert_TK = logit_TE.topk(k, dim=-1)
         balance = load_balancing_loss(probability_TE, expert_TK, self.config.balance_convention)
-        tokens_T = torch.arange(len(x_TD), device=x_TD.device)
-        return SparseRouting(
-            token_A=tokens_T.repeat_interleave(k),
-            expert_A=expert_TK.flatten(),
-            weight_A=top_TK.softmax(-1).flatten(),
-            demand_E=torch.bincount(expert_TK.flatten(), minlength=self.n_experts),
-            entropy=entropy(probability_TE),
-            n_tokens=len(x_TD),
-            losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)},
+        losses = {"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}
+        return top_k_routing(
+            top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses
         )
 
 
 def make_layer(config: MixtralTop2Config) -> MoELayer:
     """A Mixtral layer: router and SwiGLU experts."""
-    experts = SwiGLUExperts(config.n_experts, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    return MoELayer(MixtralTop2Router(config), experts)
-
-
-def make_dense(config: MixtralTop2Config) -> DenseLayer:
-    """The feed-forward of the same kind and width, for layers without experts."""
-    experts = SwiGLUExperts(1, config.d_model, config.d_expert)
-    _initialise(experts, config)
-    return DenseLayer(experts)
-
-
-def _initialise(experts: SwiGLUExperts, config: MixtralTop2Config) -> None:
-    # As for the attention's output: 2 * n_layers parts add up in the residual stream to order one.
-    experts.initialise(scale=1.0, output_scale=1 / (2 * config.n_layers))
+    return moe_layer(config, MixtralTop2Router(config))

@@ -111,14 +111,14 @@ import torch
 from torch import Tensor, nn
 
 from reference_impls.configs.switch import SwitchTop1Config
+from reference_impls.core.build import moe_layer
 from reference_impls.core.capacity import expert_capacity, fits_capacity
-from reference_impls.core.experts import ReLUExperts
-from reference_impls.core.layer import DenseLayer, MoELayer
+from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss, router_z_loss
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 
 
-class SwitchTop1Router(Router):
+class SwitchTop1Router(LinearRouter):
     """Top-1 routing with capacity, the choice's probability as weight; see the module's docstring."""
 
     def __init__(self, config: SwitchTop1Config) -> None:
@@ -162,14 +162,8 @@ class SwitchTop1Router(Router):
 
 def make_layer(config: SwitchTop1Config) -> MoELayer:
     """A Switch layer: router and ReLU experts, initialised as the paper recommends."""
-    router = SwitchTop1Router(config)
-    experts = ReLUExperts(config.n_experts, config.d_model, config.d_expert)
-    experts.initialise(config.initial_scale)
-    std = (config.initial_scale / config.d_model) ** 0.5
-    nn.init.trunc_normal_(router.weight_ED, std=std, a=-2 * std, b=2 * std)
-    return MoELayer(router, experts)
-
-
-def make_dense(config: SwitchTop1Config) -> DenseLayer:
-    """The feed-forward of the same kind and width, for layers without experts."""
-    return DenseLayer(ReLUExperts(1, config.d_model, config.d_expert))
+    layer = moe_layer(config, SwitchTop1Router(config))
+    for weight in layer.parameters():
+        std = (config.initial_scale / weight.shape[-1]) ** 0.5
+        nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+    return layer

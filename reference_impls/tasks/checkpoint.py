@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from reference_impls.configs.base import TextConfig
+from reference_impls.configs.base import RunConfig
 
 FILE_NAME = "checkpoint.pt"
 
@@ -19,7 +19,7 @@ class CheckpointError(ValueError):
 def save_checkpoint(
     folder: Path,
     key: str,
-    config: TextConfig,
+    config: RunConfig,
     step: int,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -48,7 +48,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path,
     key: str,
-    config: TextConfig,
+    config: RunConfig,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import TextConfig
+from reference_impls.configs.base import RunConfig
+from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import DenseLayer, LayerInfo, MoELayer
+from reference_impls.core.routing import Progress
 
 VOCABULARY = 256  # bytes
 
@@ -20,19 +22,13 @@ class ByteTransformer(nn.Module):
     Args:
         config: widths and depths.
         make_layer: makes the feed-forward of a layer with experts.
-        make_dense: makes the feed-forward of the other layers.
     """
 
-    def __init__(
-        self,
-        config: TextConfig,
-        make_layer: Callable[[Any], MoELayer],
-        make_dense: Callable[[Any], DenseLayer],
-    ) -> None:
+    def __init__(self, config: RunConfig, make_layer: Callable[[Any], MoELayer]) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, config.d_model)
         self.blocks = nn.ModuleList(
-            Block(config, make_layer(config) if config.is_moe_layer(layer) else make_dense(config))
+            Block(config, make_layer(config) if config.is_moe_layer(layer) else dense_layer(config))
             for layer in range(config.n_layers)
         )
         self.norm = nn.RMSNorm(config.d_model)
@@ -40,12 +36,15 @@ class ByteTransformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.5)
         nn.init.normal_(self.head.weight, std=0.02)
 
-    def forward(self, token_BS: Tensor, real_BS: Tensor | None = None) -> tuple[Tensor, dict[str, LayerInfo]]:
+    def forward(
+        self, token_BS: Tensor, real_BS: Tensor | None = None, **context: Tensor
+    ) -> tuple[Tensor, dict[str, LayerInfo]]:
         """Predict the byte after each byte.
 
         Args:
             token_BS: bytes, int64.
             real_BS: bool, False marks padding, which nothing attends to and no expert sees.
+            context: `domain` or `task` of each sequence, for designs that route by it.
 
         Returns:
             Logits [B, S, 256], and the reports of the layers with experts by name ("layer 1").
@@ -54,23 +53,23 @@ class ByteTransformer(nn.Module):
         mask_BSS = _attention_mask(real_BS) if real_BS is not None else None
         infos = {}
         for number, block in enumerate(self.blocks):
-            x_BSD, info = block(x_BSD, mask_BSS, real_BS)
+            x_BSD, info = block(x_BSD, mask_BSS, real_BS, {"token_id": token_BS, **context})
             if info is not None:
                 infos[f"layer {number}"] = info
         return self.head(self.norm(x_BSD)), infos
 
-    def on_step(self, infos: dict[str, LayerInfo]) -> None:
-        """After an optimiser step, tell each router how it routed that step's batch."""
+    def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
+        """After an optimiser step, tell each layer how it routed that step's batch."""
         for number, block in enumerate(self.blocks):
             layer = block.feed_forward
             if isinstance(layer, MoELayer):
-                layer.router.on_step(infos[f"layer {number}"].routing)
+                layer.on_step(infos[f"layer {number}"], progress)
 
 
 class Block(nn.Module):
     """Attention, then a feed-forward with or without experts, each with a norm before and a residual."""
 
-    def __init__(self, config: TextConfig, feed_forward: MoELayer | DenseLayer) -> None:
+    def __init__(self, config: RunConfig, feed_forward: MoELayer | DenseLayer) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model)
         self.attention = Attention(config)
@@ -78,13 +77,13 @@ class Block(nn.Module):
         self.feed_forward = feed_forward
 
     def forward(
-        self, x_BSD: Tensor, mask_BSS: Tensor | None, real_BS: Tensor | None
+        self, x_BSD: Tensor, mask_BSS: Tensor | None, real_BS: Tensor | None, context: dict[str, Tensor]
     ) -> tuple[Tensor, LayerInfo | None]:
         """The residual stream after this layer, and the experts' report if there are experts."""
         x_BSD = x_BSD + self.attention(self.attention_norm(x_BSD), mask_BSS)
         normed_BSD = self.feed_forward_norm(x_BSD)
         if isinstance(self.feed_forward, MoELayer):
-            y_BSD, info = self.feed_forward(normed_BSD, real_BS)
+            y_BSD, info = self.feed_forward(normed_BSD, real_BS, **context)
             return x_BSD + y_BSD, info
         return x_BSD + self.feed_forward(normed_BSD), None
 
@@ -92,7 +91,7 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Causal multi-head attention with rotary positions."""
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: RunConfig) -> None:
         super().__init__()
         self.n_heads = config.n_heads
         self.qkv = nn.Linear(config.d_model, 3 * config.d_model, bias=False)

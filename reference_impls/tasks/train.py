@@ -1,4 +1,4 @@
-"""The training loop of the `text` task: what is optimised, what is measured and when it is told."""
+"""The training loop: what is optimised, what is measured and when it is told."""
 
 import dataclasses
 import math
@@ -6,31 +6,24 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import nn
 
 import reference_impls
-from reference_impls.catalogue import Entry
-from reference_impls.configs.base import TextConfig
-from reference_impls.core.layer import LayerInfo
+from reference_impls.configs.base import RunConfig
 from reference_impls.core.metrics import RoutingTally
+from reference_impls.core.routing import Progress
+from reference_impls.entry import Entry
+from reference_impls.tasks.base import Outcome, Task
 from reference_impls.tasks.checkpoint import load_checkpoint, save_checkpoint
+from reference_impls.tasks.clusters import ClustersTask
 from reference_impls.tasks.events import EventWriter
-from reference_impls.tasks.model import ByteTransformer
-from reference_impls.tasks.text import (
-    DOMAINS,
-    Batch,
-    Corpus,
-    load_corpus,
-    training_batch,
-    unigram_bits_per_byte,
-    validation_batches,
-)
+from reference_impls.tasks.language import TextTask
+
+TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask}
 
 PROGRESS_SECONDS = 0.5  # between progress events, as far as a step is shorter than that
 REPORTS = 60  # train metrics are told about this many times in a run
@@ -53,44 +46,26 @@ class Interval:
     targets: int = 0
     seconds: float = 0.0
 
-    def add(self, losses: dict[str, float], infos: dict[str, LayerInfo], targets: int) -> None:
-        """Count a batch; `losses` are means over its targets."""
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * targets
-        self.targets += targets
-        self.tally.add(infos)
+    def add(self, outcome: Outcome) -> None:
+        """Count a batch."""
+        for name, value in outcome.means.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * outcome.targets
+        self.targets += outcome.targets
+        self.tally.add(outcome.infos, outcome.label_T, outcome.n_labels)
 
-    def values(self) -> dict[str, float]:
+    def values(self, task: Task) -> dict[str, float]:
         """The metrics of the interval by name."""
         means = {name: total / max(self.targets, 1) for name, total in self.sums.items()}
-        means["bits_per_byte"] = means["cross_entropy"] / math.log(2)
-        means["tokens_per_second"] = self.targets / max(self.seconds, 1e-9)
-        return means | self.tally.values()
+        speed = {"tokens_per_second": self.targets / max(self.seconds, 1e-9)}
+        return means | task.derived(means) | speed | self.tally.values()
 
 
-def build_model(entry: Entry, config: TextConfig) -> ByteTransformer:
-    """The model of an implementation, freshly initialised from torch's global generator."""
-    gating = import_module(f"reference_impls.gating.{entry.gating}")
-    return ByteTransformer(config, gating.make_layer, gating.make_dense)
+def make_task(entry: Entry, config: RunConfig) -> Task:
+    """The config's task for an implementation; weights are drawn from torch's global generator."""
+    return TASKS[config.task](entry, config)
 
 
-def total_loss(logits_BSV: Tensor, target_BS: Tensor, infos: dict[str, LayerInfo]) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy plus every layer's weighted auxiliary losses, and the parts by metric name.
-
-    An `aux_` part is unscaled and the mean over layers; the total adds them up, each with its coefficient.
-    """
-    cross_entropy = F.cross_entropy(logits_BSV.flatten(0, 1), target_BS.flatten())
-    loss = cross_entropy
-    auxiliary: dict[str, list[float]] = {}
-    for info in infos.values():
-        for name, part in info.losses.items():
-            loss = loss + part.coefficient * part.value
-            auxiliary.setdefault(name, []).append(float(part.value.detach()))
-    parts = {"loss": float(loss.detach()), "cross_entropy": float(cross_entropy.detach())}
-    return loss, parts | {f"aux_{name}": sum(values) / len(values) for name, values in auxiliary.items()}
-
-
-def learning_rate(config: TextConfig, step: int) -> float:
+def learning_rate(config: RunConfig, step: int) -> float:
     """Rate of step `step` (from 0): linear warm-up, then a cosine down to a tenth of the peak."""
     warmup = min(config.warmup_steps, config.steps)
     if step < warmup:
@@ -102,18 +77,15 @@ def learning_rate(config: TextConfig, step: int) -> float:
 class Trainer:
     """One run: the model, its data and its optimiser."""
 
-    def __init__(self, entry: Entry, config: TextConfig, events: EventWriter, stop: Callable[[], bool]) -> None:
+    def __init__(self, entry: Entry, config: RunConfig, events: EventWriter, stop: Callable[[], bool]) -> None:
         self.entry, self.config, self.events, self.stop = entry, config, events, stop
         self.threads = min(config.threads, _available_cpus())
         torch.set_num_threads(self.threads)
         torch.manual_seed(config.seed)
-        self.model = build_model(entry, config)
-        self.optimiser = _optimiser(self.model, config)
+        self.task = make_task(entry, config)
+        self.model = self.task.model
+        self.optimiser = make_optimiser(self.model, config)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.corpus: Corpus = load_corpus(config.domain_bytes, config.sequence_length)
-        self.validation: list[Batch] = validation_batches(
-            self.corpus, config.batch_size, config.sequence_length, config.validation_sequences
-        )
         self.step = 0
         self.summary: dict[str, float] = {}
         self._resumed_at = 0
@@ -144,7 +116,7 @@ class Trainer:
                 self._tell_progress()
                 last = self.step == self.config.steps
                 if last or self.step % every == 0:
-                    self.events.metrics(self.step, "train", interval.values(), interval.tally.loads())
+                    self.events.metrics(self.step, "train", interval.values(self.task), interval.tally.loads())
                     interval = Interval()
                 if last or self.step % self.config.validation_every == 0:
                     self._validate()
@@ -154,12 +126,11 @@ class Trainer:
             raise
 
     def _announce(self) -> None:
-        config, corpus = self.config, self.corpus
-        estimate = self.entry.estimate(config)
+        config = self.config
         self.events.start(
             implementation=self.entry.key,
             config=config.model_dump(mode="json"),
-            task="text",
+            task=config.task,
             steps=config.steps,
             device="cpu",
             threads=self.threads,
@@ -169,52 +140,30 @@ class Trainer:
                 "reference_impls": reference_impls.__version__,
             },
             params_total=sum(p.numel() for p in self.model.parameters()),
-            params_active=estimate.params_active,
+            params_active=self.entry.estimate(config).params_active,
         )
-        sizes = ", ".join(f"{name} {len(corpus.train[name]):,}" for name in corpus.domains)
-        self.events.message("info", f"text {corpus.digest}: {sizes} bytes to learn from")
-        missing = [name for name in DOMAINS if name not in corpus.domains]
-        if missing:
-            self.events.message("warning", f"this Python carries no text of the kind: {', '.join(missing)}")
-        unigram = unigram_bits_per_byte(corpus, self.validation)
-        self.events.message("info", f"byte frequencies alone reach {unigram:.3f} bits per byte in validation")
+        for level, text in self.task.notes():
+            self.events.message(level, text)
         self._tell_progress()
 
     def _train_step(self, interval: Interval) -> None:
-        began, config = time.monotonic(), self.config
-        self.model.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(config, self.step)
-        batch = training_batch(self.corpus, config.batch_size, config.sequence_length, self.generator)
-        logits_BSV, infos = self.model(batch.input_BS)
-        loss, parts = total_loss(logits_BSV, batch.target_BS, infos)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
-        if not (math.isfinite(parts["loss"]) and math.isfinite(norm)):
-            raise DivergedError(
-                f"the loss or its gradient is not finite at step {self.step + 1}; "
-                f"lower learning_rate (now {config.learning_rate:g})"
-            )
-        self.optimiser.step()
-        self.model.on_step(infos)
+        began = time.monotonic()
+        outcome = train_step(self.task, self.optimiser, self.generator, Progress(self.step, self.config.steps))
         self.step += 1
-        interval.add(parts, infos, batch.target_BS.numel())
+        interval.add(outcome)
         interval.seconds += time.monotonic() - began
 
     @torch.no_grad()
     def _validate(self) -> None:
         self.model.eval()
         interval = Interval()
-        for batch in self.validation:
+        for batch in self.task.validation_batches():
             self._check_stop()
             began = time.monotonic()
-            logits_BSV, infos = self.model(batch.input_BS)
-            _, parts = total_loss(logits_BSV, batch.target_BS, infos)
-            interval.add(parts, infos, batch.target_BS.numel())
+            interval.add(self.task.evaluate(batch))
             interval.seconds += time.monotonic() - began
             self._tell_progress()
-        self.summary = interval.values()
+        self.summary = interval.values(self.task)
         self.events.metrics(self.step, "valid", self.summary, interval.tally.loads())
 
     def _tell_progress(self) -> None:
@@ -237,7 +186,32 @@ class Trainer:
             save_checkpoint(folder, self.entry.key, self.config, self.step, self.model, self.optimiser, self.generator)
 
 
-def _optimiser(model: ByteTransformer, config: TextConfig) -> torch.optim.AdamW:
+def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Generator, progress: Progress) -> Outcome:
+    """One step of the optimiser on a fresh batch, after `progress.step` of them.
+
+    Raises:
+        DivergedError: if the loss or its gradient is not finite.
+    """
+    config, model = task.config, task.model
+    model.train()
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(config, progress.step)
+    outcome = task.evaluate(task.training_batch(generator))
+    optimiser.zero_grad(set_to_none=True)
+    outcome.loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+    if not (math.isfinite(outcome.means["loss"]) and math.isfinite(norm)):
+        raise DivergedError(
+            f"the loss or its gradient is not finite at step {progress.step + 1}; "
+            f"lower learning_rate (now {config.learning_rate:g})"
+        )
+    optimiser.step()
+    model.on_step(outcome.infos, Progress(progress.step + 1, progress.steps))  # type: ignore[operator]
+    return outcome
+
+
+def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:
+    """AdamW that decays the matrices and nothing else."""
     matrices = [p for name, p in model.named_parameters() if p.dim() > 1 and "embedding" not in name]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]

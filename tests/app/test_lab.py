@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moe_kb.lab import Lab
-from reference_impls.configs import SwitchTop1Config
+from reference_impls.configs.switch import SwitchTop1Config
 
 TINY = {
     "steps": 4,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from reference_impls.catalogue import Entry, entries
-from reference_impls.configs import TextConfig, check_config
+from reference_impls.catalogue import entries
+from reference_impls.configs import RunConfig, check_config
+from reference_impls.entry import Entry
 
 TINY: dict[str, Any] = {
     "steps": 6, "batch_size": 4, "sequence_length": 32, "d_model": 16, "n_layers": 2, "n_heads": 2,
@@ -43,6 +44,6 @@ def entry(request: pytest.FixtureRequest) -> Entry:
 
 
 @pytest.fixture
-def tiny_config(entry: Entry) -> Callable[..., TextConfig]:
+def tiny_config(entry: Entry) -> Callable[..., RunConfig]:
     """Makes the implementation's tiny config, with changes."""
     return lambda **changes: check_config(entry.config_class, TINY | TINY_OF.get(entry.key, {}) | changes)

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from reference_impls.__main__ import main
-from reference_impls.catalogue import Entry, entries, find
-from reference_impls.configs import (
-    ConfigError,
-    DeepSeekV3Config,
-    GShardTop2Config,
-    MixtralTop2Config,
-    SwitchTop1Config,
-    check_config,
-)
+from reference_impls.catalogue import entries, find
+from reference_impls.configs import ConfigError, check_config
+from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
+from reference_impls.configs.gshard import GShardTop2Config
+from reference_impls.configs.mixtral import MixtralTop2Config
+from reference_impls.configs.switch import SwitchTop1Config
+from reference_impls.entry import Entry
 from reference_impls.tasks.train import build_model
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import DeepseekV3Config as OracleConfig
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
 
-from reference_impls.configs import DeepSeekV3Config
+from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.metrics import load_cv
 from reference_impls.gating.deepseek_v3 import make_layer

@@ -6,7 +6,7 @@ from torch import Tensor
 from transformers import NllbMoeConfig
 from transformers.models.nllb_moe.modeling_nllb_moe import NllbMoeTop2Router
 
-from reference_impls.configs import GShardTop2Config
+from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import SparseRouting
 from reference_impls.gating.gshard import make_layer

@@ -6,7 +6,7 @@ from torch import Tensor
 from transformers import MixtralConfig
 from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock, load_balancing_loss_func
 
-from reference_impls.configs import MixtralTop2Config
+from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.gating.mixtral import make_layer

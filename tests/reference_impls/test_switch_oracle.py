@@ -9,7 +9,7 @@ from transformers.models.switch_transformers.modeling_switch_transformers import
     router_z_loss_func,
 )
 
-from reference_impls.configs import SwitchTop1Config
+from reference_impls.configs.switch import SwitchTop1Config
 from reference_impls.core.layer import MoELayer
 from reference_impls.gating.switch import make_layer
 

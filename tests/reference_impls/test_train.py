@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference_impls.configs import MixtralTop2Config
+from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.tasks import train
 from reference_impls.tasks.checkpoint import CheckpointError
 from reference_impls.tasks.events import EventWriter

@@ -25,7 +25,9 @@ class GELUExperts(ExpertBank):
 
 def routing_of(token, expert, weight) -> SparseRouting:
     demand_E = torch.bincount(expert, minlength=E)
-    return SparseRouting(token, expert, weight, demand_E, torch.zeros(()), len(token))
+    return SparseRouting(
+        token_A=token, expert_A=expert, weight_A=weight, demand_E=demand_E, entropy=torch.zeros(()), n_tokens=len(token)
+    )
 
 
 def make(pattern: str, dtype: torch.dtype) -> tuple[torch.Tensor, SparseRouting]:

@@ -1,0 +1,115 @@
+"""What a task is to the training loop: data, a model, a loss, and the names of what is measured."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from reference_impls.configs.base import RunConfig
+from reference_impls.core.layer import LayerInfo
+from reference_impls.core.routing import AuxiliaryLoss
+from reference_impls.entry import Entry
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A model's outputs for a batch.
+
+    Attributes:
+        output: logits, of the shape that the task expects.
+        infos: the reports of the layers with experts, by name ("layer 1").
+        losses: losses of the whole model beside those of its layers.
+    """
+
+    output: Tensor
+    infos: dict[str, LayerInfo]
+    losses: dict[str, AuxiliaryLoss] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a batch.
+
+    Attributes:
+        loss: what the optimiser minimises.
+        means: measurements by name, means over the batch's targets.
+        infos: the reports of the layers with experts.
+        targets: predictions that were scored.
+        label_T: what specialisation is judged by, one of `n_labels` for each token: its domain or cluster.
+        n_labels: number of labels.
+    """
+
+    loss: Tensor
+    means: dict[str, float]
+    infos: dict[str, LayerInfo]
+    targets: int
+    label_T: Tensor
+    n_labels: int
+
+
+class Task(ABC):
+    """Data, model and loss of one run."""
+
+    headline: ClassVar[str]
+    """The metric by which designs are compared."""
+
+    higher_is_better: ClassVar[bool]
+
+    model: nn.Module
+
+    def __init__(self, entry: Entry, config: RunConfig) -> None:
+        self.entry, self.config = entry, config
+        self.gating: ModuleType = import_module(f"reference_impls.gating.{entry.gating}")
+
+    @abstractmethod
+    def training_batch(self, generator: torch.Generator) -> Any:
+        """A batch to learn from."""
+
+    @abstractmethod
+    def validation_batches(self) -> Sequence[Any]:
+        """The batches to be scored, the same every time."""
+
+    @abstractmethod
+    def forward(self, batch: Any, **context: Tensor) -> Forward:
+        """The model's outputs; `context` replaces what the batch says of its tokens (`domain=…`)."""
+
+    @abstractmethod
+    def score(self, batch: Any, output: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The loss of the outputs without auxiliary losses, and the measurements by name."""
+
+    @abstractmethod
+    def labels(self, batch: Any) -> tuple[Tensor, int]:
+        """The label of each token of the batch, flat, and how many labels there are."""
+
+    def derived(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Metrics that follow from means over an interval."""
+        return {}
+
+    def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
+        """What a reader should know before the run begins."""
+        yield from ()
+
+    def evaluate(self, batch: Any) -> Outcome:
+        """Run the model on a batch, in the mode that it is in, and add up its losses.
+
+        A design may run the model in its own way (twice, or mixed over domains): its gating module then has
+        `run_model(task, batch) -> Forward`, which takes the place of `forward`.
+        """
+        run: Callable[[Any, Any], Forward] | None = getattr(self.gating, "run_model", None)
+        done = self.forward(batch) if run is None else run(self, batch)
+        loss, means = self.score(batch, done.output)
+        auxiliary: dict[str, list[float]] = {}
+        for losses in (done.losses, *(info.losses for info in done.infos.values())):
+            for name, part in losses.items():
+                loss = loss + part.coefficient * part.value
+                auxiliary.setdefault(f"aux_{name}", []).append(float(part.value.detach()))
+        # An `aux_` part is unscaled and the mean over layers; the total adds them up with their coefficients.
+        means |= {"loss": float(loss.detach())} | {name: sum(all_) / len(all_) for name, all_ in auxiliary.items()}
+        label_T, n_labels = self.labels(batch)
+        targets = label_T.numel()
+        return Outcome(loss, means, done.infos, targets, label_T, n_labels)

@@ -1,0 +1,73 @@
+"""The `text` task: predict each byte of the text that every Python installation carries."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from reference_impls.configs.base import RunConfig
+from reference_impls.entry import Entry
+from reference_impls.tasks.base import Forward, Task
+from reference_impls.tasks.model import ByteTransformer
+from reference_impls.tasks.text import (
+    DOMAINS,
+    Batch,
+    load_corpus,
+    training_batch,
+    unigram_bits_per_byte,
+    validation_batches,
+)
+
+
+class TextTask(Task):
+    """A byte-level language model; bits per byte of held-out documents."""
+
+    headline: ClassVar[str] = "bits_per_byte"
+    higher_is_better: ClassVar[bool] = False
+
+    def __init__(self, entry: Entry, config: RunConfig) -> None:
+        super().__init__(entry, config)
+        self.model = ByteTransformer(config, self.gating.make_layer)
+        self.corpus = load_corpus(config.domain_bytes, config.sequence_length)
+        self._validation = validation_batches(
+            self.corpus, config.batch_size, config.sequence_length, config.validation_sequences
+        )
+
+    def training_batch(self, generator: torch.Generator) -> Batch:
+        """Windows at random places of the text."""
+        return training_batch(self.corpus, self.config.batch_size, self.config.sequence_length, generator)
+
+    def validation_batches(self) -> list[Batch]:
+        """Windows of the held-out documents."""
+        return self._validation
+
+    def forward(self, batch: Batch, **context: Tensor) -> Forward:
+        """Logits [B, S, 256]."""
+        return Forward(*self.model(batch.input_BS, **({"domain": batch.domain_B} | context)))
+
+    def score(self, batch: Batch, output: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy in nats per byte."""
+        loss = F.cross_entropy(output.flatten(0, 1), batch.target_BS.flatten())
+        return loss, {"cross_entropy": float(loss.detach())}
+
+    def labels(self, batch: Batch) -> tuple[Tensor, int]:
+        """The domain of each byte."""
+        return batch.domain_B.repeat_interleave(batch.input_BS.shape[1]), len(self.corpus.domains)
+
+    def derived(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Bits per byte."""
+        return {"bits_per_byte": means["cross_entropy"] / math.log(2)}
+
+    def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
+        """What was read, what this Python lacks, and what a model without context would reach."""
+        corpus = self.corpus
+        sizes = ", ".join(f"{name} {len(corpus.train[name]):,}" for name in corpus.domains)
+        yield "info", f"text {corpus.digest}: {sizes} bytes to learn from"
+        missing = [name for name in DOMAINS if name not in corpus.domains]
+        if missing:
+            yield "warning", f"this Python carries no text of the kind: {', '.join(missing)}"
+        unigram = unigram_bits_per_byte(corpus, self._validation)
+        yield "info", f"byte frequencies alone reach {unigram:.3f} bits per byte in validation"
