@@ -5,6 +5,7 @@ field carries its bounds, its default, a description and, where it has one, its 
 """
 
 import difflib
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
@@ -144,9 +145,9 @@ class RunConfig(BaseModel):
         return cls(**{"n_heads": 1, "n_experts": n_experts, **fields})
 
     @property
+    @abstractmethod
     def active_experts(self) -> float:
         """Routed experts that one token passes through in a layer, on average where that varies."""
-        raise NotImplementedError(f"{type(self).__name__} must say how many experts a token passes through")
 
     @property
     def always_active_experts(self) -> int:

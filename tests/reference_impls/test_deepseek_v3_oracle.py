@@ -11,6 +11,7 @@ from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.metrics import load_cv
+from reference_impls.core.routing import Progress
 from reference_impls.gating.deepseek_v3 import make_layer
 
 D, F, E, B, S = 32, 24, 16, 3, 20
@@ -172,7 +173,7 @@ def test_a_step_moves_each_bias_by_the_speed_towards_the_mean_load():
     ours = layer(bias_update_speed=0.01)
     before = ours.router.bias_E.clone()
     routing = ours(torch.randn(B, S, D, dtype=torch.float64))[1].routing
-    ours.router.on_step(routing)
+    ours.router.on_step(routing, Progress(1, 1))
     mean = B * S * 3 / E
     for e in range(E):
         load = int(routing.demand_E[e])
@@ -195,7 +196,7 @@ def test_the_bias_evens_a_load_that_is_uneven(seed):
     before = load_cv(load_E())
     for _ in range(200):
         with torch.no_grad():
-            ours.router.on_step(ours(torch.randn(8, 64, D) + common_D)[1].routing)
+            ours.router.on_step(ours(torch.randn(8, 64, D) + common_D)[1].routing, Progress(1, 1))
     after = load_cv(load_E())
     assert before > 0.8
     assert after < 0.2
