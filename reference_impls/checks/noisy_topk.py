@@ -114,9 +114,9 @@ def equations(k: int, training: bool) -> Iterator[Check]:
     name = f"equations by float64 loops, k = {k}, {'with' if training else 'without'} noise"
     yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
     yield at_most(
-        f"{name}: importance loss differs by", abs(float(info.losses["importance"].value) - importance), 1e-12
+        f"{name}: importance loss differs by", abs(float(info.losses["importance"].value.detach()) - importance), 1e-12
     )
-    yield at_most(f"{name}: load loss differs by", abs(float(info.losses["load"].value) - load), 1e-12)
+    yield at_most(f"{name}: load loss differs by", abs(float(info.losses["load"].value.detach()) - load), 1e-12)
 
 
 def _losses_by_hand(layer: Any, x_TD: Tensor, drawn_TE: Tensor) -> dict[str, float]:
