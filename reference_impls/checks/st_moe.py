@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype, **fields: Any) -> Any:
     torch.manual_seed(0)
-    layer = opinionated(make_layer(STMoEConfig(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
+    layer: Any = opinionated(make_layer(STMoEConfig(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
     layer.experts.initialise(1.0)
     return layer
 
@@ -51,7 +51,7 @@ def st_moe_pytorch(factor: float, dtype: torch.dtype, **tolerance: float) -> Ite
 
     Its losses exist in training only, where it draws the second expert: a threshold of nearly 0 wants all.
     """
-    from st_moe_pytorch import MoE
+    from st_moe_pytorch import MoE  # type: ignore[import-untyped]
 
     ours = _layer(dtype, capacity_factor_train=factor, second_policy_train="always").train()
     w_in = ours.experts.w_in_EID.detach().clone().requires_grad_()

@@ -11,4 +11,12 @@ def squared_cv(value_E: Tensor) -> Tensor:
     summed weights (importance) and of the estimated counts (load) of the experts.
     """
     mean = value_E.mean(-1)
-    return value_E.var(-1, correction=0) / mean.square().clamp(min=torch.finfo(mean.dtype).tiny)
+    variance = (value_E - mean[..., None]).square().mean(-1)
+    return variance / mean.square().clamp(min=torch.finfo(mean.dtype).tiny)
+
+
+def mean_squared_cv(value_TE: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
+    """`squared_cv` of what each group of tokens adds up to by expert, the mean over groups that have a token."""
+    sum_GE = value_TE.new_zeros(n_groups, value_TE.shape[1]).index_add(0, group_T, value_TE)
+    n_filled = (torch.bincount(group_T, minlength=n_groups) > 0).sum()
+    return squared_cv(sum_GE).sum() / n_filled.clamp(min=1)

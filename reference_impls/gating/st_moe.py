@@ -34,8 +34,7 @@ small: variance $s / n$ with $n$ the number of inputs.
 
 ## What the metrics mean
 
-- `aux_router_z`: $\mathcal{L}_z / c_z$, mean over ST-MoE layers; $(\ln N)^2$ if all logits are 0, and no lower bound
-  but 0 if they are negative.
+- `aux_router_z`: $\mathcal{L}_z / c_z$, mean over ST-MoE layers; $(\ln N)^2$ if all logits are 0.
 - `aux_load_balance`: $\mathcal{L}_{\mathrm{balance}} / \alpha$; 1 is perfect balance, $N$ is every first choice to one
   expert with certainty.
 - `load_cv`, `max_violation`: spread of the load, first and wanted second choices, before capacity; 0 is even.
@@ -62,16 +61,16 @@ therefore keeps to the encoder, is the design `vmoe-bpr`.
 ## What it was checked against
 
 `MoE` of st-moe-pytorch with our weights: outputs, all gradients and both losses, in float32 and float64, at four
-capacities, with every second expert wanted (its random draws cannot be lined up with ours). Its balancing loss is compared where
-nothing is dropped: it counts the first choices that found a place, where the paper counts all of them. Outputs, demand and both losses
-against a float64 loop with the random second expert.
+capacities, with every second expert wanted (its random draws cannot be lined up with ours). Its balancing loss is
+compared where nothing is dropped: it counts the first choices that found a place, where the paper counts all of
+them. Outputs, demand and both losses against a float64 loop with the random second expert.
 
 ## How long, and what to see
 
-A default run takes less than two minutes on two cores. With factor 1.25 in training a quarter or more of the
-wanted assignments is dropped, which the paper recommends nevertheless; in validation, with 2, far fewer.
-`aux_router_z` should fall early and stay low; with `z_coefficient` 0 it grows with the logits. At this size and in
-float32 training is stable either way: what the loss is for cannot be seen here, only what it does to the logits.
+A default run takes less than two minutes on two cores. With the factor 1.25 in training, which the paper recommends,
+many of the wanted assignments are dropped; in validation, with 2, far fewer. `aux_router_z` should fall early and
+stay low; with `z_coefficient` 0 it grows with the logits. At this size and in float32 training is stable either way:
+what the loss is for cannot be seen here, only what it does to the logits.
 """
 
 from dataclasses import replace
