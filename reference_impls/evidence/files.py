@@ -38,10 +38,18 @@ def read_all(folder: Path, protocol: str) -> list[dict[str, Any]]:
     return [content for path in found if (content := read(path)) is not None]
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes a value again where it occurs again: readers refuse YAML's aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always."""
+        return True
+
+
 def write(path: Path, content: dict[str, Any]) -> None:
     """Replace the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    text = yaml.dump(content, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

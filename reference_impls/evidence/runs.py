@@ -15,6 +15,7 @@ import reference_impls
 from reference_impls.catalogue import entries, find
 from reference_impls.evidence import files
 from reference_impls.evidence.protocol import CONTROLS, Candidate, Protocol, active_parameters, candidate, controls
+from reference_impls.tasks.train import TASKS
 
 LENDER = "mixtral-top2"  # the design whose config class the controls borrow
 
@@ -67,6 +68,7 @@ def file_run(protocol: Protocol, folder: Path, one: Candidate, result: dict[str,
     kept = files.read(path)
     runs = kept["runs"] if kept and kept["config"] == _config_of(one) else []
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: int(run["seed"]))
+    task = TASKS[protocol.task]
     params = {"total": result.pop("params_total")}
     if one.key not in CONTROLS:
         active = one.entry.estimate(one.config).params_active
@@ -79,6 +81,8 @@ def file_run(protocol: Protocol, folder: Path, one: Candidate, result: dict[str,
         "group": one.group,
         "why": one.why,
         "causal": "yes" if one.key in CONTROLS else one.entry.causal,
+        "headline": task.headline,
+        "higher_is_better": task.higher_is_better,
         "config": _config_of(one),
         "params": params,
         "runs": runs,
