@@ -35,8 +35,8 @@ rows = ui.cached(evidence.board, kb, protocol)
 st.caption(
     ui.plain(
         f"{told['designs']} rows, {told['seeds']} seeds, {told['seconds'] / 3600:.1f} hours of runs on "
-        f"{told['made_cpu']}, {told['made_threads']} thread a run, torch {told['made_torch']}, Python {told['made_python']}, "
-        f"last {told['made_date']}, commit {told['made_commit']}. Protocol {protocol}."
+        f"{told['made_cpu']}, {told['made_threads']} thread a run, torch {told['made_torch']}, "
+        f"Python {told['made_python']}, last {told['made_date']}, commit {told['made_commit']}. Protocol {protocol}."
     )
 )
 

@@ -65,7 +65,11 @@ def test_a_file_becomes_rows(tmp_path: Path) -> None:
         (changed(group="best"), "group", "Input should be 'matched'"),
         (changed(extra=1), "extra", "Extra inputs are not permitted"),
         (changed(runs=[{"seed": 0, "made": MADE}]), "runs.0", "either values or an error"),
-        (changed(runs=[{"seed": 0, "made": MADE, "values": {"loss": float("nan")}}]), "runs.0.values.loss", "valid number"),
+        (
+            changed(runs=[{"seed": 0, "made": MADE, "values": {"loss": float("nan")}}]),
+            "runs.0.values.loss",
+            "valid number",
+        ),
         (changed(runs=[{"seed": -1, "made": MADE, "error": "x"}]), "runs.0.seed", "greater than or equal to 0"),
         ("a: 1\na: 2\n", "demo.yaml", "twice"),
         ("- &x 1\n- *x\n", "demo.yaml", "anchor"),
