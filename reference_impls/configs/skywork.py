@@ -1,11 +1,19 @@
 """Settings of Skywork-MoE's normalised gate and adaptive balancing (`gating/skywork.py`)."""
 
-from reference_impls.configs.base import CapacityConfig, TopKConfig, setting
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import CapacityConfig, RunConfig, TopKConfig, setting
 from reference_impls.entry import Entry
 
 
 class SkyworkConfig(TopKConfig, CapacityConfig):
     """Skywork-MoE layers: logits standardised over the experts, a balancing coefficient that follows the drops."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # The paper finds scales of 1 and 2 alike; the sharper one keeps a point's second expert small.
+        "clusters": {**RunConfig.task_defaults["clusters"], "logit_scale": 2.0},
+    }
 
     capacity_factor_train: float = setting(
         2.0,
