@@ -74,7 +74,7 @@ not matter to them, the leak is there.
 
 A default run takes about as long as one of `mixtral-top2`, whose experts it has: the router's work falls from one
 product a token to one a sequence. On the clustered task, whose sequences have one cluster each here, the clusters
-are found, and more surely than by token-level routers: an average over sixteen points has less noise than one.
+are found: an average over sixteen points has less noise than any one of them.
 With `cluster_unit: token` the same design is blind. On text the leak shows as bits per byte that no causal design
 reaches fairly; compare `information` over domains with that of a token-level design.
 """

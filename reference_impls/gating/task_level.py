@@ -76,11 +76,11 @@ of the temperature's course. No independent library routes this way.
 
 ## How long, and what to see
 
-In training every expert sees every token, whatever the selection: a default run takes about twice as long as one of
-`mixtral-top2` and its estimate is too low by as much. On the clustered task different clusters get different
-experts, though seldom all of them: two that met in one expert early have little reason to part. On text, watch the
-load: with `softmax` all domains keep mixing all experts, with `gumbel_softmax_st` each ends with one.
-`first_temperature` decides how long the choice stays open.
+In training every expert sees every token, whatever the selection: a default run takes longer than one of
+`mixtral-top2`, and longer than its own estimate, which counts one expert. On the clustered task different clusters
+get different experts, though seldom all of them: two that met in one expert early have little reason to part. On
+text, watch the load: with `softmax` a domain may keep mixing several experts, with `gumbel_softmax_st` each ends with
+one. `first_temperature` decides how long the choice stays open.
 """
 
 from dataclasses import replace
