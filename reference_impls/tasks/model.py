@@ -12,8 +12,7 @@ from reference_impls.configs.base import RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
-
-VOCABULARY = 256  # bytes
+from reference_impls.tasks.sizes import VOCABULARY
 
 
 class ByteTransformer(nn.Module):

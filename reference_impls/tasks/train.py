@@ -20,10 +20,11 @@ from reference_impls.entry import Entry
 from reference_impls.tasks.base import MakeLayer, Outcome, Task
 from reference_impls.tasks.checkpoint import load_checkpoint, save_checkpoint
 from reference_impls.tasks.clusters import ClustersTask
+from reference_impls.tasks.digits import DigitsTask
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
 
-TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask}
+TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask, "digits": DigitsTask}
 
 PROGRESS_SECONDS = 0.5  # between progress events, as far as a step is shorter than that
 REPORTS = 60  # train metrics are told about this many times in a run
