@@ -117,7 +117,7 @@ def descent() -> Iterator[Check]:
     for _ in range(60):
         optimiser.zero_grad()
         loss = kl_divergence(all_outputs(x_TD, bank)).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         values.append(float(loss.detach()))
     yield at_least("60 steps of descent divide the loss by", values[0] / values[-1], 10)

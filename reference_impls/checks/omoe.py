@@ -24,7 +24,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(orthogonality: str, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
-    config = OMoEConfig(d_model=D, d_expert=F, n_experts=E, orthogonality=orthogonality)  # type: ignore[arg-type]
+    config = OMoEConfig(d_model=D, d_expert=F, n_experts=E, orthogonality=orthogonality)
     return opinionated(make_layer(config).to(dtype))
 
 
@@ -70,7 +70,7 @@ def loss() -> Iterator[Check]:
     optimiser = torch.optim.SGD(alike.parameters(), lr=1e-5)
     for _ in range(50):
         optimiser.zero_grad()
-        orthogonality_loss(alike).backward()  # type: ignore[no-untyped-call]
+        orthogonality_loss(alike).backward()
         optimiser.step()
     yield at_least("50 steps of descent divide the loss of similar experts by", before / orthogonality_loss(alike), 2)
 

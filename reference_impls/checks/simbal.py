@@ -108,6 +108,6 @@ def geometry() -> Iterator[Check]:
         for group in optimiser.param_groups:
             group["lr"] = 1e-2 * (1 - step / 200)
         optimiser.zero_grad()
-        orthonormality_loss(router.weight_ED).backward()  # type: ignore[no-untyped-call]
+        orthonormality_loss(router.weight_ED).backward()
         optimiser.step()
     yield at_least("200 steps of descent divide the loss by", before / float(orthonormality_loss(router.weight_ED)), 10)

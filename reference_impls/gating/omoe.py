@@ -98,9 +98,10 @@ class OMoELayer(MoELayer):
         assert isinstance(routing, SparseRouting)
         K = self.config.experts_per_token
         expert_TK, weight_TK = routing.expert_A.view(-1, K), routing.weight_A.view(-1, K)
-        alone = {"token_A": torch.arange(len(x_TD), device=x_TD.device), "weight_A": torch.ones_like(weight_TK[:, 0])}
+        token_T, one_T = torch.arange(len(x_TD), device=x_TD.device), torch.ones_like(weight_TK[:, 0])
         outputs = [
-            combine(x_TD, replace(routing, expert_A=expert_T, **alone), self.experts) for expert_T in expert_TK.T
+            combine(x_TD, replace(routing, token_A=token_T, expert_A=expert_T, weight_A=one_T), self.experts)
+            for expert_T in expert_TK.T
         ]
         basis_TKD = orthonormalise(torch.stack(outputs, dim=1))
         return torch.einsum("tk,tkd->td", self.scale * weight_TK, basis_TKD.to(weight_TK.dtype)).to(x_TD.dtype)
