@@ -1,11 +1,18 @@
 """Settings of the similarity-preserving router, SimBal (`gating/simbal.py`)."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from reference_impls.configs.base import TopKConfig, setting
 from reference_impls.entry import Entry
 
 
 class SimBalConfig(TopKConfig):
     """Top-k routing whose router matrix is kept close to orthonormal, with no other balancing loss."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "experts_per_token": 1},
+    }
 
     orthonormality_coefficient: float = setting(
         0.1, "Weight of the router's distance from an orthonormal matrix (0: nothing balances).", ge=0, le=10
