@@ -49,7 +49,8 @@ def masked_mixture(coarse: str, fine: str) -> Iterator[Check]:
     def logits(x: Tensor, vectors: Tensor, gate: str) -> Tensor:
         if gate == "softmax":
             return functional.linear(x, vectors)
-        return -torch.linalg.vector_norm(x.unsqueeze(-2) - vectors, dim=-1)
+        distance: Tensor = torch.linalg.vector_norm(x.unsqueeze(-2) - vectors, dim=-1)
+        return -distance
 
     def theirs(x_BSD: Tensor) -> Tensor:
         group = functional.softmax(logits(x_BSD, ours.router.group_GD, coarse), -1)
@@ -57,7 +58,8 @@ def masked_mixture(coarse: str, fine: str) -> Iterator[Check]:
         mask = functional.one_hot(group.argmax(-1), G)
         weight = ((group * mask).unsqueeze(-1) * own).flatten(-2)
         gate, up = torch.einsum("bsd,eid->bsei", x_BSD, ours.experts.w_in_EID).chunk(2, -1)
-        return torch.einsum("bse,bsef,edf->bsd", weight, functional.silu(gate) * up, ours.experts.w_out_EDF)
+        y_BSD: Tensor = torch.einsum("bse,bsef,edf->bsd", weight, functional.silu(gate) * up, ours.experts.w_out_EDF)
+        return y_BSD
 
     weights = {name: (weight, weight) for name, weight in ours.named_parameters()}
     name = f"a masked dense mixture, {coarse} over {fine}"

@@ -31,8 +31,8 @@ $$\ell_i(x) = a_i \cdot x \quad \text{(softmax)} \qquad \text{or} \qquad \ell_i(
 | $E_i$ | expert $i$ | `experts` |
 
 A balancing loss of Switch's form keeps all $M$ groups in use:
-$\mathcal{L}_{\mathrm{balance}} = \alpha M \sum_g f_g P_g$, with $f_g$ the share of tokens in group $g$ and $P_g$ its mean
-probability.
+$\mathcal{L}_{\mathrm{balance}} = \alpha M \sum_g f_g P_g$, with $f_g$ the share of tokens in group $g$ and $P_g$ its
+mean probability.
 
 ## What the metrics mean
 
