@@ -22,7 +22,8 @@ class MultiHeadConfig(TopKConfig):
         2, "Experts that each part of a token passes through; at most n_experts.", ge=1, le=256
     )
     inner_residual: bool = setting(
-        False, "Whether each part is added to its experts' outputs before the parts are merged (the paper's equation 6)."
+        False,
+        "Whether each part is added to its experts' outputs before the parts are merged (the paper's equation 6).",
     )
     balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
 
@@ -58,8 +59,8 @@ ENTRIES = (
         designs=("multi-head-moe",),
         papers=("mh-moe",),
         causal="yes",
-        oracle="transformers: OlmoeSparseMoeBlock on the parts, between two linear maps of torch; a float64 loop of the "
-        "equations",
+        oracle="transformers: OlmoeSparseMoeBlock on the parts, between two linear maps of torch; a float64 loop of "
+        "the equations",
         deviations=(
             "no residual inside the layer by default, as in the released code; the paper's equation 6 has one",
             "the paper's plain softmax gate, not the cosine gate of X-MoE that its experiments build upon",

@@ -58,8 +58,8 @@ None: the parts of a token are merged with each other only. Changing later bytes
 
 `OlmoeSparseMoeBlock` of transformers (softmax over all, top-k, not renormalised) on the parts, between two
 `torch.nn.Linear`: outputs and all gradients in float32 and float64, with and without the inner residual. Equations 3 to
-10 by a float64 loop. Then: one part and identity projections are the plain mixture; a token whose parts are permuted
-with the rows of both projections is the same token; the counted experts. The common checks of every design and the
+10 by a float64 loop, with the count of experts reached. Then: permuting the parts in both projections changes nothing;
+what a part holds reaches only its own experts. The common checks of every design and the
 clustered task are beside them.
 
 ## How long, and what to see
