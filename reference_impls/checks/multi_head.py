@@ -70,7 +70,8 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
         probability = (parts @ ours.router.weight_ED.T).softmax(-1)
         best = probability.topk(min(k + 1, E), dim=-1).values
         gap = -best.diff(dim=-1).amax(-1) if best.shape[-1] > 1 else torch.ones_like(best[..., 0])
-        return probability[torch.arange(len(x_TD)), gap.argmin(-1)]
+        least: Tensor = probability[torch.arange(len(x_TD)), gap.argmin(-1)]
+        return least
 
     x_BSD = clear_tokens(score, k, (B, S, D), dtype=dtype)
     name = f"OlmoeSparseMoeBlock on parts, h = {heads}, k = {k}, {str(dtype)[6:]}"

@@ -68,7 +68,8 @@ None: a token's output depends on that token alone. Changing later bytes never c
 With equal widths and no price: `OlmoeSparseMoeBlock` of transformers, outputs and all gradients. For mixed widths and
 prices: a plain float64 loop from tokens to outputs, penalty and active width. Then: with equal widths the penalty is
 the balancing loss; a large price sends all tokens to the narrowest expert; descent of the penalty alone lowers the
-width in use where the balancing loss does not. The common checks of every design and the clustered task are beside them.
+width in use where the balancing loss does not. The common checks of every design and the clustered task are beside
+them.
 
 ## How long, and what to see
 
