@@ -24,12 +24,8 @@ from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-<<<<<<< HEAD
 from reference_impls.tasks.base import Forward, MakeLayer, Task
-=======
-from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.sizes import POINT_CLASSES as CLASSES
->>>>>>> impl-F
 
 WORDS_PER_CLUSTER = 4
 FEATURES = 8
