@@ -78,14 +78,14 @@ def _clear_tokens(ours: Any, shape: dict[str, int], dtype: torch.dtype) -> Tenso
         worth = biased_TE.view(len(x_TD), shape["n_groups"], -1).topk(2, dim=-1).values.sum(-1)
         best = worth.topk(top_groups + 1, dim=-1).values
         clear &= best[:, top_groups - 1] - best[:, top_groups] > 1e-3
-    chosen_BSD: Tensor = x_TD[clear][: B * S].view(B, S, D)
-    return chosen_BSD
+    chosen_TD: Tensor = x_TD[clear]
+    return chosen_TD[: B * S].view(B, S, D)
 
 
 def equations() -> Iterator[Check]:
     """Outputs, and the balancing loss sequence by sequence, by a plain loop (equations 12 to 20)."""
     ours = _layer(experts_per_token=3, n_groups=4, top_groups=2)
-    named = {name: value.detach() for name, value in ours.state_dict().items()}
+    named: dict[str, Tensor] = {name: value.detach() for name, value in ours.state_dict().items()}
 
     def swiglu(bank: str, i: int, x_D: Tensor) -> Tensor:
         gate, up = (named[f"{bank}.w_in_EID"][i] @ x_D).chunk(2)
