@@ -1,6 +1,8 @@
 """A layer's output from a list of assignments, one token and one expert at a time: the definition, in plain sums."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,3 +87,44 @@ def sigmoid_by_hand(logit: Tensor) -> Tensor:
 def tokens(*shape: int, seed: int = 1) -> Tensor:
     """Unit-variance float64 tokens."""
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def swiglu(bank: ExpertBank, expert: int, x: Tensor) -> Tensor:
+    """Output [D] of one SwiGLU expert for one token [D]."""
+    w_in, w_out = bank.w_in_EID[expert].detach(), bank.w_out_EDF[expert].detach()
+    gate, up = (w_in @ x).split(w_out.shape[1])
+    return w_out @ (gate * torch.sigmoid(gate) * up)
+
+
+def softmax(logits: Sequence[float]) -> list[float]:
+    """Exponentials over their sum."""
+    top = max(logits)
+    exponentials = [math.exp(value - top) for value in logits]
+    return [value / sum(exponentials) for value in exponentials]
+
+
+def best(scores: Sequence[float], k: int) -> list[int]:
+    """Places of the k largest scores, the largest first."""
+    return sorted(range(len(scores)), key=lambda i: scores[i], reverse=True)[:k]
+
+
+def dot_products(weight_ED: Tensor, x: Tensor) -> list[float]:
+    """Each row of the matrix times the token."""
+    return [float(row @ x) for row in weight_ED.detach()]
+
+
+def expert_output(layer: Any, expert: int, x_D: Tensor) -> Tensor:
+    """Output [D] of one SwiGLU expert of the layer for one token."""
+    w_in_ID, w_out_DF = layer.experts.w_in_EID.detach()[expert], layer.experts.w_out_EDF.detach()[expert]
+    gate_F, up_F = (w_in_ID @ x_D).split(w_out_DF.shape[1])
+    y_D: Tensor = w_out_DF @ (gate_F * (1 / (1 + torch.exp(-gate_F))) * up_F)
+    return y_D
+
+
+def mixed_output(layer: Any, weights: Sequence[float], x_D: Tensor) -> Tensor:
+    """Output [D] of all experts of weight other than zero, weighted, for one token."""
+    y_D = torch.zeros_like(x_D)
+    for expert, weight in enumerate(weights):
+        if weight != 0:
+            y_D += weight * expert_output(layer, expert, x_D)
+    return y_D
