@@ -140,7 +140,8 @@ def fitted_gate(x_TD: Tensor, label_T: Tensor, n_experts: int, noise: float) -> 
     ridge = noise**2 * x_TD.double().square().sum() / x_TD.shape[1]
     square_CC = x_TC.T @ x_TC
     square_CC.diagonal()[:-1].add_(ridge.clamp(min=1e-12))
-    return torch.linalg.solve(square_CC, x_TC.T @ unit_TE).T
+    gate_CE: Tensor = torch.linalg.solve(square_CC, x_TC.T @ unit_TE)
+    return gate_CE.T
 
 
 def unexplained_variance(x_TD: Tensor, prototype_ED: Tensor) -> float:
