@@ -5,6 +5,7 @@ field carries its bounds, its default, a description and, where it has one, its 
 """
 
 import difflib
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
@@ -56,7 +57,11 @@ class RunConfig(BaseModel):
         le=2048,
     )
     d_model: int = setting(
-        128, "Width of the residual stream; for text a multiple of 2 * n_heads.", group="model", ge=2, le=2048
+        128,
+        "Width of the residual stream; for text and digits a multiple of 2 * n_heads.",
+        group="model",
+        ge=2,
+        le=2048,
     )
     n_layers: int = setting(4, "Transformer layers.", group="model", ge=1, le=48)
     n_heads: int = setting(4, "Attention heads in each layer.", group="model", ge=1, le=64)
@@ -144,9 +149,9 @@ class RunConfig(BaseModel):
         return cls(**{"n_heads": 1, "n_experts": n_experts, **fields})
 
     @property
+    @abstractmethod
     def active_experts(self) -> float:
         """Routed experts that one token passes through in a layer, on average where that varies."""
-        raise NotImplementedError(f"{type(self).__name__} must say how many experts a token passes through")
 
     @property
     def always_active_experts(self) -> int:
@@ -183,7 +188,8 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        if self.task == "text" and self.d_model % (2 * self.n_heads):
+        has_attention = self.task in ("text", "digits")
+        if has_attention and self.d_model % (2 * self.n_heads):
             raise ValueError(
                 f"d_model = {self.d_model} must be a multiple of 2 * n_heads = {2 * self.n_heads} "
                 "(each head rotates pairs of coordinates)"

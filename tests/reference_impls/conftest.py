@@ -6,17 +6,21 @@ from typing import Any
 import pytest
 import torch
 
-from reference_impls.catalogue import entries
-from reference_impls.configs import RunConfig, check_config
+from reference_impls.catalogue import entries, find
+from reference_impls.configs import RunConfig
 from reference_impls.entry import Entry
 
 TINY: dict[str, Any] = {
     "steps": 6, "batch_size": 4, "sequence_length": 32, "d_model": 16, "n_layers": 2, "n_heads": 2,
-    "n_experts": 4, "d_expert": 24, "domain_bytes": 40_000, "validation_every": 3,
-    "validation_sequences": 8, "threads": 1, "warmup_steps": 2,
+    "d_expert": 24, "domain_bytes": 40_000, "validation_every": 3, "validation_sequences": 8, "threads": 1,
+    "warmup_steps": 2,
 }  # fmt: skip
-# What a design needs besides, where its defaults do not go with four experts.
-TINY_OF: dict[str, dict[str, Any]] = {"deepseek-v3": {"n_groups": 2, "top_groups": 1, "experts_per_token": 2}}
+TYPICAL = ("switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3")
+
+
+def _tiny(entry: Entry, changes: dict[str, Any]) -> RunConfig:
+    n_experts = changes.pop("n_experts", 4)
+    return entry.config_class.with_experts(n_experts, **TINY | changes)
 
 
 @pytest.fixture(autouse=True)
@@ -28,22 +32,28 @@ def _one_thread() -> None:
 @pytest.fixture
 def tiny() -> dict[str, Any]:
     """Fields of a config that trains in about a second."""
-    return dict(TINY)
+    return {**TINY, "n_experts": 4}
 
 
 @pytest.fixture
-def tiny_of() -> Callable[[str], dict[str, Any]]:
-    """The same for one implementation, with what it needs besides."""
-    return lambda key: TINY | TINY_OF.get(key, {})
+def tiny_of() -> Callable[..., dict[str, Any]]:
+    """All fields of such a config of one implementation, with changes."""
+    return lambda key, **changes: _tiny(find(key), changes).model_dump()
 
 
 @pytest.fixture(params=[entry.key for entry in entries()])
 def entry(request: pytest.FixtureRequest) -> Entry:
     """Every implementation in turn."""
-    return next(entry for entry in entries() if entry.key == request.param)
+    return find(request.param)
+
+
+@pytest.fixture(params=TYPICAL)
+def typical(request: pytest.FixtureRequest) -> Entry:
+    """A few implementations, for what does not depend on the design."""
+    return find(request.param)
 
 
 @pytest.fixture
-def tiny_config(entry: Entry) -> Callable[..., RunConfig]:
-    """Makes the implementation's tiny config, with changes."""
-    return lambda **changes: check_config(entry.config_class, TINY | TINY_OF.get(entry.key, {}) | changes)
+def tiny_config() -> Callable[..., RunConfig]:
+    """Makes an implementation's tiny config, with changes."""
+    return lambda entry, **changes: _tiny(entry, changes)

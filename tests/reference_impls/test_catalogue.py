@@ -15,7 +15,7 @@ from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.configs.switch import SwitchTop1Config
 from reference_impls.entry import Entry
-from reference_impls.tasks.train import build_model
+from reference_impls.tasks.train import make_task
 
 
 def test_importing_the_catalogue_and_reading_it_does_not_import_torch():
@@ -32,7 +32,7 @@ def test_the_entry_point_of_the_installed_project_finds_both():
     from importlib.metadata import entry_points
 
     (point,) = [p for p in entry_points(group="moe_kb.implementations") if p.name == "reference"]
-    assert [entry.key for entry in point.load()()] == ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"]
+    assert {"switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"} <= {entry.key for entry in point.load()()}
 
 
 def test_find():
@@ -47,7 +47,7 @@ def test_every_page_has_its_parts(entry: Entry):
         "The design", "What the metrics mean", "Which tokens see each other", "Where it deviates",
         "What it was checked against", "How long, and what to see",
     ]  # fmt: skip
-    assert page.count("$$") >= 4
+    assert page.count("$$") >= 2
     assert page.count("$$") % 2 == 0
     assert "arxiv.org/abs/" in page
     for named in re.findall(r"`(test_\w+\.py)`", page):
@@ -64,22 +64,29 @@ def test_every_field_has_bounds_a_default_and_a_description(entry: Entry):
             assert {"maximum", "exclusiveMaximum"} & field.keys(), name
         else:
             assert field["type"] == "boolean" or field["enum"], name
-    assert schema["properties"]["sequence_length"]["unit"] == "bytes"
+    assert schema["properties"]["sequence_length"]["unit"] == "tokens"
 
 
 def test_estimated_parameters_are_exact(entry: Entry, tiny_config):
-    for changes in ({}, {"n_layers": 5, "n_experts": 6, "d_model": 32, "d_expert": 20}):
-        config = tiny_config(**changes)
-        model = build_model(entry, config)
-        estimate = entry.estimate(config)
-        assert estimate.params_total == sum(p.numel() for p in model.parameters())
-        idle = config.n_experts - config.active_experts
-        unused = sum(
-            idle * weight[0].numel()
-            for name, weight in model.named_parameters()
-            if "feed_forward.experts" in name and weight.shape[0] == config.n_experts
-        )
-        assert estimate.params_active == estimate.params_total - unused
+    changes = {"n_layers": 5, "n_experts": 6, "d_model": 32, "d_expert": 20}
+    for task in entry.tasks:
+        for config in (tiny_config(entry, task=task), tiny_config(entry, task=task, **changes)):
+            model = make_task(entry, config).model
+            estimate = entry.estimate(config)
+            assert estimate.params_total == sum(p.numel() for p in model.parameters())
+            assert estimate.params_active <= estimate.params_total
+
+
+def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit(typical: Entry, tiny_config):
+    config = tiny_config(typical, n_experts=6)
+    model = make_task(typical, config).model
+    unused = sum(
+        (config.n_experts - config.active_experts) * weight[0].numel()
+        for name, weight in model.named_parameters()
+        if "feed_forward.experts" in name and weight.shape[0] == config.n_experts
+    )
+    estimate = typical.estimate(config)
+    assert estimate.params_active == estimate.params_total - unused
 
 
 def test_estimates_grow_with_the_work(entry: Entry):
@@ -92,14 +99,14 @@ def test_estimates_grow_with_the_work(entry: Entry):
     ("values", "message"),
     [
         ({"n_experts": 0}, "n_experts = 0: input should be greater than or equal to 1 (default 8)"),
-        ({"steps": "12"}, "steps = '12': input should be a valid integer (default 480)"),
+        ({"steps": "12"}, "steps = '12': input should be a valid integer (default 240)"),
         ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number"),
         ({"n_expert": 4}, "n_expert is not a field of this config (did you mean n_experts?)"),
         ({"d_model": 100, "n_heads": 4}, "d_model = 100 must be a multiple of 2 * n_heads = 8"),
         ({"experts_per_token": 9}, "experts_per_token = 9 must be at most n_experts = 8"),
         (
             {"steps": 0, "seed": -1},
-            "steps = 0: input should be greater than or equal to 1 (default 480); s",
+            "steps = 0: input should be greater than or equal to 1 (default 240); s",
         ),
         (["steps"], "the config must be an object of fields and values, not list"),
     ],
@@ -152,11 +159,11 @@ def test_configs_are_frozen_and_forbid_strangers():
 def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     assert main(["list"]) == 0
     first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert first_words == ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"]
+    assert first_words == [entry.key for entry in entries()]
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]
-    assert all(row["oracle"] and row["deviations"] and row["designs"] and row["papers"] for row in listed)
+    assert all(row["oracle"] and row["deviations"] and row["designs"] for row in listed)
 
 
 def test_the_package_imports_neither_the_knowledge_base_nor_the_app():

@@ -7,7 +7,7 @@ from torch import Tensor
 from reference_impls.catalogue import find
 from reference_impls.configs import check_config
 from reference_impls.tasks.model import ByteTransformer
-from reference_impls.tasks.train import build_model
+from reference_impls.tasks.train import make_task
 
 B, S, CUT = 3, 40, 23
 
@@ -18,8 +18,8 @@ def model(tiny_of):
 
     def make(key: str, **changes: object) -> ByteTransformer:
         entry = find(key)
-        config = check_config(entry.config_class, tiny_of(key) | {"n_layers": 3} | changes)
-        model = build_model(entry, config).double().eval()
+        config = check_config(entry.config_class, tiny_of(key, n_layers=3, **changes))
+        model = make_task(entry, config).model.double().eval()
         for name, weight in model.named_parameters():
             if "router" in name:
                 torch.nn.init.normal_(weight)

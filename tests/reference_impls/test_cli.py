@@ -61,7 +61,7 @@ def test_a_run_from_a_config_file_writes_the_events_that_were_agreed(
     assert written[0]["type"] == "start"
     assert written[-1]["type"] == "end"
     start, end = written[0], written[-1]
-    config = entry.config_class(**tiny_of(entry.key) | {"seed": 3})
+    config = entry.config_class(**tiny_of(entry.key, seed=3))
     assert start["config"] == config.model_dump()
     estimate = entry.estimate(config)
     assert (start["params_total"], start["params_active"]) == (estimate.params_total, estimate.params_active)
@@ -161,7 +161,7 @@ def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, caps
     status, shown = run_here(capsys, "mixtral-top2", "--config", config_file, "--experts-per-token", 5)
     assert (status, shown) == (2, "error: experts_per_token = 5 must be at most n_experts = 4\n")
     status, shown = run_here(capsys, "mixtral-top2", "--steps", "many")
-    assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 480)\n")
+    assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 240)\n")
 
 
 def test_an_unknown_key_or_flag_says_what_there_is(capsys):
@@ -200,12 +200,12 @@ def test_a_run_directory_in_use_is_left_alone(tmp_path: Path, capsys):
     ],
 )  # fmt: skip
 def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(error, expected, tmp_path, capsys, monkeypatch):
-    from reference_impls.tasks import train
+    from reference_impls.tasks import language
 
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(train, "load_corpus", fail)
+    monkeypatch.setattr(language, "load_corpus", fail)
     status, shown = run_here(capsys, "switch-top1", "--run-dir", tmp_path)
     assert status == 1
     assert "Traceback" in shown

@@ -153,38 +153,6 @@ def test_gradients_reach_every_expert_that_was_used_and_the_router(make):
 
 
 @each_layer
-@pytest.mark.parametrize("side", ["right", "left", "scattered"])
-def test_padding_has_no_influence(make, side):
-    """The padded batch gives what the sequences give alone, and every loss and count ignores the padding."""
-    layer = make(4)
-    S = 24
-    real_BS = torch.ones(2, S, dtype=torch.bool)
-    if side == "right":
-        real_BS[0, 15:], real_BS[1, 20:] = False, False
-    elif side == "left":
-        real_BS[0, :9], real_BS[1, :4] = False, False
-    else:
-        real_BS = torch.rand(2, S) < 0.7
-    x_BSD = torch.randn(2, S, D)
-    y_BSD, info = layer(x_BSD, real_BS)
-    other_BSD = torch.where(real_BS[..., None], x_BSD, 1e4 * torch.randn_like(x_BSD))
-    y_other_BSD, info_other = layer(other_BSD, real_BS)
-    torch.testing.assert_close(y_BSD, y_other_BSD, rtol=0, atol=0)
-    for name, part in info.losses.items():
-        torch.testing.assert_close(part.value, info_other.losses[name].value, rtol=0, atol=0)
-    assert info.routing.n_tokens == int(real_BS.sum())
-    assert real_BS.flatten()[info.routing.token_A].all()
-    assert not y_BSD[~real_BS].any()
-    if make not in (
-        LAYERS["switch, batch"],
-        LAYERS["gshard, batch"],
-    ):  # their sequences share places
-        for b in range(2):
-            alone = layer(x_BSD[b, real_BS[b]][None])[0][0]
-            torch.testing.assert_close(y_BSD[b, real_BS[b]], alone)
-
-
-@each_layer
 def test_a_batch_of_padding_only_gives_zeros_and_finite_gradients(make):
     layer = make(4)
     x_BSD = torch.randn(2, 5, D, requires_grad=True)

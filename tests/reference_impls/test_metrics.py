@@ -8,6 +8,8 @@ from reference_impls.core.losses import router_z_loss
 from reference_impls.core.metrics import RoutingTally, load_cv, max_violation
 from reference_impls.core.routing import SparseRouting, entropy
 
+LABELS_T = torch.zeros(4, dtype=torch.int64)
+
 
 def info(demand: list[int], served: int, tokens: int, nats: float) -> LayerInfo:
     return LayerInfo(
@@ -33,8 +35,8 @@ def test_spread_of_known_loads():
 
 def test_a_tally_speaks_of_all_batches_together():
     tally = RoutingTally()
-    tally.add({"layer 0": info([4, 0], 3, 4, 0.2), "layer 1": info([2, 2], 4, 4, 0.6)})
-    tally.add({"layer 0": info([0, 4], 4, 4, 0.4), "layer 1": info([2, 2], 4, 12, 0.2)})
+    tally.add({"layer 0": info([4, 0], 3, 4, 0.2), "layer 1": info([2, 2], 4, 4, 0.6)}, LABELS_T, 2)
+    tally.add({"layer 0": info([0, 4], 4, 4, 0.4), "layer 1": info([2, 2], 4, 12, 0.2)}, LABELS_T, 2)
     values = tally.values()
     assert tally.loads() == {"layer 0": [0.5, 0.5], "layer 1": [0.5, 0.5]}
     assert values["load_cv"] == values["max_violation"] == 0  # unbalanced batches, balanced together

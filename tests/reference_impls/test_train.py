@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from reference_impls.configs.mixtral import MixtralTop2Config
-from reference_impls.tasks import train
 from reference_impls.tasks.checkpoint import CheckpointError
 from reference_impls.tasks.events import EventWriter
+from reference_impls.tasks.language import TextTask
 from reference_impls.tasks.train import Cancelled, DivergedError, Trainer, learning_rate
 
 
@@ -30,21 +30,21 @@ def metrics_in(folder: Path) -> list[dict]:
     return chosen
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_does_not(entry, tiny_config, tmp_path: Path):
-    first = go(entry, tiny_config(), tmp_path / "1")
-    assert go(entry, tiny_config(), tmp_path / "2") == first
-    assert go(entry, tiny_config(seed=1), tmp_path / "3") != first
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not(typical, tiny_config, tmp_path: Path):
+    first = go(typical, tiny_config(typical), tmp_path / "1")
+    assert go(typical, tiny_config(typical), tmp_path / "2") == first
+    assert go(typical, tiny_config(typical, seed=1), tmp_path / "3") != first
 
 
-def test_metrics_have_their_names_and_ranges(entry, tiny_config, tmp_path: Path):
-    config = tiny_config()
-    written = go(entry, config, tmp_path)
+def test_metrics_have_their_names_and_ranges(typical, tiny_config, tmp_path: Path):
+    config = tiny_config(typical)
+    written = go(typical, config, tmp_path)
     assert [event["step"] for event in written if event["split"] == "valid"] == [3, 6]
     for event in written:
         values = event["values"]
         assert values.keys() == {
             "loss", "cross_entropy", "bits_per_byte", "aux_load_balance", "load_cv", "max_violation",
-            "dropped_fraction", "router_entropy",
+            "dropped_fraction", "router_entropy", "information",
         }  # fmt: skip
         assert values["bits_per_byte"] == pytest.approx(values["cross_entropy"] / math.log(2))
         assert values["loss"] > values["cross_entropy"]
@@ -58,20 +58,20 @@ def test_metrics_have_their_names_and_ranges(entry, tiny_config, tmp_path: Path)
             assert sum(load_E) == pytest.approx(1)
 
 
-def test_the_total_loss_is_the_sum_of_its_weighted_parts(entry, tiny_config, tmp_path: Path):
-    config = tiny_config(balance_coefficient=0.5)
+def test_the_total_loss_is_the_sum_of_its_weighted_parts(typical, tiny_config, tmp_path: Path):
+    config = tiny_config(typical, balance_coefficient=0.5)
     layers = sum(config.is_moe_layer(i) for i in range(config.n_layers))
-    for event in go(entry, config, tmp_path):
+    for event in go(typical, config, tmp_path):
         values = event["values"]
         expected = values["cross_entropy"] + 0.5 * layers * values["aux_load_balance"]
         assert values["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_learns_to_do_better_than_byte_frequencies(entry, tiny_config, tmp_path: Path):
+def test_it_learns_to_do_better_than_byte_frequencies(typical, tiny_config, tmp_path: Path):
     config = tiny_config(
-        steps=100, batch_size=8, sequence_length=64, d_model=32, learning_rate=0.02, validation_every=100
+        typical, steps=100, batch_size=8, sequence_length=64, d_model=32, learning_rate=0.02, validation_every=100
     )
-    *_, last = go(entry, config, tmp_path)
+    *_, last = go(typical, config, tmp_path)
     (unigram,) = (
         float(text.split("reach ")[1].split()[0])
         for text in (tmp_path / "events.jsonl").read_text().split('"')
@@ -81,7 +81,7 @@ def test_it_learns_to_do_better_than_byte_frequencies(entry, tiny_config, tmp_pa
 
 
 def test_a_cancelled_run_resumes_where_it_stopped_and_ends_the_same(entry, tiny_config, tmp_path: Path):
-    config = tiny_config(save_checkpoint=True, validation_every=6)
+    config = tiny_config(entry, save_checkpoint=True, validation_every=6)
     straight = go(entry, config, tmp_path / "straight")
     asked = iter([False, False, False, True])
     with pytest.raises(Cancelled):
@@ -91,30 +91,30 @@ def test_a_cancelled_run_resumes_where_it_stopped_and_ends_the_same(entry, tiny_
     assert metrics_in(tmp_path / "cut") + rest == straight
 
 
-def test_a_checkpoint_of_another_config_is_refused_with_the_difference(entry, tiny_config, tmp_path: Path):
-    go(entry, tiny_config(save_checkpoint=True), tmp_path / "a")
+def test_a_checkpoint_of_another_config_is_refused_with_the_difference(typical, tiny_config, tmp_path: Path):
+    go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "a")
     checkpoint = tmp_path / "a" / "checkpoint.pt"
     with pytest.raises(CheckpointError, match=r"another config: seed = 5 here, 0 there$"):
-        go(entry, tiny_config(save_checkpoint=True, seed=5), tmp_path / "b", resume=checkpoint)
+        go(typical, tiny_config(typical, save_checkpoint=True, seed=5), tmp_path / "b", resume=checkpoint)
     checkpoint.write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint of a run"):
-        go(entry, tiny_config(save_checkpoint=True), tmp_path / "c", resume=checkpoint)
+        go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "c", resume=checkpoint)
 
 
-def test_divergence_ends_the_run_with_the_step_and_the_mend(entry, tiny_config, tmp_path, monkeypatch):
-    whole = train.total_loss
+def test_divergence_ends_the_run_with_the_step_and_the_mend(typical, tiny_config, tmp_path, monkeypatch):
+    whole = TextTask.score
 
-    def poisoned(logits_BSV, target_BS, infos):
-        loss, parts = whole(logits_BSV, target_BS, infos)
-        return loss * math.nan, parts | {"loss": math.nan}
+    def poisoned(task, batch, output):
+        loss, means = whole(task, batch, output)
+        return loss * math.nan, means
 
-    monkeypatch.setattr(train, "total_loss", poisoned)
+    monkeypatch.setattr(TextTask, "score", poisoned)
     with pytest.raises(DivergedError, match=r"not finite at step 1; lower learning_rate \(now 0.003\)"):
-        go(entry, tiny_config(), tmp_path)
+        go(typical, tiny_config(typical), tmp_path)
 
 
-def test_progress_is_told_and_reaches_the_end(entry, tiny_config, tmp_path: Path):
-    go(entry, tiny_config(), tmp_path)
+def test_progress_is_told_and_reaches_the_end(typical, tiny_config, tmp_path: Path):
+    go(typical, tiny_config(typical), tmp_path)
     written = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     progress = [event for event in written if event["type"] == "progress"]
     assert progress[0]["step"] == 0
@@ -133,7 +133,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
     assert learning_rate(MixtralTop2Config(steps=3, warmup_steps=10), 2) == pytest.approx(3e-3)
 
 
-def test_threads_are_never_more_than_the_machine_has(entry, tiny_config, tmp_path: Path):
+def test_threads_are_never_more_than_the_machine_has(typical, tiny_config, tmp_path: Path):
     with EventWriter(tmp_path) as events:
-        trainer = Trainer(entry, tiny_config(threads=128), events, lambda: False)
+        trainer = Trainer(typical, tiny_config(typical, threads=128), events, lambda: False)
     assert trainer.threads == torch.get_num_threads() <= (os.cpu_count() or 1)
