@@ -28,19 +28,21 @@ def test_the_penalty_moves_against_the_number_of_experts(n_experts, k, seed):
 
 def test_training_steers_to_the_wanted_number_of_experts():
     torch.manual_seed(0)
-    layer = make_layer(ReMoEConfig(n_experts=8, experts_per_token=2, **SMALL)).train()
-    optimiser = torch.optim.Adam(layer.router.parameters(), lr=1e-2)
+    layer = make_layer(ReMoEConfig(n_experts=8, experts_per_token=2, initial_penalty=1e-3, **SMALL)).train()
+    target_SD = torch.randn(64, 8)
+    x_BSD = 1 + torch.randn(1, 64, 8)
+    optimiser = torch.optim.Adam(layer.parameters(), lr=1e-2)
     counts = []
-    for step in range(200):
-        # Off centre: of tokens that lie evenly about zero, a map without bias always sends half to each expert.
-        _, info = layer(1 + torch.randn(1, 64, 8))
+    for step in range(300):
+        y_BSD, info = layer(x_BSD)
         optimiser.zero_grad()
-        (info.losses["sparsity"].coefficient * info.losses["sparsity"].value).backward()
+        loss = (y_BSD[0] - target_SD).square().mean()
+        (loss + info.losses["sparsity"].coefficient * info.losses["sparsity"].value).backward()
         optimiser.step()
-        layer.on_step(info, Progress(step, 200))
+        layer.on_step(info, Progress(step, 300))
         counts.append(info.stats["experts_per_token"])
     assert counts[0] > 3
-    assert sum(counts[-50:]) / 50 == pytest.approx(2, abs=0.5)
+    assert sum(counts[-100:]) / 100 == pytest.approx(2, abs=0.4)
 
 
 def test_all_layers_steer_by_the_sparsity_of_all(tiny_config):
