@@ -42,7 +42,8 @@ def plain_expert(bank: ExpertBank, weight_E: Sequence[float], x: Tensor) -> Tens
         merged_in += weight * one_in
         merged_out += weight * one_out
     gate, up = (merged_in @ x).split(bank.d_expert)
-    return merged_out @ (gate * torch.sigmoid(gate) * up)
+    made: Tensor = merged_out @ (gate * torch.sigmoid(gate) * up)
+    return made
 
 
 def plain_softmax(logits: Sequence[float]) -> list[float]:
