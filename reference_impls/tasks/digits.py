@@ -19,7 +19,7 @@ from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Forward, Task
+from reference_impls.tasks.base import Forward, MakeLayer, Task
 from reference_impls.tasks.model import Block
 from reference_impls.tasks.sizes import DIGITS, PATCH_SIDE, PATCHES
 
@@ -90,11 +90,11 @@ class DigitsTask(Task):
     headline: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
 
-    def __init__(self, entry: Entry, config: RunConfig) -> None:
-        super().__init__(entry, config)
-        make = self.gating.make_layer
+    def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
+        super().__init__(entry, config, make_layer)
         layers = [
-            make(config) if config.is_moe_layer(layer) else dense_layer(config) for layer in range(config.n_layers)
+            self.make_layer(config) if config.is_moe_layer(layer) else dense_layer(config)
+            for layer in range(config.n_layers)
         ]
         self.model = ImageEncoder(config, layers)
         self.images, held_out = load_images()
