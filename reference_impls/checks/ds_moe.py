@@ -36,7 +36,7 @@ def _tokens() -> torch.Tensor:
 
 def loss() -> Iterator[Check]:
     """The loss by scipy, its bounds, and its gradient by differences."""
-    from scipy.stats import entropy  # type: ignore[import-untyped]
+    from scipy.stats import entropy
 
     generator = torch.Generator().manual_seed(2)
     for sharpness in (0.1, 3.0, 30.0):
