@@ -1,0 +1,42 @@
+"""Settings of dense training with sparse inference (`gating/ds_moe.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class DSMoEConfig(TopKConfig):
+    """All experts in training, the best few outside it."""
+
+    experts_per_token: int = setting(
+        2, "Experts of each token outside training; in training it passes through all.", ge=1, le=256
+    )
+    information_coefficient: float = setting(0.1, "Weight of the mutual-information loss of each layer.", ge=0, le=10)
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "learning_rate": 3e-2, "information_coefficient": 0.3},
+    }
+
+
+ENTRIES = (
+    Entry(
+        key="ds-moe",
+        name="DS-MoE",
+        summary="Every token trains all experts; outside training it keeps the few that the gate weighs most.",
+        family="dense",
+        year=2024,
+        designs=("dense-training-sparse-inference",),
+        papers=("ds-moe",),
+        causal="yes",
+        oracle="scipy: entropies of the mutual-information loss; a float64 loop for both modes",
+        deviations=(
+            "ordinary attention instead of attention experts",
+            "outside training a fixed number of experts, whose weights are not scaled up to one",
+            "one coefficient, this project's; the paper weighs the loss by kind of layer and size of model",
+            "the mean distribution is taken over the tokens of a batch",
+        ),
+        config_class=DSMoEConfig,
+        gating="ds_moe",
+    ),
+)

@@ -1,0 +1,57 @@
+"""Settings of the classic dense mixture (`gating/jacobs.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class JacobsConfig(RunConfig):
+    """Every token passes through all experts, weighted by a softmax."""
+
+    # All experts together are as wide as the two of Mixtral here.
+    d_expert: int = setting(
+        32, "Hidden width of an expert; a token passes through all of them.", group="model", ge=4, le=16_384
+    )
+    competition: bool = setting(
+        True,
+        "On the clustered task experts are scored one by one by the likelihood of their mixture (off: by the blend of "
+        "their outputs). On text, where a layer has no target, outputs are blended.",
+    )
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # More experts than clusters: competing experts that begin alike may share one, and seldom part again.
+        "clusters": {
+            **RunConfig.task_defaults["clusters"], "n_experts": 16, "d_expert": 8, "learning_rate": 3e-2,
+        },
+    }  # fmt: skip
+
+    @property
+    def active_experts(self) -> float:
+        """All."""
+        return self.n_experts
+
+
+ENTRIES = (
+    Entry(
+        key="jacobs-dense",
+        name="Dense mixture of local experts",
+        summary="All experts work on every token; a softmax weighs them, and on labelled points they compete.",
+        family="dense",
+        year=1991,
+        designs=("dense-softmax-mixture",),
+        papers=("adaptive-mixtures",),
+        causal="yes",
+        oracle="torch.distributions: MixtureSameFamily, likelihood and gradients; a float64 loop for the layer",
+        deviations=(
+            "experts are SwiGLU networks inside a transformer or before a read-out, not whole networks",
+            "the competing loss needs a target: on text the outputs are blended and only the language model's loss "
+            "teaches the gate",
+            "competing experts predict a label's probability through the read-out that they share, where the paper "
+            "has a Gaussian around a vector",
+        ),
+        config_class=JacobsConfig,
+        gating="jacobs",
+        clusters="cannot",
+    ),
+)
