@@ -76,12 +76,14 @@ def beside_hand(
 def softmax_by_hand(logit_E: Tensor) -> Tensor:
     """Exponentials over their sum."""
     power = torch.exp(logit_E - logit_E.max().detach())
-    return power / power.sum()
+    shares: Tensor = power / power.sum()
+    return shares
 
 
 def sigmoid_by_hand(logit: Tensor) -> Tensor:
     """1 / (1 + e^-x)."""
-    return 1 / (1 + torch.exp(-logit))
+    value: Tensor = 1 / (1 + torch.exp(-logit))
+    return value
 
 
 def tokens(*shape: int, seed: int = 1) -> Tensor:
