@@ -49,7 +49,7 @@ def attention(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
         gradients = torch.autograd.grad(logit_TE, [x_TD, *weights.values()], direction)
         named = {f"gradient of {name}": g for name, g in zip(["tokens", *weights], gradients, strict=True)}
         results.append({"logits": logit_TE} | named)
-    yield from same(f"torch's attention, {str(dtype)[6:]}", *results, **tolerance)
+    yield from same(f"torch's attention, {str(dtype)[6:]}", results[0], results[1], **tolerance)
 
 
 def equations() -> Iterator[Check]:
@@ -68,8 +68,8 @@ def equations() -> Iterator[Check]:
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
-    value = sum(f * p for f, p in zip(chosen, mean, strict=True))
-    difference = abs(float(info.losses["load_balance"].value.detach()) - value)
+    loss = sum(f * p for f, p in zip(chosen, mean, strict=True))
+    difference = abs(float(info.losses["load_balance"].value.detach()) - loss)
     yield at_most("equations: difference of the balancing loss", difference, 1e-12)
 
 
