@@ -58,7 +58,7 @@ def equations(unit: str) -> Iterator[Check]:
 
 def divergence() -> Iterator[Check]:
     """The consistency is half the sum of scipy's two relative entropies; 0 of equal predictions."""
-    from scipy.stats import entropy  # type: ignore[import-untyped]
+    from scipy.stats import entropy
 
     generator = torch.Generator().manual_seed(6)
     first, second = (3 * torch.randn(B, S, 7, dtype=torch.float64, generator=generator) for _ in range(2))
