@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.routing import MergeRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, entropy
 
 
 def group_mean(x_TD: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
@@ -14,7 +14,13 @@ def group_mean(x_TD: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
     return sum_GD / size_G[:, None]
 
 
-def merge_routing(weight_GE: Tensor, group_T: Tensor) -> MergeRouting:
+def merge_routing(
+    weight_GE: Tensor,
+    group_T: Tensor,
+    *,
+    losses: dict[str, AuxiliaryLoss] | None = None,
+    stats: dict[str, float] | None = None,
+) -> MergeRouting:
     """One merged expert a group; load and entropy are counted by token."""
     weight_TE = weight_GE.detach()[group_T]
     return MergeRouting(
@@ -23,4 +29,6 @@ def merge_routing(weight_GE: Tensor, group_T: Tensor) -> MergeRouting:
         demand_E=weight_TE.sum(0),
         entropy=entropy(weight_TE),
         n_tokens=len(group_T),
+        losses=losses or {},
+        stats=stats or {},
     )
