@@ -76,12 +76,14 @@ def beside_hand(
 def softmax_by_hand(logit_E: Tensor) -> Tensor:
     """Exponentials over their sum."""
     power = torch.exp(logit_E - logit_E.max().detach())
-    return power / power.sum()
+    shares: Tensor = power / power.sum()
+    return shares
 
 
 def sigmoid_by_hand(logit: Tensor) -> Tensor:
     """1 / (1 + e^-x)."""
-    return 1 / (1 + torch.exp(-logit))
+    value: Tensor = 1 / (1 + torch.exp(-logit))
+    return value
 
 
 def tokens(*shape: int, seed: int = 1) -> Tensor:
@@ -93,7 +95,8 @@ def swiglu(bank: ExpertBank, expert: int, x: Tensor) -> Tensor:
     """Output [D] of one SwiGLU expert for one token [D]."""
     w_in, w_out = bank.w_in_EID[expert].detach(), bank.w_out_EDF[expert].detach()
     gate, up = (w_in @ x).split(w_out.shape[1])
-    return w_out @ (gate * torch.sigmoid(gate) * up)
+    output: Tensor = w_out @ (gate * torch.sigmoid(gate) * up)
+    return output
 
 
 def softmax(logits: Sequence[float]) -> list[float]:

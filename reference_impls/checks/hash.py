@@ -45,8 +45,9 @@ def deepseek_v4() -> Iterator[Check]:
     for dtype, tolerance in ((torch.float32, {}), (torch.float64, {"rtol": 1e-11, "atol": 1e-12})):
         layer = _layer(experts_per_token=3, weights="learned", routed_scale=1.5).to(dtype)
         torch.nn.init.normal_(layer.router.weight_ED, std=0.3)
+        config: Any = DeepseekV4Config
         theirs: Any = DeepseekV4HashRouter(
-            DeepseekV4Config(
+            config(
                 hidden_size=D, num_local_experts=E, num_experts_per_tok=3, vocab_size=V, routed_scaling_factor=1.5,
                 scoring_func="sqrtsoftplus",
             )

@@ -70,7 +70,7 @@ def flow() -> Iterator[Check]:
     wrong = 0
     for seed in range(3):
         score_TE = (1e4 * tokens(10, E, seed=seed)).round()
-        graph = networkx.DiGraph()
+        graph: Any = networkx.DiGraph()
         for t in range(10):
             graph.add_edge("source", ("token", t), capacity=K, weight=0)
             for i in range(E):
@@ -94,7 +94,7 @@ def _by_trying(score_TE: Tensor) -> list[tuple[int, ...]]:
     pairs = list(combinations(range(n_experts), K))
     return list(
         max(
-            filter(fits, product(pairs, repeat=T)),
+            (ways for ways in product(pairs, repeat=T) if fits(ways)),
             key=lambda ways: sum(score[t][e] for t, way in enumerate(ways) for e in way),
         )
     )

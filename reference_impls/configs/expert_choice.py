@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import setting
+from reference_impls.configs.text_or_digits import TextOrDigitsConfig
 from reference_impls.entry import Entry
 
 
-class ExpertChoiceConfig(RunConfig):
+class ExpertChoiceConfig(TextOrDigitsConfig):
     """Experts that choose their tokens."""
 
     capacity_factor: float = setting(

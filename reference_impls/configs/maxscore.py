@@ -3,10 +3,11 @@
 from typing import Literal
 
 from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.text_or_digits import TextOrDigitsConfig
 from reference_impls.entry import Entry
 
 
-class MaxScoreConfig(TopKConfig):
+class MaxScoreConfig(TopKConfig, TextOrDigitsConfig):
     """k experts a token by a minimum-cost maximum flow."""
 
     routing_group: Literal["sequence", "batch"] = setting(

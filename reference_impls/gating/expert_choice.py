@@ -48,7 +48,8 @@ With `routing_group: batch` sequences of a batch influence each other as well, a
 
 ## Where it deviates
 
-- It stands in a decoder-only model here, against the authors' advice: to show what goes wrong.
+- By default it stands in a decoder-only model here, against the authors' advice: to show what goes wrong. With
+  `task: digits` it labels images, where looking at all patches is no cheating.
 - The group is a sequence (or the batch), not the tokens of a device.
 - $C$ is rounded up, this project's choice.
 - The paper also limits the experts of one token by an entropy-regularised linear programme; that variant is not
