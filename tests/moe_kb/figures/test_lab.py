@@ -9,6 +9,7 @@ from moe_kb.figures.lab import (
     curve_chart,
     differing_settings,
     load_chart,
+    load_history_chart,
     metric_label,
     metrics_of,
     page_markdown,
@@ -79,6 +80,20 @@ def test_loads_of_nothing_are_not_divided_by_zero():
     assert [list(row) for row in heat.z] == [[None, None]]
 
 
+def test_loads_over_the_steps_are_a_column_a_report():
+    (heat,) = load_history_chart([Loads(5, "train", (2.0, 6.0)), Loads(10, "train", (1.0, 1.0))]).data
+    assert list(heat.x) == [5, 10]
+    assert list(heat.y) == ["0", "1"]
+    assert [list(row) for row in heat.z] == [[0.5, 1.0], [1.5, 1.0]]
+
+
+def test_metrics_that_a_design_adds_have_readable_names():
+    assert metric_label("accuracy") == "Accuracy (percent)"
+    assert metric_label("aux_device_balance") == "Device balance loss, unweighted"
+    assert metric_label("slot_entropy") == "Slot entropy"
+    assert len(metric_label("information", short=True)) < len(metric_label("information"))
+
+
 def test_runs_are_compared_each_by_its_own_line():
     many = {f"run {n}": curves(loss=[float(n)]) for n in range(10)}
     looks = [(trace.line.color, trace.line.dash) for trace in comparison_chart(many, "loss", "train").data]
@@ -107,6 +122,7 @@ def test_equations_get_lines_of_their_own_and_headings_go_down():
         ("n_layers", "", "Layers"),
         ("d_model", "", "Model width"),
         ("steps", "steps", "Steps"),
+        ("moe_every", "", "MoE every"),
         ("batch_size", "sequences", "Batch size (sequences)"),
     ],
 )
