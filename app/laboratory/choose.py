@@ -23,6 +23,8 @@ def choose(lab: Lab) -> None:
         return
     asked = st.query_params.get("implementation")
     if asked in entries:
+        # A link from this page to itself changes what is shown, but not the browser's address: write it once more.
+        st.query_params["implementation"] = asked
         set_up(lab, another(entries))
         return
     if asked:

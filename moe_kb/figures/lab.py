@@ -143,6 +143,7 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
             x=[str(expert) for expert in range(widest)],
             y=layers,
             texttemplate="%{z:.2f}" if widest <= 16 else None,
+            showscale=widest > 16,
             textfont={"color": "#1c2430"},
             hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
         )
