@@ -160,6 +160,17 @@ def standings(kb: KnowledgeBase, implementation: str) -> list[dict[str, Any]]:
     return found
 
 
+def standing_text(row: Mapping[str, Any]) -> str:
+    """Where a row of `standings` stands, in words: `rank 3 of 40, bits per byte 2.893 ± 0.006, better than dense`."""
+    if row["mean"] is None:
+        return f"failed: {row['error_text']}"
+    apart = {"unmatched": "no rank: of another size", "leaks": "no rank: later tokens can reach earlier ones"}
+    place = f"rank {row['rank']} of {row['of']}" if row["rank"] else apart.get(row["group"])
+    words = {"better": "better than dense", "worse": "worse than dense", "tie": "a tie with dense"}
+    verdict = words.get(row["verdict"]) or ("one seed" if row["seeds"] == 1 else None)
+    return ", ".join(filter(None, (place, score_text(row, row["headline"]), verdict)))
+
+
 def score_text(row: Mapping[str, Any], headline: str) -> str:
     """A score with its spread in words: `2.893 ± 0.006 bits per byte`."""
     factor, digits = (100.0, 1) if is_share(headline) else (1.0, 3)

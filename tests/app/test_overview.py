@@ -20,6 +20,12 @@ def test_numbers_of_the_tree(open_page):
     assert numbers["Taxonomy nodes"] == "7"
 
 
+def test_gates_without_an_implementation_are_counted(open_page, texts):
+    at = open_page("overview")
+    assert "1 of 2 gating designs can be run; 1 have no implementation yet." in texts(at)
+    assert [link.proto.query_string for link in at.get("page_link") if link.label == "Which"] == ["runs=no"]
+
+
 def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()

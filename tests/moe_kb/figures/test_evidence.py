@@ -143,3 +143,14 @@ def test_ranked_designs_are_counted_by_verdict(board):
 def test_a_failed_run_does_not_pull_down_the_mean_time():
     (row,) = evidence.board(Fake(runs("good", [2.0, None]), []), "text-0")
     assert (row["seconds"], row["seeds"], row["error_text"]) == (10.0, 1, "the loss is not finite")
+
+
+def test_where_a_design_stands_is_said_in_words(board):
+    def text(key: str) -> str:
+        return evidence.standing_text(board[key] | {"of": 3, "headline": "bits_per_byte"})
+
+    assert text("good") == "rank 1 of 3, bits per byte 2.900 ± 0.058, better than dense"
+    assert text("bad").startswith("rank 3 of 3")
+    assert text("large").startswith("no rank: of another size, ")
+    assert text("leaky").startswith("no rank: later tokens")
+    assert text("broken") == "failed: the loss is not finite"
