@@ -71,10 +71,12 @@ st.caption(
     "corrected."
 )
 if stats["implementations"]:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{gates - without} of {gates} gating designs can be run; {without} have no implementation yet.")
-        if without:
-            ui.page_link("designs", "Which", {"runs": "no"})
+    missing = f"; {without} have no implementation yet" if without else ""
+    ui.page_link(
+        "designs",
+        f"{gates - without} of {gates} gating designs can be run{missing}",
+        {"runs": "no"} if without else None,
+    )
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 

@@ -236,7 +236,8 @@ def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 3
         hovermode="x unified",
         xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
         | ({"range": [0, steps * 1.02]} if steps else {}),
-        yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True},
+        yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True}
+        | ({"rangemode": "nonnegative"} if metric in _PERCENT else {}),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         # Keep a zoom while the run goes on.
         uirevision=metric,

@@ -55,6 +55,10 @@ def test_both_splits_are_drawn_and_a_gap_stays_a_gap():
     assert (valid.name, list(valid.x)) == ("valid", [2])
 
 
+def test_a_share_that_is_always_zero_has_no_axis_below_it():
+    assert curve_chart(curves(dropped_fraction=[0.0, 0.0]), "dropped_fraction").layout.yaxis.rangemode == "nonnegative"
+
+
 def test_the_axis_spans_the_whole_run_from_the_start():
     assert curve_chart(curves(loss=[1.0]), "loss", steps=200).layout.xaxis.range[1] >= 200
 
