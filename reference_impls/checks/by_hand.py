@@ -95,7 +95,8 @@ def swiglu(bank: ExpertBank, expert: int, x: Tensor) -> Tensor:
     """Output [D] of one SwiGLU expert for one token [D]."""
     w_in, w_out = bank.w_in_EID[expert].detach(), bank.w_out_EDF[expert].detach()
     gate, up = (w_in @ x).split(w_out.shape[1])
-    return w_out @ (gate * torch.sigmoid(gate) * up)
+    output: Tensor = w_out @ (gate * torch.sigmoid(gate) * up)
+    return output
 
 
 def softmax(logits: Sequence[float]) -> list[float]:

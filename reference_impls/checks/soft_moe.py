@@ -46,7 +46,7 @@ class _Expert(nn.Module):
 
 def library(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Outputs and all gradients beside the library's module, which norms its tokens before anything else."""
-    from soft_moe_pytorch import SoftMoE  # type: ignore[import-untyped]
+    from soft_moe_pytorch import SoftMoE
 
     scale = 5.0
     ours = _layer(dtype, scale)

@@ -51,7 +51,7 @@ def st_moe_pytorch(factor: float, dtype: torch.dtype, **tolerance: float) -> Ite
 
     Its losses exist in training only, where it draws the second expert: a threshold of nearly 0 wants all.
     """
-    from st_moe_pytorch import MoE  # type: ignore[import-untyped]
+    from st_moe_pytorch import MoE
 
     ours = _layer(dtype, capacity_factor_train=factor, second_policy_train="always").train()
     w_in = ours.experts.w_in_EID.detach().clone().requires_grad_()

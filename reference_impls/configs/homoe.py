@@ -38,6 +38,6 @@ ENTRIES = (
         config_class=HOMOEConfig,
         gating="homoe",
         gap="the sources at hand name the parts (a modern Hopfield memory of prototypes, then soft mixing of the input "
-        "with what is retrieved), but give no formulas: sizes and the place of retrieval are ours, the losses are absent",
+        "with what is retrieved), but no formulas: sizes and the place of retrieval are ours, the losses are absent",
     ),
 )

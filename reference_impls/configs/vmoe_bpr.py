@@ -1,8 +1,10 @@
 """Settings of V-MoE's batch prioritised routing (`gating/vmoe_bpr.py`)."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from reference_impls.configs.base import CapacityConfig, TopKConfig, setting
+from reference_impls.configs.digits import DIGITS_DEFAULTS
 from reference_impls.entry import Entry
 
 
@@ -10,7 +12,17 @@ class VMoEConfig(TopKConfig, CapacityConfig):
     """V-MoE layers: k experts a token, whose places go to the tokens of largest score."""
 
     expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        **TopKConfig.task_defaults,
+        "digits": {**DIGITS_DEFAULTS, "moe_every": 2},
+    }
 
+    task: Literal["digits", "text", "clusters"] = setting(  # type: ignore[assignment]
+        "digits",
+        "What is learnt: which digit an image of 16 patches shows, the next byte of text (which the design can read "
+        "ahead where it drops), or the label of points that come in clusters, each with a rule of its own.",
+        group="run",
+    )
     d_expert: int = setting(
         192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
     )
@@ -60,7 +72,7 @@ ENTRIES = (
         causal="where nothing is dropped",
         oracle="float64 loops over tokens, in both orders of service",
         deviations=(
-            "text instead of the patches of images: there the design lets the future change the past",
+            "images of 16 patches by default; it also runs on text, where it lets the future change the past",
             "ReLU instead of GELU experts, without biases",
             "capacity is rounded up, not to a multiple of four; the paper rounds to the nearest",
             "outside training, where there is no noise, the load loss shows the true counts",

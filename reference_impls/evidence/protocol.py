@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from reference_impls.configs.base import ConfigError, RunConfig, check_config
 from reference_impls.core.build import dense_layer
 from reference_impls.entry import Entry
-from reference_impls.estimate import VOCABULARY
+from reference_impls.tasks.sizes import VOCABULARY
 
 TOLERANCE = 0.03  # active parameters may differ from the dense control's by this share
 

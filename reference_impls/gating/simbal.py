@@ -12,8 +12,9 @@ orthonormal. Such a map changes no angle between the vectors in the space that i
 get logits that are alike, and no expert's direction can be swallowed by another's.
 
 $$p(x) = \mathrm{softmax}(R^\top x), \qquad
-y = \sum_{i \in \mathrm{TopK}(p(x))} p_i(x)\, E_i(x), \qquad
-\mathcal{L}_{\mathrm{orth}} = \lVert R^\top R - I \rVert_1 = \sum_{i,j} | r_i \cdot r_j - \delta_{ij} |$$
+y = \sum_{i \in \mathrm{TopK}(p(x))} p_i(x)\, E_i(x)$$
+
+$$\mathcal{L}_{\mathrm{orth}} = \lVert R^\top R - I \rVert_1 = \sum_{i,j} | r_i \cdot r_j - \delta_{ij} |$$
 
 The training loss gains $\lambda \mathcal{L}_{\mathrm{orth}}$ and a small z-loss. The matrix starts orthonormal.
 

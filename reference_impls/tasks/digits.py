@@ -38,7 +38,7 @@ class Images:
 @cache
 def load_images() -> tuple[Images, Images]:
     """Images to learn from, and those held out; pixels have mean 0 and variance 1 over all of them."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     bunch = load_digits()
     pixel_BHW = torch.tensor(bunch.images, dtype=torch.float32)
@@ -58,7 +58,7 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.patches = nn.Linear(PATCH_SIDE**2, config.d_model)
         self.place_embedding = nn.Parameter(torch.empty(PATCHES, config.d_model))
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in feed_forwards)  # type: ignore[arg-type]
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in feed_forwards)
         self.norm = nn.RMSNorm(config.d_model)
         self.head = nn.Linear(config.d_model, DIGITS)
         nn.init.normal_(self.place_embedding, std=0.5)

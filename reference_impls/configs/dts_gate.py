@@ -1,0 +1,63 @@
+"""Settings of EvoMoE's dense-to-sparse gate (`gating/dts_gate.py`)."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class DTSGateConfig(RunConfig):
+    """All experts at first, one at the end, as a temperature falls."""
+
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    temperature_start: float = setting(2.0, "Temperature of the gate before the first step.", gt=0, le=100)
+    temperature_end: float = setting(
+        0.1, "Temperature after the last step, at most temperature_start; the fall follows a cosine.", gt=0, le=100
+    )
+    threshold: float = setting(
+        0.02, "In training an expert whose weight is not greater than this is left out.", ge=0, lt=1
+    )
+    balance_coefficient: float = setting(
+        0.01, "Weight of each layer's load-balancing loss, on the best expert of each token.", ge=0, le=10
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One outside training; in training all at first, and ever fewer."""
+        return 1
+
+    @model_validator(mode="after")
+    def _temperature_falls(self) -> Self:
+        if self.temperature_end > self.temperature_start:
+            raise ValueError(
+                f"temperature_end = {self.temperature_end:g} must be at most "
+                f"temperature_start = {self.temperature_start:g}"
+            )
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="dts-gate",
+        name="Dense-to-sparse gate",
+        summary="Noisy softmax whose temperature falls: all experts learn at first, then ever fewer serve a token.",
+        family="dense",
+        year=2021,
+        designs=("dense-to-sparse-gate",),
+        papers=("evomoe",),
+        causal="yes",
+        oracle="torch: gumbel_softmax with the same draws, values and gradients; a float64 loop",
+        deviations=(
+            "the gate alone: experts are not grown out of one expert first",
+            "no noise outside training, where the authors' code draws it as well",
+            "no capacity; the authors' code gives the top-1 phase one",
+            "temperatures, and a balancing loss from the start, are this project's",
+        ),
+        config_class=DTSGateConfig,
+        gating="dts_gate",
+    ),
+)

@@ -1,0 +1,73 @@
+"""Settings of a number of experts that depends on the input (`gating/input_dependent_k.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class InputDependentKConfig(RunConfig):
+    """Top-k with a k for each token, in proportion to how complex it is."""
+
+    d_expert: int = setting(
+        64, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    most_experts: int = setting(4, "Most experts that a token may take; at most n_experts.", ge=1, le=256)
+    complexity: Literal["entropy", "norm"] = setting(
+        "entropy",
+        "What a token's complexity is: the entropy of its router probabilities in nats, or the root mean square of "
+        "its coordinates (nearly the same for all tokens behind a norm).",
+    )
+    scale: float = setting(2.0, "Experts for each unit of complexity.", gt=0, le=100)
+    balance_coefficient: float = setting(0.02, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {
+            **RunConfig.task_defaults["clusters"],
+            "most_experts": 2,
+            "balance_coefficient": 0.1,
+            "learning_rate": 3e-2,
+        },
+    }
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many experts at most as by default, or all there are."""
+        most = min(cls.model_fields["most_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"most_experts": most, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """The most that a token can take."""
+        return self.most_experts
+
+    @model_validator(mode="after")
+    def _take_at_most_all(self) -> Self:
+        if self.most_experts > self.n_experts:
+            raise ValueError(f"most_experts = {self.most_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="input-dependent-k",
+        name="Input-dependent k",
+        summary="The number of a token's experts grows with its complexity, its norm or the router's entropy.",
+        family="adaptive",
+        year=2025,
+        designs=("input-dependent-k",),
+        papers=(),
+        causal="yes",
+        oracle="transformers: MixtralSparseMoeBlock where every token takes as many; a float64 loop",
+        deviations=(
+            "the source gives the number of experts only; weights and balancing loss are Mixtral's",
+            "no token takes fewer than one expert",
+            "norm is the root mean square, so that scale does not depend on d_model",
+            "scale is fixed, not learned",
+        ),
+        config_class=InputDependentKConfig,
+        gating="input_dependent_k",
+    ),
+)

@@ -1,0 +1,42 @@
+"""Settings of ReLU routing (`gating/remoe.py`)."""
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class ReMoEConfig(TopKConfig):
+    """Experts whose logit is positive, their number steered by a penalty that adapts."""
+
+    experts_per_token: int = setting(
+        2, "Experts of a token on average over tokens and layers, which the penalty steers to.", ge=1, le=256
+    )
+    initial_penalty: float = setting(1e-8, "Coefficient of the sparsity loss before the first step.", gt=0, le=10)
+    penalty_growth: float = setting(
+        1.2, "What the coefficient is multiplied or divided by after each step.", gt=1, le=10
+    )
+    balance: bool = setting(
+        True, "Whether the sparsity loss weighs experts by their load, so that it evens the load as well."
+    )
+    router_scale: float = setting(0.02, "Standard deviation of the router's initial weights.", gt=0, le=1)
+
+
+ENTRIES = (
+    Entry(
+        key="remoe",
+        name="ReMoE",
+        summary="A ReLU in place of top-k and softmax; a penalty that adapts holds the mean number of experts at k.",
+        family="adaptive",
+        year=2024,
+        designs=("relu-router",),
+        papers=("remoe",),
+        causal="yes",
+        oracle="a float64 loop for outputs and loss; the loss beside that of fixed k; differences for the gradient "
+        "across the threshold",
+        deviations=(
+            "ordinary experts in every layer, and no Megatron: the coefficient moves once a step of one process",
+            "initial weights of the router are this project's",
+        ),
+        config_class=ReMoEConfig,
+        gating="remoe",
+    ),
+)

@@ -1,0 +1,54 @@
+"""Settings of top-p routing (`gating/top_p.py`)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class TopPConfig(RunConfig):
+    """As many experts as it takes for their probabilities to pass a threshold."""
+
+    d_expert: int = setting(
+        64, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    threshold: float = setting(
+        0.4, "A token takes experts in order of probability until the sum is greater than this.", gt=0, lt=1
+    )
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    dynamic_coefficient: float = setting(
+        0.001, "Weight of each layer's mean entropy: more, and tokens take fewer experts.", ge=0, le=10
+    )
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # Every point belongs to one cluster: a lower threshold leaves fewer experts to be counted as active.
+        "clusters": {**RunConfig.task_defaults["clusters"], "threshold": 0.3, "balance_coefficient": 0.1},
+    }
+
+    @property
+    def active_experts(self) -> float:
+        """The most that a token can take: the r best of N have at least r / N of the probability."""
+        return min(math.floor(self.threshold * self.n_experts + 1e-9) + 1, self.n_experts)
+
+
+ENTRIES = (
+    Entry(
+        key="top-p",
+        name="Top-p routing",
+        summary="A token takes experts in order of probability until the sum passes a threshold: few if it is sure.",
+        family="adaptive",
+        year=2024,
+        designs=("top-p-router",),
+        papers=("harder-tasks-need-more-experts",),
+        causal="yes",
+        oracle="transformers: TopPLogitsWarper for the chosen experts; a float64 loop for outputs and losses",
+        deviations=(
+            "experts in every layer, few and small; the authors' configuration has them in every other",
+            "both coefficients and the form of the balancing loss are this project's: the authors' public code holds "
+            "no training",
+        ),
+        config_class=TopPConfig,
+        gating="top_p",
+    ),
+)
