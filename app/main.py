@@ -20,6 +20,7 @@ VISIBLE = (
     ("designs", "Designs", ":material/alt_route:", "Gating designs compared, and the other components."),
     ("models", "Models", ":material/deployed_code:", "Configurations of models, every value with its source."),
     ("systems", "Systems", ":material/dns:", "Frameworks and evaluations."),
+    ("evidence", "Evidence", ":material/leaderboard:", "Runnable designs compared under one budget."),
     ("query", "Query", ":material/database:", "Ask the database in SQL."),
     ("lab", "Lab", ":material/science:", "Run a design and watch it learn."),
 )

@@ -89,6 +89,7 @@ def _package(package: str, extra: str, purpose: str) -> Diagnosis:
 
 def _laboratory() -> Iterator[Diagnosis]:
     from moe_kb.lab import Lab, LabError
+    from moe_kb.lab.results import installed_results
 
     try:
         lab = Lab(only_look=True)
@@ -96,6 +97,6 @@ def _laboratory() -> Iterator[Diagnosis]:
     except LabError as error:
         yield Diagnosis("laboratory", "broken", f"{error.place}: {error.rule}", error.mend)
         return
-    for problem in lab.problems():
+    for problem in (*lab.problems(), *installed_results()[1]):
         yield Diagnosis("laboratory", "broken", f"{problem.place}: {problem.message}", problem.mend)
     yield Diagnosis("laboratory", "ok", f"{len(lab.catalogue())} implementations; runs in {lab.home}")

@@ -12,6 +12,8 @@ _PACKAGE = Path(__file__).resolve().parent
 BUNDLED = _PACKAGE / "_bundled"
 #: The entry-point group in which packages offer runnable implementations.
 GROUP = "moe_kb.implementations"
+#: The group in which they offer results of comparisons.
+RESULTS_GROUP = "moe_kb.results"
 
 
 def find_root(root: str | Path | None = None) -> Path:

@@ -27,15 +27,14 @@ def make_layer(key: str, **fields: Any) -> "MoELayer":
         KeyError: for an unknown key; the message has the nearest ones.
         ConfigError: for a field that is unknown or out of bounds; one line that names it and the bound.
     """
-    import difflib
     from importlib import import_module
 
-    from reference_impls.catalogue import entries, find
+    from reference_impls.catalogue import find, nearest
     from reference_impls.configs import check_config
 
     entry = find(key)
     if entry is None:
-        near = difflib.get_close_matches(key, [entry.key for entry in entries()], n=3)
+        near = nearest(key)
         raise KeyError(f"no design {key!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     # One head divides every width; heads and other layers do not concern a layer by itself.
     config = check_config(entry.config_class, {"n_heads": 1, **fields})

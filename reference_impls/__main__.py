@@ -1,16 +1,17 @@
-"""`python -m reference_impls list`, `run KEY` and `bench-layer`."""
+"""`python -m reference_impls list`, `run KEY`, `verify [KEY]`, `bench-designs` and `bench-layer`."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from reference_impls.catalogue import entries
+from reference_impls.catalogue import entries, find, nearest
 from reference_impls.entry import Entry
 from reference_impls.launch import run
 
@@ -27,6 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = running.add_subparsers(dest="key", metavar="KEY", required=True)
     for entry in entries():
         _add_run(keys.add_parser(entry.key, help=entry.summary, allow_abbrev=False), entry)
+    proving = commands.add_parser("verify", help="check implementations against oracles, equations and properties")
+    proving.add_argument("key", nargs="*", metavar="KEY", help="which (default all)")
+    proving.add_argument("--no-train", action="store_true", help="leave out training on the clustered task")
+    proving.add_argument("--json", action="store_true", help="one JSON object a check")
+    comparing = commands.add_parser("bench-designs", help="compare designs under one budget; goes on where it stopped")
+    comparing.add_argument("key", nargs="*", metavar="KEY", help="which (default all, with the controls)")
+    comparing.add_argument("--protocol", default="text,clusters", help="text, clusters, or both (default)")
+    comparing.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N - 1 (default 3)")
+    comparing.add_argument("--quick", action="store_true", help="one seed of twelve designs, in about ten minutes")
+    comparing.add_argument("--jobs", type=int, default=2, metavar="N", help="runs at a time, a thread each (default 2)")
+    comparing.add_argument("--results", type=Path, metavar="DIR", help="result files (default: those of the package)")
     bench = commands.add_parser("bench-layer", help="speed and memory of the layer beside transformers'")
     bench.add_argument("--shapes", default="A,B,C,D", help="of A, B, C and D, separated by commas (default all)")
     bench.add_argument("--rounds", type=int, default=9, metavar="N", help="timed rounds (at least 1, default 9)")
@@ -36,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options["command"] == "list":
         print(_as_json() if options["json"] else _as_table())
         return 0
+    if options["command"] == "verify":
+        return _verify(options["key"], train=not options["no_train"], as_json=options["json"])
+    if options["command"] == "bench-designs":
+        return _bench_designs(options)
     if options["command"] == "bench-layer":
         return _bench_layer(options["shapes"].split(","), options["rounds"], as_json=options["json"])
     entry = next(entry for entry in entries() if entry.key == options["key"])
@@ -69,6 +85,71 @@ def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
     fields = parser.add_argument_group("fields of the config (they win over the file's)")
     for name, field in entry.config_class.model_fields.items():
         fields.add_argument(f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field))
+
+
+def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
+    chosen = []
+    for key in keys or [entry.key for entry in entries()]:
+        entry = find(key)
+        if entry is None:
+            near = ", ".join(nearest(key)) or "see `list`"
+            return _refused(f"no implementation {key!r} ({near})", 2)
+        chosen.append(entry)
+    try:
+        from reference_impls.verify import MissingOracleError, verify
+    except ModuleNotFoundError as error:
+        return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
+    failed = made = 0
+    for number, entry in enumerate(chosen, 1):
+        if not as_json:
+            print(f"{entry.key} ({number} of {len(chosen)})", flush=True)
+        try:
+            for check in verify(entry, train=train):
+                made, failed = made + 1, failed + (not check.passed)
+                record = {"key": entry.key, **asdict(check), "passed": check.passed}
+                print(json.dumps(record) if as_json else f"  {check}", flush=True)
+        except MissingOracleError as error:
+            return _refused(str(error), 1)
+    if not as_json:
+        print(f"{made} checks, {failed} failed")
+    return 1 if failed else 0
+
+
+def _bench_designs(options: dict[str, Any]) -> int:
+    try:
+        from reference_impls.evidence import files, report, runs
+        from reference_impls.evidence.protocol import CONTROLS, PROTOCOLS, QUICK
+        from reference_impls.tasks.train import TASKS
+    except ModuleNotFoundError as error:
+        return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
+    for name in ("seeds", "jobs"):
+        if options[name] < 1:
+            return _refused(f"--{name} = {options[name]} must be at least 1", 2)
+    names = options["protocol"].split(",")
+    for name in names:
+        if name not in PROTOCOLS:
+            return _refused(f"--protocol: {name!r} is none of {', '.join(PROTOCOLS)}", 2)
+    for key in options["key"]:
+        if find(key) is None and key not in CONTROLS:
+            return _refused(f"no implementation {key!r} ({', '.join(nearest(key)) or 'see `list`'})", 2)
+    keys = options["key"] or (QUICK if options["quick"] else None)
+    folder = options["results"] or files.FOLDER
+
+    def tell(number: int, all_: int, key: str, result: dict[str, Any]) -> None:
+        shown = result.get("error") or f"{result['curve'][-1][1]:.4f} after {result['seconds']:.0f} s"
+        print(f"[{number} of {all_}] {key}, seed {result['seed']}: {shown}", flush=True)
+
+    for name in names:
+        protocol = PROTOCOLS[name]
+        chosen = runs.candidates(protocol, keys)
+        todo = runs.missing(protocol, folder, range(1 if options["quick"] else options["seeds"]), chosen)
+        print(f"{protocol.name}: {len(todo)} runs to do; results in {folder}", flush=True)
+        runs.carry_out(protocol, folder, todo, options["jobs"], tell)
+        task = TASKS[protocol.task]
+        print(
+            report.table(files.read_all(folder, protocol.name), task.headline, higher_is_better=task.higher_is_better)
+        )
+    return 0
 
 
 def _bench_layer(names: list[str], rounds: int, *, as_json: bool) -> int:

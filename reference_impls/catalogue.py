@@ -1,5 +1,6 @@
 """What this package can run: the `ENTRIES` of every module of `configs`. Importing it does not import torch."""
 
+import difflib
 import pkgutil
 from functools import cache
 from importlib import import_module
@@ -21,3 +22,8 @@ def entries() -> tuple[Entry, ...]:
 def find(key: str) -> Entry | None:
     """The entry of this key."""
     return next((entry for entry in entries() if entry.key == key), None)
+
+
+def nearest(key: str) -> list[str]:
+    """Keys that look like this one, the nearest first."""
+    return difflib.get_close_matches(key, [entry.key for entry in entries()], n=3)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from reference_impls.configs.base import RunConfig
-
-VOCABULARY = 256
+from reference_impls.tasks.sizes import frame
 
 # Fitted to runs on two cores of a 2.6 GHz AMD EPYC (AVX-512), torch 2.13, float32.
 FLOPS_PER_THREAD = 45e9
@@ -33,33 +32,32 @@ class Estimate:
 
 def estimate(config: RunConfig) -> Estimate:
     """Cost of training with this config on its own number of threads."""
-    D, F, E, S, B = (
-        config.d_model, config.d_expert, config.n_experts, config.sequence_length, config.batch_size,
-    )  # fmt: skip
-    n_moe = sum(config.is_moe_layer(layer) for layer in range(config.n_layers))
-    n_dense = config.n_layers - n_moe
+    D, F, E, B = config.d_model, config.d_expert, config.n_experts, config.batch_size
+    around = frame(config)
+    n_moe, n_dense = around.moe_layers, around.dense_layers
     dense = config.expert_matrices * D * F
-    shared = config.n_layers * (4 * D * D + 2 * D) + D + n_dense * dense
+    shared = around.parameters + n_dense * dense
     shared += n_moe * (config.router_parameters + config.always_active_experts * dense)
-    embedding, head = VOCABULARY * D, VOCABULARY * D
     used = config.active_experts + config.always_active_experts
-    total = embedding + head + shared + n_moe * E * config.expert_parameters
-    active = embedding + head + shared + round(n_moe * config.active_experts * config.expert_parameters)
+    total = shared + n_moe * E * config.expert_parameters
+    active = shared + round(n_moe * config.active_experts * config.expert_parameters)
 
-    tokens = B * S
+    S = around.tokens_per_sequence
+    tokens = around.copies * B * S
     # A forward pass is two operations a weight and token, and attention two products of S keys; backward
-    # is twice that. The embedding is a look-up.
-    forward_flops = tokens * (2 * (active - embedding) + 4 * config.n_layers * S * D)
+    # is twice that. A table is a look-up.
+    forward_flops = tokens * (2 * (active - around.looked_up) + 4 * around.attention_layers * S * D)
     flops_per_second = FLOPS_PER_THREAD * config.threads
-    calls_seconds = EXPERT_CALL_SECONDS * (n_moe * E + n_dense + config.n_layers)
+    calls_seconds = EXPERT_CALL_SECONDS * (n_moe * E + n_dense + around.attention_layers)
     step_seconds = 3 * forward_flops / flops_per_second + calls_seconds + 25 * total / 5e9
     validations = -(-config.steps // config.validation_every)
     validation_seconds = config.validation_sequences / B * (forward_flops / flops_per_second + calls_seconds / 3)
     seconds = START_SECONDS + config.steps * step_seconds + validations * validation_seconds
 
     # Weights, gradients and two moments; then what autograd keeps of each token: norms, attention and
-    # hidden activations of every layer, the logits twice, and the experts' gathered inputs and outputs.
+    # hidden activations of every layer, the outputs thrice, and the experts' gathered inputs and outputs.
     hidden = config.expert_matrices * 2 * F
-    per_token = config.n_layers * 14 * D + n_dense * hidden + n_moe * used * (hidden + 3 * D) + 3 * VOCABULARY
-    memory = START_BYTES + 4 * (4 * total + round(tokens * per_token)) + 5 * config.domain_bytes
+    per_token = around.attention_layers * 14 * D + n_dense * hidden + n_moe * used * (hidden + 3 * D)
+    per_token += 3 * around.outputs
+    memory = START_BYTES + 4 * (4 * total + round(tokens * per_token)) + around.data_bytes
     return Estimate(total, active, memory, seconds)

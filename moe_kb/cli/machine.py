@@ -1,4 +1,4 @@
-"""Commands about this machine: app, doctor, schema."""
+"""Commands about this machine: app, run, doctor, schema."""
 
 from __future__ import annotations
 
@@ -39,6 +39,39 @@ def run_app(
         raise typer.Exit(subprocess.call(command, cwd=folder))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def run(
+    context: typer.Context,
+    key: Annotated[str | None, typer.Argument(help="An implementation, or the design it implements.")] = None,
+) -> None:
+    """Train an implementation here and watch it in the terminal; `moe-kb run KEY --help` lists its settings.
+
+    Without a key: what can be run. In the app's laboratory runs are queued, kept and compared.
+    """
+    import subprocess
+    import sys
+
+    from moe_kb.lab.catalogue import installed_catalogue
+
+    catalogue = installed_catalogue()
+    if key in (None, "--help", "-h"):
+        width = max((len(entry.key) for entry in catalogue.entries), default=0)
+        typer.echo("Usage: moe-kb run KEY [--steps 100 …] [--config FILE] [--run-dir DIR] [--resume FILE]\n")
+        for entry in catalogue.entries:
+            typer.echo(f"  {entry.key:<{width}}  {entry.summary}")
+        raise typer.Exit
+    named = [entry for entry in catalogue.entries if key in entry.designs]
+    entry = named[0] if len(named) == 1 else catalogue.entry(key)
+    command = [sys.executable, "-m", entry.module, "run", entry.key, *context.args]
+    try:
+        raise typer.Exit(subprocess.call(command))
+    except KeyboardInterrupt:  # the run has heard it, too, and finished its step
+        raise typer.Exit(130) from None
 
 
 @app.command()

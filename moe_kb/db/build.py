@@ -19,7 +19,7 @@ from moe_kb.db import incremental
 from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import taxonomy_rows
-from moe_kb.db.state import State, fingerprint, installed_implementations, read_state, restamp
+from moe_kb.db.state import State, fingerprint, installed_implementations, installed_result_rows, read_state, restamp
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError
 from moe_kb.records import Record
@@ -157,6 +157,8 @@ def _full(
             statements.extend(expand(record))
         for implementation in installed_implementations():
             writer.add("implementations", implementation)
+        for table, row in installed_result_rows():
+            writer.add(table, row)
         writer.flush()
         align(connection, corpus.alignment, statements)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))

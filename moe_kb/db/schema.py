@@ -390,6 +390,49 @@ class ImplementationRow(Table, table=True):
     oracle: str = Field(description="What it was checked against")
 
 
+class ResultRunRow(Table, table=True):
+    """Runs in which implementations were compared, as their packages carry them: what, how, where, with what."""
+
+    __tablename__ = "result_runs"
+    run: str = Field(primary_key=True, description="protocol/implementation/seed")
+    implementation: str = Field(index=True, description="Key of the implementation, or of a control")
+    task: str = Field(description="What was learnt")
+    protocol: str = Field(description="What was held equal, by name and version")
+    comparison: str = Field(description="matched in active parameters, unmatched, or control")
+    why: str | None = Field(default=None, description="Why it could not be matched")
+    causal: str = Field(description="Whether later tokens leave earlier outputs alone")
+    headline: str = Field(description="Metric by which designs are compared")
+    higher_is_better: bool = Field(description="Which way it counts")
+    score: float | None = Field(default=None, description="Its value at the end; empty for a run that failed")
+    seed: int = Field(description="Seed; runs of one seed saw the same data")
+    seconds: float = Field(description="Wall-clock seconds")
+    cpu_seconds: float = Field(description="Processor seconds")
+    params_total: int = Field(description="Parameters")
+    params_active: int | None = Field(default=None, description="Parameters that a token uses")
+    params_active_non_embedding: int | None = Field(default=None, description="The same without embedding and head")
+    config: str = Field(description="All settings, as JSON")
+    loads: str = Field(description="Share of assignments of each expert, by layer, as JSON")
+    error: str | None = Field(default=None, description="Why the run failed")
+    made_date: str = Field(description="Date of the run")
+    made_commit: str = Field(description="Commit of the implementations; + where files differed from it")
+    made_python: str = Field(description="Version of Python")
+    made_torch: str = Field(description="Version of torch")
+    made_reference_impls: str = Field(description="Version of the implementations")
+    made_cpu: str = Field(description="Processor and number of cores")
+    made_threads: int = Field(description="Threads of the run")
+
+
+class ResultRow(Table, table=True):
+    """What runs of comparisons measured."""
+
+    __tablename__ = "results"
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+    run: str = Field(index=True, description="The run in result_runs")
+    metric: str = Field(description="Name of the metric; curve is the headline metric on the way")
+    step: int | None = Field(default=None, description="Optimiser step of a value on the way; empty at the end")
+    value: float = Field(description="The value")
+
+
 TABLES: tuple[type[Table], ...] = (
     Meta,
     Dictionary,
@@ -419,6 +462,8 @@ TABLES: tuple[type[Table], ...] = (
     TableRowRow,
     EdgeRow,
     ImplementationRow,
+    ResultRunRow,
+    ResultRow,
 )
 
 #: Tables whose rows belong to one record, with the column that says which.

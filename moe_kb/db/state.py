@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from moe_kb import yamlio
 from moe_kb.corpus import FileStamp
 from moe_kb.db.replacing import replacing
 from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.errors import YamlError
-from moe_kb.places import GROUP
+from moe_kb.places import GROUP, RESULTS_GROUP
 
 
 @dataclass
@@ -98,6 +99,15 @@ def installed_implementations() -> list[dict[str, str]]:
     ]
 
 
+def installed_result_rows() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Table and row of every result that an installed package carries; a broken file is left out, `doctor` names it."""
+    from moe_kb.lab.results import installed_results, result_rows
+
+    for result in installed_results()[0]:
+        for table, row in result_rows(result):
+            yield table, {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}
+
+
 def fingerprint() -> str:
     """Changes with the code that turns records into rows and with the installed packages of implementations.
 
@@ -108,12 +118,13 @@ def fingerprint() -> str:
     for room in ("records", "claims", "db", "yamlio"):
         code += (package / room).glob("*.py")
     parts: list[object] = []
-    for point in entry_points(group=GROUP):
+    for point in (*entry_points(group=GROUP), *entry_points(group=RESULTS_GROUP)):
         parts.append((point.name, point.value, point.dist.version if point.dist else None))
         with suppress(ImportError, ValueError):  # a broken package, which the laboratory reports
             spec = find_spec(point.module.partition(".")[0])
             for folder in (spec.submodule_search_locations or ()) if spec else ():
                 code += Path(folder).rglob("*.py")
+                code += Path(folder).rglob("*.yaml")  # results
     for path in code:
         try:
             status = path.stat()

@@ -10,7 +10,7 @@ from reference_impls.checks.by_hand import mixed_output
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.ds_moe import DSMoEConfig
-from reference_impls.core.information import mutual_information_loss
+from reference_impls.core.information import token_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.ds_moe import make_layer
 
@@ -36,12 +36,12 @@ def _tokens() -> torch.Tensor:
 
 def loss() -> Iterator[Check]:
     """The loss by scipy, its bounds, and its gradient by differences."""
-    from scipy.stats import entropy  # type: ignore[import-untyped]
+    from scipy.stats import entropy
 
     generator = torch.Generator().manual_seed(2)
     for sharpness in (0.1, 3.0, 30.0):
         logit_TE = (sharpness * torch.randn(T, E, generator=generator, dtype=torch.float64)).requires_grad_()
-        ours = mutual_information_loss(logit_TE.softmax(-1))
+        ours = token_information_loss(logit_TE.softmax(-1))
         p_TE = logit_TE.detach().softmax(-1).numpy()
         theirs = entropy(p_TE, axis=1).mean() - entropy(p_TE.mean(0))
         yield at_most(f"loss differs from scipy's, logits of scale {sharpness:g}, by", abs(float(ours) - theirs), 1e-12)
@@ -53,7 +53,7 @@ def loss() -> Iterator[Check]:
             moved = [logit_TE.clone(), logit_TE.clone()]
             moved[0][0, 0] += step
             moved[1][0, 0] -= step
-            up, down = (mutual_information_loss(logit.softmax(-1)) for logit in moved)
+            up, down = (token_information_loss(logit.softmax(-1)) for logit in moved)
         yield at_most(
             "gradient of the loss beside its differences", abs(gradient_TE[0, 0] - (up - down) / (2 * step)), 1e-7
         )

@@ -57,7 +57,11 @@ class RunConfig(BaseModel):
         le=2048,
     )
     d_model: int = setting(
-        128, "Width of the residual stream; for text a multiple of 2 * n_heads.", group="model", ge=2, le=2048
+        128,
+        "Width of the residual stream; for text and digits a multiple of 2 * n_heads.",
+        group="model",
+        ge=2,
+        le=2048,
     )
     n_layers: int = setting(4, "Transformer layers.", group="model", ge=1, le=48)
     n_heads: int = setting(4, "Attention heads in each layer.", group="model", ge=1, le=64)
@@ -184,7 +188,8 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        if self.task == "text" and self.d_model % (2 * self.n_heads):
+        has_attention = self.task in ("text", "digits")
+        if has_attention and self.d_model % (2 * self.n_heads):
             raise ValueError(
                 f"d_model = {self.d_model} must be a multiple of 2 * n_heads = {2 * self.n_heads} "
                 "(each head rotates pairs of coordinates)"

@@ -13,7 +13,7 @@ class DeepSeekV3Config(TopKConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
     task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 4},
+        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 6, "experts_per_token": 2},
     }
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.

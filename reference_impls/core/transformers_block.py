@@ -21,7 +21,7 @@ def load_block(layer: MoELayer, block: nn.Module) -> None:
     """Copy every weight of `block` into `layer`.
 
     Understood are blocks with a linear router (and a bias on it, or a bias that only selects), experts of two
-    or three matrices, stacked or one by one, and shared experts of three.
+    or three matrices, stacked or one by one, shared experts of three, and gpt-oss's experts with biases.
 
     Raises:
         ValueError: if a weight of the block has no place in the layer, one of the layer gets none, or
@@ -55,7 +55,9 @@ def _matched(given: dict[str, Tensor]) -> Iterator[tuple[str, Tensor, list[str]]
     ):  # fmt: skip
         for name in _named(pattern, given):
             yield ours, given[name], [name]
-    if "experts.gate_up_proj" in given:
+    if "experts.gate_up_proj_bias" in given:
+        yield from _interleaved(given)
+    elif "experts.gate_up_proj" in given:
         yield "experts.w_in_EID", given["experts.gate_up_proj"], ["experts.gate_up_proj"]
         yield "experts.w_out_EDF", given["experts.down_proj"], ["experts.down_proj"]
     for prefix, ours in ((_ONE_EXPERT, "experts"), (_SHARED, "shared")):
@@ -69,6 +71,17 @@ def _matched(given: dict[str, Tensor]) -> Iterator[tuple[str, Tensor, list[str]]
             yield f"{ours}.w_in_EID", torch.stack([given[name] for name in plain]), plain
         if downs:
             yield f"{ours}.w_out_EDF", torch.stack([given[name] for name in downs]), downs
+
+
+def _interleaved(given: dict[str, Tensor]) -> Iterator[tuple[str, Tensor, list[str]]]:
+    """Experts with biases, weights [experts, inputs, outputs], gate and up in turns (gpt-oss)."""
+    first_EID = given["experts.gate_up_proj"].transpose(1, 2)
+    for ours, source, value in (
+        ("w_in_EID", "gate_up_proj", first_EID), ("b_in_EI", "gate_up_proj_bias", given["experts.gate_up_proj_bias"]),
+    ):  # fmt: skip
+        yield f"experts.{ours}", torch.cat([value[:, ::2], value[:, 1::2]], dim=1), [f"experts.{source}"]
+    yield "experts.w_out_EDF", given["experts.down_proj"].transpose(1, 2), ["experts.down_proj"]
+    yield "experts.b_out_ED", given["experts.down_proj_bias"], ["experts.down_proj_bias"]
 
 
 def _named(pattern: str, given: dict[str, Tensor]) -> list[str]:

@@ -75,7 +75,7 @@ byte. In training the bias carries the load of earlier batches into later ones; 
 
 `DeepseekV3MoE` of transformers with random biases: outputs and all gradients in float32 and float64, for three
 shapes of groups. Outputs and balancing loss against a plain float64 loop; the step of the bias, that it gets no
-gradient, and that it alone evens an uneven load (`test_deepseek_v3_oracle.py`). Then properties: weights of a
+gradient, and that it alone evens an uneven load (`checks/deepseek_v3.py`). Then properties: weights of a
 token add up to the scale, no token leaves its groups, causality of the whole model, no influence of padding,
 finite under extreme logits (`test_layers.py`, `test_causality.py`).
 

@@ -74,7 +74,7 @@ from torch import Tensor
 
 from reference_impls.configs.ds_moe import DSMoEConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.information import mutual_information_loss
+from reference_impls.core.information import token_information_loss
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -98,7 +98,7 @@ class DSMoERouter(LinearRouter):
         """Weigh all experts, and outside training keep the best."""
         probability_TE = self.logits(x_TD).softmax(-1)
         best_TK, expert_TK = probability_TE.topk(self.config.experts_per_token, dim=-1)
-        information = mutual_information_loss(probability_TE)
+        information = token_information_loss(probability_TE)
         losses = {"mutual_information": AuxiliaryLoss(information, self.config.information_coefficient)}
         stats = {"kept_weight": float(best_TK.detach().sum()) / max(len(x_TD), 1)}
         if not self.training:

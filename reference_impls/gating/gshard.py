@@ -80,7 +80,7 @@ order and do not leak. With `routing_group: sequence`, sequences of a batch neve
 
 `NllbMoeTop2Router` of transformers with its policy `all`: combining weights and all gradients in float32 and
 float64, at four capacities. Outputs, demand, drops and loss against a plain float64 loop, with and without chance,
-and the frequency of the second expert (`test_gshard_oracle.py`). Then properties: capacity never exceeded,
+and the frequency of the second expert (`checks/gshard.py`). Then properties: capacity never exceeded,
 no influence of padding, finite under extreme logits (`test_layers.py`). The expert layer that transformers puts
 behind that router is no oracle: it uses the mask of first choices as an index.
 

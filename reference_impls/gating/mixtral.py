@@ -65,7 +65,7 @@ generating it byte by byte.
 ## What it was checked against
 
 `MixtralSparseMoeBlock` of transformers: outputs and all gradients in float32 and float64; its
-`load_balancing_loss_func`, with and without padding (`test_mixtral_oracle.py`). Then properties: weights of
+`load_balancing_loss_func`, with and without padding (`checks/mixtral.py`). Then properties: weights of
 a token add up to one, causality of the whole model, no influence of padding, permutation of tokens permutes
 outputs, finite under extreme logits, the fast dispatch equal to the readable loop.
 

@@ -84,7 +84,7 @@ Capacity lets tokens of a group influence each other, which nothing else in the 
 
 `SwitchTransformersSparseMLP`, `SwitchTransformersTop1Router`, `load_balancing_loss_func` and
 `router_z_loss_func` of transformers: outputs and all gradients in float32 and float64, with and without
-overflow, and both losses (`test_switch_oracle.py`). Then properties: capacity never exceeded, causality,
+overflow, and both losses (`checks/switch.py`). Then properties: capacity never exceeded, causality,
 no influence of padding, finite under extreme logits, the fast dispatch equal to the readable loop.
 
 ## How long, and what to see

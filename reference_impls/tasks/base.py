@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -14,6 +13,9 @@ from reference_impls.configs.base import RunConfig
 from reference_impls.core.layer import LayerInfo
 from reference_impls.core.routing import AuxiliaryLoss
 from reference_impls.entry import Entry
+
+MakeLayer = Callable[[Any], nn.Module]
+"""From a config to a layer: with experts (`MoELayer`), or any other from tokens [B, S, D] to tokens."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,14 @@ class Task(ABC):
 
     model: nn.Module
 
-    def __init__(self, entry: Entry, config: RunConfig) -> None:
+    def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
+        """A task for the design of `entry`, or for the layers that `make_layer` makes in its stead."""
         self.entry, self.config = entry, config
-        self.gating: ModuleType = import_module(f"reference_impls.gating.{entry.gating}")
+        gating = import_module(f"reference_impls.gating.{entry.gating}")
+        self.make_layer: MakeLayer = make_layer or gating.make_layer
+        self._run_model: Callable[[Any, Any], Forward] | None = (
+            None if make_layer else getattr(gating, "run_model", None)
+        )
 
     @abstractmethod
     def training_batch(self, generator: torch.Generator) -> Any:
@@ -100,8 +107,7 @@ class Task(ABC):
         A design may run the model in its own way (twice, or mixed over domains): its gating module then has
         `run_model(task, batch) -> Forward`, which takes the place of `forward`.
         """
-        run: Callable[[Any, Any], Forward] | None = getattr(self.gating, "run_model", None)
-        done = self.forward(batch) if run is None else run(self, batch)
+        done = self.forward(batch) if self._run_model is None else self._run_model(self, batch)
         loss, means = self.score(batch, done.output)
         auxiliary: dict[str, list[float]] = {}
         for losses in (done.losses, *(info.losses for info in done.infos.values())):

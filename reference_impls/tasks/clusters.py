@@ -11,9 +11,9 @@ largest product with the features. Words give designs that route by token id som
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,13 @@ from torch.nn import functional as F
 
 from reference_impls.configs.base import RunConfig
 from reference_impls.core.build import dense_layer
-from reference_impls.core.layer import DenseLayer, LayerInfo, MoELayer
+from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Forward, Task
+from reference_impls.tasks.base import Forward, MakeLayer, Task
+from reference_impls.tasks.sizes import POINT_CLASSES as CLASSES
 
 WORDS_PER_CLUSTER = 4
-CLASSES = 8
 FEATURES = 8
 WORD_SPREAD = 0.3  # length of a word's own part, beside a centre of length 1
 
@@ -76,17 +76,17 @@ class PointSource:
 class PointModel(nn.Module):
     """One feed-forward, with or without experts, and a linear read-out: nothing by-passes it."""
 
-    def __init__(self, config: RunConfig, layer: MoELayer | DenseLayer) -> None:
+    def __init__(self, config: RunConfig, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
         self.head = nn.Linear(config.d_model, CLASSES)
 
     def forward(self, x_BSD: Tensor, **context: Tensor) -> tuple[Tensor, dict[str, LayerInfo]]:
         """Logits [B, S, classes], and the layer's report under "layer 0" if it has experts."""
-        if isinstance(self.layer, DenseLayer):
-            return self.head(self.layer(x_BSD)), {}
-        y_BSD, info = self.layer(x_BSD, **context)
-        return self.head(y_BSD), {"layer 0": info}
+        if isinstance(self.layer, MoELayer):
+            y_BSD, info = self.layer(x_BSD, **context)
+            return self.head(y_BSD), {"layer 0": info}
+        return self.head(self.layer(x_BSD)), {}
 
     def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
         """After an optimiser step, tell the layer how it routed that step's batch."""
@@ -100,11 +100,9 @@ class ClustersTask(Task):
     headline: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
 
-    def __init__(
-        self, entry: Entry, config: RunConfig, make_layer: Callable[[Any], MoELayer | DenseLayer] | None = None
-    ) -> None:
-        super().__init__(entry, config)
-        self.model = PointModel(config, (make_layer or self.gating.make_layer)(config))
+    def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
+        super().__init__(entry, config, make_layer)
+        self.model = PointModel(config, self.make_layer(config))
         self.source = PointSource(config.n_clusters, config.d_model, config.cluster_unit, config.seed)
         generator = torch.Generator().manual_seed(config.seed + 1)
         left, self._validation = config.validation_sequences, []

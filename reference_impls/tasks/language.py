@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from reference_impls.configs.base import RunConfig
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Forward, Task
+from reference_impls.tasks.base import Forward, MakeLayer, Task
 from reference_impls.tasks.model import ByteTransformer
 from reference_impls.tasks.text import (
     DOMAINS,
@@ -28,9 +28,9 @@ class TextTask(Task):
     headline: ClassVar[str] = "bits_per_byte"
     higher_is_better: ClassVar[bool] = False
 
-    def __init__(self, entry: Entry, config: RunConfig) -> None:
-        super().__init__(entry, config)
-        self.model = ByteTransformer(config, self.gating.make_layer)
+    def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
+        super().__init__(entry, config, make_layer)
+        self.model = ByteTransformer(config, self.make_layer)
         self.corpus = load_corpus(config.domain_bytes, config.sequence_length)
         self._validation = validation_batches(
             self.corpus, config.batch_size, config.sequence_length, config.validation_sequences

@@ -10,10 +10,9 @@ from torch.nn import functional as F
 
 from reference_impls.configs.base import RunConfig
 from reference_impls.core.build import dense_layer
-from reference_impls.core.layer import DenseLayer, LayerInfo, MoELayer
+from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
-
-VOCABULARY = 256  # bytes
+from reference_impls.tasks.sizes import VOCABULARY
 
 
 class ByteTransformer(nn.Module):
@@ -24,7 +23,7 @@ class ByteTransformer(nn.Module):
         make_layer: makes the feed-forward of a layer with experts.
     """
 
-    def __init__(self, config: RunConfig, make_layer: Callable[[Any], MoELayer]) -> None:
+    def __init__(self, config: RunConfig, make_layer: Callable[[Any], nn.Module]) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, config.d_model)
         self.blocks = nn.ModuleList(
@@ -69,7 +68,7 @@ class ByteTransformer(nn.Module):
 class Block(nn.Module):
     """Attention, then a feed-forward with or without experts, each with a norm before and a residual."""
 
-    def __init__(self, config: RunConfig, feed_forward: MoELayer | DenseLayer) -> None:
+    def __init__(self, config: RunConfig, feed_forward: nn.Module) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.d_model)
         self.attention = Attention(config)

@@ -17,13 +17,14 @@ from reference_impls.configs.base import RunConfig
 from reference_impls.core.metrics import RoutingTally
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Outcome, Task
+from reference_impls.tasks.base import MakeLayer, Outcome, Task
 from reference_impls.tasks.checkpoint import load_checkpoint, save_checkpoint
 from reference_impls.tasks.clusters import ClustersTask
+from reference_impls.tasks.digits import DigitsTask
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
 
-TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask}
+TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask, "digits": DigitsTask}
 
 PROGRESS_SECONDS = 0.5  # between progress events, as far as a step is shorter than that
 REPORTS = 60  # train metrics are told about this many times in a run
@@ -60,9 +61,12 @@ class Interval:
         return means | task.derived(means) | speed | self.tally.values()
 
 
-def make_task(entry: Entry, config: RunConfig) -> Task:
-    """The config's task for an implementation; weights are drawn from torch's global generator."""
-    return TASKS[config.task](entry, config)
+def make_task(entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> Task:
+    """The config's task for an implementation, or for the layers of `make_layer` in its stead.
+
+    Weights are drawn from torch's global generator.
+    """
+    return TASKS[config.task](entry, config, make_layer)
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
@@ -153,16 +157,8 @@ class Trainer:
         interval.add(outcome)
         interval.seconds += time.monotonic() - began
 
-    @torch.no_grad()
     def _validate(self) -> None:
-        self.model.eval()
-        interval = Interval()
-        for batch in self.task.validation_batches():
-            self._check_stop()
-            began = time.monotonic()
-            interval.add(self.task.evaluate(batch))
-            interval.seconds += time.monotonic() - began
-            self._tell_progress()
+        interval = validate(self.task, self._check_stop, self._tell_progress)
         self.summary = interval.values(self.task)
         self.events.metrics(self.step, "valid", self.summary, interval.tally.loads())
 
@@ -208,6 +204,22 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
     optimiser.step()
     model.on_step(outcome.infos, Progress(progress.step + 1, progress.steps))  # type: ignore[operator]
     return outcome
+
+
+@torch.no_grad()
+def validate(
+    task: Task, before: Callable[[], None] = lambda: None, after: Callable[[], None] = lambda: None
+) -> Interval:
+    """Score the validation batches, outside training; `before` and `after` are called around each of them."""
+    task.model.eval()
+    interval = Interval()
+    for batch in task.validation_batches():
+        before()
+        began = time.monotonic()
+        interval.add(task.evaluate(batch))
+        interval.seconds += time.monotonic() - began
+        after()
+    return interval
 
 
 def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:

@@ -47,7 +47,7 @@ def test_every_page_has_its_parts(entry: Entry):
         "The design", "What the metrics mean", "Which tokens see each other", "Where it deviates",
         "What it was checked against", "How long, and what to see",
     ]  # fmt: skip
-    assert page.count("$$") >= 4
+    assert page.count("$$") >= 2
     assert page.count("$$") % 2 == 0
     assert "arxiv.org/abs/" in page
     for named in re.findall(r"`(test_\w+\.py)`", page):
@@ -69,7 +69,7 @@ def test_every_field_has_bounds_a_default_and_a_description(entry: Entry):
 
 def test_estimated_parameters_are_exact(entry: Entry, tiny_config):
     changes = {"n_layers": 5, "n_experts": 6, "d_model": 32, "d_expert": 20}
-    for task in entry.tasks[:1]:
+    for task in entry.tasks:
         for config in (tiny_config(entry, task=task), tiny_config(entry, task=task, **changes)):
             model = make_task(entry, config).model
             estimate = entry.estimate(config)
@@ -163,7 +163,7 @@ def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]
-    assert all(row["oracle"] and row["deviations"] and row["designs"] and row["papers"] for row in listed)
+    assert all(row["oracle"] and row["deviations"] and row["designs"] for row in listed)
 
 
 def test_the_package_imports_neither_the_knowledge_base_nor_the_app():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impls.configs.ds_moe import DSMoEConfig
-from reference_impls.core.information import mutual_information_loss
+from reference_impls.core.information import token_information_loss
 from reference_impls.core.routing import DenseRouting, SparseRouting
 from reference_impls.gating.ds_moe import make_layer
 
@@ -13,15 +13,15 @@ from reference_impls.gating.ds_moe import make_layer
 @given(st.integers(1, 6), st.integers(0, 9), st.floats(0, 50), st.integers(0, 2**16))
 def test_the_loss_is_a_mutual_information(n_experts, n_tokens, sharpness, seed):
     logit_TE = sharpness * torch.randn(n_tokens, n_experts, generator=torch.Generator().manual_seed(seed))
-    loss = float(mutual_information_loss(logit_TE.double().softmax(-1)))
+    loss = float(token_information_loss(logit_TE.double().softmax(-1)))
     assert -math.log(min(n_experts, max(n_tokens, 1))) - 1e-9 <= loss <= 1e-9
 
 
 def test_decided_and_even_routing_has_the_least_loss():
     even = torch.eye(4, dtype=torch.float64).repeat(3, 1)
-    torch.testing.assert_close(mutual_information_loss(even), torch.tensor(-math.log(4), dtype=torch.float64))
+    torch.testing.assert_close(token_information_loss(even), torch.tensor(-math.log(4), dtype=torch.float64))
     collapsed = torch.eye(4, dtype=torch.float64)[[0, 0, 0]]
-    assert float(mutual_information_loss(collapsed)) == 0
+    assert float(token_information_loss(collapsed)) == 0
 
 
 def test_training_is_dense_and_the_rest_sparse():

@@ -1,0 +1,47 @@
+"""Settings of BASE layers (`gating/base_layers.py`)."""
+
+from typing import Literal
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class BaseLayersConfig(RunConfig):
+    """One expert a token, by a balanced assignment in training and by the best affinity outside."""
+
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    routing_group: Literal["sequence", "batch"] = setting(
+        "sequence", "Tokens that are assigned together: each sequence alone, or the whole batch."
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+
+ENTRIES = (
+    Entry(
+        key="base",
+        name="BASE layers",
+        summary="In training tokens are assigned to experts at the greatest sum of affinities under an equal load; "
+        "outside each token takes its best expert.",
+        family="assignment",
+        year=2021,
+        designs=("base-assignment",),
+        papers=("base-layer",),
+        causal="yes",
+        oracle="scipy: linear_sum_assignment's optimum; assignments tried one by one; a float64 loop for outputs and "
+        "gradients",
+        deviations=(
+            "an exact solver for few experts in place of the authors' auction",
+            "experts replace feed-forwards; the authors add a layer of stacked blocks to the model",
+            "tokens are assigned by sequence (or batch), not shuffled among devices",
+            "loads differ by one where experts do not divide the tokens",
+        ),
+        config_class=BaseLayersConfig,
+        gating="base_layers",
+    ),
+)

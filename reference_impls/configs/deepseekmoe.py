@@ -1,0 +1,82 @@
+"""Settings of DeepSeekMoE's fine-grained and shared experts (`gating/deepseekmoe.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class DeepSeekMoEConfig(TopKConfig):
+    """DeepSeekMoE layers: small SwiGLU experts on devices, and a shared one."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 4},
+    }
+
+    # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
+    n_experts: int = setting(
+        16,
+        "Routed experts in each mixture-of-experts layer; a multiple of n_devices.",
+        group="model",
+        ge=1,
+        le=256,
+    )
+    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    shared_experts: int = setting(
+        1,
+        "Experts that every token passes through beside the routed ones, as one of their joint width.",
+        group="model",
+        ge=0,
+        le=64,
+    )
+    experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
+    n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)
+    balance_coefficient: float = setting(0.003, "Weight of the balancing loss over experts of each layer.", ge=0, le=10)
+    device_balance_coefficient: float = setting(
+        0.05, "Weight of the balancing loss over devices of each layer.", ge=0, le=10
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Two devices where the experts can be halved, otherwise one."""
+        return super().with_experts(n_experts, **{"n_devices": 2 if n_experts % 2 == 0 else 1, **fields})
+
+    @property
+    def always_active_experts(self) -> int:
+        """The shared experts."""
+        return self.shared_experts
+
+    @model_validator(mode="after")
+    def _devices_divide_experts(self) -> Self:
+        if self.n_experts % self.n_devices:
+            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_devices = {self.n_devices}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="deepseekmoe",
+        name="DeepSeekMoE",
+        summary="Many small experts, several a token, beside shared ones; losses balance experts and devices.",
+        family="token choice",
+        year=2024,
+        designs=(
+            "deepseekmoe-router", "expert-level-balance-loss", "device-level-balance-loss",
+            "shared-experts", "fine-grained-experts",
+        ),
+        papers=("deepseekmoe",),
+        causal="yes",
+        oracle="transformers: DeepseekV2Moe with greedy choice and scale 1, outputs and gradients; losses against a "
+        "float64 loop",
+        deviations=(
+            "experts in every layer; the paper keeps the first layer dense",
+            "devices are a fiction of one process: they exist in the loss alone",
+            "losses are taken over the whole batch",
+        ),
+        config_class=DeepSeekMoEConfig,
+        gating="deepseekmoe",
+    ),
+)  # fmt: skip

@@ -1,0 +1,68 @@
+"""Settings of DEMix domain routing (`gating/demix.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class DemixConfig(RunConfig):
+    """One ReLU expert for each domain; outside training all of them, mixed by what the text so far says."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # A point's domain is its sequence's cluster.
+        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 8, "cluster_unit": "sequence"},
+    }
+
+    n_experts: int = setting(
+        4,
+        "Experts in each mixture-of-experts layer. Domain d has expert d mod n_experts: with fewer experts than "
+        "domains, domains share.",
+        group="model",
+        ge=1,
+        le=256,
+    )
+    d_expert: int = setting(
+        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    inference: Literal["history", "last", "average", "known"] = setting(
+        "history",
+        "Weights of the experts' predictions outside training: the domain's probability given all of the sequence "
+        "so far, given its last prediction alone, the same for all, or the sequence's own domain.",
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """In training the expert of the domain."""
+        return 1
+
+    @property
+    def router_parameters(self) -> int:
+        """A rule has none."""
+        return 0
+
+
+ENTRIES = (
+    Entry(
+        key="demix",
+        name="DEMix domain routing",
+        summary="An expert for each domain of the training text; for other text their predictions are mixed by Bayes.",
+        family="non-trainable",
+        year=2021,
+        designs=("demix-domain-routing",),
+        papers=("demix",),
+        causal="yes",
+        oracle="a float64 loop: the layer, and Bayes' rule step by step",
+        deviations=(
+            "the prior over domains is uniform; the authors' estimate it on other text of the target",
+            "given the whole history by default; the authors' code uses the last prediction",
+            "validation text is of known domains, of which the model is not told",
+        ),
+        config_class=DemixConfig,
+        gating="demix",
+        clusters="uses",
+        needs=("domain",),
+    ),
+)

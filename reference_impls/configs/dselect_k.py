@@ -1,0 +1,71 @@
+"""Settings of DSelect-k's smooth selection (`gating/dselect_k.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class DSelectKConfig(TopKConfig):
+    """DSelect-k layers: k selectors, each of which settles on one ReLU expert by the bits of its number."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # There logits grow less: a narrower step, or the bits do not settle.
+        "clusters": {**TopKConfig.task_defaults["clusters"], "step_width": 1.0, "entropy_coefficient": 0.1},
+    }
+
+    d_expert: int = setting(
+        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    experts_per_token: int = setting(
+        2, "Selectors: experts of a token once all bits have settled; at most n_experts.", ge=1, le=256
+    )
+    step_width: float = setting(
+        10.0, "Width of the interval in which the smooth step is neither 0 nor 1; smaller settles sooner.", gt=0, le=100
+    )
+    entropy_coefficient: float = setting(
+        0.01, "Weight of the loss that makes each selector settle on one expert, in each layer.", ge=0, le=10
+    )
+    reach_coefficient: float = setting(
+        1.0,
+        "Weight of the loss that keeps selectors from numbers that no expert has; plays only if n_experts is no "
+        "power of 2.",
+        ge=0,
+        le=100,
+    )
+
+    @property
+    def bits(self) -> int:
+        """Bits of an expert's number."""
+        return (self.n_experts - 1).bit_length()
+
+    @property
+    def router_parameters(self) -> int:
+        """For each selector a logit for every bit and one for itself, with biases."""
+        return self.experts_per_token * (self.bits + 1) * (self.d_model + 1)
+
+
+ENTRIES = (
+    Entry(
+        key="dselect-k",
+        name="DSelect-k",
+        summary="A smooth top-k: each of k selectors spells the number of one expert in bits that settle on 0 or 1.",
+        family="token choice",
+        year=2021,
+        designs=("dselect-k",),
+        papers=("dselect-k",),
+        causal="yes",
+        oracle="float64 loops over tokens, selectors, experts and bits; weights by enumeration of the bits",
+        deviations=(
+            "conditioned on each token; the paper's weights of a task, without input, are left out",
+            "losses are means over tokens where the authors' code sums",
+            "the loss on numbers without an expert is bounded where the code's becomes infinite",
+            "ReLU experts in a transformer",
+        ),
+        config_class=DSelectKConfig,
+        gating="dselect_k",
+    ),
+)

@@ -1,0 +1,58 @@
+"""Settings of gpt-oss's router with a bias and its clamped experts with biases (`gating/gpt_oss.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class GptOssConfig(TopKConfig):
+    """gpt-oss layers: the k largest biased logits, a softmax over them, clamped SwiGLU experts with biases."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "experts_per_token": 2},
+    }
+
+    # Four of many small experts, as wide together as Mixtral's two here.
+    n_experts: int = setting(16, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    experts_per_token: int = setting(4, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
+    swiglu_gain: float = setting(1.702, "Gain of the sigmoid in the experts' gate.", group="model", gt=0, le=100)
+    swiglu_limit: float = setting(
+        7.0, "Where the experts' hidden values are clamped: the gate from above, the rest on both sides.",
+        group="model", gt=0, le=1000,
+    )  # fmt: skip
+    balance_coefficient: float = setting(0.02, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+
+    @property
+    def expert_parameters(self) -> int:
+        """Three matrices and their biases."""
+        return 3 * self.d_model * self.d_expert + 2 * self.d_expert + self.d_model
+
+    @property
+    def router_parameters(self) -> int:
+        """Weights and biases."""
+        return self.n_experts * (self.d_model + 1)
+
+
+ENTRIES = (
+    Entry(
+        key="gpt-oss",
+        name="gpt-oss",
+        summary="The k largest of biased logits, then a softmax over those; clamped SwiGLU experts with biases.",
+        family="token choice",
+        year=2025,
+        designs=("topk-softmax-router",),
+        papers=(),
+        causal="yes",
+        oracle="transformers: GptOssMLP, outputs and gradients; a float64 loop",
+        deviations=(
+            "coefficient and form of the balancing loss: the form is transformers', taken layer by layer, the "
+            "coefficient this project's",
+            "a byte-level model of a few layers with ordinary attention; no four-bit weights",
+        ),
+        config_class=GptOssConfig,
+        gating="gpt_oss",
+    ),
+)

@@ -1,0 +1,59 @@
+"""Settings of an expert made by a hypernetwork, HyperMoE (`gating/hypermoe.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class HyperMoEConfig(TopKConfig):
+    """Top-k routing, and for each token a small expert made from what it says of the experts not chosen."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**TopKConfig.task_defaults["clusters"], "hyper_width": 2, "hyper_hidden": 8},
+    }
+
+    hyper_width: int = setting(
+        8, "Hidden width of the expert that the hypernetwork makes.", group="model", ge=1, le=1024
+    )
+    hyper_hidden: int = setting(32, "Hidden width of the hypernetwork.", group="model", ge=1, le=4096)
+    embedding_width: int = setting(
+        16, "Width of the experts' embeddings, and of what is made of their sum.", group="model", ge=1, le=1024
+    )
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+
+    @property
+    def hyper_outputs(self) -> int:
+        """Numbers that describe a made expert: two matrices and two biases."""
+        return 2 * self.d_model * self.hyper_width + self.hyper_width + self.d_model
+
+    @property
+    def router_parameters(self) -> int:
+        """Router, embeddings of the experts, and the hypernetwork, whose two small maps and one large have biases."""
+        C, H = self.embedding_width, self.hyper_hidden
+        made = self.n_experts * C + 2 * (C * C + C) + C * H + H + (H + 1) * self.hyper_outputs
+        return self.n_experts * self.d_model + made
+
+
+ENTRIES = (
+    Entry(
+        key="hypermoe",
+        name="HyperMoE",
+        summary="A hypernetwork makes each token a small extra expert out of the experts that it did not choose.",
+        family="token choice",
+        year=2024,
+        designs=("hypernetwork-experts",),
+        papers=("hypermoe",),
+        causal="yes",
+        oracle="transformers: OlmoeSparseMoeBlock for the chosen experts; torch.nn modules as in the authors' code, "
+        "with weights made for every token, for the made one; a float64 loop",
+        deviations=(
+            "a hypernetwork in each layer; the paper shares one among all layers, told apart by an embedding",
+            "top-k instead of Switch's top-1, without a capacity",
+            "weights of the made expert start larger than in the authors' code, which fine-tunes a pretrained model",
+        ),
+        config_class=HyperMoEConfig,
+        gating="hypermoe",
+    ),
+)

@@ -1,0 +1,65 @@
+"""Settings of Lory (`gating/lory.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class LoryConfig(RunConfig):
+    """Lory layers: one merged expert a segment, averaged by what the segment before it says."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {
+            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "segment_length": 4, "d_expert": 4,
+            "first_segment": "itself",
+        },
+    }  # fmt: skip
+
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    segment_length: int = setting(
+        32, "Tokens that share a merged expert, and whose mean decides about the next segment's.", unit="tokens", ge=1,
+        le=2048,
+    )  # fmt: skip
+    first_segment: Literal["even", "itself"] = setting(
+        "even",
+        "What the first segment is merged by: all experts alike; or its own mean, without gradient, as in the paper, "
+        "which lets its tokens see later ones.",
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """With segments so short that a short sequence has several."""
+        return super().with_experts(n_experts, **{"segment_length": 4, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """The merged one."""
+        return 1
+
+
+ENTRIES = (
+    Entry(
+        key="lory",
+        name="Lory",
+        summary="Experts are merged into one for each segment of the text, by the mean of the segment before it.",
+        family="merging",
+        year=2024,
+        designs=("lory-segment-merging",),
+        papers=("lory",),
+        causal="yes",
+        oracle="the equations in a float64 loop; the paper's rule in matrices over torch.func calls of a module with "
+        "averaged weights, outputs and gradients",
+        deviations=(
+            "the first segment is merged evenly; the paper's rule, its own mean without gradient, is an option, since "
+            "it lets the first segment's tokens see later ones",
+            "no similarity-based batching, no dense warm-up, no routing by the prompt alone",
+            "segments of 32 bytes and a model of a few layers",
+        ),
+        config_class=LoryConfig,
+        gating="lory",
+    ),
+)

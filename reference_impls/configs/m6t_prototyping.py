@@ -1,0 +1,68 @@
+"""Settings of M6-T's expert prototyping (`gating/m6t_prototyping.py`)."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.entry import Entry
+
+
+class M6TConfig(CapacityConfig):
+    """M6-T layers: the experts in prototypes, one expert of each for every token."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+
+    d_expert: int = setting(
+        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    n_prototypes: int = setting(
+        2, "Prototypes (groups) that the experts are divided into; a token uses one expert of each.", ge=1, le=256
+    )
+    capacity_factor_train: float = setting(
+        1.25,
+        "In training an expert takes at most ceil(factor * n_prototypes * tokens / n_experts) tokens a group.",
+        gt=0,
+        le=256,
+    )
+    balance_coefficient: float = setting(
+        0.01, "Weight of the load-balancing loss within the prototypes of each layer (0: none).", ge=0, le=10
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Two prototypes where the experts can be halved, otherwise one."""
+        return super().with_experts(n_experts, **({"n_prototypes": 2 if n_experts % 2 == 0 else 1} | fields))
+
+    @property
+    def active_experts(self) -> float:
+        """One of each prototype."""
+        return self.n_prototypes
+
+    @model_validator(mode="after")
+    def _prototypes_divide_experts(self) -> Self:
+        if self.n_experts % self.n_prototypes:
+            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_prototypes = {self.n_prototypes}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="m6t-prototyping",
+        name="M6-T expert prototyping",
+        summary="The experts are divided into k prototypes, and each token takes the best expert of every prototype.",
+        family="token choice",
+        year=2021,
+        designs=("expert-prototyping",),
+        papers=("m6-t",),
+        causal="yes",
+        oracle="float64 loops over prototypes and tokens; with one prototype, the Switch implementation here",
+        deviations=(
+            "capacity and balancing loss of each prototype are those of Switch; the sources at hand leave them open",
+            "a byte-level language model instead of a model of images and text",
+            "ReLU experts without biases",
+        ),
+        config_class=M6TConfig,
+        gating="m6t_prototyping",
+    ),
+)

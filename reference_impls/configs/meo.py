@@ -1,0 +1,68 @@
+"""Settings of MEO (`gating/meo.py`)."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import setting
+from reference_impls.configs.smear import MergingConfig
+from reference_impls.entry import Entry
+
+
+class MEOConfig(MergingConfig):
+    """MEO layers: the experts that a sequence selects are merged into one."""
+
+    merged_experts: int = setting(2, "Experts that a sequence selects and merges; at most n_experts.", ge=1, le=256)
+    attention_reduction: int = setting(
+        8, "How many times narrower than the tokens the token attention is; 1 wide at least.", ge=1, le=2048
+    )
+    noise_floor: float = setting(
+        0.01, "Added to the learned deviation of the noise on the router's logits in training.", gt=0, le=10
+    )
+    balance_coefficient: float = setting(0.01, "Weight of each of the two balancing losses of each layer.", ge=0, le=10)
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Merging as many as by default, or all there are."""
+        k = min(cls.model_fields["merged_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"merged_experts": k, **fields})
+
+    @property
+    def attention_width(self) -> int:
+        """Hidden width of the token attention."""
+        return max(1, self.d_model // self.attention_reduction)
+
+    @property
+    def router_parameters(self) -> int:
+        """Logits and their noise, and the token attention: two matrices, two biases."""
+        attention = 2 * self.d_model * self.attention_width + self.attention_width + self.d_model
+        return 2 * self.n_experts * self.d_model + attention
+
+    @model_validator(mode="after")
+    def _merge_at_most_all(self) -> Self:
+        if self.merged_experts > self.n_experts:
+            raise ValueError(f"merged_experts = {self.merged_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="meo",
+        name="MEO",
+        summary="Each sequence selects a few experts, whose weights are merged into one before anything is computed.",
+        family="merging",
+        year=2023,
+        designs=("meo-sequence-merging",),
+        papers=("meo",),
+        causal="no",
+        oracle="the equations in a float64 loop; torch.func calls of a module with averaged weights, outputs and "
+        "gradients; outputs averaged where experts are linear",
+        deviations=(
+            "a whole expert is merged by one selection; the authors' code selects for each of its matrices",
+            "experts are SwiGLU without biases; merging is never task-level",
+            "the balancing losses divide the variance by the number of experts, the authors' code by one less",
+        ),
+        config_class=MEOConfig,
+        gating="meo",
+    ),
+)

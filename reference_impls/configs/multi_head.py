@@ -1,0 +1,72 @@
+"""Settings of tokens split into heads, MH-MoE (`gating/multi_head.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class MultiHeadConfig(TopKConfig):
+    """Each token is split into parts, and each part goes to experts of its own."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # A part must have room for the features and for what tells the clusters apart; two experts for two parts.
+        "clusters": {**TopKConfig.task_defaults["clusters"], "token_heads": 2, "experts_per_token": 1},
+    }
+
+    token_heads: int = setting(4, "Parts that a token is split into; d_model is a multiple of it.", ge=1, le=64)
+    experts_per_token: int = setting(
+        2, "Experts that each part of a token passes through; at most n_experts.", ge=1, le=256
+    )
+    inner_residual: bool = setting(
+        False,
+        "Whether each part is added to its experts' outputs before the parts are merged (the paper's equation 6).",
+    )
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+
+    @property
+    def active_experts(self) -> float:
+        """Experts that a token's parts may pass through together; those that meet in one expert count once."""
+        return min(self.token_heads * self.experts_per_token, self.n_experts)
+
+    @property
+    def expert_parameters(self) -> int:
+        """Parameters of one expert, which reads and writes a part of a token."""
+        return self.expert_matrices * (self.d_model // self.token_heads) * self.d_expert
+
+    @property
+    def router_parameters(self) -> int:
+        """An embedding the width of a part for each expert, and the matrices before and after the experts."""
+        return self.n_experts * (self.d_model // self.token_heads) + 2 * self.d_model**2
+
+    @model_validator(mode="after")
+    def _heads_divide_the_token(self) -> "MultiHeadConfig":
+        if self.d_model % self.token_heads:
+            raise ValueError(f"d_model = {self.d_model} must be a multiple of token_heads = {self.token_heads}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="multi-head",
+        name="MH-MoE",
+        summary="Each token is split into parts that go to experts of their own, and merged again.",
+        family="token choice",
+        year=2024,
+        designs=("multi-head-moe",),
+        papers=("mh-moe",),
+        causal="yes",
+        oracle="transformers: OlmoeSparseMoeBlock on the parts, between two linear maps of torch; a float64 loop of "
+        "the equations",
+        deviations=(
+            "no residual inside the layer by default, as in the released code; the paper's equation 6 has one",
+            "the paper's plain softmax gate, not the cosine gate of X-MoE that its experiments build upon",
+            "no capacity; SwiGLU experts; experts are not widened to make up for the smaller parts",
+        ),
+        config_class=MultiHeadConfig,
+        gating="multi_head",
+    ),
+)

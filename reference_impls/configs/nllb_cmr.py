@@ -1,0 +1,75 @@
+"""Settings of NLLB's conditional routing between a shared feed-forward and a mixture (`gating/nllb_cmr.py`)."""
+
+from typing import Literal
+
+from reference_impls.configs.base import setting
+from reference_impls.configs.gshard import GShardTop2Config
+from reference_impls.entry import Entry
+
+
+class NllbCmrConfig(GShardTop2Config):
+    """A shared ReLU feed-forward beside a top-2 mixture, and a gate between the two."""
+
+    d_expert: int = setting(
+        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    moe_every: int = setting(
+        1,
+        "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0).",
+        group="model",
+        ge=1,
+        le=48,
+    )
+    second_policy_train: Literal["random", "always"] = setting(
+        "always", "In training the second expert is used always, or with a probability that grows with its weight."
+    )
+    capacity_factor_eval: float = setting(
+        8.0,
+        "The same factor outside training; from n_experts on, nothing can be dropped.",
+        gt=0,
+        le=256,
+    )
+    mixture_budget: float = setting(
+        0.8, "Share of the mixture, mean over tokens, that the budget loss pulls the gate to.", ge=0, le=1
+    )
+    budget_coefficient: float = setting(0.1, "Weight of the budget loss of each layer.", ge=0, le=10)
+    gate_dropout: float = setting(
+        0.0,
+        "Probability in training with which a token's gate is set to zero, so that the shared network serves it "
+        "alone; other gates are divided by the rest.",
+        ge=0,
+        lt=1,
+    )
+
+    @property
+    def always_active_experts(self) -> int:
+        """The shared network, as wide as an expert."""
+        return 1
+
+    @property
+    def router_parameters(self) -> int:
+        """The router, and the gate with its bias."""
+        return super().router_parameters + self.d_model + 1
+
+
+ENTRIES = (
+    Entry(
+        key="nllb-cmr",
+        name="NLLB conditional routing",
+        summary="A gate weighs, token by token, a shared feed-forward against a top-2 mixture, held to a budget.",
+        family="token choice",
+        year=2022,
+        designs=("nllb-conditional-routing",),
+        papers=("nllb",),
+        causal="where nothing is dropped",
+        oracle="transformers: NllbMoeTop2Router for the mixture's weights; a float64 loop",
+        deviations=(
+            "the budget is kept layer by layer; the authors' code keeps it over all layers together",
+            "the mixture is this project's GShard top-2 layer",
+            "budget and its coefficient are this project's; the authors' code leaves both to the run",
+            "a decoder-only byte-level language model instead of a translation model",
+        ),
+        config_class=NllbCmrConfig,
+        gating="nllb_cmr",
+    ),
+)

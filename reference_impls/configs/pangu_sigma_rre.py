@@ -1,0 +1,79 @@
+"""Settings of PanGu-Sigma's random routed experts (`gating/pangu_sigma_rre.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class RandomRoutedExpertsConfig(RunConfig):
+    """A group of experts for each domain, and in it a random expert for each token id."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {
+            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
+        },
+    }  # fmt: skip
+
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    domain_groups: int = setting(
+        4,
+        "Groups that the experts are divided into, as evenly as they go; domain number d uses group d modulo this. "
+        "At most n_experts.",
+        ge=1,
+        le=256,
+    )
+    vocabulary: int = setting(256, "Token ids: 256 bytes, or the words of the clustered task.", ge=1, le=1_000_000)
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many groups as by default, or one an expert."""
+        groups = min(cls.model_fields["domain_groups"].default, n_experts)
+        return super().with_experts(n_experts, **{"domain_groups": groups, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+    @property
+    def router_parameters(self) -> int:
+        """A table that is not trained."""
+        return 0
+
+    @model_validator(mode="after")
+    def _has_groups_and_domains(self) -> Self:
+        if self.domain_groups > self.n_experts:
+            raise ValueError(f"domain_groups = {self.domain_groups} must be at most n_experts = {self.n_experts}")
+        if self.task == "clusters" and self.cluster_unit == "token":
+            raise ValueError("cluster_unit = 'token': this design routes by the domain of a sequence; use 'sequence'")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="pangu-sigma-rre",
+        name="PanGu-Sigma random routed experts",
+        summary="A token's domain picks a group of experts, and a fixed random table of token ids the expert in it.",
+        family="non-trainable",
+        year=2023,
+        designs=("random-routed-experts",),
+        papers=("pangu-sigma",),
+        causal="yes",
+        oracle="a float64 loop over dictionaries, outputs and gradients",
+        deviations=(
+            "the draw is made once for each token id and layer, not anew for each token",
+            "experts in every layer; the paper's lower layers are dense",
+            "trained from scratch, on domains of text that a Python installation carries",
+        ),
+        config_class=RandomRoutedExpertsConfig,
+        gating="pangu_sigma_rre",
+        clusters="uses",
+        needs=("token_id", "domain"),
+    ),
+)

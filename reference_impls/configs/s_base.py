@@ -1,0 +1,53 @@
+"""Settings of S-BASE (`gating/s_base.py`)."""
+
+from typing import Literal
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class SBaseConfig(RunConfig):
+    """One expert a token, by an optimal transport plan in training and by the best logit outside."""
+
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    epsilon: float = setting(
+        1.0,
+        "Weight of the plan's entropy: towards 0 the plan becomes the balanced assignment of BASE and takes more steps "
+        "to find.",
+        ge=0.01,
+        le=100,
+    )
+    sinkhorn_steps: int = setting(20, "Scalings of rows and columns.", unit="steps", ge=1, le=10_000)
+    routing_group: Literal["sequence", "batch"] = setting(
+        "sequence", "Tokens that share a plan: each sequence alone, or the whole batch."
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+
+ENTRIES = (
+    Entry(
+        key="s-base",
+        name="S-BASE (Sinkhorn)",
+        summary="In training a token goes where most of its mass goes in an entropic optimal transport plan that loads "
+        "experts equally; outside to its best expert.",
+        family="assignment",
+        year=2022,
+        designs=("s-base-sinkhorn",),
+        papers=("unified-scaling-laws",),
+        causal="yes",
+        oracle="POT: ot.sinkhorn; scipy: linear_sum_assignment in the limit; a float64 loop for outputs and gradients",
+        deviations=(
+            "a fixed number of steps in logarithms, where Megatron-LM iterates to a tolerance",
+            "plans by sequence (or batch)",
+            "experts in all layers",
+        ),
+        config_class=SBaseConfig,
+        gating="s_base",
+    ),
+)

@@ -1,0 +1,42 @@
+"""Settings of sentence-level routing (`gating/sentence_level.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class SentenceLevelConfig(TopKConfig):
+    """Layers that route whole sequences by their average."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # All points of a sequence share a cluster: otherwise the average says nothing.
+        "clusters": {**TopKConfig.task_defaults["clusters"], "cluster_unit": "sequence"},
+    }
+
+    balance_coefficient: float = setting(
+        0.01, "Weight of the load-balancing loss of each layer, which counts sequences.", ge=0, le=10
+    )
+
+
+ENTRIES = (
+    Entry(
+        key="sentence-level",
+        name="Sentence-level routing",
+        summary="The average of a sequence's tokens is routed, and all of them follow it.",
+        family="token choice",
+        year=2021,
+        designs=("sentence-level-routing",),
+        papers=("task-moe",),
+        causal="no",
+        oracle="transformers: MixtralSparseMoeBlock on the averages; a float64 loop",
+        deviations=(
+            "top-2 with weights that add up to one, as in GShard; what the sources at hand define is the average",
+            "no capacity",
+            "a decoder-only byte-level model, whose average sees the future; the paper translates sentences",
+        ),
+        config_class=SentenceLevelConfig,
+        gating="sentence_level",
+    ),
+)

@@ -1,0 +1,73 @@
+"""Settings of StableMoE's two stages (`gating/stablemoe.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from reference_impls.configs.base import CapacityConfig, RunConfig, setting
+from reference_impls.entry import Entry
+
+BYTES = 256
+WORDS_PER_CLUSTER = 4
+
+
+class StableMoEConfig(CapacityConfig):
+    """StableMoE layers: one ReLU expert a token, in the end by what the token is, and never again another."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {**RunConfig.task_defaults["clusters"], "d_expert": 16},
+    }
+
+    d_expert: int = setting(
+        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    capacity_factor_train: float = setting(
+        2.0, "In training an expert takes at most ceil(factor * tokens / n_experts) tokens a group.", gt=0, le=256
+    )
+    routing_width: int = setting(50, "Width of the distilled gate's embedding of what a token is.", ge=1, le=1024)
+    first_stage: float = setting(
+        0.3, "Share of the steps in which the learned gate chooses and the distilled one learns.", ge=0, le=1
+    )
+    balance_coefficient: float = setting(0.3, "Weight of the balancing loss of each layer in stage one.", ge=0, le=10)
+    distillation_coefficient: float = setting(
+        0.3, "Weight of the loss by which the distilled gate learns from the other in stage one.", ge=0, le=10
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+    @property
+    def vocabulary(self) -> int:
+        """What tokens can be: bytes, or the words of the clusters."""
+        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else BYTES
+
+    @property
+    def router_parameters(self) -> int:
+        """Two sets of centroids, and the embedding."""
+        return self.n_experts * (self.d_model + self.routing_width) + self.vocabulary * self.routing_width
+
+
+ENTRIES = (
+    Entry(
+        key="stablemoe",
+        name="StableMoE",
+        summary="A learned gate teaches one that sees only what a token is; that one is frozen and takes over.",
+        family="token choice",
+        year=2022,
+        designs=("stablemoe-two-stage",),
+        papers=("stablemoe",),
+        causal="yes",
+        oracle="a float64 loop written from the authors' code, for both stages",
+        deviations=(
+            "experts without the norm and residual of their own that the authors' have",
+            "the first stage is three tenths of the steps; the authors' example has one tenth, of many more",
+            "tokens are bytes, of which there are few, so that the frozen gate knows little of a token",
+        ),
+        config_class=StableMoEConfig,
+        gating="stablemoe",
+        needs=("token_id",),
+    ),
+)

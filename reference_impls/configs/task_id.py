@@ -1,0 +1,63 @@
+"""Settings of routing by a label that is known beforehand: a task or a language (`gating/task_id.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class TaskIdConfig(RunConfig):
+    """One ReLU expert for each task, or for each group of tasks."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # A point's task is its sequence's cluster.
+        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 8, "cluster_unit": "sequence"},
+    }
+
+    n_experts: int = setting(
+        4,
+        "Experts in each mixture-of-experts layer. Task t has expert t mod n_experts: with fewer experts than "
+        "tasks, tasks share.",
+        group="model",
+        ge=1,
+        le=256,
+    )
+    d_expert: int = setting(
+        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """The expert of the task."""
+        return 1
+
+    @property
+    def router_parameters(self) -> int:
+        """A rule has none."""
+        return 0
+
+
+ENTRIES = (
+    Entry(
+        key="task-id",
+        name="Task and language routing",
+        summary="The task or language of a sequence, known beforehand, names the one expert of all its tokens.",
+        family="non-trainable",
+        year=2020,
+        designs=("task-id-routing", "language-routing"),
+        papers=("task-moe", "m2m-100"),
+        causal="yes",
+        oracle="transformers: VitPoseBackboneMoeMLP, where experts share what its experts share; a float64 loop",
+        deviations=(
+            "the domain of a text (prose, code, tests, data) stands in for the task or the target language",
+            "tasks are divided among fewer experts by their number, not by kinship",
+            "a decoder-only byte-level language model instead of a translation model",
+        ),
+        config_class=TaskIdConfig,
+        gating="task_id",
+        clusters="uses",
+        needs=("domain",),
+    ),
+)

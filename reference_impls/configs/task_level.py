@@ -1,0 +1,85 @@
+"""Settings of learned task-level routing (`gating/task_level.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+TEXT_DOMAINS = 4  # prose, code, tests, data
+
+
+class TaskLevelConfig(RunConfig):
+    """A router reads a learned vector of the task and picks the expert of each layer for it."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # A point's task is its sequence's cluster.
+        "clusters": {
+            **RunConfig.task_defaults["clusters"], "n_experts": 8, "n_tasks": 8, "cluster_unit": "sequence",
+        },
+    }  # fmt: skip
+
+    n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    d_expert: int = setting(
+        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    n_tasks: int = setting(
+        TEXT_DOMAINS, "Tasks that have a vector: at least the domains of the text or the clusters.", ge=1, le=4096
+    )
+    d_task: int = setting(64, "Width of the vector of a task.", ge=1, le=4096)
+    d_router: int = setting(64, "Hidden width of the router.", ge=1, le=4096)
+    selection: Literal["softmax", "gumbel_softmax", "gumbel_softmax_st"] = setting(
+        "gumbel_softmax_st",
+        "How the router's logits become weights of the experts in training: by softmax, by softmax of noisy "
+        "logits, or as one expert by noisy choice whose gradient is that of the softmax (st). Outside training "
+        "the two noisy kinds take the best expert alone.",
+    )
+    first_temperature: float = setting(2.0, "What the logits are divided by at first.", gt=0, le=100)
+    last_temperature: float = setting(
+        0.1, "The same at the last step, reached by the same factor each step.", gt=0, le=100
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One once trained, unless the softmax mixes all."""
+        return self.n_experts if self.selection == "softmax" else 1
+
+    @property
+    def router_parameters(self) -> int:
+        """The tasks' vectors and two linear maps with biases."""
+        return self.n_tasks * self.d_task + (self.d_task + 1) * self.d_router + (self.d_router + 1) * self.n_experts
+
+    @model_validator(mode="after")
+    def _every_task_has_a_vector(self) -> Self:
+        needed, what = (self.n_clusters, "n_clusters") if self.task == "clusters" else (TEXT_DOMAINS, "the domains")
+        if self.n_tasks < needed:
+            raise ValueError(f"n_tasks = {self.n_tasks} must be at least {needed}, {what}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="task-level",
+        name="Learned task-level routing",
+        summary="A small network reads a learned vector of the task and picks the expert of all its tokens.",
+        family="token choice",
+        year=2022,
+        designs=("learned-task-level-routing",),
+        papers=("task-level-moe",),
+        causal="yes",
+        oracle="a float64 loop, with the gradient of the straight-through choice written out",
+        deviations=(
+            "experts are feed-forward networks; the paper's are whole Transformer layers",
+            "each layer learns its own vectors of the tasks, from random ones; the paper's start from text or "
+            "fine-tuning and are shared by all layers",
+            "the best expert is taken outside training without noise; the authors' code draws noise there, too",
+            "the temperature falls with the share of the run that is done",
+            "the domain of a text stands in for the task",
+        ),
+        config_class=TaskLevelConfig,
+        gating="task_level",
+        needs=("domain",),
+    ),
+)

@@ -1,0 +1,73 @@
+"""Settings of hierarchical gating in two stages (`gating/two_stage.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class TwoStageConfig(RunConfig):
+    """A coarse gate picks a group of experts for each token; a fine gate weighs the experts of that group."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # The groups of the default have two experts; so few hidden units each that a group holds one rule or two.
+        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 16, "n_groups": 8},
+    }
+
+    n_groups: int = setting(4, "Groups that the experts are divided into; n_experts is a multiple of it.", ge=1, le=128)
+    coarse_gate: Literal["softmax", "laplace"] = setting(
+        "softmax", "Logits of the groups: products with the token, or minus its distance from each group's point."
+    )
+    fine_gate: Literal["softmax", "laplace"] = setting(
+        "softmax", "Logits of the experts in a group: products with the token, or minus its distance from their points."
+    )
+    balance_coefficient: float = setting(
+        0.01, "Weight of the load-balancing loss of each layer, taken over groups.", ge=0, le=10
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many groups of two or more experts as the default allows, or one group."""
+        groups = next((groups for groups in (4, 2) if n_experts % groups == 0 and n_experts >= 2 * groups), 1)
+        return super().with_experts(n_experts, **{"n_groups": groups, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """All experts of one group."""
+        return self.n_experts // self.n_groups
+
+    @property
+    def router_parameters(self) -> int:
+        """A vector for each group and for each expert."""
+        return (self.n_groups + self.n_experts) * self.d_model
+
+    @model_validator(mode="after")
+    def _groups_divide_experts(self) -> Self:
+        if self.n_experts % self.n_groups:
+            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_groups = {self.n_groups}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="two-stage",
+        name="Two-stage hierarchical gate",
+        summary="A coarse gate picks one group of experts, a fine gate weighs the experts inside it.",
+        family="hierarchical",
+        year=2024,
+        designs=("hierarchical-two-stage-gate",),
+        papers=("expert-estimation-in-hierarchical-moe",),
+        causal="yes",
+        oracle="a dense mixture in torch, masked to the chosen group; a float64 loop of the equations",
+        deviations=(
+            "the weights carry the probability of the group, without which the coarse gate would learn nothing",
+            "one group a token, as in the survey; the paper's mixture sums over all groups",
+            "a balancing loss over groups, which neither source has; no biases in the gates",
+        ),
+        config_class=TwoStageConfig,
+        gating="two_stage",
+    ),
+)

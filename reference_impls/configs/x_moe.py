@@ -1,0 +1,63 @@
+"""Settings of X-MoE's routing on a low-dimensional sphere (`gating/x_moe.py`)."""
+
+from typing import ClassVar, Literal
+
+from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.entry import Entry
+
+
+class XMoEConfig(CapacityConfig):
+    """X-MoE layers: one ReLU expert a token, chosen by the angle between short vectors."""
+
+    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+
+    d_expert: int = setting(
+        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
+    )
+    d_router: int = setting(
+        4, "Length of the vectors that are compared; the paper has half the number of experts.", ge=1, le=2048
+    )
+    gate: Literal["softmax", "sigmoid"] = setting(
+        "softmax", "How the chosen expert's score becomes its weight: among all scores, or by itself."
+    )
+    initial_temperature: float = setting(
+        0.3, "What scores are divided by in the gate at the start; learned from there.", ge=0.01, le=10
+    )
+    balance_temperature: float = setting(
+        0.3, "What scores are divided by in the balancing loss; fixed.", ge=0.01, le=10
+    )
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+
+    @property
+    def active_experts(self) -> float:
+        """One expert a token."""
+        return 1
+
+    @property
+    def router_parameters(self) -> int:
+        """Projection, experts' vectors, temperature."""
+        return self.d_router * (self.d_model + self.n_experts) + 1
+
+
+ENTRIES = (
+    Entry(
+        key="x-moe",
+        name="X-MoE",
+        summary="Token and experts are compared by angle in a few dimensions, so that they are not pulled together.",
+        family="token choice",
+        year=2022,
+        designs=("x-moe-router",),
+        papers=("x-moe",),
+        causal="yes",
+        oracle="float64 loops over tokens, with both gates; the balancing loss in closed form",
+        deviations=(
+            "the initial value of the learned temperature is this project's choice: that of the fixed one",
+            "capacity, not stated by the paper, is Switch's",
+            "experts of one sub-layer instead of three, without biases, in every layer",
+            "nothing is frozen, as there is no fine-tuning",
+            "a decoder-only language model instead of a masked one",
+        ),
+        config_class=XMoEConfig,
+        gating="x_moe",
+    ),
+)

@@ -1,0 +1,45 @@
+"""Settings of Yuan 2.0-M32's attention router (`gating/yuan_attention.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.configs.base import RunConfig, TopKConfig, setting
+from reference_impls.entry import Entry
+
+
+class YuanAttentionConfig(TopKConfig):
+    """Yuan layers: k SwiGLU experts a token, their logits mixed by an attention over the experts."""
+
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # Logits are means, so that the two experts of a point weigh nearly alike: each cluster needs a pair.
+        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 16, "balance_coefficient": 0.1},
+    }
+
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    z_coefficient: float = setting(0.0, "Weight of the router z-loss (0: none).", ge=0, le=10)
+
+    @property
+    def router_parameters(self) -> int:
+        """Query, key and value weights of each expert."""
+        return 3 * self.n_experts * self.d_model
+
+
+ENTRIES = (
+    Entry(
+        key="yuan-attention",
+        name="Yuan 2.0-M32 attention router",
+        summary="An attention over the experts, made of the token, mixes their values into logits.",
+        family="token choice",
+        year=2024,
+        designs=("yuan-attention-router",),
+        papers=("yuan-2-m32",),
+        causal="yes",
+        oracle="torch: scaled_dot_product_attention for the logits; a float64 loop for the layer",
+        deviations=(
+            "weights drawn so that queries, keys and values have variance one, as at the model's own width",
+            "ordinary multi-head attention without the model's local filter",
+        ),
+        config_class=YuanAttentionConfig,
+        gating="yuan_attention",
+    ),
+)

@@ -1,0 +1,124 @@
+"""What is held equal when designs are compared, and what they are compared with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from reference_impls.configs.base import ConfigError, RunConfig, check_config
+from reference_impls.core.build import dense_layer
+from reference_impls.entry import Entry
+from reference_impls.tasks.sizes import VOCABULARY
+
+TOLERANCE = 0.03  # active parameters may differ from the dense control's by this share
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A task, its budget, and the fields that every design shares.
+
+    Attributes:
+        name: what results call it; changes with anything that changes the numbers.
+        task: the task.
+        fields: fields of every config.
+        match: whether expert widths are chosen so that active parameters are equal.
+    """
+
+    name: str
+    task: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    match: bool = False
+
+
+PROTOCOLS = {
+    "text": Protocol(
+        "text-1",
+        "text",
+        {
+            "steps": 300, "batch_size": 8, "sequence_length": 128, "d_model": 64, "n_layers": 4, "n_heads": 4,
+            "moe_every": 1, "validation_every": 75, "validation_sequences": 64, "threads": 1,
+        },
+        match=True,
+    ),
+    "clusters": Protocol("clusters-1", "clusters", {"threads": 1}),
+}  # fmt: skip
+QUICK = (
+    "control-dense", "control-no-experts", "random-frozen", "switch-top1", "gshard-top2", "mixtral-top2",
+    "deepseek-v3", "expert-choice", "hash", "base", "soft-moe", "noisy-topk",
+)  # fmt: skip
+"""Twelve of every kind, for a first look."""
+
+DENSE_WIDTH = 256  # hidden width of the dense control's feed-forward in the text protocol
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One row of the comparison.
+
+    Attributes:
+        key: the implementation's, or the control's.
+        entry: the implementation; that of a control lends its config class.
+        config: with seed 0.
+        group: `matched` in active parameters, `unmatched`, or `control`.
+        why: of a design that cannot be matched.
+    """
+
+    key: str
+    entry: Entry
+    config: RunConfig
+    group: str
+    why: str = ""
+
+
+class NoLayer(nn.Module):
+    """Adds nothing: the control without feed-forwards."""
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        """Zeros."""
+        return x_BSD * 0
+
+
+def active_parameters(entry: Entry, config: RunConfig) -> int:
+    """Parameters that a token uses, without embedding and output head."""
+    return entry.estimate(config).params_active - 2 * VOCABULARY * config.d_model
+
+
+CONTROLS: dict[str, Callable[[Any], nn.Module]] = {
+    "control-dense": dense_layer,
+    "control-no-experts": lambda config: NoLayer(),
+}
+"""A dense model of equal active size, and one without feed-forwards. The third control, a router that never
+learns, is an implementation (`random-frozen`); on the clustered task each result carries its own dense twin."""
+
+
+def controls(protocol: Protocol, lender: Entry) -> list[Candidate]:
+    """The controls of a protocol; they borrow the config class of `lender`."""
+    if not protocol.match:
+        return []
+    config = check_config(
+        lender.config_class, {**protocol.fields, "n_experts": 1, "experts_per_token": 1, "d_expert": DENSE_WIDTH}
+    )
+    return [Candidate(key, lender, config, "control") for key in CONTROLS]
+
+
+def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:
+    """The design under the protocol, its experts as wide as brings its active parameters closest to `target`."""
+    shared = {name: value for name, value in protocol.fields.items() if name in entry.config_class.model_fields}
+    fields = {**shared, "task": protocol.task}
+    if not protocol.match:
+        return Candidate(entry.key, entry, check_config(entry.config_class, fields), "matched")
+
+    def distance(width: int) -> float:
+        try:
+            config = check_config(entry.config_class, {**fields, "d_expert": width})
+        except ConfigError:
+            return float("inf")
+        return abs(active_parameters(entry, config) / target - 1)
+
+    width = min(range(4, 4 * DENSE_WIDTH), key=distance)
+    config = check_config(entry.config_class, {**fields, "d_expert": width})
+    off = active_parameters(entry, config) / target - 1
+    if abs(off) <= TOLERANCE:
+        return Candidate(entry.key, entry, config, "matched")
+    return Candidate(entry.key, entry, config, "unmatched", f"active parameters {off:+.0%} at the nearest width")

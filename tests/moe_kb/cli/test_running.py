@@ -1,0 +1,35 @@
+"""`moe-kb run` finds an implementation by its key or its design, and hands the rest on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[list[str]]:
+    """The commands that would have been started."""
+    seen: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: seen.append(command) or 3)
+    return seen
+
+
+@pytest.mark.parametrize("name", ["mixtral-top2", "mixtral-top2-router"])
+def test_a_key_or_the_design_it_implements(run, started, name):
+    assert run("run", name, "--steps", "5", "--help").status == 3
+    assert started == [[sys.executable, "-m", "reference_impls", "run", "mixtral-top2", "--steps", "5", "--help"]]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_without_a_key_it_says_what_can_be_run(run, started, arguments):
+    shown = run("run", *arguments)
+    assert (shown.status, started) == (0, [])
+    assert "  switch-top1 " in shown.out
+
+
+def test_an_unknown_key_is_one_line(run, started):
+    shown = run("run", "no-such-thing")
+    assert (shown.status, started) == (2, [])
+    assert "there is no implementation 'no-such-thing'. Choose one of: " in shown.err

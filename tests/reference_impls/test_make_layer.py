@@ -1,0 +1,75 @@
+"""Layers from Python, and weights taken over from blocks of transformers."""
+
+import pytest
+import torch
+from transformers import MixtralConfig
+from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+from reference_impls import make_layer
+from reference_impls.catalogue import entries
+from reference_impls.configs import ConfigError
+
+SIZES = {"d_model": 16, "d_expert": 12, "n_experts": 4}
+
+
+def test_a_layer_of_every_design_answers_in_the_shape_of_its_input(entry):
+    config = entry.config_class.with_experts(4, d_model=16, d_expert=12)
+    fields = {name: getattr(config, name) for name in config.model_fields_set}
+    layer = make_layer(entry.key, **fields)
+    x_BSD = torch.randn(3, 8, 16)
+    known = {"token_id": torch.randint(256, (3, 8)), "domain": torch.tensor([0, 1, 0]), "task": torch.tensor([1, 0, 0])}
+    y_BSD, info = layer(x_BSD, **{name: known[name] for name in entry.needs})
+    assert y_BSD.shape == x_BSD.shape
+    assert info.routing.n_tokens % 24 == 0
+    assert all(part.value.dim() == 0 for part in info.losses.values())
+    assert all(isinstance(value, float) for value in info.stats.values())
+
+
+@pytest.mark.parametrize("entry", [e for e in entries() if e.needs], ids=lambda entry: entry.key)
+def test_a_design_that_needs_a_context_asks_for_it_by_name(entry):
+    layer = make_layer(entry.key, **entry.config_class.with_experts(4, d_model=16).model_dump(include={"d_model"}))
+    with pytest.raises(ValueError, match=f"call the layer with ({'|'.join(entry.needs)})="):
+        layer(torch.randn(2, 4, 16))
+
+
+def test_wrong_words_get_one_clear_line():
+    with pytest.raises(KeyError, match=r"no design 'mixtral-top3'; did you mean mixtral-top2"):
+        make_layer("mixtral-top3")
+    with pytest.raises(ConfigError, match=r"^experts_per_token = 5 must be at most n_experts = 4$"):
+        make_layer("mixtral-top2", experts_per_token=5, **SIZES)
+    with pytest.raises(ConfigError, match=r"^d_expert = 1: input should be greater than or equal to 4"):
+        make_layer("mixtral-top2", d_expert=1)
+    with pytest.raises(ConfigError, match=r"topk is not a field of this config"):
+        make_layer("mixtral-top2", topk=2)
+
+
+def block(**fields: int) -> MixtralSparseMoeBlock:
+    sizes = {"hidden_size": 16, "intermediate_size": 12, "num_local_experts": 4, "num_experts_per_tok": 2}
+    made = MixtralSparseMoeBlock(MixtralConfig(**sizes | fields))
+    for weight in made.parameters():
+        torch.nn.init.normal_(weight)
+    return made
+
+
+def test_a_block_of_transformers_lends_its_weights():
+    layer, theirs = make_layer("mixtral-top2", **SIZES), block()
+    layer.load_transformers_block(theirs)
+    x_BSD = torch.randn(2, 5, 16)
+    torch.testing.assert_close(layer(x_BSD)[0], theirs(x_BSD), rtol=1e-4, atol=1e-5)
+    before = layer.experts.w_in_EID.clone()
+    with torch.no_grad():
+        theirs.experts.gate_up_proj.zero_()
+    assert torch.equal(layer.experts.w_in_EID, before)  # copied, not shared
+
+
+def test_a_block_that_does_not_fit_is_refused_and_nothing_is_copied():
+    layer = make_layer("mixtral-top2", **SIZES)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    with pytest.raises(ValueError, match=r"experts.w_in_EID is \(4, 24, 16\) here, \(4, 40, 16\) in MixtralSparse"):
+        layer.load_transformers_block(block(intermediate_size=20))
+    with pytest.raises(ValueError, match=r"Linear (has|lacks) "):
+        layer.load_transformers_block(torch.nn.Linear(2, 2))
+    shared = make_layer("deepseek-v3", **SIZES | {"n_groups": 2, "top_groups": 1, "experts_per_token": 2})
+    with pytest.raises(ValueError, match=r"MixtralSparseMoeBlock lacks router.bias_E, shared.w_in_EID"):
+        shared.load_transformers_block(block())
+    assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
