@@ -104,7 +104,9 @@ def equations(factor: float, dropout: float) -> Iterator[Check]:
     yield at_most(f"{name}: largest difference of the outputs", worst, 1e-12)
     yield at_most(f"{name}: difference in assignments dropped", abs(info.routing.n_dropped - dropped), 0)
     loss = abs(used / (B * S) - 0.9)
-    yield at_most(f"{name}: difference of the budget loss", abs(float(info.losses["budget"].value) - loss), 1e-12)
+    yield at_most(
+        f"{name}: difference of the budget loss", abs(float(info.losses["budget"].value.detach()) - loss), 1e-12
+    )
 
 
 def closed_gate() -> Iterator[Check]:

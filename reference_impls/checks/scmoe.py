@@ -72,7 +72,7 @@ def weak_run(rank: int) -> Iterator[Check]:
     w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     expected = torch.zeros_like(x_TD)
     for t, x in enumerate(x_TD):
-        logits = [float(w @ x) for w in ours.router.weight_ED]
+        logits = [float(w @ x) for w in ours.router.weight_ED.detach()]
         i = sorted(range(E), key=lambda i: logits[i], reverse=True)[rank - 1]
         gate, up = (w_in[i] @ x).split(F)
         expected[t] = w_out[i] @ (gate * torch.sigmoid(gate) * up)

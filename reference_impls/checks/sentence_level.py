@@ -68,7 +68,9 @@ def equations(k: int) -> Iterator[Check]:
         if length == 0:
             continue
         average = [sum(float(x_BSD[b, s, d]) for s in range(length)) / length for d in range(D)]
-        exponents = [math.exp(float(w @ torch.tensor(average, dtype=torch.float64))) for w in ours.router.weight_ED]
+        exponents = [
+            math.exp(float(w @ torch.tensor(average, dtype=torch.float64))) for w in ours.router.weight_ED.detach()
+        ]
         p = [value / sum(exponents) for value in exponents]
         best = sorted(range(E), key=lambda i: p[i], reverse=True)[:k]
         chosen[best[0]] += 1 / 3

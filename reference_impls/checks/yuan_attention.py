@@ -68,8 +68,8 @@ def equations() -> Iterator[Check]:
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
-    balance = sum(f * p for f, p in zip(chosen, mean, strict=True))
-    difference = abs(float(info.losses["load_balance"].value.detach()) - balance)
+    loss = sum(f * p for f, p in zip(chosen, mean, strict=True))
+    difference = abs(float(info.losses["load_balance"].value.detach()) - loss)
     yield at_most("equations: difference of the balancing loss", difference, 1e-12)
 
 

@@ -10,7 +10,7 @@ class MoCaEConfig(RunConfig):
     """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
 
     n_experts: int = setting(
-        4, "Experts, each a feed-forward in every layer; all of them run on everything.", group="model", ge=1, le=256
+        3, "Experts, each a feed-forward in every layer; all of them run on everything.", group="model", ge=1, le=256
     )
     calibration: Literal["isotonic", "none"] = setting(
         "isotonic",

@@ -68,9 +68,9 @@ cross-entropy of the fusion. The common checks of every design are beside them.
 
 ## How long, and what to see
 
-Every expert is a pass of its own, so a default run takes four times the attention of another design. With
-`boast` 1 one should see hardly a difference between `cross_entropy` and `uncalibrated_cross_entropy`; with
-`boast` 4 one should see `stated_error` rise, `calibrated_error` stay, and the two cross-entropies part.
+Every expert is a pass of its own, so a default run of three experts takes three times the attention of another
+design. With `boast` 1 one should see hardly a difference between `cross_entropy` and `uncalibrated_cross_entropy`;
+with `boast` 4 one should see `stated_error` rise, `calibrated_error` stay, and the two cross-entropies part.
 """
 
 from dataclasses import dataclass
