@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from reference_impls.configs.base import RunConfig, setting
 from reference_impls.entry import Entry
@@ -21,10 +21,11 @@ class HMEConfig(RunConfig):
         },
     }  # fmt: skip
 
-    task: Literal["clusters"] = setting(
-        "clusters",
-        "What is learnt: the label of points that come in clusters, each with a rule of its own.",
-        group="run",
+    task: Literal["clusters"] = Field(
+        default="clusters",
+        description="What is learnt: the label of points that come in clusters, each with a rule of its own.",
+        # A choice of one would be a constant in the schema, which forms do not show.
+        json_schema_extra={"group": "run", "enum": ["clusters"]},
     )
     d_model: int = setting(32, "Coordinates of a point.", group="model", ge=16, le=2048)
     d_expert: int = setting(
