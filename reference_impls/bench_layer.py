@@ -137,14 +137,15 @@ def _gemms(case: _Case) -> Callable[[], None]:
     hidden_E = [x.new_ones(len(x), case.bank.d_expert) for x in x_E]
     rows = -(-sum(count_E) // max(sum(map(bool, count_E)), 1))
     w_in_E, w_out_E = case.bank.w_in_EID.detach().unbind(0), case.bank.w_out_EDF.detach().unbind(0)
-    device, dtype = case.x_TD.device, case.x_TD.dtype
-    fast_in, fast_out = (gemm.choose(rows, w[0], device=device, dtype=dtype)["forward"] for w in (w_in_E, w_out_E))
+    way_in, way_out = (
+        gemm.choose(rows, w_ENM.detach(), case.x_TD.dtype)["forward"] for w_ENM in (case.bank.w_in_EID, case.bank.w_out_EDF)
+    )
 
     def run() -> None:
         for x_RD, hidden_RF, w_in_ID, w_out_DF in zip(x_E, hidden_E, w_in_E, w_out_E, strict=True):
             if len(x_RD):
-                gemm.linear(x_RD, w_in_ID, onednn=fast_in)
-                gemm.linear(hidden_RF, w_out_DF, onednn=fast_out)
+                gemm.multiply("forward", x_RD, w_in_ID, way_in)
+                gemm.multiply("forward", hidden_RF, w_out_DF, way_out)
 
     return run
 
