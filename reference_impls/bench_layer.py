@@ -57,7 +57,7 @@ class Row:
         gemms_ratio: time of the products alone over our forward.
         peak_mib: peak growth during one forward and backward in a fresh process; none where the system
             cannot tell.
-        peak_ratio: grouped_mm's peak over ours.
+        peak_ratio: grouped_mm's peak over ours; above 1 we need less.
     """
 
     shape: str
@@ -138,7 +138,8 @@ def _gemms(case: _Case) -> Callable[[], None]:
     rows = -(-sum(count_E) // max(sum(map(bool, count_E)), 1))
     w_in_E, w_out_E = case.bank.w_in_EID.detach().unbind(0), case.bank.w_out_EDF.detach().unbind(0)
     way_in, way_out = (
-        gemm.choose(rows, w_ENM.detach(), case.x_TD.dtype)["forward"] for w_ENM in (case.bank.w_in_EID, case.bank.w_out_EDF)
+        gemm.choose(rows, w_ENM.detach(), case.x_TD.dtype)["forward"]
+        for w_ENM in (case.bank.w_in_EID, case.bank.w_out_EDF)
     )
 
     def run() -> None:
@@ -233,17 +234,17 @@ def measure(name: str, shape: Shape, dtype: str, rounds: int, *, memory: bool = 
 
 HEADER = (
     "shape  dtype     forward ms: ours grouped_mm    eager    gemms |  both ms: ours grouped_mm    eager |"
-    "  forward     both  / gemms   memory"
+    " best peer / ours: forward   both | gemms / ours | peak grouped_mm / ours"
 )
 
 
 def as_line(row: Row) -> str:
-    """One line under `HEADER`; the last four columns are the ratios."""
+    """One line under `HEADER`; the last four columns are the ratios, above 1 in our favour."""
     forward = "{ours:>16.1f} {grouped_mm:>10.1f} {eager:>8.1f} {gemms:>8.1f}".format(**row.forward_ms)
     both = "{ours:>14.1f} {grouped_mm:>10.1f} {eager:>8.1f}".format(**row.both_ms)
-    memory = "        -" if row.peak_ratio is None else f"{row.peak_ratio:>8.2f}x"
-    ratios = f"{row.forward_ratio:>8.2f}x {row.both_ratio:>7.2f}x {row.gemms_ratio:>8.2f}"
-    return f"{row.shape:<5}  {row.dtype:<8} {forward} | {both} |{ratios} {memory}"
+    memory = "-" if row.peak_ratio is None else f"{row.peak_ratio:.2f}x"
+    ratios = f"{row.forward_ratio:>25.2f}x {row.both_ratio:>5.2f}x | {row.gemms_ratio:>11.2f}x | {memory:>22}"
+    return f"{row.shape:<5}  {row.dtype:<8} {forward} | {both} | {ratios}"
 
 
 def run(names: Sequence[str], rounds: int, *, as_json: bool) -> None:

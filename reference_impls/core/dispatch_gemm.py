@@ -61,10 +61,10 @@ def onednn_available() -> bool:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(0)
             for rows in (1, 5):
-                x_RD, w_ND, g_RN = torch.randn(rows, 24), torch.randn(40, 24), torch.randn(rows, 40)
-                for kind, a, b in (("forward", x_RD, w_ND), ("input", g_RN, w_ND), ("weight", g_RN, x_RD)):
+                for kind, ways in _WAYS.items():
+                    a, b = _factors(kind, torch.randn(rows, 24), torch.randn(40, 24), torch.randn(rows, 40))
                     right = multiply(kind, a.double(), b.double(), "plain")
-                    for way in _WAYS[kind][1:]:
+                    for way in ways:
                         if not torch.allclose(multiply(kind, a, b, way).double(), right, rtol=1e-5, atol=1e-5):
                             return False
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
@@ -108,12 +108,16 @@ def _fastest(kind: Kind, rows: int, w_END: Tensor) -> Way:
     least = dict.fromkeys(_WAYS[kind], float("inf"))
     for number in range(_ROUNDS):
         w_ND = w_END[number % E].float()
-        a, b = {"forward": (x_RD, w_ND), "input": (g_RN, w_ND), "weight": (g_RN, x_RD)}[kind]
+        a, b = _factors(kind, x_RD, w_ND, g_RN)
         for way in least:
             start = time.perf_counter()
             multiply(kind, a, b, way, out)
             least[way] = min(least[way], time.perf_counter() - start)
     return min(least, key=least.__getitem__)
+
+
+def _factors(kind: Kind, x_RD: Tensor, w_ND: Tensor, g_RN: Tensor) -> tuple[Tensor, Tensor]:
+    return {"forward": (x_RD, w_ND), "input": (g_RN, w_ND), "weight": (g_RN, x_RD)}[kind]
 
 
 def multiply(kind: Kind, a: Tensor, b: Tensor, way: Way, out: Tensor | None = None) -> Tensor:
@@ -128,8 +132,8 @@ def multiply(kind: Kind, a: Tensor, b: Tensor, way: Way, out: Tensor | None = No
         return out.copy_(x @ w)
     # The operator computes x W^T. oneDNN reads the second operand with its strides; only the first is copied
     # where it is not contiguous.
-    operator = torch.ops.mkldnn._linear_pointwise
-    product: Tensor = operator(w.t(), x, None, "none", [], "").t() if way == "turned" else operator(
-        x, w.t(), None, "none", [], ""
-    )
+    x, w = (w.t(), x) if way == "turned" else (x, w.t())
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
+    if way == "turned":
+        product = product.t()
     return product.contiguous() if out is None else out.copy_(product)
