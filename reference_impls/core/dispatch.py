@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from reference_impls.core import dispatch_gemm as gemm
-from reference_impls.core import gradient_memory
+from reference_impls.core import step_memory
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.routing import SparseRouting
 
@@ -121,6 +121,12 @@ class _Order:
         )
 
 
+def _rows(x_TD: Tensor, weight_A: Tensor) -> Tensor:
+    """Memory for a row per assignment, [A, D], until they are combined; one for all layers, as they take turns."""
+    shape = len(weight_A), x_TD.shape[1]
+    return step_memory.empty(_Experts, "rows", shape, dtype=x_TD.dtype, device=x_TD.device)
+
+
 class _Experts(torch.autograd.Function):
     """All experts over assignments sorted by expert."""
 
@@ -131,7 +137,7 @@ class _Experts(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         rows = -(-len(weight_A) // max(len(order.rows_E), 1))
         way_in, way_out = (gemm.choose(rows, w_ENM, dtype) for w_ENM in (w_in_EID, w_out_EDF))
-        output_AD = x_TD.new_empty(len(weight_A), x_TD.shape[1])
+        output_AD = _rows(x_TD, weight_A)
         kept = []
         with torch.autocast(x_TD.device.type, enabled=False):
             for expert, r in order.rows_E:
@@ -154,10 +160,10 @@ class _Experts(torch.autograd.Function):
         x_TD, weight_A, w_in_EID, w_out_EDF, *kept = ctx.saved_tensors
         order, dtype, way_in, way_out = ctx.order, ctx.dtype, ctx.way_in, ctx.way_out
         need_x, need_weight, *need_banks = ctx.needs_input_grad[:4]
-        dx_AD = x_TD.new_empty(len(weight_A), x_TD.shape[1]) if need_x else None
+        dx_AD = _rows(x_TD, weight_A) if need_x else None
         dweight_A = torch.empty_like(weight_A) if need_weight else None
         dw_in_EID, dw_out_EDF = (
-            gradient_memory.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
+            step_memory.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
             for name, w_ENM, need in zip(("in", "out"), (w_in_EID, w_out_EDF), need_banks, strict=True)
         )
         for (expert, r), in_RI in zip(order.rows_E, kept, strict=True):

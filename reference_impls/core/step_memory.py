@@ -1,9 +1,10 @@
-"""Memory for the gradients of stacked expert weights, used again in the next step.
+"""Memory for large tensors of one step, such as the gradients of stacked expert weights, used again in the next.
 
 Such gradients are hundreds of megabytes, and `zero_grad` gives them back to the system after every step. To
 have them handed out anew, page by page, each cleared first, takes longer than the products themselves where
-an expert has few rows. So the last buffer of each weight is kept as long as its bank lives, and used again
-once no tensor refers to it. A gradient that somebody still holds is never touched.
+an expert has few rows. So the last buffer of each use is kept as long as its owner lives, and used again once
+no tensor refers to it. Memory that somebody still holds is never touched. The price is that it stays taken
+between the steps.
 """
 
 import mmap
@@ -15,25 +16,25 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 SMALLEST = 2**20  # bytes; smaller memory comes from the heap, which keeps its pages anyway
 
-_kept: WeakKeyDictionary[nn.Module, dict[str, mmap.mmap]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[object, dict[str, mmap.mmap]] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def empty(bank: nn.Module, name: str, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """As `torch.empty`, contiguous, for the gradient of the weight `name` of `bank`."""
+def empty(owner: object, name: str, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """As `torch.empty`, contiguous, for the use that `owner` calls `name`."""
     size = prod(shape) * dtype.itemsize
     if device.type != "cpu" or size < SMALLEST or not hasattr(mmap, "MAP_PRIVATE"):
         return torch.empty(shape, dtype=dtype, device=device)
     with _lock:
-        of_bank = _kept.setdefault(bank, {})
-        if name not in of_bank or len(of_bank[name]) != size or not _is_free(of_bank, name):
-            of_bank[name] = _new(size)
+        of_owner = _kept.setdefault(owner, {})
+        if name not in of_owner or len(of_owner[name]) != size or not _is_free(of_owner, name):
+            of_owner[name] = _new(size)
         # The tensor's storage holds a reference to the buffer for as long as any tensor uses the storage.
-        return torch.frombuffer(of_bank[name], dtype=dtype).view(*shape)
+        return torch.frombuffer(of_owner[name], dtype=dtype).view(*shape)
 
 
 def _new(size: int) -> mmap.mmap:
