@@ -121,10 +121,9 @@ class _Order:
         )
 
 
-def _rows(x_TD: Tensor, weight_A: Tensor) -> Tensor:
-    """Memory for a row per assignment, [A, D], until they are combined; one for all layers, as they take turns."""
-    shape = len(weight_A), x_TD.shape[1]
-    return step_memory.empty(_Experts, "rows", shape, dtype=x_TD.dtype, device=x_TD.device)
+def _memory(owner: object, use: str, rows: int, width: int, like: Tensor, dtype: torch.dtype) -> Tensor:
+    """A matrix with a row per assignment, not initialised."""
+    return step_memory.empty(owner, use, (rows, width), dtype=dtype, device=like.device)
 
 
 class _Experts(torch.autograd.Function):
@@ -137,40 +136,40 @@ class _Experts(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         rows = -(-len(weight_A) // max(len(order.rows_E), 1))
         way_in, way_out = (gemm.choose(rows, w_ENM, dtype) for w_ENM in (w_in_EID, w_out_EDF))
-        output_AD = _rows(x_TD, weight_A)
-        kept = []
+        # Rows that wait for their sum: one memory does for all layers, as they take turns.
+        output_AD = _memory(_Experts, "rows", len(weight_A), x_TD.shape[1], x_TD, x_TD.dtype)
+        in_AI = _memory(bank, "before the activation", len(weight_A), w_in_EID.shape[1], x_TD, dtype) if keep else None
         with torch.autocast(x_TD.device.type, enabled=False):
             for expert, r in order.rows_E:
                 x_RD = order.rows_of(x_TD, r, dtype)
-                in_RI = gemm.multiply("forward", x_RD, w_in_EID[expert].to(dtype), way_in["forward"])
+                kept_RI = None if in_AI is None else in_AI[r]
+                in_RI = gemm.multiply("forward", x_RD, w_in_EID[expert].to(dtype), way_in["forward"], out=kept_RI)
                 hidden_RF = bank.activate(in_RI)
                 w_out_DF = w_out_EDF[expert].to(dtype)
                 gemm.multiply("forward", hidden_RF, w_out_DF, way_out["forward"], out=output_AD[r])
-                if keep:
-                    kept.append(in_RI)
             y_TD = order.combine(output_AD, weight_A)
-        if keep:
-            ctx.save_for_backward(x_TD, weight_A, w_in_EID, w_out_EDF, *kept)
+        if in_AI is not None:
+            ctx.save_for_backward(x_TD, weight_A, w_in_EID, w_out_EDF, in_AI)
             ctx.order, ctx.bank, ctx.dtype, ctx.way_in, ctx.way_out = order, bank, dtype, way_in, way_out
         return y_TD
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
-        x_TD, weight_A, w_in_EID, w_out_EDF, *kept = ctx.saved_tensors
+        x_TD, weight_A, w_in_EID, w_out_EDF, in_AI = ctx.saved_tensors
         order, dtype, way_in, way_out = ctx.order, ctx.dtype, ctx.way_in, ctx.way_out
         need_x, need_weight, *need_banks = ctx.needs_input_grad[:4]
-        dx_AD = _rows(x_TD, weight_A) if need_x else None
+        dx_AD = _memory(_Experts, "rows", len(weight_A), x_TD.shape[1], x_TD, x_TD.dtype) if need_x else None
         dweight_A = torch.empty_like(weight_A) if need_weight else None
         dw_in_EID, dw_out_EDF = (
             step_memory.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
             for name, w_ENM, need in zip(("in", "out"), (w_in_EID, w_out_EDF), need_banks, strict=True)
         )
-        for (expert, r), in_RI in zip(order.rows_E, kept, strict=True):
+        for expert, r in order.rows_E:
             weight_R1 = weight_A[r, None].to(dtype)
             dy_RD = order.rows_of(dy_TD, r, dtype)
             dhidden_RF = gemm.multiply("input", dy_RD, w_out_EDF[expert].to(dtype), way_out["input"])
-            hidden_RF, din_RI = ctx.bank.activate_backward(in_RI, dhidden_RF)
+            hidden_RF, din_RI = ctx.bank.activate_backward(in_AI[r], dhidden_RF)
             if dw_out_EDF is not None:
                 gemm.multiply("weight", dy_RD.mul_(weight_R1), hidden_RF, way_out["weight"], out=dw_out_EDF[expert])
             if dweight_A is not None:

@@ -24,8 +24,9 @@ Way = Literal["plain", "onednn", "turned"]  # turned: oneDNN computes y^T = W x^
 # Below this many multiplications a product takes microseconds, and timing it would tell nothing. It also
 # keeps runs of small models independent of the timing, hence repeatable to the bit.
 SMALLEST = 2**22
-_MOST_ROWS = 512  # the calibration's own cost is bounded; more rows do not change which is faster
+_MOST_ROWS = 512  # the calibration's own cost is bounded; more of them do not change which is faster
 _ROUNDS = 6
+_PIECE = 2**20  # numbers
 
 _WAYS: dict[Kind, tuple[Way, ...]] = {
     "forward": ("plain", "onednn", "turned"),
@@ -103,6 +104,8 @@ def _fastest(kind: Kind, rows: int, w_END: Tensor) -> Way:
     Every round takes the next expert's weights, for a layer does not find the weights in the cache either.
     """
     E, n, d = w_END.shape
+    if kind == "weight":
+        n = min(n, _MOST_ROWS)
     x_RD, g_RN = (torch.full((rows, width), 0.5) for width in (d, n))
     out = torch.empty({"forward": (rows, n), "input": (rows, d), "weight": (n, d)}[kind])
     least = dict.fromkeys(_WAYS[kind], float("inf"))
@@ -132,8 +135,15 @@ def multiply(kind: Kind, a: Tensor, b: Tensor, way: Way, out: Tensor | None = No
         return out.copy_(x @ w)
     # The operator computes x W^T. oneDNN reads the second operand with its strides; only the first is copied
     # where it is not contiguous.
-    x, w = (w.t(), x) if way == "turned" else (x, w.t())
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
+    operator = torch.ops.mkldnn._linear_pointwise
     if way == "turned":
-        product = product.t()
-    return product.contiguous() if out is None else out.copy_(product)
+        product: Tensor = operator(w.t(), x, None, "none", [], "").t()
+        return product.contiguous() if out is None else out.copy_(product)
+    if out is None:
+        return operator(x, w.t(), None, "none", [], "")  # type: ignore[no-any-return]
+    # In pieces, so that what is copied to `out` is small and still in the cache. The rows of a layer are few
+    # already; those of a gradient of weights are as many as the layer is wide.
+    piece = max(_PIECE // w.shape[1], 1)
+    for rows_out, rows in zip(torch.split(out, piece), torch.split(x, piece), strict=True):
+        rows_out.copy_(operator(rows, w.t(), None, "none", [], ""))
+    return out
