@@ -8,6 +8,7 @@ less memory. The routing is random and given; no router is timed.
 import ctypes
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -268,6 +269,10 @@ def run(names: Sequence[str], rounds: int, *, as_json: bool) -> None:
                 rows.append(measure(name, SHAPES[name], dtype, rounds))
                 if not as_json:
                     print(as_line(rows[-1]), flush=True)
+        if not as_json and hasattr(os, "getloadavg"):
+            print(
+                f"load at the end {os.getloadavg()[0]:.1f}: other work beside {THREADS} threads distorts every column"
+            )
         if as_json:
             print(json.dumps([asdict(row) for row in rows], indent=2))
     finally:

@@ -4,7 +4,7 @@ PyTorch sends float32 products on CPU to its BLAS library, which is slow on some
 it also carries, is reachable through the private operator `mkldnn::_linear_pointwise`. Private means that
 it may go or change, so it is looked up, tried on numbers, and timed, before it is used. Whatever fails a
 step leaves the plain product, which gives the same numbers up to rounding. In bfloat16 PyTorch itself goes
-to oneDNN, and there is nothing to choose.
+to oneDNN. Either may be asked for the transposed product instead, which suits few rows.
 """
 
 import time
@@ -19,7 +19,7 @@ from torch import Tensor
 
 Backend = Literal["auto", "plain", "onednn"]
 Kind = Literal["forward", "input", "weight"]  # y = x W^T; dx = dy W; dW = dy^T x
-Way = Literal["plain", "onednn", "turned"]  # turned: oneDNN computes y^T = W x^T, better for few rows
+Way = Literal["plain", "plain turned", "onednn", "onednn turned"]  # turned: y^T = W x^T
 
 # Below this many multiplications a product takes microseconds, and timing it would tell nothing. It also
 # keeps runs of small models independent of the timing, hence repeatable to the bit.
@@ -28,11 +28,7 @@ _MOST_ROWS = 512  # the calibration's own cost is bounded; more of them do not c
 _ROUNDS = 6
 _PIECE = 2**20  # numbers
 
-_WAYS: dict[Kind, tuple[Way, ...]] = {
-    "forward": ("plain", "onednn", "turned"),
-    "input": ("plain", "onednn"),
-    "weight": ("plain", "onednn"),
-}
+_KINDS: tuple[Kind, ...] = ("forward", "input", "weight")
 _forced: ContextVar[Backend] = ContextVar("backend of the products", default="auto")
 _chosen: dict[tuple[object, ...], Way] = {}
 
@@ -62,10 +58,10 @@ def onednn_available() -> bool:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(0)
             for rows in (1, 5):
-                for kind, ways in _WAYS.items():
+                for kind in _KINDS:
                     a, b = _factors(kind, torch.randn(rows, 24), torch.randn(40, 24), torch.randn(rows, 40))
                     right = multiply(kind, a.double(), b.double(), "plain")
-                    for way in ways:
+                    for way in _ways(kind, onednn=True):
                         if not torch.allclose(multiply(kind, a, b, way).double(), right, rtol=1e-5, atol=1e-5):
                             return False
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
@@ -80,39 +76,47 @@ def choose(rows: int, w_END: Tensor, dtype: torch.dtype) -> dict[Kind, Way]:
     and then kept, so that a graph sees one backend.
     """
     forced = _forced.get()
-    if forced == "plain" or w_END.device.type != "cpu" or dtype != torch.float32 or not onednn_available():
-        return dict.fromkeys(_WAYS, "plain")
+    if forced == "plain" or w_END.device.type != "cpu" or dtype not in (torch.float32, torch.bfloat16):
+        return dict.fromkeys(_KINDS, "plain")
+    onednn = dtype == torch.float32 and onednn_available()
     if forced == "onednn":
-        return dict.fromkeys(_WAYS, "onednn")
+        return dict.fromkeys(_KINDS, "onednn" if onednn else "plain")
     E, n, d = w_END.shape
     if rows * n * d < SMALLEST:
-        return dict.fromkeys(_WAYS, "plain")
+        return dict.fromkeys(_KINDS, "plain")
     bucket = min(1 << (rows - 1).bit_length(), _MOST_ROWS)
-    ways: dict[Kind, Way] = {}
-    for kind in _WAYS:
-        key = (kind, bucket, E, n, d, torch.get_num_threads())
+    chosen: dict[Kind, Way] = {}
+    for kind in _KINDS:
+        ways = _ways(kind, onednn=onednn)
+        key = (kind, ways, bucket, E, n, d, dtype, torch.get_num_threads())
         if key not in _chosen:
-            _chosen[key] = _fastest(kind, bucket, w_END)
-        ways[kind] = _chosen[key]
-    return ways
+            _chosen[key] = ways[0] if len(ways) == 1 else _fastest(kind, ways, bucket, w_END, dtype)
+        chosen[kind] = _chosen[key]
+    return chosen
+
+
+def _ways(kind: Kind, *, onednn: bool) -> tuple[Way, ...]:
+    # A gradient turned round would read the weights, or write them, against their order in memory.
+    plain: tuple[Way, ...] = ("plain", "plain turned") if kind == "forward" else ("plain",)
+    fast: tuple[Way, ...] = ("onednn", "onednn turned") if kind == "forward" else ("onednn",)
+    return plain + fast if onednn else plain
 
 
 @torch.no_grad()
-def _fastest(kind: Kind, rows: int, w_END: Tensor) -> Way:
+def _fastest(kind: Kind, ways: tuple[Way, ...], rows: int, w_END: Tensor, dtype: torch.dtype) -> Way:
     """Time the ways in turn; the least of the rounds, as noise only adds.
 
-    Every round takes the next expert's weights, for a layer does not find the weights in the cache either.
+    Every product meets other weights, for a layer does not find its weights in the cache either.
     """
     E, n, d = w_END.shape
     if kind == "weight":
         n = min(n, _MOST_ROWS)
-    x_RD, g_RN = (torch.full((rows, width), 0.5) for width in (d, n))
-    out = torch.empty({"forward": (rows, n), "input": (rows, d), "weight": (n, d)}[kind])
-    least = dict.fromkeys(_WAYS[kind], float("inf"))
+    x_RD, g_RN = (torch.full((rows, width), 0.5, dtype=dtype) for width in (d, n))
+    out = torch.empty({"forward": (rows, n), "input": (rows, d), "weight": (n, d)}[kind], dtype=dtype)
+    least = dict.fromkeys(ways, float("inf"))
     for number in range(_ROUNDS):
-        w_ND = w_END[number % E].float()
-        a, b = _factors(kind, x_RD, w_ND, g_RN)
-        for way in least:
+        for place, way in enumerate(ways):
+            a, b = _factors(kind, x_RD, w_END[(number * len(ways) + place) % E].to(dtype), g_RN)
             start = time.perf_counter()
             multiply(kind, a, b, way, out)
             least[way] = min(least[way], time.perf_counter() - start)
@@ -129,21 +133,23 @@ def multiply(kind: Kind, a: Tensor, b: Tensor, way: Way, out: Tensor | None = No
     `out`, if given, takes the result, in its own dtype.
     """
     x, w = {"forward": (a, b.t()), "input": (a, b), "weight": (a.t(), b)}[kind]
-    if way == "plain":
-        if out is None or out.dtype == x.dtype:
-            return torch.mm(x, w, out=out)
-        return out.copy_(x @ w)
-    # The operator computes x W^T. oneDNN reads the second operand with its strides; only the first is copied
-    # where it is not contiguous.
-    operator = torch.ops.mkldnn._linear_pointwise
-    if way == "turned":
-        product: Tensor = operator(w.t(), x, None, "none", [], "").t()
+    if way == "plain" and (out is None or out.dtype == x.dtype):
+        return torch.mm(x, w, out=out)
+    if way.endswith("turned"):
+        product = torch.mm(w.t(), x.t()).t() if way == "plain turned" else _onednn(w.t(), x.t()).t()
         return product.contiguous() if out is None else out.copy_(product)
     if out is None:
-        return operator(x, w.t(), None, "none", [], "")  # type: ignore[no-any-return]
+        return _onednn(x, w)
     # In pieces, so that what is copied to `out` is small and still in the cache. The rows of a layer are few
     # already; those of a gradient of weights are as many as the layer is wide.
     piece = max(_PIECE // w.shape[1], 1)
     for rows_out, rows in zip(torch.split(out, piece), torch.split(x, piece), strict=True):
-        rows_out.copy_(operator(rows, w.t(), None, "none", [], ""))
+        rows_out.copy_(rows @ w if way == "plain" else _onednn(rows, w))
     return out
+
+
+def _onednn(x: Tensor, w: Tensor) -> Tensor:
+    # The operator computes x W^T. oneDNN reads the second operand with its strides; only the first is copied
+    # where it is not contiguous.
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, w.t(), None, "none", [], "")
+    return product

@@ -203,7 +203,7 @@ def test_the_choice_is_made_once_for_a_shape_class_and_falls_back(monkeypatch):
     plain = {"forward": "plain", "input": "plain", "weight": "plain"}
     assert gemm.choose(4, wide, torch.float32) == plain  # too small to time
     assert gemm.choose(999, wide, torch.float64) == plain
-    assert gemm.choose(999, wide, torch.bfloat16) == plain
+    assert all(way.startswith("plain") for way in gemm.choose(999, wide, torch.bfloat16).values())
     first = gemm.choose(300, wide, torch.float32)
 
     def again(*_: object) -> None:
@@ -220,26 +220,31 @@ def test_the_choice_is_made_once_for_a_shape_class_and_falls_back(monkeypatch):
 
     gemm.onednn_available.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr(gemm, "multiply", gone)
+        patched.setattr(gemm, "_onednn", gone)
         try:
-            assert gemm.choose(300, wide, torch.float32) == plain
+            assert all(way.startswith("plain") for way in gemm.choose(300, wide, torch.float32).values())
             with pytest.raises(ValueError, match="use backend 'plain'"), gemm.backend("onednn"):
                 pass
         finally:
             gemm.onednn_available.cache_clear()
 
 
-@pytest.mark.parametrize("way", ["plain", *(["onednn", "turned"] if gemm.onednn_available() else [])])
-def test_every_way_of_a_product_is_the_same_product(way):
+@pytest.mark.parametrize("onednn", [False, *([True] if gemm.onednn_available() else [])])
+@pytest.mark.parametrize("kind", ["forward", "input", "weight"])
+def test_every_way_of_a_product_is_the_same_product(kind, onednn, monkeypatch):
+    monkeypatch.setattr(gemm, "_PIECE", 48)  # two or three rows at a time
     torch.manual_seed(3)
     x_RD, w_ND, g_RN = torch.randn(5, 24), torch.randn(40, 24), torch.randn(5, 40)
-    pairs = {"forward": (x_RD, w_ND, x_RD @ w_ND.t())}
-    if way != "turned":
-        pairs |= {"input": (g_RN, w_ND, g_RN @ w_ND), "weight": (g_RN, x_RD, g_RN.t() @ x_RD)}
-    for kind, (a, b, expected) in pairs.items():
-        wide = torch.empty_like(expected, dtype=torch.float64)
+    a, b, expected = {
+        "forward": (x_RD, w_ND, x_RD @ w_ND.t()), "input": (g_RN, w_ND, g_RN @ w_ND),
+        "weight": (g_RN, x_RD, g_RN.t() @ x_RD),
+    }[kind]  # fmt: skip
+    for way in gemm._ways(kind, onednn=onednn):
         torch.testing.assert_close(gemm.multiply(kind, a, b, way), expected, **FP32)
-        torch.testing.assert_close(gemm.multiply(kind, a, b, way, out=wide), expected.double(), **FP32)
+        for dtype in (torch.float32, torch.float64):
+            out = torch.empty_like(expected, dtype=dtype)
+            assert gemm.multiply(kind, a, b, way, out=out) is out
+            torch.testing.assert_close(out, expected.to(dtype), **FP32)
 
 
 def test_the_backend_of_one_thread_is_not_that_of_another():
