@@ -25,7 +25,9 @@ Way = Literal["plain", "plain turned", "onednn", "onednn turned"]  # turned: y^T
 # keeps runs of small models independent of the timing, hence repeatable to the bit.
 SMALLEST = 2**22
 _MOST_ROWS = 512  # the calibration's own cost is bounded; more of them do not change which is faster
+_FEW_ROWS = 64  # with more, turning the result back takes what the turned product saves
 _ROUNDS = 6
+_MARGIN = 1.03  # what is faster by less may be so by chance, and plain products are the safer choice
 _PIECE = 2**20  # numbers
 
 _KINDS: tuple[Kind, ...] = ("forward", "input", "weight")
@@ -88,6 +90,8 @@ def choose(rows: int, w_END: Tensor, dtype: torch.dtype) -> dict[Kind, Way]:
     chosen: dict[Kind, Way] = {}
     for kind in _KINDS:
         ways = _ways(kind, onednn=onednn)
+        if bucket > _FEW_ROWS:
+            ways = tuple(way for way in ways if not way.endswith("turned"))
         key = (kind, ways, bucket, E, n, d, dtype, torch.get_num_threads())
         if key not in _chosen:
             _chosen[key] = ways[0] if len(ways) == 1 else _fastest(kind, ways, bucket, w_END, dtype)
@@ -120,7 +124,7 @@ def _fastest(kind: Kind, ways: tuple[Way, ...], rows: int, w_END: Tensor, dtype:
             start = time.perf_counter()
             multiply(kind, a, b, way, out)
             least[way] = min(least[way], time.perf_counter() - start)
-    return min(least, key=least.__getitem__)
+    return min(least, key=lambda way: least[way] * (1 if way == "plain" else _MARGIN))
 
 
 def _factors(kind: Kind, x_RD: Tensor, w_ND: Tensor, g_RN: Tensor) -> tuple[Tensor, Tensor]:
