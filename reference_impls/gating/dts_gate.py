@@ -14,7 +14,8 @@ $$w(x) = \mathrm{softmax}\Big(\frac{\log p(x) + \zeta}{\tau_t}\Big), \qquad p(x)
 
 $$y = \sum_{i :\, w_i(x) > c} w_i(x)\, E_i(x)$$
 
-$$\tau_t = \tau_{\mathrm{end}} + \tfrac12 (\tau_{\mathrm{start}} - \tau_{\mathrm{end}})\Big(1 + \cos \frac{\pi t}{t_{\mathrm{all}}}\Big)$$
+$$\tau_t = \tau_{\mathrm{end}} + \tfrac12 (\tau_{\mathrm{start}} - \tau_{\mathrm{end}})
+\Big(1 + \cos \frac{\pi t}{t_{\mathrm{all}}}\Big)$$
 
 At a high temperature all weights are alike and every expert passes the threshold $c$: the layer is dense, and every
 expert learns from every token. As $\tau$ falls the weights draw apart and experts drop below $c$, token by token, until
@@ -31,7 +32,7 @@ that of expert $i$ and $P_i$ its mean weight.
 |---|---|---|
 | $W_g$, $p$ | router weights, probabilities of the experts | `router.weight_ED`, `logits(x).softmax` |
 | $\zeta$ | Gumbel noise, drawn for each token and expert | `gumbel_noise` |
-| $\tau_t$ | temperature after $t$ of $t_{\mathrm{all}}$ steps | `router.temperature`, from `temperature_start` to `…_end` |
+| $\tau_t$ | temperature after $t$ of $t_{\mathrm{all}}$ steps | `router.temperature` |
 | $c$ | threshold | `threshold` |
 | $w$ | weights of the experts | `weight_TE` |
 | $\alpha$ | coefficient | `balance_coefficient` |

@@ -1,0 +1,90 @@
+"""Settings of DynMoE's top-any gating (`gating/dynmoe.py`)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, setting
+from reference_impls.entry import Entry
+
+
+class DynMoEConfig(RunConfig):
+    """Experts with thresholds, added and removed during training."""
+
+    n_experts: int = setting(
+        8, "Places for experts in each mixture-of-experts layer: the most there can be.", group="model", ge=1, le=256
+    )
+    initial_experts: int = setting(4, "Experts in use before the first step; at most n_experts.", ge=1, le=256)
+    adapt_every: int = setting(
+        20,
+        "After so many steps experts that no token used since are removed, and one is added if a token used none.",
+        unit="steps",
+        ge=1,
+        le=100_000,
+    )
+    adapt_until: float = setting(
+        0.75, "Share of the training after which experts are neither added nor removed.", ge=0, le=1
+    )
+    initial_scale: float = setting(
+        10.0, "What cosines are multiplied by before the first step; it is learned, up to 100.", gt=0, le=100
+    )
+    gating_coefficient: float = setting(
+        0.01, "Weight of each layer's loss that keeps expert embeddings diverse and short.", ge=0, le=10
+    )
+    efficiency_coefficient: float = setting(
+        0.1, "Weight of each layer's share of experts in use: more, and tokens take fewer.", ge=0, le=10
+    )
+    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "clusters": {
+            **RunConfig.task_defaults["clusters"], "n_experts": 16, "efficiency_coefficient": 0.8,
+            "balance_coefficient": 0.05,
+        },
+    }  # fmt: skip
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many experts to begin with as by default, or all there are places for."""
+        initial = min(cls.model_fields["initial_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"initial_experts": initial, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """Half of the first experts, as thresholds begin where half of all directions pass; training changes it."""
+        return max(self.initial_experts / 2, 1)
+
+    @property
+    def router_parameters(self) -> int:
+        """Embeddings, thresholds and the scale."""
+        return self.n_experts * self.d_model + self.n_experts + 1
+
+    @model_validator(mode="after")
+    def _begin_with_at_most_all(self) -> Self:
+        if self.initial_experts > self.n_experts:
+            raise ValueError(f"initial_experts = {self.initial_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+ENTRIES = (
+    Entry(
+        key="dynmoe",
+        name="DynMoE",
+        summary="Every expert has a threshold that tokens pass or not; experts are added and removed during training.",
+        family="adaptive",
+        year=2024,
+        designs=("dynmoe-top-any",),
+        papers=("dynmoe",),
+        causal="yes",
+        oracle="a float64 loop for outputs in both modes, loss and adaptation",
+        deviations=(
+            "a bank of all the experts there can be, of which some are in use",
+            "only embeddings of experts in use are kept short",
+            "experts are added and removed at fixed intervals, up to a share of the training",
+            "the losses of efficiency and balance are those of the authors' DeepSpeed code, each with its own "
+            "coefficient, which are this project's",
+        ),
+        config_class=DynMoEConfig,
+        gating="dynmoe",
+    ),
+)
