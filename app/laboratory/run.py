@@ -175,13 +175,10 @@ def numbers(run: Run, curves: RunCurves) -> None:
     with st.grid(6, min_column_width=160):
         st.metric("Elapsed", duration(run.seconds), border=True)
         st.metric("Estimated", duration(run.estimate.seconds), border=True)
-        if "accuracy" in {*curves.train, *curves.valid}:
-            hit = last(curves.valid, "accuracy")
-            st.metric("Accuracy, valid", "–" if hit is None else f"{100 * hit:.1f}%", border=True)
-        else:
-            bits = last(curves.valid, "bits_per_byte")
-            st.metric("Bits per byte, valid", "–" if bits is None else f"{bits:.3f}", border=True)
-        st.metric("Dropped, training", "–" if dropped is None else f"{100 * dropped:.1f}%", border=True)
+        headline = figures.headline_of(curves)
+        label = figures.metric_label(headline).removesuffix(" (percent)")
+        st.metric(f"{label}, valid", figures.metric_text(headline, last(curves.valid, headline)), border=True)
+        st.metric("Dropped, training", figures.metric_text("dropped_fraction", dropped), border=True)
         st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
         st.metric(
             "Parameters",

@@ -18,6 +18,7 @@ METRICS = {
     "cross_entropy": "Cross-entropy (nats)",
     "bits_per_byte": "Bits per byte",
     "accuracy": "Accuracy (percent)",
+    "squared_error": "Squared error",
     "accuracy_dense": "Accuracy of the dense twin (percent)",
     "information": "Specialisation: mutual information of expert and domain (percent of the most possible)",
     "dropped_fraction": "Dropped assignments (percent)",
@@ -32,7 +33,9 @@ METRICS = {
 #: For legends and headings of columns, where the full name has no room.
 _SHORT = {"information": "Specialisation (percent)"}
 #: What the page of a run shows, in order; the rest is behind a choice.
-MAIN = ("bits_per_byte", "accuracy", "loss", "dropped_fraction", "tokens_per_second")
+MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
+#: The number that a run is told by; a run has one of them.
+HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
 _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -70,6 +73,18 @@ def metric_label(name: str, *, short: bool = False) -> str:
 def is_share(name: str) -> bool:
     """Whether a metric is a fraction, which is shown in percent."""
     return name in _PERCENT
+
+
+def headline_of(curves: RunCurves) -> str:
+    """The metric that a run is told by."""
+    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), HEADLINES[0])
+
+
+def metric_text(name: str, value: float | None) -> str:
+    """A value of a metric as it is shown."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}%" if name in _PERCENT else f"{value:.3f}"
 
 
 def metrics_of(curves: RunCurves) -> list[str]:

@@ -261,7 +261,7 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     listed = open_page("lab", view="runs").dataframe[0].value
     assert list(listed["task"]) == ["clusters"]
     assert 0 <= listed["accuracy"][0] <= 1
-    assert "bits" not in listed
+    assert "bits_per_byte" not in listed
 
 
 def test_no_runs_yet(open_page, texts):

@@ -8,9 +8,11 @@ from moe_kb.figures.lab import (
     comparison_chart,
     curve_chart,
     differing_settings,
+    headline_of,
     load_chart,
     load_history_chart,
     metric_label,
+    metric_text,
     metrics_of,
     page_markdown,
     setting_label,
@@ -89,6 +91,15 @@ def test_loads_over_the_steps_are_a_column_a_report():
     assert list(heat.x) == [5, 10]
     assert list(heat.y) == ["0", "1"]
     assert [list(row) for row in heat.z] == [[0.5, 1.0], [1.5, 1.0]]
+
+
+def test_a_run_is_told_by_its_headline():
+    assert headline_of(curves(loss=[1.0])) == "bits_per_byte"
+    told = RunCurves(None, None, None, {}, {"accuracy": Curve((1,), (0.5,))}, {}, (), ())
+    assert headline_of(told) == "accuracy"
+    assert [metric_text("accuracy", 0.5), metric_text("squared_error", 2.0), metric_text("loss", None)] == [
+        "50.0%", "2.000", "–",
+    ]  # fmt: skip
 
 
 def test_metrics_that_a_design_adds_have_readable_names():
