@@ -27,7 +27,7 @@ class AdaMoEConfig(RunConfig):
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many null experts as true ones; half of the choices, at most four, of all."""
+        """As many null experts as true ones; four choices, or all there are."""
         bounds = {"null_experts": n_experts, "choices_per_token": min(4, 2 * n_experts)}
         return super().with_experts(n_experts, **(bounds | fields))
 

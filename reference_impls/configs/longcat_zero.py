@@ -31,7 +31,7 @@ class LongCatZeroConfig(RunConfig):
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """Half as many zero experts as true ones, rounded up; two choices more than true experts expected."""
+        """Half as many zero experts as true ones, rounded up; one choice more than true experts expected."""
         expected = min(2, n_experts)
         bounds = {
             "zero_experts": -(-n_experts // 2), "choices_per_token": min(3, expected + 1), "expected_experts": expected

@@ -7,7 +7,7 @@ from reference_impls.configs.text_or_digits import TextOrDigitsConfig
 from reference_impls.entry import Entry
 
 
-class MaxScoreConfig(TopKConfig, TextOrDigitsConfig):
+class MaxScoreConfig(TextOrDigitsConfig, TopKConfig):
     """k experts a token by a minimum-cost maximum flow."""
 
     routing_group: Literal["sequence", "batch"] = setting(

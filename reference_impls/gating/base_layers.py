@@ -65,10 +65,11 @@ gradients. Then: load in training, causality outside, the leak inside.
 
 ## How long, and what to see
 
-A default run takes two minutes on two cores. `best_expert_fraction` says how much the equal load costs: it rises
-while the centroids learn to share the tokens out. `load_cv` in validation is larger than a balancing loss would leave
-it, since nothing asks the centroids to be balanced by themselves. Turn `routing_group` to `batch` to loosen the
-constraint: a batch of several kinds of text need not give each sequence an equal share of every expert.
+A default run takes two minutes on two cores. On the clustered task the clusters are found almost perfectly. In short
+runs on text `best_expert_fraction` stays well below 1: with an equal load many tokens do not get the expert they are
+nearest to, and nothing asks the centroids to be balanced by themselves. So `load_cv` is 0 in training and large in
+validation, where tokens choose, and the loss is larger there, too: experts meet tokens that training sent elsewhere.
+Turn `routing_group` to `batch` to loosen the constraint: a sequence then need not use every expert equally.
 """
 
 from torch import Tensor, nn

@@ -63,14 +63,14 @@ None: the table sees ids alone, and weights the token alone.
 
 `DeepseekV4HashRouter` of transformers with the same table: weights, experts and gradients. A float64 loop for the
 outputs of all three tables; the balanced table against the greedy rule by hand; the clustered one against
-scikit-learn's `KMeans` from the same start. Then: an id has one set of different experts whatever its vector; the
-balanced table's load spread is never above the random one's by more than the largest count.
+scikit-learn's `KMeans` from the same start. Then: an id has one set of different experts; the balanced table spreads
+its load no worse than a random one does, and its loads differ by at most the largest count.
 
 ## How long, and what to see
 
 A default run takes one to two minutes on two cores. Compare `load_cv` between the three tables. In text `balanced`
 is limited by its most frequent bytes (the blank, `e`): with eight experts they alone can exceed an expert's even
-share. Loss differs little between tables, which was the paper's point; on the clustered task `clustered` does best,
+share. The paper finds balanced and random tables better than clustered ones; on the clustered task it is the other way round,
 because there similar words do share a rule.
 """
 

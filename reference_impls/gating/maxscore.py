@@ -41,8 +41,8 @@ y_t = p_{t e_1} f_{e_1}(x_t) + \tau \sum_{j=2}^{k} p_{t e_j} f_{e_j}(x_t), \qqua
 
 All tokens of a group, in both directions, in training and outside: the flow gives a place to whom it is worth most,
 and later tokens take part. Like expert choice the design leaks from the future in a language model. The checks
-measure it; validation bits per byte are not comparable with those of causal designs; `task: digits` has no future to read. (The authors' code assigns
-outside training as it does inside.)
+measure it; validation bits per byte are not comparable with those of causal designs. With `task: digits` there is no
+future to read. (The authors' code assigns outside training as it does inside.)
 
 ## Where it deviates
 

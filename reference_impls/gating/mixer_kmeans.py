@@ -62,7 +62,7 @@ separated clusters are found and each gets an expert of its own.
 ## How long, and what to see
 
 A default run takes one to two minutes on two cores. On the clustered task the clusters are found in the first steps,
-earlier than by any router that learns by gradient. In text the clusters of the first layer are bytes; load is uneven,
+earlier than by any router that learns by gradient. In text, load is uneven, since clusters are,
 and `gate_agreement` shows where a linear gate cannot tell the clusters apart. Try `gate: nearest`.
 """
 

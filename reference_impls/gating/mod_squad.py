@@ -63,9 +63,10 @@ its own, 0 where all tasks use experts alike, and a task's gate gets no gradient
 
 ## How long, and what to see
 
-A default run reads 983,040 bytes of text and takes a few minutes at most. `information` grows as domains settle on
-experts of their own: the gate is told the domain, so this shows the loss at work, not a discovery. With
-`information_coefficient` 0 domains share experts as they like.
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
+`information` grows as domains settle on experts of their own: the gate is told the domain, so this shows the loss
+at work, not a discovery. With `information_coefficient` 0 domains share experts as they like.
 """
 
 import torch

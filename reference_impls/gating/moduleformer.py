@@ -64,9 +64,11 @@ certainty.
 
 ## How long, and what to see
 
-A default run reads 983,040 bytes of text and takes a few minutes at most. The loss falls from near 0 while the
-entropy falls and the load stays spread: certainty is not bought by collapse. `information_coefficient` 0 takes away
-both pressures; a large one makes the gate nearly certain early.
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
+The loss falls from near 0 while the entropy falls and the load stays spread: certainty is not bought by collapse,
+though the load is far from even. `information_coefficient` 0 takes away both pressures; a large one makes the gate
+nearly certain early.
 """
 
 import torch

@@ -61,8 +61,9 @@ was at hand as an oracle.
 
 ## How long, and what to see
 
-A default run takes less than two minutes on two cores. Load and groups should both be close to even; with both
-coefficients at 0 whole groups are given up. `n_groups` moves the work between the two levels: 1 is the flat gate.
+A default run takes less than two minutes on two cores. In training load and groups should both be close to even, in
+validation, without noise, less so; coefficients at 0 show what the losses are for. `n_groups` moves the work between
+the two levels: 1 is the flat gate.
 """
 
 from dataclasses import replace

@@ -57,9 +57,8 @@ of experts follows the schedule.
 
 ## How long, and what to see
 
-A default run takes one to two minutes on two cores. It learns: most of what a mixture gains over a dense layer of
-equal active width comes from having more parameters, not from clever routes. What learned routers add is the
-difference to this one. On the clustered task it beats the dense layer although it never learns where the clusters
+A default run takes one to two minutes on two cores. It learns: experts adapt to whatever routes they are given. What a
+learned router adds is its difference to this one, not its difference to a dense layer. On the clustered task it beats the dense layer although it never learns where the clusters
 are: random directions separate them partly (`information`).
 """
 

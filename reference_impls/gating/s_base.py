@@ -34,8 +34,8 @@ y_t = \sigma(L_{t a_t})\, f_{a_t}(x_t)$$
 - `best_expert_fraction`: tokens that got the expert of their largest logit. 1 outside training.
 - `plan_violation`: the largest relative difference between what an expert gets of the plan and its equal share; how
   far from converged the steps are.
-- `load_cv`, `max_violation`: of whole tokens. In training small but not 0: the plan is even, picking the largest
-  entry of each row is not quite.
+- `load_cv`, `max_violation`: of whole tokens. In training not 0: the plan is even, picking the largest entry of each
+  row is not.
 - `router_entropy`: of a softmax over logits. `dropped_fraction`: always 0.
 
 ## Which tokens see each other
@@ -64,7 +64,7 @@ equations: outputs and all gradients. Then: equal loads of the plan, causality o
 
 A default run takes one to two minutes on two cores. Lower `epsilon` and the plan's rows become sharper, the loads of
 whole tokens more even, and `plan_violation` larger unless `sinkhorn_steps` grows, too. Compare `load_cv` in training
-(nearly even) with validation (what the router would do by itself), and both with `base`.
+with validation (what the router does by itself), and both with `base`, whose load in training is exactly even.
 """
 
 from dataclasses import replace

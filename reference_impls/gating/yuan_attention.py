@@ -69,8 +69,10 @@ between the values, experts of equal queries have equal logits, and renumbering 
 
 ## How long, and what to see
 
-A default run reads 983,040 bytes of text and takes a few minutes at most. `attention_entropy` falls below $\ln N$ as
-the router forms opinions. Setting `balance_coefficient` to 0 shows whether the load holds by itself.
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
+`attention_entropy` falls below $\ln N$ as the router forms opinions. Setting `balance_coefficient` to 0 shows
+whether the load holds by itself.
 """
 
 from dataclasses import replace

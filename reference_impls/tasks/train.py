@@ -23,8 +23,14 @@ from reference_impls.tasks.clusters import ClustersTask
 from reference_impls.tasks.digits import DigitsTask
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
+from reference_impls.tasks.multitask import MultitaskTask
 
-TASKS: dict[str, type[Task]] = {"text": TextTask, "clusters": ClustersTask, "digits": DigitsTask}
+TASKS: dict[str, type[Task]] = {
+    "text": TextTask,
+    "clusters": ClustersTask,
+    "digits": DigitsTask,
+    "multitask": MultitaskTask,
+}
 
 PROGRESS_SECONDS = 0.5  # between progress events, as far as a step is shorter than that
 REPORTS = 60  # train metrics are told about this many times in a run
