@@ -38,6 +38,7 @@ def all_runs(lab: Lab) -> None:
             key="runs",
             alt="Runs, newest first",
             height="auto" if len(now) <= 12 else 460,
+            placeholder="",
             column_config={
                 "id": st.column_config.ButtonColumn(
                     "Run",
@@ -80,12 +81,14 @@ def all_runs(lab: Lab) -> None:
         )
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
         metrics = list(dict.fromkeys(name for told in curves.values() for name in figures.metrics_of(told)))
+        metrics = metrics or [figures.HEADLINES[0]]
+        usual = next((name for name in figures.HEADLINES if name in metrics), metrics[0])
         metric = st.selectbox(
             "Metric",
-            metrics or ["bits_per_byte"],
+            metrics,
             format_func=figures.metric_label,
             width=330,
-            **ui.in_address("metric", "bits_per_byte", metrics or ["bits_per_byte"]),
+            **ui.in_address("metric", usual, metrics),
         )
         split = st.segmented_control(
             "Split",

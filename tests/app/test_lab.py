@@ -258,7 +258,10 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     assert at.segmented_control(key="in-task").value == "clusters"
     assert number(at, "steps").value == 20
     assert number(at, "d_expert").value == 8
-    listed = open_page("lab", view="runs").dataframe[0].value
+    at = open_page("lab", view="runs", runs=run.id)
+    assert at.selectbox(key="in-metric").value == "accuracy"
+    assert len(at.get("plotly_chart")) == 1
+    listed = at.dataframe[0].value
     assert list(listed["task"]) == ["clusters"]
     assert 0 <= listed["accuracy"][0] <= 1
     assert "bits_per_byte" not in listed
