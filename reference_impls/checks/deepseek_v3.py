@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.checks.check import Check, at_most
+from reference_impls.checks.check import Check, at_most, worst_of
 from reference_impls.checks.oracle import beside, only_output, opinionated
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.core.routing import Progress
@@ -108,7 +108,7 @@ def equations() -> Iterator[Check]:
             expected = swiglu("shared", 0, x)
             for i in chosen:
                 expected = expected + 2.5 * score[i] / sum(score[j] for j in chosen) * swiglu("experts", i, x)
-            worst = max(worst, float((y_BSD[b, s] - expected).abs().max()))
+            worst = worst_of(worst, float((y_BSD[b, s] - expected).abs().max()))
             for i in sorted(range(E), key=lambda i: score[i], reverse=True)[:3]:
                 frequency[i] += E / (3 * S)
             for i in range(E):
@@ -128,5 +128,5 @@ def bias_step() -> Iterator[Check]:
     for e in range(E):
         load = int(routing.demand_E[e])
         expected = 0.01 * ((load < mean) - (load > mean))
-        worst = max(worst, abs(float(ours.router.bias_E[e] - before[e]) - expected))
+        worst = worst_of(worst, abs(float(ours.router.bias_E[e] - before[e]) - expected))
     yield at_most("the step of the bias", worst, 1e-12)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from reference_impls.checks.by_hand import expert_output, mixed_output
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dynmoe import DynMoEConfig
 from reference_impls.core.routing import Progress
@@ -140,8 +140,8 @@ def adaptation() -> Iterator[Check]:
             if length > 0 and not all(alive):
                 new = alive.index(False)
                 alive[new] = True
-                worst = max(worst, (layer.router.weight_ED[new] - lost_D / length).abs().max().item())
-                worst = max(worst, abs(layer.router.threshold_E[new].item()))
+                worst = worst_of(worst, float((layer.router.weight_ED[new] - lost_D / length).abs().max()))
+                worst = worst_of(worst, abs(float(layer.router.threshold_E[new])))
             changes += alive != before
             used, lost_D = [False] * E, torch.zeros(D, dtype=torch.float64)
         wrong += alive != layer.router.alive_E.tolist()
