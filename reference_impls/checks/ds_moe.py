@@ -10,7 +10,7 @@ from reference_impls.checks.by_hand import mixed_output
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.ds_moe import DSMoEConfig
-from reference_impls.core.information import token_information_loss
+from reference_impls.core.losses import token_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.ds_moe import make_layer
 

@@ -10,7 +10,7 @@ from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.mod_squad import ModSquadConfig
-from reference_impls.core.information import label_information_loss
+from reference_impls.core.losses import label_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.mod_squad import make_layer
 

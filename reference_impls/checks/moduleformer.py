@@ -11,7 +11,7 @@ from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
 from reference_impls.checks.check import Check, at_least, at_most, close, same
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.moduleformer import ModuleFormerConfig
-from reference_impls.core.information import token_information_loss
+from reference_impls.core.losses import token_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.moduleformer import make_layer
 

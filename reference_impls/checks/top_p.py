@@ -10,8 +10,7 @@ from reference_impls.checks.by_hand import mixed_output
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.top_p import TopPConfig
-from reference_impls.core.adaptive import masked_balance_loss
-from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.top_p import make_layer, top_p_mask
 

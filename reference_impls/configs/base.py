@@ -240,6 +240,10 @@ class CapacityConfig(RunConfig):
         "sequence", "Tokens that share capacity and balance: each sequence alone, or the whole batch."
     )
 
+    def capacity_factor(self, training: bool) -> float:
+        """The factor that holds now."""
+        return self.capacity_factor_train if training else self.capacity_factor_eval
+
 
 Config = TypeVar("Config", bound=BaseModel)
 

@@ -83,8 +83,6 @@ falls as the router forms opinions, and `drawn_off_best` with it. A `relative_wi
 everything to the balancing loss.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -121,16 +119,12 @@ class SparseMixerRouter(LinearRouter):
         expert_TK = torch.cat(experts, dim=-1)
         probability_TE = logit_TE.softmax(-1)
         balance = load_balancing_loss(probability_TE, expert_TK, "per-token")
-        routing = top_k_routing(
-            torch.cat(weights, dim=-1),
-            expert_TK,
-            self.n_experts,
-            probability_TE=probability_TE,
-            losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
-        )
         T = max(len(x_TD), 1)
-        stats = {"near_experts": near / T, "drawn_off_best": off_best / (T * config.experts_per_token)}
-        return replace(routing, stats=stats)
+        return top_k_routing(
+            torch.cat(weights, dim=-1), expert_TK, self.n_experts, probability_TE=probability_TE,
+            losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
+            stats={"near_experts": near / T, "drawn_off_best": off_best / (T * config.experts_per_token)},
+        )  # fmt: skip
 
 
 def near_softmax(logit_TE: Tensor, left_TE: Tensor, relative_width: float) -> Tensor:

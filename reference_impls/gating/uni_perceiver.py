@@ -80,8 +80,6 @@ nothing. On text `routes` at validation stays small, and the load shows which ki
 `noise: none` shows what becomes of the choice without exploration.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -132,8 +130,10 @@ class UniPerceiverRouter(LinearRouter):
             balance = load_balancing_loss(probability_TE, expert_TK, "first-choice")
             losses["load_balance"] = AuxiliaryLoss(balance, config.balance_coefficient)
         n_routes = len(expert_TK.sort(-1).values.unique(dim=0))  # type: ignore[no-untyped-call]
-        routing = top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
-        return replace(routing, stats={"routes": float(n_routes)})
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses,
+            stats={"routes": float(n_routes)},
+        )  # fmt: skip
 
     def kind_logits(self) -> Tensor:
         """Router logits of each kind of token, [V, E] in at least float32."""

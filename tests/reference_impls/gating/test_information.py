@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference_impls.configs import ConfigError, check_config
 from reference_impls.configs.mod_squad import ModSquadConfig
 from reference_impls.configs.moduleformer import ModuleFormerConfig
-from reference_impls.core.information import label_information_loss, token_information_loss
+from reference_impls.core.losses import label_information_loss, token_information_loss
 from reference_impls.gating import mod_squad, moduleformer
 
 
