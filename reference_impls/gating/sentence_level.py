@@ -79,6 +79,7 @@ With `cluster_unit: token` the same design is blind. On text the leak shows as b
 reaches fairly; compare `information` over domains with that of a token-level design.
 """
 
+import torch
 from torch import Tensor
 
 from reference_impls.configs.sentence_level import SentenceLevelConfig
@@ -104,7 +105,7 @@ class SentenceLevelRouter(LinearRouter):
         weight_GK, expert_GK = probability_GE.topk(k, dim=-1)
         if k > 1:
             weight_GK = weight_GK / weight_GK.sum(-1, keepdim=True)
-        real_G = sequence_T.unique()
+        real_G = torch.unique(sequence_T)
         balance = load_balancing_loss(probability_GE[real_G], expert_GK[real_G], "first-choice")
         return top_k_routing(
             weight_GK[sequence_T],
