@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 TaskName = Literal["text", "clusters", "digits", "multitask"]
+TaskDefaults = Mapping[str, Mapping[str, Any]]
 
 
 class ConfigError(ValueError):
@@ -24,13 +25,29 @@ def setting(default: Any, description: str, *, group: str = "routing", unit: str
     return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
+def expert_width(default: int) -> Any:
+    """The field `d_expert`."""
+    return setting(default, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384)
+
+
+def layer_step(default: int) -> Any:
+    """The field `moe_every`."""
+    description = "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0)."
+    return setting(default, description, group="model", ge=1, le=48)
+
+
+def loss_weight(default: float, loss: str) -> Any:
+    """A field for the coefficient of an auxiliary loss, which is 0 or more."""
+    return setting(default, f"Weight of {loss}.", ge=0, le=10)
+
+
 class RunConfig(BaseModel):
     """Task, model, experts and optimiser of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     expert_kind: ClassVar[Literal["relu", "swiglu"]] = "swiglu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # So narrow that one expert can hold the rule of one cluster and a dense layer cannot hold all.
         "clusters": {
             "steps": 600, "batch_size": 32, "sequence_length": 16, "d_model": 32, "n_layers": 1, "n_heads": 1,
@@ -38,7 +55,8 @@ class RunConfig(BaseModel):
             "routing_group": "batch",
         },
     }  # fmt: skip
-    """What a field is worth on a task if it is not given and the field's own default is for another task."""
+    """What a field is worth on a task if it is not given and the field's own default is for another task. A class says
+    only what differs from the classes that it is made of."""
 
     task: Literal["text", "clusters"] = setting(
         "text",
@@ -66,16 +84,8 @@ class RunConfig(BaseModel):
     n_layers: int = setting(4, "Transformer layers.", group="model", ge=1, le=48)
     n_heads: int = setting(4, "Attention heads in each layer.", group="model", ge=1, le=64)
     n_experts: int = setting(8, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(
-        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        1,
-        "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(128)
+    moe_every: int = layer_step(1)
     learning_rate: float = setting(
         3e-3, "Peak learning rate of AdamW, reached after the warm-up.", group="batches and optimiser", gt=0, le=1
     )
@@ -183,7 +193,9 @@ class RunConfig(BaseModel):
         if not isinstance(values, Mapping):
             return values
         task = values.get("task", cls.model_fields["task"].default)
-        meant = cls.task_defaults.get(task, {}) if isinstance(task, str) else {}
+        meant: dict[str, Any] = {}
+        for parent in reversed(cls.__mro__):
+            meant |= vars(parent).get("task_defaults", {}).get(task, {}) if isinstance(task, str) else {}
         return {name: value for name, value in meant.items() if name in cls.model_fields} | dict(values)
 
     @model_validator(mode="after")
@@ -199,6 +211,24 @@ class RunConfig(BaseModel):
                 f"moe_every = {self.moe_every} must be at most n_layers = {self.n_layers}, or no layer has experts"
             )
         return self
+
+
+class TopOneConfig(RunConfig):
+    """Settings of designs in which a token chooses, or is given, one expert."""
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+
+class RuleConfig(TopOneConfig):
+    """Settings of designs in which a rule that is not trained gives a token its expert."""
+
+    @property
+    def router_parameters(self) -> int:
+        """A rule has none."""
+        return 0
 
 
 class TopKConfig(RunConfig):

@@ -1,19 +1,18 @@
 """Settings of DeepSeek-V3's sigmoid routing with selection bias (`gating/deepseek_v3.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class DeepSeekV3Config(TopKConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 6, "experts_per_token": 2},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 6, "experts_per_token": 2},
     }
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
@@ -43,8 +42,8 @@ class DeepSeekV3Config(TopKConfig):
     bias_update_speed: float = setting(
         0.01, "Change of an expert's selection bias after each step (0: no balancing by bias).", ge=0, le=1
     )
-    balance_coefficient: float = setting(
-        0.0001, "Weight of the balancing loss of each layer, which is taken sequence by sequence.", ge=0, le=10
+    balance_coefficient: float = loss_weight(
+        0.0001, "the balancing loss of each layer, which is taken sequence by sequence"
     )
 
     @classmethod

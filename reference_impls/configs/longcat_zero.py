@@ -1,11 +1,10 @@
 """Settings of LongCat-Flash's zero-computation experts (`gating/longcat_zero.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.entry import Entry
 
 
@@ -27,7 +26,7 @@ class LongCatZeroConfig(RunConfig):
         0.1, "Change of an expert's selection bias for each unit that its share of the choices is off.", ge=0, le=10
     )
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = RunConfig.task_defaults
+    task_defaults: ClassVar[TaskDefaults] = RunConfig.task_defaults
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:

@@ -2,16 +2,14 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
 class MixerKmeansConfig(RunConfig):
     """One expert a token: that of its cluster."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     gate: Literal["least-squares", "nearest"] = setting(
         "least-squares",
         "How a token finds its expert: by a linear gate fitted to the clusters, or by the nearest prototype itself.",

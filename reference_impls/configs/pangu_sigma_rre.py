@@ -1,26 +1,22 @@
 """Settings of PanGu-Sigma's random routed experts (`gating/pangu_sigma_rre.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
 class RandomRoutedExpertsConfig(RunConfig):
     """A group of experts for each domain, and in it a random expert for each token id."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
         },
     }  # fmt: skip
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     domain_groups: int = setting(
         4,
         "Groups that the experts are divided into, as evenly as they go; domain number d uses group d modulo this. "

@@ -2,16 +2,14 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
 class SBaseConfig(RunConfig):
     """One expert a token, by an optimal transport plan in training and by the best logit outside."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     epsilon: float = setting(
         1.0,
         "Weight of the plan's entropy: towards 0 the plan becomes the balanced assignment of BASE and takes more steps "

@@ -1,9 +1,8 @@
 """Settings of StableMoE's two stages (`gating/stablemoe.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import CapacityConfig, RunConfig, setting
+from reference_impls.configs.base import CapacityConfig, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 BYTES = 256
@@ -13,15 +12,13 @@ WORDS_PER_CLUSTER = 4
 class StableMoEConfig(CapacityConfig):
     """StableMoE layers: one ReLU expert a token, in the end by what the token is, and never again another."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**RunConfig.task_defaults["clusters"], "d_expert": 16},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 16},
     }
 
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(384)
     capacity_factor_train: float = setting(
         2.0, "In training an expert takes at most ceil(factor * tokens / n_experts) tokens a group.", gt=0, le=256
     )
@@ -29,9 +26,9 @@ class StableMoEConfig(CapacityConfig):
     first_stage: float = setting(
         0.3, "Share of the steps in which the learned gate chooses and the distilled one learns.", ge=0, le=1
     )
-    balance_coefficient: float = setting(0.3, "Weight of the balancing loss of each layer in stage one.", ge=0, le=10)
-    distillation_coefficient: float = setting(
-        0.3, "Weight of the loss by which the distilled gate learns from the other in stage one.", ge=0, le=10
+    balance_coefficient: float = loss_weight(0.3, "the balancing loss of each layer in stage one")
+    distillation_coefficient: float = loss_weight(
+        0.3, "the loss by which the distilled gate learns from the other in stage one"
     )
 
     @property
