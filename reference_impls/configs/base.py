@@ -12,7 +12,10 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 TaskName = Literal["text", "clusters", "digits", "multitask"]
+ExpertKind = Literal["relu", "swiglu"]
 TaskDefaults = Mapping[str, Mapping[str, Any]]
+
+WORDS_PER_CLUSTER = 4  # of the clustered task, whose points have words as text has bytes
 
 
 class ConfigError(ValueError):
@@ -46,7 +49,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "swiglu"
+    expert_kind: ClassVar[ExpertKind] = "swiglu"
     task_defaults: ClassVar[TaskDefaults] = {
         # So narrow that one expert can hold the rule of one cluster and a dense layer cannot hold all.
         "clusters": {
@@ -223,11 +226,11 @@ class TopOneConfig(RunConfig):
 
 
 class RuleConfig(TopOneConfig):
-    """Settings of designs in which a rule that is not trained gives a token its expert."""
+    """Settings of designs in which a rule or chance, but no trained weight, gives a token its expert."""
 
     @property
     def router_parameters(self) -> int:
-        """A rule has none."""
+        """None."""
         return 0
 
 
@@ -254,6 +257,24 @@ class TopKConfig(RunConfig):
                 f"experts_per_token = {self.experts_per_token} must be at most n_experts = {self.n_experts}"
             )
         return self
+
+
+class SharedExpertsConfig(TopKConfig):
+    """Settings of designs with small routed experts, beside which every token passes through shared ones."""
+
+    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    shared_experts: int = setting(
+        1,
+        "Experts that every token passes through beside the routed ones, as one of their joint width.",
+        group="model",
+        ge=0,
+        le=64,
+    )
+
+    @property
+    def always_active_experts(self) -> int:
+        """The shared experts."""
+        return self.shared_experts
 
 
 class CapacityConfig(RunConfig):

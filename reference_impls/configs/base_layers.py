@@ -2,22 +2,17 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, expert_width, setting
+from reference_impls.configs.base import TopOneConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class BaseLayersConfig(RunConfig):
+class BaseLayersConfig(TopOneConfig):
     """One expert a token, by a balanced assignment in training and by the best affinity outside."""
 
     d_expert: int = expert_width(256)
     routing_group: Literal["sequence", "batch"] = setting(
         "sequence", "Tokens that are assigned together: each sequence alone, or the whole batch."
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
 
 
 ENTRIES = (

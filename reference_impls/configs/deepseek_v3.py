@@ -4,11 +4,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class DeepSeekV3Config(TopKConfig):
+class DeepSeekV3Config(SharedExpertsConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -22,14 +22,6 @@ class DeepSeekV3Config(TopKConfig):
         group="model",
         ge=1,
         le=256,
-    )
-    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
-    shared_experts: int = setting(
-        1,
-        "Experts that every token passes through beside the routed ones, as one of their joint width.",
-        group="model",
-        ge=0,
-        le=64,
     )
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256
@@ -53,11 +45,6 @@ class DeepSeekV3Config(TopKConfig):
         k = min(3, n_experts // groups)
         bounds = {"n_groups": groups, "top_groups": 1, "experts_per_token": k}
         return super().with_experts(n_experts, **(bounds | fields))
-
-    @property
-    def always_active_experts(self) -> int:
-        """The shared experts."""
-        return self.shared_experts
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:

@@ -2,11 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class DemixConfig(RunConfig):
+class DemixConfig(RuleConfig):
     """One ReLU expert for each domain; outside training all of them, mixed by what the text so far says."""
 
     expert_kind = "relu"
@@ -29,16 +29,6 @@ class DemixConfig(RunConfig):
         "Weights of the experts' predictions outside training: the domain's probability given all of the sequence "
         "so far, given its last prediction alone, the same for all, or the sequence's own domain.",
     )
-
-    @property
-    def active_experts(self) -> float:
-        """In training the expert of the domain."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A rule has none."""
-        return 0
 
 
 ENTRIES = (

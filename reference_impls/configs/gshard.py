@@ -1,15 +1,15 @@
 """Settings of GShard's top-2 routing with a random second expert (`gating/gshard.py`)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from reference_impls.configs.base import CapacityConfig, expert_width, layer_step, loss_weight, setting
+from reference_impls.configs.base import CapacityConfig, ExpertKind, expert_width, layer_step, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class GShardTop2Config(CapacityConfig):
     """Every other layer a GShard layer: two ReLU experts a token, with a capacity."""
 
-    expert_kind = "relu"
+    expert_kind: ClassVar[ExpertKind] = "relu"
 
     d_expert: int = expert_width(256)
     moe_every: int = layer_step(2)

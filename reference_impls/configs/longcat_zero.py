@@ -1,10 +1,10 @@
 """Settings of LongCat-Flash's zero-computation experts (`gating/longcat_zero.py`)."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+from reference_impls.configs.base import RunConfig, setting
 from reference_impls.entry import Entry
 
 
@@ -25,8 +25,6 @@ class LongCatZeroConfig(RunConfig):
     bias_update_speed: float = setting(
         0.1, "Change of an expert's selection bias for each unit that its share of the choices is off.", ge=0, le=10
     )
-
-    task_defaults: ClassVar[TaskDefaults] = RunConfig.task_defaults
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, expert_width, setting
+from reference_impls.configs.base import RuleConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class MixerKmeansConfig(RunConfig):
+class MixerKmeansConfig(RuleConfig):
     """One expert a token: that of its cluster."""
 
     d_expert: int = expert_width(256)
@@ -26,16 +26,6 @@ class MixerKmeansConfig(RunConfig):
         ge=1e-6,
         le=1,
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """Prototypes and gate are fitted, not trained by gradient: they are buffers."""
-        return 0
 
 
 ENTRIES = (

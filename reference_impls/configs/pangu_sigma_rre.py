@@ -4,11 +4,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class RandomRoutedExpertsConfig(RunConfig):
+class RandomRoutedExpertsConfig(RuleConfig):
     """A group of experts for each domain, and in it a random expert for each token id."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -31,16 +31,6 @@ class RandomRoutedExpertsConfig(RunConfig):
         """As many groups as by default, or one an expert."""
         groups = min(cls.model_fields["domain_groups"].default, n_experts)
         return super().with_experts(n_experts, **{"domain_groups": groups, **fields})
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A table that is not trained."""
-        return 0
 
     @model_validator(mode="after")
     def _has_groups_and_domains(self) -> Self:

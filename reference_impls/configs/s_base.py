@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, expert_width, setting
+from reference_impls.configs.base import TopOneConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class SBaseConfig(RunConfig):
+class SBaseConfig(TopOneConfig):
     """One expert a token, by an optimal transport plan in training and by the best logit outside."""
 
     d_expert: int = expert_width(256)
@@ -21,11 +21,6 @@ class SBaseConfig(RunConfig):
     routing_group: Literal["sequence", "batch"] = setting(
         "sequence", "Tokens that share a plan: each sequence alone, or the whole batch."
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
 
 
 ENTRIES = (

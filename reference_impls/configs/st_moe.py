@@ -1,6 +1,8 @@
 """Settings of ST-MoE's stabilised top-2 routing (`gating/st_moe.py`)."""
 
-from reference_impls.configs.base import expert_width, layer_step, loss_weight, setting
+from typing import ClassVar
+
+from reference_impls.configs.base import ExpertKind, expert_width, loss_weight, setting
 from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.entry import Entry
 
@@ -8,10 +10,9 @@ from reference_impls.entry import Entry
 class STMoEConfig(GShardTop2Config):
     """ST-MoE layers: top-2 with a capacity and a random second expert, gated experts, and a loss on large logits."""
 
-    expert_kind = "swiglu"
+    expert_kind: ClassVar[ExpertKind] = "swiglu"
 
     d_expert: int = expert_width(128)
-    moe_every: int = layer_step(2)
     capacity_factor_train: float = setting(
         1.25,
         "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group, "

@@ -2,14 +2,19 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import CapacityConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.configs.base import (
+    WORDS_PER_CLUSTER,
+    CapacityConfig,
+    TaskDefaults,
+    TopOneConfig,
+    expert_width,
+    loss_weight,
+    setting,
+)
 from reference_impls.entry import Entry
 
-BYTES = 256
-WORDS_PER_CLUSTER = 4
 
-
-class StableMoEConfig(CapacityConfig):
+class StableMoEConfig(TopOneConfig, CapacityConfig):
     """StableMoE layers: one ReLU expert a token, in the end by what the token is, and never again another."""
 
     expert_kind = "relu"
@@ -32,14 +37,9 @@ class StableMoEConfig(CapacityConfig):
     )
 
     @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
-    @property
     def vocabulary(self) -> int:
         """What tokens can be: bytes, or the words of the clusters."""
-        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else BYTES
+        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else 256
 
     @property
     def router_parameters(self) -> int:

@@ -1,10 +1,10 @@
 """Settings of the Switch Transformer's top-1 routing (`gating/switch.py`)."""
 
-from reference_impls.configs.base import CapacityConfig, expert_width, layer_step, loss_weight, setting
+from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, layer_step, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class SwitchTop1Config(CapacityConfig):
+class SwitchTop1Config(TopOneConfig, CapacityConfig):
     """Every other layer a Switch layer: one ReLU expert a token, with a capacity."""
 
     expert_kind = "relu"
@@ -19,11 +19,6 @@ class SwitchTop1Config(CapacityConfig):
     initial_scale: float = setting(
         0.1, "Scale s of a Switch layer's initial weights: standard deviation sqrt(s / inputs).", gt=0, le=10
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One expert a token: the design's point."""
-        return 1
 
 
 ENTRIES = (

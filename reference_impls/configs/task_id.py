@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class TaskIdConfig(RunConfig):
+class TaskIdConfig(RuleConfig):
     """One ReLU expert for each task, or for each group of tasks."""
 
     expert_kind = "relu"
@@ -24,16 +24,6 @@ class TaskIdConfig(RunConfig):
         le=256,
     )
     d_expert: int = expert_width(384)
-
-    @property
-    def active_experts(self) -> float:
-        """The expert of the task."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A rule has none."""
-        return 0
 
 
 ENTRIES = (

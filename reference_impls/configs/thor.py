@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, expert_width, setting
+from reference_impls.configs.base import RuleConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 DrawUnit = Literal["batch", "sequence", "token"]
 
 
-class ThorConfig(RunConfig):
+class ThorConfig(RuleConfig):
     """ReLU experts drawn by chance; in training two draws, whose predictions are to agree."""
 
     expert_kind = "relu"
@@ -20,16 +20,6 @@ class ThorConfig(RunConfig):
     )
     draw_train: DrawUnit = setting("sequence", "What shares one draw of an expert in training, in each layer and pass.")
     draw_eval: DrawUnit = setting("token", "The same outside training.")
-
-    @property
-    def active_experts(self) -> float:
-        """One a pass."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """Chance has none."""
-        return 0
 
 
 ENTRIES = (

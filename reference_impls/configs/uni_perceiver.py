@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
+from reference_impls.configs.base import WORDS_PER_CLUSTER, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 BYTE_ATTRIBUTES = ("letter", "capital", "digit", "blank", "line break", "bracket", "other sign", "outside ASCII text")
-WORDS_PER_CLUSTER = 4  # of the clustered task
 
 
 class UniPerceiverConfig(TopKConfig):

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import CapacityConfig, expert_width, loss_weight, setting
+from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class XMoEConfig(CapacityConfig):
+class XMoEConfig(TopOneConfig, CapacityConfig):
     """X-MoE layers: one ReLU expert a token, chosen by the angle between short vectors."""
 
     expert_kind = "relu"
@@ -25,11 +25,6 @@ class XMoEConfig(CapacityConfig):
         0.3, "What scores are divided by in the balancing loss; fixed.", ge=0.01, le=10
     )
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
-
-    @property
-    def active_experts(self) -> float:
-        """One expert a token."""
-        return 1
 
     @property
     def router_parameters(self) -> int:
