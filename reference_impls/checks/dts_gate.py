@@ -10,9 +10,10 @@ from reference_impls.checks.by_hand import dot_products, mixed_output, tokens
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dts_gate import DTSGateConfig
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import RoutingContext
 from reference_impls.entry import Entry
-from reference_impls.gating.dts_gate import gumbel_noise, make_layer
+from reference_impls.gating.dts_gate import make_layer
 
 D, F, E, T = 12, 10, 6, 25
 

@@ -11,7 +11,7 @@ from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.noisy_topk import NoisyTopKConfig
-from reference_impls.core.noisy_gate import NoisyLogits
+from reference_impls.core.noise import NoisyLogits
 from reference_impls.entry import Entry
 from reference_impls.gating.noisy_topk import make_layer
 

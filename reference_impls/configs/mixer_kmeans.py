@@ -32,8 +32,7 @@ ENTRIES = (
     Entry(
         key="mixer-kmeans",
         name="MixER k-means",
-        summary="k-means finds as many clusters of tokens as there are experts, and a linear gate fitted by least "
-        "squares sends each token to its cluster's expert, unweighted.",
+        summary="k-means finds a cluster of tokens for each expert; a linear gate, fitted to it, sends tokens there.",
         family="token choice",
         year=2025,
         designs=("mixer-kmeans-router",),

@@ -27,8 +27,7 @@ ENTRIES = (
     Entry(
         key="s-base",
         name="S-BASE (Sinkhorn)",
-        summary="In training a token goes where most of its mass goes in an entropic optimal transport plan that loads "
-        "experts equally; outside to its best expert.",
+        summary="In training a token goes where a transport plan with equal loads sends most of it; else to its best.",
         family="assignment",
         year=2022,
         designs=("s-base-sinkhorn",),

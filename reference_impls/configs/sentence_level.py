@@ -21,7 +21,7 @@ ENTRIES = (
     Entry(
         key="sentence-level",
         name="Sentence-level routing",
-        summary="The average of a sequence's tokens is routed, and all of them follow it.",
+        summary="The average of a sequence's tokens is routed, and all of its tokens go to the experts of the average.",
         family="token choice",
         year=2021,
         designs=("sentence-level-routing",),

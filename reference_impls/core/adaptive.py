@@ -1,4 +1,4 @@
-"""Token choice in which tokens differ in how many experts they take: from a mask to a routing, and its balance."""
+"""Token choice in which tokens differ in how many experts they take: from a mask to a routing."""
 
 from collections.abc import Mapping
 

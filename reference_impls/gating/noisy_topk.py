@@ -80,7 +80,7 @@ from reference_impls.configs.noisy_topk import NoisyTopKConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
-from reference_impls.core.noisy_gate import NoisyGate
+from reference_impls.core.noise import NoisyGate
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, top_k_routing
 
 

@@ -74,7 +74,7 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.metrics import load_cv
-from reference_impls.core.noisy_gate import NoisyGate, NoisyLogits
+from reference_impls.core.noise import NoisyGate, NoisyLogits
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, top_k_routing
 
 

@@ -90,6 +90,7 @@ from reference_impls.configs.sparsemixer import SparseMixerConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 
 WHOLE_STEP = 0.25  # how often an expert that is not the best enters whole; otherwise with a third
@@ -150,8 +151,7 @@ def take_best(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
 def draw(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
     """An expert drawn from its distribution and its weight with the estimated gradient, both [T, 1]."""
     # The largest of log p plus Gumbel noise is a draw from p.
-    noise_TE = -torch.empty_like(probability_TE).exponential_().log()
-    expert_T1 = (probability_TE.detach().log() + noise_TE).argmax(-1, keepdim=True)
+    expert_T1 = (probability_TE.detach().log() + gumbel_noise(probability_TE)).argmax(-1, keepdim=True)
     is_best_T1 = expert_T1 == probability_TE.argmax(-1, keepdim=True)
     whole_T1 = is_best_T1 | (torch.rand_like(probability_TE[:, :1]) > 1 - WHOLE_STEP)
     weight_T1 = probability_TE.gather(1, expert_T1)

@@ -88,6 +88,7 @@ from reference_impls.configs.uni_perceiver import UniPerceiverConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     LinearRouter,
@@ -117,7 +118,7 @@ class UniPerceiverRouter(LinearRouter):
         logit_TE = self.kind_logits()[context.need("token_id")]
         score_TE = logit_TE
         if self.training and config.noise == "gumbel":
-            score_TE = logit_TE - config.noise_scale * torch.empty_like(logit_TE).exponential_().log()
+            score_TE = logit_TE + config.noise_scale * gumbel_noise(logit_TE)
         elif self.training and config.noise == "normal":
             score_TE = logit_TE = logit_TE + config.noise_scale / self.n_experts * torch.randn_like(logit_TE)
         expert_TK = score_TE.topk(k, dim=-1).indices
