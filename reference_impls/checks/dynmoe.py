@@ -47,13 +47,13 @@ def _sigmoid(value: float) -> float:
 
 def _margins(layer: Any, x_D: torch.Tensor) -> tuple[list[float], list[float]]:
     """Cosines and margins of the experts in use, by hand; -inf elsewhere."""
-    scale = math.exp(float(layer.router.log_scale))
+    scale = math.exp(float(layer.router.log_scale.detach()))
     cosines, margins = [-math.inf] * E, [-math.inf] * E
     for i in range(E):
         if layer.router.alive_E[i]:
             w_D = layer.router.weight_ED.detach()[i]
             cosines[i] = float(w_D @ x_D) / math.sqrt(float(w_D @ w_D) * float(x_D @ x_D))
-            margins[i] = _sigmoid(scale * cosines[i]) - _sigmoid(scale * float(layer.router.threshold_E[i]))
+            margins[i] = _sigmoid(scale * cosines[i]) - _sigmoid(scale * float(layer.router.threshold_E[i].detach()))
     return cosines, margins
 
 
@@ -104,13 +104,13 @@ def gradients() -> Iterator[Check]:
     direction_TD = _tokens(seed=2)
     y_BTD, _ = layer(x_TD[None])
     (y_BTD[0] * direction_TD).sum().backward()
-    scale = math.exp(float(layer.router.log_scale))
+    scale = math.exp(float(layer.router.log_scale.detach()))
     expected = [0.0] * E
     for x_D, direction_D in zip(x_TD, direction_TD, strict=True):
         _, margins = _margins(layer, x_D)
         chosen = [i for i in range(E) if margins[i] > 0]
         for i in chosen:
-            gate = _sigmoid(scale * float(layer.router.threshold_E[i]))
+            gate = _sigmoid(scale * float(layer.router.threshold_E[i].detach()))
             worth = float(expert_output(layer.experts, i, x_D) @ direction_D) / len(chosen)
             expected[i] -= worth * scale * gate * (1 - gate)
     worst = (layer.router.threshold_E.grad - torch.tensor(expected, dtype=torch.float64)).abs().max()
