@@ -144,7 +144,10 @@ def _bench_designs(options: dict[str, Any]) -> int:
         chosen = runs.candidates(protocol, keys)
         todo = runs.missing(protocol, folder, range(1 if options["quick"] else options["seeds"]), chosen)
         print(f"{protocol.name}: {len(todo)} runs to do; results in {folder}", flush=True)
-        runs.carry_out(protocol, folder, todo, options["jobs"], tell)
+        try:
+            runs.carry_out(protocol, folder, todo, options["jobs"], tell)
+        except KeyboardInterrupt:
+            return _refused("stopped; what was done is kept, and the same command goes on from there", 130)
         task = TASKS[protocol.task]
         print(
             report.table(files.read_all(folder, protocol.name), task.headline, higher_is_better=task.higher_is_better)

@@ -18,7 +18,8 @@ class Estimate:
 
     Attributes:
         params_total: parameters of the model, embeddings included; exact.
-        params_active: those that one token uses: experts it does not visit are left out; exact.
+        params_active: those that one token uses: experts it does not visit are left out, and of a router's tables and
+            gates all but its own; exact where `active_experts` is.
         memory_bytes: peak resident memory of the process, right within a factor of about two.
         seconds: wall time from launch to end on an otherwise idle machine, right within a factor of
             about three on a machine like the one named above.
@@ -36,11 +37,11 @@ def estimate(config: RunConfig) -> Estimate:
     around = frame(config)
     n_moe, n_dense = around.moe_layers, around.dense_layers
     dense = config.expert_matrices * D * F
-    shared = around.parameters + n_dense * dense
-    shared += n_moe * (config.router_parameters + config.always_active_experts * dense)
+    shared = around.parameters + n_dense * dense + n_moe * config.always_active_experts * dense
     used = config.active_experts + config.always_active_experts
-    total = shared + n_moe * E * config.expert_parameters
-    active = shared + round(n_moe * config.active_experts * config.expert_parameters)
+    total = shared + n_moe * (config.router_parameters + E * config.expert_parameters)
+    active = shared + n_moe * config.active_router_parameters
+    active += round(n_moe * config.active_experts * config.expert_parameters)
 
     S = around.tokens_per_sequence
     tokens = around.copies * B * S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
-from moe_kb.figures import around, designs
+from moe_kb.figures import around, designs, evidence
 
 kb = ui.knowledge_base()
 record = ui.asked(kb, "design", "designs")
@@ -29,7 +29,16 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
 if design.superseded_by:
     ui.record_link(f"design:{design.superseded_by}", f"Superseded by {design.superseded_by}")
 if implementation:
-    st.caption(f"Runs as {ui.plain(implementation['name'])}, checked against {ui.plain(implementation['oracle'])}.")
+    status = ":green-badge[complete]" if implementation["status"] == "complete" else ":orange-badge[partial]"
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"Runs as **{ui.plain(implementation['name'])}** {status}")
+        st.caption(f"Checked against {ui.plain(implementation['oracle'])}.")
+        for one in ui.cached(evidence.standings, kb, implementation["key"]):
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.markdown(f"{ui.plain(one['task'].capitalize())}: {ui.plain(evidence.standing_text(one))}")
+                ui.page_link(
+                    "evidence", "See the comparison", {"protocol": one["protocol"], "loads": one["implementation"]}
+                )
 elif design.component == "gating":
     st.caption("No implementation is installed yet.")
 

@@ -58,9 +58,18 @@ if component != "gating":
 # --- the gates ---------------------------------------------------------------------------------------------------
 
 everything = ui.cached(designs.matrix, kb)
-text, runs = st.columns([4, 1], vertical_alignment="bottom")
+able = sum(row["runs"] for row in everything)
+RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
+text, runs = st.columns([3, 2], vertical_alignment="bottom")
 name = text.text_input("Name", placeholder="part of a name", icon=":material/search:", **ui.in_address("gate", ""))
-only_runnable = runs.toggle("Can be run", **ui.in_address("runs", False))
+wanted_runs = runs.segmented_control(
+    "Implementation",
+    list(RUNS),
+    format_func=RUNS.get,
+    required=True,
+    help="Whether an implementation is installed, to be run in the lab",
+    **ui.in_address("runs", "", RUNS),
+)
 
 present = {
     prop: [value for value in (*values, "not stated") if value in {row[prop] or "not stated" for row in everything}]
@@ -91,7 +100,7 @@ shown = st.pills(
     **ui.in_address("columns", list(designs.FIRST), designs.NAMES),
 )
 
-rows = designs.select(everything, wanted, name, runs=only_runnable)
+rows = designs.select(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
 if not rows:
     ui.empty("No gating design passes.", "Clear a filter; not every property is stated for every design.")
     st.stop()

@@ -42,10 +42,11 @@ with add.popover("Add a paper", icon=":material/add:", width="stretch"):
 
 stats = ui.cached(type(kb).stats, kb)
 records, designs = stats["records"], stats["designs_by_component"]
+gates, without = designs.get("gating", 0), len(stats["missing"]["gating_designs_without_implementation"])
 tiles = [
     ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
     ("Taxonomy nodes", sum(one["nodes"] for one in stats["taxonomies"].values()), "taxonomy", {}, "Walk the taxonomy"),
-    ("Gating designs", designs.get("gating", 0), "designs", {}, "Compare the gates"),
+    ("Gating designs", gates, "designs", {}, "Compare the gates"),
     (
         "Other designs",
         sum(n for name, n in designs.items() if name != "gating"),
@@ -56,7 +57,7 @@ tiles = [
     ("Models", records.get("model", 0), "models", {}, "See the models"),
     ("Claims with a source", stats["claims"], "query", {}, "Query the claims"),
     ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
-    ("Runnable designs", sum(stats["implementations"].values()), "lab", {}, "Run one"),
+    ("Implementations", sum(stats["implementations"].values()), "lab", {}, "Run one"),
 ]
 for row in (tiles[:4], tiles[4:]):
     for column, (label, number, page, query, words) in zip(st.columns(4), row, strict=True):
@@ -69,6 +70,13 @@ st.caption(
     f"{sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is silently "
     "corrected."
 )
+if stats["implementations"]:
+    missing = f"; {without} have no implementation yet" if without else ""
+    ui.page_link(
+        "designs",
+        f"{gates - without} of {gates} gating designs can be run{missing}",
+        {"runs": "no"} if without else None,
+    )
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 

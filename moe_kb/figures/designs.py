@@ -102,16 +102,19 @@ def select(
     wanted: Mapping[str, Sequence[str]],
     text: str = "",
     *,
-    runs: bool = False,
+    runs: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows with one of the wanted values of every property asked for; `not stated` asks for a missing one."""
+    """Rows with one of the wanted values of every property asked for; `not stated` asks for a missing one.
+
+    `runs` asks for designs with an implementation, or for those without.
+    """
     words = text.lower().split()
     return [
         row
         for row in rows
         if all((row[name] or "not stated") in values for name, values in wanted.items() if values)
         and (not words or all(word in f"{row['name']} {row['record']}".lower() for word in words))
-        and (row["runs"] or not runs)
+        and (runs is None or row["runs"] is runs)
     ]
 
 
@@ -201,9 +204,14 @@ def users(kb: KnowledgeBase, record: str) -> list[User]:
 
 
 def runnable(kb: KnowledgeBase, record: str) -> dict[str, Any] | None:
-    """The installed implementation of a design: key, name, status, summary, oracle; None where there is none."""
+    """The installed implementation of a design: key, name, status, summary, oracle; None where there is none.
+
+    What is no gate (a loss, say) runs as a part of the implementations that name it; the first is given.
+    """
     found = kb.rows(
-        "SELECT i.* FROM implementations i JOIN designs d ON d.implementation = i.key WHERE 'design:' || d.key = ?",
+        "SELECT i.* FROM implementations i JOIN designs d ON d.implementation = i.key "
+        "OR (d.component != 'gating' AND instr('; ' || i.designs || ';', '; ' || d.key || ';')) "
+        "WHERE 'design:' || d.key = ? ORDER BY d.implementation IS NOT i.key, i.key",
         (record,),
     )
     return found[0] if found else None

@@ -15,7 +15,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.lab import load_chart, metric_label
+from moe_kb.figures.lab import is_share, load_chart, metric_label
 from moe_kb.figures.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
 from moe_kb.kb import KnowledgeBase
 from moe_kb.lab import Loads
@@ -29,6 +29,7 @@ GROUPS = {
     "failed": "Failed",
 }
 _COLOURS = {"ranked": BLUE, "unmatched": ORANGE, "leaks": PINK, "control": GREY}
+_SYMBOLS = {"unmatched": "diamond", "leaks": "x", "control": "square"}
 CONTROLS = {"control-dense": "Dense, equal active size", "control-no-experts": "No feed-forward at all"}
 DENSE = "control-dense"
 #: What a design's own runs say of its dense twin, where the protocol has no dense control.
@@ -72,9 +73,10 @@ def protocols(kb: KnowledgeBase) -> list[dict[str, Any]]:
 def board(kb: KnowledgeBase, protocol: str) -> list[dict[str, Any]]:
     """A row an implementation, best first within its group.
 
-    Rows: implementation, name, record (of its design), group, rank (of ranked rows; equal for ties), mean, error,
-    seeds, against_dense (`Difference`), verdict, seconds, params_active, params_total, causal, why, error_text, curve
-    (pairs of step and mean), and the metrics of the runs by name.
+    Rows: implementation, name, record (of its design, else of the implementation), group, rank (of ranked rows with
+    two seeds or more: 1 and how many are better by more than two standard errors), mean, error, seeds, against_dense
+    (`Difference`), verdict, seconds, params_active, params_total, causal, why, error_text, curve (pairs of step and
+    mean), and the metrics of the runs by name.
     """
     runs = kb.rows("SELECT * FROM result_runs WHERE protocol = ? ORDER BY implementation, seed", (protocol,))
     metrics: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -105,14 +107,14 @@ def board(kb: KnowledgeBase, protocol: str) -> list[dict[str, Any]]:
             {
                 "implementation": key,
                 "name": CONTROLS.get(key) or names.get(key, key),
-                "record": designs.get(key),
+                "record": designs.get(key) or (f"implementation:{key}" if key in names else None),
                 "group": _group(first, bool(values)),
                 "mean": mean(values) if values else None,
                 "error": stdev(values) / len(values) ** 0.5 if len(values) > 1 else None,
                 "seeds": len(values),
                 "against_dense": against,
                 "verdict": _verdict(against, first["higher_is_better"]),
-                "seconds": mean(run["seconds"] for run in group),
+                "seconds": mean([run["seconds"] for run in group if run["score"] is not None] or [0.0]),
                 "params_active": first["params_active_non_embedding"],
                 "params_total": first["params_total"],
                 "causal": first["causal"],
@@ -128,8 +130,55 @@ def board(kb: KnowledgeBase, protocol: str) -> list[dict[str, Any]]:
     rows.sort(key=lambda row: (order.index(row["group"]), sign * (row["mean"] or 0.0)))
     ranked = [row for row in rows if row["group"] == "ranked"]
     for row in rows:
-        row["rank"] = 1 + sum(_beats(scores, other, row, sign) for other in ranked) if row in ranked else None
+        told = row["group"] == "ranked" and row["seeds"] > 1
+        row["rank"] = 1 + sum(_beats(scores, other, row, sign) for other in ranked) if told else None
     return rows
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How the ranked designs stand against a dense layer: the number of them, and of each verdict."""
+    ranked = [row for row in rows if row["group"] == "ranked"]
+    return {"ranked": len(ranked)} | {
+        verdict: sum(row["verdict"] == verdict for row in ranked) for verdict in ("better", "tie", "worse")
+    }
+
+
+def standings(kb: KnowledgeBase, implementation: str) -> list[dict[str, Any]]:
+    """Where one implementation stands in every comparison that it is part of.
+
+    Rows: those of `board`, with protocol, task, headline, and `of`, the number of designs that have a rank.
+    """
+    found = []
+    for told in protocols(kb):
+        rows = board(kb, told["protocol"])
+        of = sum(row["rank"] is not None for row in rows)
+        found += [
+            row | {name: told[name] for name in ("protocol", "task", "headline")} | {"of": of}
+            for row in rows
+            if row["implementation"] == implementation
+        ]
+    return found
+
+
+def standing_text(row: Mapping[str, Any]) -> str:
+    """Where a row of `standings` stands, in words: `rank 3 of 40, bits per byte 2.893 ± 0.006, better than dense`."""
+    if row["mean"] is None:
+        return f"failed: {row['error_text']}"
+    apart = {"unmatched": "no rank: of another size", "leaks": "no rank: later tokens can reach earlier ones"}
+    place = f"rank {row['rank']} of {row['of']}" if row["rank"] else apart.get(row["group"])
+    words = {"better": "better than dense", "worse": "worse than dense", "tie": "a tie with dense"}
+    verdict = words.get(row["verdict"]) or ("one seed" if row["seeds"] == 1 else None)
+    return ", ".join(filter(None, (place, score_text(row, row["headline"]), verdict)))
+
+
+def score_text(row: Mapping[str, Any], headline: str) -> str:
+    """A score with its spread in words: `2.893 ± 0.006 bits per byte`."""
+    factor, digits = (100.0, 1) if is_share(headline) else (1.0, 3)
+    if row["mean"] is None:
+        return "failed"
+    spread = "" if row["error"] is None else f" ± {row['error'] * factor:.{digits}f}"
+    label = metric_label(headline, short=True).removesuffix(" (percent)").lower()
+    return f"{label} {row['mean'] * factor:.{digits}f}{'%' if is_share(headline) else ''}{spread}"
 
 
 def _group(run: Mapping[str, Any], scored: bool) -> str:
@@ -166,49 +215,67 @@ def _verdict(against: Difference | None, higher_is_better: bool) -> str:
 def _beats(
     scores: Mapping[str, Mapping[int, float]], one: Mapping[str, Any], other: Mapping[str, Any], sign: int
 ) -> bool:
-    """Whether `one` is better than `other` by more than two standard errors; any bit is enough with one seed."""
+    """Whether `one` is better than `other` by more than two standard errors; one common seed cannot tell."""
     if one is other:
         return False
     difference = paired(scores[one["implementation"]], scores[other["implementation"]])
-    if difference is None or difference.mean * sign >= 0:
-        return False
-    return difference.error is None or not difference.is_tie
+    return difference is not None and difference.mean * sign < 0 and not difference.is_tie
 
 
 def score_chart(rows: Sequence[dict[str, Any]], headline: str) -> go.Figure:
-    """Every design's mean with its spread over seeds, and a line where the dense control stands."""
+    """Every design's mean with its spread over seeds, best first, and where a dense layer of its size stands."""
     shown = [row for row in rows if row["mean"] is not None]
+    factor = 100.0 if is_share(headline) else 1.0
     figure = go.Figure()
+    twins = [row for row in shown if TWIN in row]
+    if twins:
+        figure.add_scatter(
+            x=[row[TWIN] * factor for row in twins],
+            y=[row["name"] for row in twins],
+            mode="markers",
+            name="its dense twin",
+            marker={"color": GREY, "size": 7, "symbol": "line-ns-open", "line": {"width": 2}},
+            hovertemplate="dense twin of %{y}: %{x:.4g}<extra></extra>",
+        )
     for group in GROUPS:
         members = [row for row in shown if row["group"] == group]
         if members:
             figure.add_scatter(
-                x=[row["mean"] for row in members],
+                x=[row["mean"] * factor for row in members],
                 y=[row["name"] for row in members],
-                error_x={"type": "data", "array": [row["error"] or 0 for row in members], "thickness": 1.5},
+                error_x={
+                    "type": "data", "array": [(row["error"] or 0) * factor for row in members], "thickness": 1.5,
+                    "width": 3,
+                },
                 mode="markers",
                 name=GROUPS[group].partition(":")[0],
-                marker={"color": _COLOURS.get(group, GREY), "size": 8},
-                hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-            )
+                marker={"color": _COLOURS.get(group, GREY), "size": 8, "symbol": _SYMBOLS.get(group, "circle")},
+                hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+            )  # fmt: skip
     dense = next((row["mean"] for row in shown if row["implementation"] == DENSE), None)
     if dense is not None:
-        figure.add_vline(x=dense, line={"color": GREY, "width": 1, "dash": "dash"})
-    quiet(figure, max(300, 19 * len(shown) + 90))
+        figure.add_vline(x=dense * factor, line={"color": GREY, "width": 1, "dash": "dash"})
+    quiet(figure, max(220, 19 * len(shown) + 100), top=40)
     figure.update_yaxes(
-        autorange="reversed", categoryorder="array", categoryarray=[r["name"] for r in shown], title=None
+        range=[len(shown) - 0.3, -0.7],
+        categoryorder="array",
+        categoryarray=[row["name"] for row in shown],
+        title=None,
+        automargin=True,
+        showgrid=True,
     )
-    figure.update_xaxes(title=metric_label(headline), showgrid=True, zeroline=False)
+    figure.update_xaxes(title=metric_label(headline, short=True), showgrid=True, zeroline=False)
     return figure
 
 
 def curve_chart(rows: Sequence[dict[str, Any]], headline: str) -> go.Figure:
     """The headline metric on the way, mean over seeds, a line a design."""
+    factor = 100.0 if is_share(headline) else 1.0
     figure = go.Figure()
     for number, row in enumerate(row for row in rows if row["curve"]):
         figure.add_scatter(
             x=[step for step, _ in row["curve"]],
-            y=[value for _, value in row["curve"]],
+            y=[value * factor for _, value in row["curve"]],
             name=row["name"],
             mode="lines+markers",
             marker={"size": 6},
@@ -216,11 +283,11 @@ def curve_chart(rows: Sequence[dict[str, Any]], headline: str) -> go.Figure:
                 "color": COLOURS[number % len(COLOURS)],
                 "dash": ("solid", "dash", "dot")[number // len(COLOURS) % 3],
             },
-            hovertemplate="step %{x}: %{y:.4f}<extra>" + row["name"] + "</extra>",
+            hovertemplate="step %{x}: %{y:.4g}<extra>" + row["name"] + "</extra>",
         )
-    quiet(figure, 380)
-    figure.update_xaxes(title="Optimiser step")
-    figure.update_yaxes(title=metric_label(headline))
+    quiet(figure, 400, top=60)
+    figure.update_xaxes(title="Optimiser step", rangemode="tozero")
+    figure.update_yaxes(title=metric_label(headline, short=True))
     return figure
 
 

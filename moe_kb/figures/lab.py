@@ -11,22 +11,32 @@ import plotly.graph_objects as go
 from moe_kb.figures.palette import COLOURS
 from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
 
-#: Name and unit of what runs report. A metric that is not here is shown under its own name.
+#: Name and unit of what runs report. A metric that is not here is shown under its own name; what it means stands on
+#: the implementation's page.
 METRICS = {
-    "loss": "Loss (nats per byte)",
-    "cross_entropy": "Cross-entropy (nats per byte)",
+    "loss": "Loss (nats)",
+    "cross_entropy": "Cross-entropy (nats)",
     "bits_per_byte": "Bits per byte",
+    "accuracy": "Accuracy (percent)",
+    "squared_error": "Squared error",
+    "accuracy_dense": "Accuracy of the dense twin (percent)",
+    "information": "Specialisation: mutual information of expert and domain (percent of the most possible)",
     "dropped_fraction": "Dropped assignments (percent)",
     "tokens_per_second": "Tokens per second",
     "load_cv": "Spread of load (coefficient of variation)",
     "max_violation": "Largest load over the mean, minus 1",
     "router_entropy": "Router entropy (nats)",
+    "experts_per_token": "Experts per token",
     "aux_load_balance": "Balancing loss, unweighted",
-    "aux_z_loss": "Router z-loss, unweighted",
+    "aux_router_z": "Router z-loss, unweighted",
 }
+#: For legends and headings of columns, where the full name has no room.
+_SHORT = {"information": "Specialisation (percent)"}
 #: What the page of a run shows, in order; the rest is behind a choice.
-MAIN = ("bits_per_byte", "loss", "dropped_fraction", "tokens_per_second")
-_PERCENT = frozenset({"dropped_fraction"})
+MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
+#: The number that a run is told by; a run has one of them.
+HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
+_PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -44,12 +54,37 @@ def setting_label(field: FormField) -> str:
     label = field.label
     if label[:2] in ("N ", "D "):
         label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
+    label = label.replace("Moe ", "MoE ")
     return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
 
 
-def metric_label(name: str) -> str:
-    """What a metric is called, with its unit."""
-    return METRICS.get(name, name.replace("_", " ").capitalize())
+def metric_label(name: str, *, short: bool = False) -> str:
+    """What a metric is called, with its unit; `short` where there is little room."""
+    if short and name in _SHORT:
+        return _SHORT[name]
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith("aux_"):
+        return f"{name[4:].replace('_', ' ').capitalize()} loss, unweighted"
+    words = name.replace("_", " ").capitalize()
+    return words
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is a fraction, which is shown in percent."""
+    return name in _PERCENT
+
+
+def headline_of(curves: RunCurves) -> str:
+    """The metric that a run is told by."""
+    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), HEADLINES[0])
+
+
+def metric_text(name: str, value: float | None) -> str:
+    """A value of a metric as it is shown."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}%" if name in _PERCENT else f"{value:.3f}"
 
 
 def metrics_of(curves: RunCurves) -> list[str]:
@@ -116,30 +151,15 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
     """How the assignments of each layer fell on its experts, as multiples of an even share (1 is even)."""
     layers = list(loads)
     widest = max((len(loads[layer].experts) for layer in layers), default=0)
-    rows: list[list[float | None]] = []
-    for layer in layers:
-        experts = loads[layer].experts
-        total = sum(experts)
-        relative = [share * len(experts) / total if total else None for share in experts]
-        rows.append([*relative, *[None] * (widest - len(experts))])
-    few = widest <= 16
-    highest = max((value for row in rows for value in row if value is not None), default=1.0)
-    # Blue below an even share, orange above: told apart by colour-blind people, and dark text is read on all of it.
-    top = max(2.0, highest)
+    rows = [[*_relative(loads[layer]), *[None] * (widest - len(loads[layer].experts))] for layer in layers]
     figure = go.Figure(
-        go.Heatmap(
-            z=rows,
+        _heat(
+            rows,
             x=[str(expert) for expert in range(widest)],
             y=layers,
-            zmin=0,
-            zmax=top,
-            colorscale=[[0, "#7fb4dc"], [1 / top, "#f3f2ee"], [1, "#ec9f66"]],
-            texttemplate="%{z:.2f}" if few else None,
+            texttemplate="%{z:.2f}" if widest <= 16 else None,
+            showscale=widest > 16,
             textfont={"color": "#1c2430"},
-            xgap=2,
-            ygap=2,
-            hoverongaps=False,
-            colorbar={"title": {"text": "× even", "side": "right"}, "thickness": 12},
             hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
         )
     )
@@ -150,6 +170,53 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
         yaxis={"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
     )
     return figure
+
+
+def load_history_chart(history: Sequence[Loads]) -> go.Figure:
+    """How a layer's load moved between its experts while training: a column a report, a row an expert."""
+    widest = max((len(told.experts) for told in history), default=0)
+    columns = [[*_relative(told), *[None] * (widest - len(told.experts))] for told in history]
+    figure = go.Figure(
+        _heat(
+            [[column[expert] for column in columns] for expert in range(widest)],
+            x=[told.step for told in history],
+            y=[str(expert) for expert in range(widest)],
+            gap=0,
+            hovertemplate="step %{x}, expert %{y}<br>%{z:.3f} of an even share<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=min(130 + 22 * max(widest, 1), 560),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": {"text": "Step"}, "automargin": True, "showgrid": False},
+        yaxis={
+            "title": {"text": "Expert"}, "type": "category", "automargin": True, "autorange": "reversed", "nticks": 17,
+            "showgrid": False,
+        },
+    )  # fmt: skip
+    return figure
+
+
+def _relative(loads: Loads) -> list[float | None]:
+    """Each expert's load as a multiple of an even share, whatever the loads add up to."""
+    total = sum(loads.experts)
+    return [share * len(loads.experts) / total if total else None for share in loads.experts]
+
+
+def _heat(rows: list[list[float | None]], *, gap: int = 2, **given: Any) -> go.Heatmap:
+    """Blue below an even share, orange above: told apart by colour-blind people, and dark text is read on all of it."""
+    top = max(2.0, max((value for row in rows for value in row if value is not None), default=1.0))
+    return go.Heatmap(
+        z=rows,
+        zmin=0,
+        zmax=top,
+        colorscale=[[0, "#7fb4dc"], [1 / top, "#f3f2ee"], [1, "#ec9f66"]],
+        xgap=gap,
+        ygap=gap,
+        hoverongaps=False,
+        colorbar={"title": {"text": "× even", "side": "right"}, "thickness": 12},
+        **given,
+    )
 
 
 def run_label(run: Run) -> str:
@@ -184,7 +251,8 @@ def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 3
         hovermode="x unified",
         xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
         | ({"range": [0, steps * 1.02]} if steps else {}),
-        yaxis={"title": {"text": metric_label(metric)}, "automargin": True},
+        yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True}
+        | ({"rangemode": "nonnegative"} if metric in _PERCENT else {}),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         # Keep a zoom while the run goes on.
         uirevision=metric,

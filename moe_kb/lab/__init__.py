@@ -16,7 +16,7 @@ anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
 from moe_kb.places import GROUP
 
 from .catalogue import Catalogue
-from .contract import Entry, Estimate
+from .contract import Details, Entry, Estimate, details
 from .curves import Curve, Loads, RunCurves
 from .errors import (
     ActiveRunError,
@@ -31,7 +31,7 @@ from .errors import (
     UnknownRunError,
 )
 from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
-from .form import FormField, config_from_form, form_fields
+from .form import FormField, config_from_form, form_fields, form_from_config
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .preflight import Preflight
@@ -43,6 +43,7 @@ __all__ = [
     "ActiveRunError",
     "Catalogue",
     "Curve",
+    "Details",
     "End",
     "Entry",
     "Estimate",
@@ -74,6 +75,8 @@ __all__ = [
     "UnknownRunError",
     "config_from_form",
     "default_home",
+    "details",
     "form_fields",
+    "form_from_config",
     "probe",
 ]

@@ -9,12 +9,14 @@ with standard output and error going to DIR/log.txt. The process writes DIR/even
 `events.schema.json`), ends with exit code 0 when all went well, and takes SIGTERM as the request to
 finish: it then writes an `end` event with status `cancelled` and exits with code 130.
 
-The names below are all that the laboratory knows of an implementation.
+The names below are all that the laboratory knows of an implementation. An entry may also have what `Details` lists;
+where it does not, nothing is shown of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -97,3 +99,30 @@ class Entry(Protocol):
 
     def estimate(self, config: Any, /) -> Estimate:
         """Tell what a run with this configuration (a `config_class`) needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an entry may say beyond the contract; what it does not say is None."""
+
+    family: str | None = None
+    """How tokens and experts find each other; entries are shown by family."""
+    year: int | None = None
+    """Of the paper that introduced the design."""
+    causal: str | None = None
+    """`yes` where a change of later tokens leaves earlier outputs as they were; otherwise when it does, or `no`."""
+    gap: str | None = None
+    """What the sources leave undefined, for a partial implementation."""
+
+
+def details(entry: Entry) -> Details:
+    """Read what an entry says beyond the contract. Its code is not ours: what cannot be read counts as not said."""
+
+    def said(name: str, kind: type) -> Any:
+        try:
+            value = getattr(entry, name, None)
+        except (Exception, SystemExit):
+            return None
+        return value if isinstance(value, kind) and not isinstance(value, bool) and value else None
+
+    return Details(said("family", str), said("year", int), said("causal", str), said("gap", str))

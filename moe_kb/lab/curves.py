@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from .events import AnyEvent, End, EventProblem, Message, Metrics, Progress, Start, read_events
 
 MAX_PROBLEMS_KEPT = 200
+MAX_LOADS_KEPT = 200  # of a layer; with more, every second one goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class RunCurves:
     messages: tuple[Message, ...]
     problems: tuple[EventProblem, ...]
     """The first lines that were not events."""
+    load_history: dict[str, tuple[Loads, ...]] = field(default_factory=dict)
+    """By layer, what training told of its loads from the first to the last; thinned in long runs."""
 
 
 class CurveReader:
@@ -72,6 +75,7 @@ class CurveReader:
         self._end: End | None = None
         self._points: dict[str, dict[str, _Points]] = {"train": {}, "valid": {}}
         self._loads: dict[str, Loads] = {}
+        self._load_history: dict[str, list[Loads]] = {}
         self._messages: list[Message] = []
         self._problems: list[EventProblem] = []
 
@@ -98,6 +102,7 @@ class CurveReader:
                 loads=dict(self._loads),
                 messages=tuple(self._messages),
                 problems=tuple(self._problems),
+                load_history={layer: tuple(told) for layer, told in self._load_history.items()},
             )
 
     def _add(self, event: AnyEvent) -> None:
@@ -109,6 +114,12 @@ class CurveReader:
                     values.append(value)
                 for layer, experts in event.loads.items():
                     self._loads[layer] = Loads(event.step, event.split, tuple(experts))
+                    if event.split == "valid":
+                        continue
+                    history = self._load_history.setdefault(layer, [])
+                    history.append(self._loads[layer])
+                    if len(history) > MAX_LOADS_KEPT:
+                        del history[1:-1:2]
             case Progress():
                 self._progress = event
             case Message():

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 Kind = Literal["int", "float", "bool", "choice", "text"]
+_MISSING = object()
 _KINDS: dict[str, Kind] = {"integer": "int", "number": "float", "boolean": "bool", "string": "text"}
 
 
@@ -63,11 +64,35 @@ class FormField:
             words.append(f"({self.unit})")
         return " ".join(words)
 
+    def takes(self, value: Any) -> bool:
+        """Tell whether an input of this field can hold a value; a config of another version may have others."""
+        if value is None:
+            return self.optional or self.required
+        if self.kind == "choice":
+            return value in self.choices
+        if self.kind == "bool":
+            return isinstance(value, bool)
+        if self.kind == "text":
+            return isinstance(value, str)
+        if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else int | float):
+            return False
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
 
-def form_fields(config_class: type[BaseModel]) -> tuple[FormField, ...]:
-    """Return the fields of a config class, in its order."""
+
+def form_fields(config_class: type[BaseModel], given: Mapping[str, Any] | None = None) -> tuple[FormField, ...]:
+    """Return the fields of a config class, in its order.
+
+    Args:
+        config_class: The class of the settings.
+        given: Fields already chosen, such as a task. The class itself tells what the others are worth beside them;
+            where it refuses them alone, the defaults are the fields' own.
+    """
     schema = config_class.model_json_schema()
-    return tuple(_fields(schema, schema.get("$defs", {}), prefix="", group="", defaults={}))
+    defaults: dict[str, Any] = {}
+    if given:
+        with suppress(ValidationError):
+            defaults = config_class.model_validate(dict(given)).model_dump(mode="json")
+    return tuple(_fields(schema, schema.get("$defs", {}), prefix="", group="", defaults=defaults))
 
 
 def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +114,25 @@ def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> 
             place = place.setdefault(parent, {})
         place[last] = value
     return config
+
+
+def form_from_config(fields: Sequence[FormField], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a config as plain values into the inputs' values, the other way of `config_from_form`.
+
+    What the config lacks, or an input cannot hold, is left out.
+    """
+    values: dict[str, Any] = {}
+    for field in fields:
+        value: Any = config
+        for part in field.name.split("."):
+            value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
+        if value is _MISSING:
+            continue
+        if field.as_json and value is not None:
+            value = json.dumps(value)
+        if field.takes(value):
+            values[field.name] = value
+    return values
 
 
 def _fields(

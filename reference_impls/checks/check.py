@@ -50,6 +50,12 @@ def _number(value: float | Tensor) -> float:
     return float(value.detach() if isinstance(value, Tensor) else value)
 
 
+def worst_of(*values: float | Tensor) -> float:
+    """The largest; not a number if any is none, which `max` may lose."""
+    numbers = [_number(value) for value in values]
+    return max(numbers) if all(number == number for number in numbers) else float("nan")
+
+
 def close(name: str, ours: Tensor, theirs: Tensor, *, rtol: float = 1e-4, atol: float = 1e-5) -> Check:
     """Two tensors agree: the largest |ours - theirs| / (atol + rtol |theirs|) is at most 1.
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.checks.check import Check, at_least, at_most, close
+from reference_impls.checks.check import Check, at_least, at_most, close, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.base import RunConfig
 from reference_impls.core.dispatch import dispatch_loop, dispatch_sorted
@@ -135,7 +135,7 @@ def _leak(entry: Entry, **fields: Any) -> float:
         other[:, cut:] = torch.randn_like(other[:, cut:])
         with torch.no_grad():
             change = call(entry, layer, x_BSD)[0] - call(entry, layer, other)[0]
-        worst = max(worst, float(change[:, :cut].abs().max()))
+        worst = worst_of(worst, float(change[:, :cut].abs().max()))
     return worst
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import expert_output, largest, tokens
-from reference_impls.checks.check import Check, at_most
+from reference_impls.checks.check import Check, at_most, worst_of
 from reference_impls.checks.oracle import beside, block_of, only_output, opinionated, stacked
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.core.routing import Progress
@@ -97,7 +97,7 @@ def equations() -> Iterator[Check]:
             expected = expert_output(ours.shared, 0, x)
             for i in chosen:
                 expected = expected + 2.5 * score[i] / sum(score[j] for j in chosen) * expert_output(ours.experts, i, x)
-            worst = max(worst, float((y_BSD[b, s] - expected).abs().max()))
+            worst = worst_of(worst, float((y_BSD[b, s] - expected).abs().max()))
             for i in largest(score, 3):
                 frequency[i] += E / (3 * S)
             for i in range(E):
@@ -117,5 +117,5 @@ def bias_step() -> Iterator[Check]:
     for e in range(E):
         load = int(routing.demand_E[e])
         expected = 0.01 * ((load < mean) - (load > mean))
-        worst = max(worst, abs(float(ours.router.bias_E[e] - before[e]) - expected))
+        worst = worst_of(worst, abs(float(ours.router.bias_E[e] - before[e]) - expected))
     yield at_most("the step of the bias", worst, 1e-12)

@@ -44,7 +44,7 @@ def loss() -> Iterator[Check]:
         ours = token_information_loss(logit_TE.softmax(-1))
         p_TE = logit_TE.detach().softmax(-1).numpy()
         theirs = entropy(p_TE, axis=1).mean() - entropy(p_TE.mean(0))
-        yield at_most(f"loss differs from scipy's, logits of scale {sharpness:g}, by", abs(float(ours) - theirs), 1e-12)
+        yield at_most(f"loss differs from scipy's, logits of scale {sharpness:g}, by", abs(ours.item() - theirs), 1e-12)
         yield at_most("the loss, never above 0", ours, 1e-12)
         yield at_least("the loss, never below -ln E", ours, -math.log(E))
         (gradient_TE,) = torch.autograd.grad(ours, logit_TE)
@@ -77,7 +77,7 @@ def equations() -> Iterator[Check]:
         mode = "training" if training else "inference"
         worst = (y_BTD[0] - torch.stack(rows)).abs().max()
         yield at_most(f"equations in {mode}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
-        difference = abs(float(info.losses["mutual_information"].value) - expected)
+        difference = abs(info.losses["mutual_information"].value.item() - expected)
         yield at_most(f"equations in {mode}, by a float64 loop: difference of the loss", difference, 1e-12)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import expert_output, tokens
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dselect_k import DSelectKConfig
 from reference_impls.entry import Entry
@@ -106,7 +106,7 @@ def slopes() -> Iterator[Check]:
                 weight.add_(direction, alpha=move * delta)
             expected, entropy, reach, _ = _by_hand(ours, x_BSD[0], width)
             ends.append(float(expected.sum()) + entropy + reach)
-        worst = max(worst, abs((ends[0] - ends[1]) / (2 * delta) - float((gradient * direction).sum())))
+        worst = worst_of(worst, abs((ends[0] - ends[1]) / (2 * delta) - float((gradient * direction).sum())))
     yield at_most("slopes of outputs and losses differ from finite differences by", worst, 1e-5)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from reference_impls.checks.by_hand import expert_output, mixed_output, tokens
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dynmoe import DynMoEConfig
 from reference_impls.core.routing import Progress
@@ -47,13 +47,13 @@ def _sigmoid(value: float) -> float:
 
 def _margins(layer: Any, x_D: torch.Tensor) -> tuple[list[float], list[float]]:
     """Cosines and margins of the experts in use, by hand; -inf elsewhere."""
-    scale = math.exp(float(layer.router.log_scale.detach()))
+    scale = math.exp(layer.router.log_scale.item())
     cosines, margins = [-math.inf] * E, [-math.inf] * E
     for i in range(E):
         if layer.router.alive_E[i]:
             w_D = layer.router.weight_ED.detach()[i]
             cosines[i] = float(w_D @ x_D) / math.sqrt(float(w_D @ w_D) * float(x_D @ x_D))
-            margins[i] = _sigmoid(scale * cosines[i]) - _sigmoid(scale * float(layer.router.threshold_E[i].detach()))
+            margins[i] = _sigmoid(scale * cosines[i]) - _sigmoid(scale * layer.router.threshold_E[i].item())
     return cosines, margins
 
 
@@ -104,13 +104,13 @@ def gradients() -> Iterator[Check]:
     direction_TD = _tokens(seed=2)
     y_BTD, _ = layer(x_TD[None])
     (y_BTD[0] * direction_TD).sum().backward()
-    scale = math.exp(float(layer.router.log_scale.detach()))
+    scale = math.exp(layer.router.log_scale.item())
     expected = [0.0] * E
     for x_D, direction_D in zip(x_TD, direction_TD, strict=True):
         _, margins = _margins(layer, x_D)
         chosen = [i for i in range(E) if margins[i] > 0]
         for i in chosen:
-            gate = _sigmoid(scale * float(layer.router.threshold_E[i].detach()))
+            gate = _sigmoid(scale * layer.router.threshold_E[i].item())
             worth = float(expert_output(layer.experts, i, x_D) @ direction_D) / len(chosen)
             expected[i] -= worth * scale * gate * (1 - gate)
     worst = (layer.router.threshold_E.grad - torch.tensor(expected, dtype=torch.float64)).abs().max()
@@ -140,8 +140,8 @@ def adaptation() -> Iterator[Check]:
             if length > 0 and not all(alive):
                 new = alive.index(False)
                 alive[new] = True
-                worst = max(worst, float((layer.router.weight_ED[new] - lost_D / length).abs().max()))
-                worst = max(worst, abs(float(layer.router.threshold_E[new])))
+                worst = worst_of(worst, float((layer.router.weight_ED[new] - lost_D / length).abs().max()))
+                worst = worst_of(worst, abs(float(layer.router.threshold_E[new])))
             changes += alive != before
             used, lost_D = [False] * E, torch.zeros(D, dtype=torch.float64)
         wrong += alive != layer.router.alive_E.tolist()

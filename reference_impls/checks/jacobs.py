@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from reference_impls.checks.by_hand import mixed_output, tokens
-from reference_impls.checks.check import Check, at_most, close
+from reference_impls.checks.check import Check, at_most, close, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.jacobs import JacobsConfig
 from reference_impls.entry import Entry
@@ -60,7 +60,7 @@ def posteriors() -> Iterator[Check]:
         posterior = gate[i] * alone[i][label] / evidence
         for c in range(C):
             expected = posterior * (alone[i][c] - (c == label))
-            worst = max(worst, abs(float(gradient_EC[i, c]) - expected))
+            worst = worst_of(worst, abs(float(gradient_EC[i, c]) - expected))
     yield at_most("posteriors, by a float64 loop: largest difference of the experts' gradients", worst, 1e-12)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import dot_products, softmax
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.merging import plain_expert, through_average
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.lory import LoryConfig
@@ -86,7 +86,7 @@ def leaks() -> Iterator[Check]:
             other = x_BSD.clone()
             other[:, cut:] = torch.randn(other[:, cut:].shape, dtype=other.dtype)
             moved = float((ours(other)[0] - ours(x_BSD)[0])[:, :cut].abs().max().detach())
-            worst["first" if cut < L else "later"] = max(worst["first" if cut < L else "later"], moved)
+            worst["first" if cut < L else "later"] = worst_of(worst["first" if cut < L else "later"], moved)
         merged = f"(first segment merged {'by itself' if first_segment == 'itself' else 'evenly'})"
         yield at_most(f"a change after the first segment changes what is before it by {merged}", worst["later"], 1e-12)
         if first_segment == "itself":

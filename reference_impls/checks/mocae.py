@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.configs.mocae import MoCaEConfig
 from reference_impls.core.calibration import Calibrator, calibration_error, isotonic
 from reference_impls.entry import Entry
@@ -64,7 +64,7 @@ def counting() -> Iterator[Check]:
         curve = isotonic_regression(rate, weights=counts[e] + 1).x
         made = calibrator(confidence_EN)[e].tolist()
         for confidence, calibrated in zip(confidence_EN[e].tolist(), made, strict=True):
-            worst = max(worst, abs(curve[min(int(confidence * C), C - 1)] - calibrated))
+            worst = worst_of(worst, abs(curve[min(int(confidence * C), C - 1)] - calibrated))
     yield at_most("calibrated confidence differs from a loop by", worst, 1e-6)
     expected = 0.0
     for b in range(C):
@@ -94,7 +94,7 @@ def fusion() -> Iterator[Check]:
                 keep = (1 - float(calibrated_EN[e, n])) / (1 - float(p[e, n, top]))
                 believed = float(calibrated_EN[e, n]) if v == top else float(p[e, n, v]) * keep
                 total[v] += float(calibrated_EN[e, n] / calibrated_EN[:, n].sum()) * believed
-        worst = max(worst, max(abs(total[v] - float(made.log_NV[n, v].exp())) for v in range(V)))
+        worst = worst_of(worst, *(abs(total[v] - float(made.log_NV[n, v].exp())) for v in range(V)))
     yield at_most("fused probabilities differ from a loop by", worst, 1e-12)
     yield at_most("fused probabilities miss one by", (made.log_NV.exp().sum(-1) - 1).abs().max(), 1e-12)
     stated_EN = p.amax(-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import expert_output, largest, tokens
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.noisy_topk import NoisyTopKConfig
 from reference_impls.core.noise import NoisyLogits
@@ -138,7 +138,7 @@ def loss_gradients() -> Iterator[Check]:
                 with torch.no_grad():
                     weight.sub_(direction, alpha=sign * step)
             slope = (values[0] - values[1]) / (2 * step)
-            worst = max(worst, abs(slope - float((gradient * direction).sum())))
+            worst = worst_of(worst, abs(slope - float((gradient * direction).sum())))
         yield at_most(f"slope of the {name} loss differs from finite differences by", worst, 1e-6)
 
 
@@ -154,7 +154,7 @@ def load_estimate() -> Iterator[Check]:
         redrawn_RE = noisy_E.repeat(draws, 1)
         redrawn_RE[:, i] = clean_E[i] + deviation_E[i] * torch.randn(draws, dtype=torch.float64, generator=generator)
         frequency = (redrawn_RE.topk(2).indices == i).any(-1).double().mean()
-        worst = max(worst, float((frequency - logits.inclusion(2)[0, i]).abs()))
+        worst = worst_of(worst, float((frequency - logits.inclusion(2)[0, i]).abs()))
     yield at_most("estimated probability of being chosen differs from the frequency by", worst, 0.005)
 
 

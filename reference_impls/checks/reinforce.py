@@ -33,21 +33,26 @@ def _layer() -> Any:
 
 
 def estimator() -> Iterator[Check]:
-    """For one token: the estimator's mean over actions is the gradient of the expected reward, whatever the baseline.
+    """For one token: the mean over actions of the policy's loss has the gradient of the expected reward.
 
-    Standardising makes the advantage depend on the other rewards of the batch, so the plain estimator is checked here:
-    `policy_loss` of rewards that are standardised already is the plain one.
+    Standardising makes a token's advantage depend on its own reward, which bends the mean. Here two more tokens without
+    a gradient have rewards such that those of the three have mean 0 and variance 1 whatever the action: standardising
+    then changes nothing, and the loss is the plain estimator, divided by three tokens.
     """
     logits = tokens(E, seed=3).requires_grad_()
-    reward_E = tokens(E, seed=4)
-    (exact,) = torch.autograd.grad((logits.softmax(-1) * reward_E).sum(), logits)
-    for baseline in (0.0, 5.0):
+    reward_E = tokens(E, seed=4).tanh()
+    for baseline in (0.0, 0.4):
+        worth_E = reward_E - baseline  # below the square root of 2, so that there are two such rewards
+        (exact,) = torch.autograd.grad((logits.softmax(-1) * reward_E).sum(), logits)
         expected = torch.zeros(E, dtype=torch.float64)
-        for action in range(E):
-            (score,) = torch.autograd.grad(logits.log_softmax(-1)[action], logits, retain_graph=True)
-            expected += logits.softmax(-1)[action].detach() * (reward_E[action] - baseline) * score
-        yield close(f"expected REINFORCE step, baseline {baseline:g}, and the exact gradient", expected, exact,
-                    rtol=1e-12, atol=1e-13)  # fmt: skip
+        for action, worth in enumerate(worth_E.tolist()):
+            root = (6 - 3 * worth**2) ** 0.5
+            reward_3 = torch.tensor([worth, (root - worth) / 2, (-root - worth) / 2], dtype=torch.float64)
+            log_3 = torch.cat([logits.log_softmax(-1)[action : action + 1], torch.zeros(2, dtype=torch.float64)])
+            (step,) = torch.autograd.grad(policy_loss(log_3, reward_3), logits)
+            expected -= 3 * logits.softmax(-1)[action].detach() * step
+        name = f"expected step of the policy's loss, baseline {baseline:g}, and the exact gradient"
+        yield close(name, expected, exact, rtol=1e-11, atol=1e-12)
 
 
 def standardised() -> Iterator[Check]:

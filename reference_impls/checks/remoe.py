@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import mixed_output, tokens
-from reference_impls.checks.check import Check, at_least, at_most, close
+from reference_impls.checks.check import Check, at_least, at_most, close, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.remoe import ReMoEConfig
 from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
@@ -102,5 +102,5 @@ def gradient() -> Iterator[Check]:
                 layer.router.weight_ED[e, 0] = before + sign * step
                 moved.append(float(value()))
             layer.router.weight_ED[e, 0] = before
-            worst = max(worst, abs((moved[0] - moved[1]) / (2 * step) - float(gradient_ED[e, 0])))
+            worst = worst_of(worst, abs((moved[0] - moved[1]) / (2 * step) - float(gradient_ED[e, 0])))
     yield at_most("gradient of the router beside differences", worst, 1e-6)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import dot_products, expert_output, largest, tokens
-from reference_impls.checks.check import Check, at_least, at_most, close
+from reference_impls.checks.check import Check, at_least, at_most, close, worst_of
 from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.scmoe import ScmoeConfig
 from reference_impls.entry import Entry
@@ -97,7 +97,7 @@ def contrast_of_two(contrast: float, plausible: float) -> Iterator[Check]:
         z = {c: math.exp((1 + contrast) * s[c] - contrast * w[c]) for c in inside}
         share = sum(p[c] for c in inside)
         expected = [share * z[c] / sum(z.values()) if c in z else p[c] for c in range(C)]
-        worst = max(worst, *(abs(math.exp(a) - b) for a, b in zip(ours, expected, strict=True)))
+        worst = worst_of(worst, *(abs(math.exp(a) - b) for a, b in zip(ours, expected, strict=True)))
         other_choices += max(range(C), key=ours.__getitem__) != max(z, key=z.__getitem__)
     name = f"contrast {contrast:g}, plausible from {plausible:g}"
     yield at_most(f"{name}, by a float64 loop: largest difference of the probabilities", worst, 1e-12)

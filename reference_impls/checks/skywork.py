@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.skywork import SkyworkConfig
 from reference_impls.core.routing import Progress
@@ -71,7 +71,7 @@ def coefficient() -> Iterator[Check]:
         for step in range(5):
             x_BSD = tokens(2, S, D, seed=step)
             info = ours(x_BSD)[1]
-            worst = max(worst, abs(info.losses["load_balance"].coefficient - alpha))
+            worst = worst_of(worst, abs(info.losses["load_balance"].coefficient - alpha))
             share = info.routing.n_dropped / (2 * S * K)
             beyond += share / 5 > 0.01
             alpha = 0.9 * alpha + 0.1 * min(share / 5, 0.01)

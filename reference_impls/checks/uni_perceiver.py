@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import expert_output, largest
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.uni_perceiver import UniPerceiverConfig
 from reference_impls.entry import Entry
@@ -124,7 +124,7 @@ def gradients() -> Iterator[Check]:
                 flat[place] = value + sign * step
                 ends.append(by_loop())
             flat[place] = value
-            worst = max(worst, abs((ends[0] - ends[1]) / (2 * step) - float(weight.grad.view(-1)[place])))
+            worst = worst_of(worst, abs((ends[0] - ends[1]) / (2 * step) - float(weight.grad.view(-1)[place])))
     yield at_most("gradients of the router's weights, against finite differences of the loop", worst, 1e-8)
 
 

@@ -186,6 +186,11 @@ class RunConfig(BaseModel):
         """Trainable parameters of a layer beside its experts: its router and what else the design adds."""
         return self.n_experts * self.d_model
 
+    @property
+    def active_router_parameters(self) -> int:
+        """Those of them that one token uses: of a table its row, of several gates its own."""
+        return self.router_parameters
+
     def is_moe_layer(self, layer: int) -> bool:
         """Whether layer `layer` (from 0) has experts: the last of each group of `moe_every`."""
         return layer % self.moe_every == self.moe_every - 1

@@ -17,6 +17,11 @@ class MMoEConfig(MultitaskConfig):
         """One gate a task."""
         return self.n_tasks * self.n_experts * self.d_model
 
+    @property
+    def active_router_parameters(self) -> int:
+        """The gate of the token's own task."""
+        return self.n_experts * self.d_model
+
 
 ENTRIES = (
     Entry(

@@ -25,6 +25,11 @@ class ModSquadConfig(TopKConfig):
         """A weight and a noise weight of each expert for each task."""
         return 2 * self.n_tasks * self.n_experts * self.d_model
 
+    @property
+    def active_router_parameters(self) -> int:
+        """The gate of the token's own task."""
+        return 2 * self.n_experts * self.d_model
+
     @model_validator(mode="after")
     def _tasks_are_known(self) -> Self:
         if self.task == "clusters" and self.cluster_unit != "sequence":

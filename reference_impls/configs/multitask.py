@@ -46,8 +46,10 @@ class MultitaskConfig(RunConfig):
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """With a few tasks more than the two of the paper."""
-        return super().with_experts(n_experts, **{"n_tasks": 3, **fields})
+        """With a task more than the two of the paper, or one for each cluster."""
+        on_clusters = fields.get("task") == "clusters"
+        n_tasks = cls.task_defaults["clusters"]["n_tasks"] if on_clusters else 3
+        return super().with_experts(n_experts, **{"n_tasks": n_tasks, **fields})
 
     @model_validator(mode="after")
     def _every_cluster_is_a_task(self) -> Self:

@@ -25,11 +25,10 @@ class PLEConfig(MultitaskConfig):
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many experts a task as leave one to share, three tasks."""
-        tasks = fields.get("n_tasks", 3)
-        most = (n_experts - 1) // tasks
-        specific = min(cls.model_fields["specific_experts"].default, most)
-        return super().with_experts(n_experts, **{"specific_experts": specific, "n_tasks": tasks, **fields})
+        """As many experts a task as by default, or as leave one to share."""
+        n_tasks = super().with_experts(n_experts, **{"specific_experts": 0, **fields}).n_tasks
+        specific = min(cls.model_fields["specific_experts"].default, (n_experts - 1) // n_tasks)
+        return super().with_experts(n_experts, **{"specific_experts": specific, **fields})
 
     @property
     def shared_experts(self) -> int:

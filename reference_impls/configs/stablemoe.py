@@ -46,6 +46,11 @@ class StableMoEConfig(TopOneConfig, CapacityConfig):
         """Two sets of centroids, and the embedding."""
         return self.n_experts * (self.d_model + self.routing_width) + self.vocabulary * self.routing_width
 
+    @property
+    def active_router_parameters(self) -> int:
+        """A token reads one row of the embedding."""
+        return self.router_parameters - (self.vocabulary - 1) * self.routing_width
+
 
 ENTRIES = (
     Entry(

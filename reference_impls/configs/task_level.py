@@ -47,6 +47,11 @@ class TaskLevelConfig(RunConfig):
         """The tasks' vectors and two linear maps with biases."""
         return self.n_tasks * self.d_task + (self.d_task + 1) * self.d_router + (self.d_router + 1) * self.n_experts
 
+    @property
+    def active_router_parameters(self) -> int:
+        """The vector of the token's own task, and both maps."""
+        return self.router_parameters - (self.n_tasks - 1) * self.d_task
+
     @model_validator(mode="after")
     def _every_task_has_a_vector(self) -> Self:
         needed, what = (self.n_clusters, "n_clusters") if self.task == "clusters" else (TEXT_DOMAINS, "the domains")

@@ -3,28 +3,36 @@
 PyTorch sends float32 products on CPU to its BLAS library, which is slow on some processors; oneDNN, which
 it also carries, is reachable through the private operator `mkldnn::_linear_pointwise`. Private means that
 it may go or change, so it is looked up, tried on numbers, and timed, before it is used. Whatever fails a
-step leaves the plain product, which gives the same numbers up to rounding.
+step leaves the plain product, which gives the same numbers up to rounding. In bfloat16 PyTorch itself goes
+to oneDNN. Either may be asked for the transposed product instead, which suits few rows.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 Backend = Literal["auto", "plain", "onednn"]
 Kind = Literal["forward", "input", "weight"]  # y = x W^T; dx = dy W; dW = dy^T x
+Way = Literal["plain", "plain turned", "onednn", "onednn turned"]  # turned: y^T = W x^T
 
 # Below this many multiplications a product takes microseconds, and timing it would tell nothing. It also
 # keeps runs of small models independent of the timing, hence repeatable to the bit.
 SMALLEST = 2**22
-_MOST_ROWS = 512  # the calibration's own cost is bounded; more rows do not change which is faster
+_MOST_ROWS = 512  # the calibration's own cost is bounded; more of them do not change which is faster
+_FEW_ROWS = 64  # with more, turning the result back takes what the turned product saves
+_ROUNDS = 6
+_MARGIN = 1.03  # what is faster by less may be so by chance, and plain products are the safer choice
+_PIECE = 2**20  # numbers
 
-_forced: Backend = "auto"
+_KINDS: tuple[Kind, ...] = ("forward", "input", "weight")
+_forced: ContextVar[Backend] = ContextVar("backend of the products", default="auto")
+_chosen: dict[tuple[object, ...], Way] = {}
 
 
 @contextmanager
@@ -34,101 +42,118 @@ def backend(name: Backend) -> Iterator[None]:
     Raises:
         ValueError: for a backend that this PyTorch does not have.
     """
-    global _forced
-    if name == "onednn" and not onednn_available(torch.float32):
+    if name == "onednn" and not onednn_available():
         raise ValueError("this build of PyTorch has no usable mkldnn::_linear_pointwise; use backend 'plain'")
-    before, _forced = _forced, name
+    token = _forced.set(name)
     try:
         yield
     finally:
-        _forced = before
+        _forced.reset(token)
 
 
 @cache
-def onednn_available(dtype: torch.dtype) -> bool:
-    """Whether the private operator exists and multiplies rightly, strides and one row included."""
-    if dtype not in (torch.float32, torch.bfloat16) or not torch._C._has_mkldnn:
+def onednn_available() -> bool:
+    """Whether the private operator exists and multiplies float32 rightly, strides and one row included."""
+    if not torch._C._has_mkldnn:
         return False
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(0)
             for rows in (1, 5):
-                x_RD, w_ID = torch.randn(rows, 24).to(dtype), torch.randn(40, 24).to(dtype)
-                g_RI = torch.randn(rows, 40).to(dtype)
-                pairs = [
-                    (_run("forward", x_RD, w_ID), x_RD.double() @ w_ID.double().t()),
-                    (_run("input", g_RI, w_ID), g_RI.double() @ w_ID.double()),
-                    (_run("weight", g_RI, x_RD), g_RI.double().t() @ x_RD.double()),
-                ]
-                tolerance = 1e-5 if dtype == torch.float32 else 3e-2
-                if not all(torch.allclose(a.double(), b, rtol=tolerance, atol=tolerance) for a, b in pairs):
-                    return False
+                for kind in _KINDS:
+                    a, b = _factors(kind, torch.randn(rows, 24), torch.randn(40, 24), torch.randn(rows, 40))
+                    right = multiply(kind, a.double(), b.double(), "plain")
+                    for way in _ways(kind, onednn=True):
+                        if not torch.allclose(multiply(kind, a, b, way).double(), right, rtol=1e-5, atol=1e-5):
+                            return False
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
         return False
     return True
 
 
-def choose(rows: int, w_ND: Tensor, *, device: torch.device, dtype: torch.dtype) -> dict[Kind, bool]:
-    """For each kind of product whether oneDNN should do it, for `rows` rows and weights like `w_ND`.
+def choose(rows: int, w_END: Tensor, dtype: torch.dtype) -> dict[Kind, Way]:
+    """How to do each kind of product in `dtype` for `rows` rows and weights like each expert's in `w_END`.
 
-    The choice is made once per process for each dtype, number of threads, weight shape and power of two of
-    rows, and then kept, so that a graph sees one backend.
+    The choice is made once per process for each number of threads, weight shape and power of two of rows,
+    and then kept, so that a graph sees one backend.
     """
-    kinds: tuple[Kind, ...] = ("forward", "input", "weight")
-    if _forced == "plain" or device.type != "cpu" or not onednn_available(dtype):
-        return dict.fromkeys(kinds, False)
-    if _forced == "onednn":
-        return dict.fromkeys(kinds, True)
-    n, d = w_ND.shape
+    forced = _forced.get()
+    if forced == "plain" or w_END.device.type != "cpu" or dtype not in (torch.float32, torch.bfloat16):
+        return dict.fromkeys(_KINDS, "plain")
+    onednn = dtype == torch.float32 and onednn_available()
+    if forced == "onednn":
+        return dict.fromkeys(_KINDS, "onednn" if onednn else "plain")
+    E, n, d = w_END.shape
     if rows * n * d < SMALLEST:
-        return dict.fromkeys(kinds, False)
+        return dict.fromkeys(_KINDS, "plain")
     bucket = min(1 << (rows - 1).bit_length(), _MOST_ROWS)
-    return {kind: _onednn_is_faster(kind, bucket, n, d, dtype, torch.get_num_threads()) for kind in kinds}
+    chosen: dict[Kind, Way] = {}
+    for kind in _KINDS:
+        ways = _ways(kind, onednn=onednn)
+        if bucket > _FEW_ROWS:
+            ways = tuple(way for way in ways if not way.endswith("turned"))
+        key = (kind, ways, bucket, E, n, d, dtype, torch.get_num_threads())
+        if key not in _chosen:
+            _chosen[key] = ways[0] if len(ways) == 1 else _fastest(kind, ways, bucket, w_END, dtype)
+        chosen[kind] = _chosen[key]
+    return chosen
 
 
-@cache
-def _onednn_is_faster(kind: Kind, rows: int, n: int, d: int, dtype: torch.dtype, threads: int) -> bool:
-    """Time both on memory of the right shapes; the least of interleaved rounds, as noise only adds."""
-    shapes = {"forward": ((rows, d), (n, d)), "input": ((rows, n), (n, d)), "weight": ((rows, n), (rows, d))}
-    a, b = (torch.full(shape, 0.5, dtype=dtype) for shape in shapes[kind])
-    out = torch.empty(n, d, dtype=dtype)
-    least = {True: float("inf"), False: float("inf")}
-    with torch.no_grad():
-        for _ in range(4):
-            for fast in (True, False):
-                start = time.perf_counter()
-                if kind == "weight":
-                    weight_gradient(a, b, out, onednn=fast)
-                else:
-                    product: Callable[..., Tensor] = linear if kind == "forward" else input_gradient
-                    product(a, b, onednn=fast)
-                least[fast] = min(least[fast], time.perf_counter() - start)
-    return least[True] < least[False]
+def _ways(kind: Kind, *, onednn: bool) -> tuple[Way, ...]:
+    # A gradient turned round would read the weights, or write them, against their order in memory.
+    plain: tuple[Way, ...] = ("plain", "plain turned") if kind == "forward" else ("plain",)
+    fast: tuple[Way, ...] = ("onednn", "onednn turned") if kind == "forward" else ("onednn",)
+    return plain + fast if onednn else plain
 
 
-def linear(x_RD: Tensor, w_ND: Tensor, *, onednn: bool) -> Tensor:
-    """Rows times weights, [R, N]."""
-    return _run("forward", x_RD, w_ND) if onednn else F.linear(x_RD, w_ND)
+@torch.no_grad()
+def _fastest(kind: Kind, ways: tuple[Way, ...], rows: int, w_END: Tensor, dtype: torch.dtype) -> Way:
+    """Time the ways in turn; the least of the rounds, as noise only adds.
+
+    Every product meets other weights, for a layer does not find its weights in the cache either.
+    """
+    E, n, d = w_END.shape
+    if kind == "weight":
+        n = min(n, _MOST_ROWS)
+    x_RD, g_RN = (torch.full((rows, width), 0.5, dtype=dtype) for width in (d, n))
+    out = torch.empty({"forward": (rows, n), "input": (rows, d), "weight": (n, d)}[kind], dtype=dtype)
+    least = dict.fromkeys(ways, float("inf"))
+    for number in range(_ROUNDS):
+        for place, way in enumerate(ways):
+            a, b = _factors(kind, x_RD, w_END[(number * len(ways) + place) % E].to(dtype), g_RN)
+            start = time.perf_counter()
+            multiply(kind, a, b, way, out)
+            least[way] = min(least[way], time.perf_counter() - start)
+    return min(least, key=lambda way: least[way] * (1 if way == "plain" else _MARGIN))
 
 
-def input_gradient(g_RN: Tensor, w_ND: Tensor, *, onednn: bool) -> Tensor:
-    """Gradient [R, D] of the rows, given that of the product."""
-    return _run("input", g_RN, w_ND) if onednn else g_RN @ w_ND
+def _factors(kind: Kind, x_RD: Tensor, w_ND: Tensor, g_RN: Tensor) -> tuple[Tensor, Tensor]:
+    return {"forward": (x_RD, w_ND), "input": (g_RN, w_ND), "weight": (g_RN, x_RD)}[kind]
 
 
-def weight_gradient(g_RN: Tensor, x_RD: Tensor, out_ND: Tensor, *, onednn: bool) -> None:
-    """Gradient of the weights, written to `out_ND`, which may be wider than the product."""
-    if onednn:
-        out_ND.copy_(_run("weight", g_RN, x_RD))
-    elif out_ND.dtype == g_RN.dtype:
-        torch.mm(g_RN.t(), x_RD, out=out_ND)
-    else:
-        out_ND.copy_(g_RN.t() @ x_RD)
+def multiply(kind: Kind, a: Tensor, b: Tensor, way: Way, out: Tensor | None = None) -> Tensor:
+    """One product of `kind`: forward x_RD, w_ND -> [R, N]; input g_RN, w_ND -> [R, D]; weight g_RN, x_RD -> [N, D].
+
+    `out`, if given, takes the result, in its own dtype.
+    """
+    x, w = {"forward": (a, b.t()), "input": (a, b), "weight": (a.t(), b)}[kind]
+    if way == "plain" and (out is None or out.dtype == x.dtype):
+        return torch.mm(x, w, out=out)
+    if way.endswith("turned"):
+        product = torch.mm(w.t(), x.t()).t() if way == "plain turned" else _onednn(w.t(), x.t()).t()
+        return product.contiguous() if out is None else out.copy_(product)
+    if out is None:
+        return _onednn(x, w)
+    # In pieces, so that what is copied to `out` is small and still in the cache. The rows of a layer are few
+    # already; those of a gradient of weights are as many as the layer is wide.
+    piece = max(_PIECE // w.shape[1], 1)
+    for rows_out, rows in zip(torch.split(out, piece), torch.split(x, piece), strict=True):
+        rows_out.copy_(rows @ w if way == "plain" else _onednn(rows, w))
+    return out
 
 
-def _run(kind: Kind, a: Tensor, b: Tensor) -> Tensor:
-    # The operator computes x W^T. Transposed views do for the other two products: oneDNN reads the second
-    # operand with its strides, and only the first is copied where it is not contiguous.
-    x, w = {"forward": (a, b), "input": (a, b.t()), "weight": (a.t(), b.t())}[kind]
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, w, None, "none", [], "")
+def _onednn(x: Tensor, w: Tensor) -> Tensor:
+    # The operator computes x W^T. oneDNN reads the second operand with its strides; only the first is copied
+    # where it is not contiguous.
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, w.t(), None, "none", [], "")
     return product

@@ -52,12 +52,16 @@ class ExpertBank(Experts):
         """Hidden activation [R, F] of the first product [R, I], always in new memory."""
 
     @classmethod
-    def activation_gradient(cls, in_RI: Tensor, grad_RF: Tensor) -> Tensor:
-        """Gradient [R, I] of the first product, given that of the activation. Without a graph of its own."""
+    def activate_backward(cls, in_RI: Tensor, grad_RF: Tensor) -> tuple[Tensor, Tensor]:
+        """The activation once more, [R, F], and the gradient [R, I] of the first product, given the activation's.
+
+        Both in new memory and without a graph of their own.
+        """
         with torch.enable_grad():
             leaf_RI = in_RI.detach().requires_grad_()
-            (grad_RI,) = torch.autograd.grad(cls.activate(leaf_RI), leaf_RI, grad_RF)
-        return grad_RI
+            hidden_RF = cls.activate(leaf_RI)
+            (grad_RI,) = torch.autograd.grad(hidden_RF, leaf_RI, grad_RF)
+        return hidden_RF.detach(), grad_RI
 
     def forward(self, x_RD: Tensor, expert: int) -> Tensor:
         """Output [R, D] of one expert for its rows: the definition, written for reading."""
@@ -86,12 +90,14 @@ class SwiGLUExperts(ExpertBank):
         return F.silu(gate_RF) * up_RF
 
     @classmethod
-    def activation_gradient(cls, in_RI: Tensor, grad_RF: Tensor) -> Tensor:
-        """As autograd would have it, each half written straight to its place."""
+    def activate_backward(cls, in_RI: Tensor, grad_RF: Tensor) -> tuple[Tensor, Tensor]:
+        """As autograd would have it, with silu(gate) computed once and each half written straight to its place."""
         gate_RF, up_RF = in_RI.chunk(2, dim=-1)
         grad_RI = torch.empty_like(in_RI)
         grad_gate_RF, grad_up_RF = grad_RI.chunk(2, dim=-1)
-        torch.mul(F.silu(gate_RF), grad_RF, out=grad_up_RF)
+        silu_RF = torch.ops.aten.silu.out(gate_RF, out=grad_up_RF)
+        hidden_RF: Tensor = silu_RF * up_RF
+        silu_RF.mul_(grad_RF)  # now the gradient of `up`
         torch.mul(up_RF, grad_RF, out=grad_gate_RF)
         torch.ops.aten.silu_backward.grad_input(grad_gate_RF, gate_RF, grad_input=grad_gate_RF)
-        return grad_RI
+        return hidden_RF, grad_RI

@@ -45,7 +45,7 @@ PROTOCOLS = {
 }  # fmt: skip
 QUICK = (
     "control-dense", "control-no-experts", "random-frozen", "switch-top1", "gshard-top2", "mixtral-top2",
-    "deepseek-v3", "expert-choice", "hash", "base", "soft-moe", "noisy-topk",
+    "deepseek-v3", "expert-choice", "hash", "base", "lory", "noisy-topk",
 )  # fmt: skip
 """Twelve of every kind, for a first look."""
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import platform
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -54,12 +55,23 @@ def carry_out(
 ) -> None:
     """Do the runs, `jobs` at a time, and file each as soon as it is done; `tell` hears of every one."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_with, initargs=(os.getpid(),)) as pool:
         waiting = {pool.submit(run, protocol.task, one.key, _config_of(one), seed): one for one, seed in todo}
         for number, done in enumerate(as_completed(waiting), 1):
             one, result = waiting[done], done.result()
             file_run(protocol, folder, one, result)
             tell(number, len(todo), one.key, result)
+
+
+def _leave_with(parent: int) -> None:
+    """End this process when its parent has gone, however it went: nobody would file what it makes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def file_run(protocol: Protocol, folder: Path, one: Candidate, result: dict[str, Any]) -> None:

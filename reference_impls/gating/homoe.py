@@ -60,7 +60,7 @@ memory of zeros leaves Soft MoE.
 
 ## How long, and what to see
 
-A minute. `retrieval_entropy` falls as patterns drift apart; `inverse_temperature = 0` turns the memory into one
+Well under a minute. `retrieval_entropy` falls as patterns drift apart; `inverse_temperature = 0` turns the memory into one
 learned vector, the comparison that shows whether retrieval matters: on images as simple as these, little.
 """
 

@@ -69,7 +69,7 @@ up to one over $k$ experts.
 
 ## How long, and what to see
 
-About a minute. `aux_load` and `load_cv` show how even the selection is kept; `balance_coefficient = 0` shows what it is
+Well under a minute. `aux_load` and `load_cv` show how even the selection is kept; `balance_coefficient = 0` shows what it is
 without the losses. `merged_experts = 1` is a plain choice of one expert, which passes the router no gradient but that
 of the losses; with `merged_experts` equal to `n_experts` it is SMEAR with noise.
 """

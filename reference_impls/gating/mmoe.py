@@ -60,7 +60,7 @@ training beats a dense layer as wide as all experts together, shared by both tas
 
 ## How long, and what to see
 
-Half a minute. `task_correlation` from 1 to 0 makes the tasks part: `information` rises. `n_experts = 1` is the shared
+Well under a minute. `task_correlation` from 1 to 0 makes the tasks part: `information` rises. `n_experts = 1` is the shared
 bottom that MMoE was made to replace; the errors of the two tasks can be read one beside the other.
 """
 

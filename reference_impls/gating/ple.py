@@ -63,7 +63,7 @@ short training beats a dense layer of the same active width.
 
 ## How long, and what to see
 
-A minute. `information` shows how much tasks rely on their own experts; it falls as `task_correlation` goes to 1.
+Well under a minute. `information` shows how much tasks rely on their own experts; it falls as `task_correlation` goes to 1.
 `specific_experts = 0` with `levels = 1` is MMoE: the comparison of the two is the paper's point.
 """
 

@@ -16,8 +16,9 @@ $$\nabla_W J = \mathbb{E}\Big[\frac{1}{T}\sum_t A_t\, \nabla_W \log \pi(i_t \mid
 A_t = \frac{R_t - \bar R}{s_R}, \qquad R_t = -\mathrm{CE}_t$$
 
 The policy's loss is minus the inner sum without the gradient sign, for every layer, with the same rewards.
-Subtracting a mean that does not depend on the action leaves the expected direction as it is and makes it less noisy.
-Outside training the most probable expert is taken.
+Subtracting a number that does not depend on the action leaves the expected direction as it is and makes it less noisy.
+Mean and deviation of the batch do depend on it, as the token's own reward is among many: they bend the direction a
+little, the less the more tokens there are. Outside training the most probable expert is taken.
 
 | symbol | meaning | here |
 |---|---|---|
@@ -57,9 +58,11 @@ share a mean, which touches the gradient only.
 
 ## What it was checked against
 
-The exact gradient of the expected reward, by enumerating every action in float64: the expectation of the estimator
-equals it, with and without the baseline. A float64 loop for outputs and gradients, given the drawn experts; actions
-are drawn in proportion to the policy. Then: no gradient of the outputs reaches the router; causality.
+The exact gradient of the expected reward, by enumerating every action in float64: where standardising changes nothing,
+the expectation of the loss's gradient equals it, with and without a baseline; for a batch of four tokens that is
+standardised it equals a sum by hand, and its cosine with the exact gradient is at least 0.8. A float64 loop for outputs
+and gradients, given the drawn experts; actions are drawn in proportion to the policy. Then: no gradient of the outputs
+reaches the router; causality.
 
 ## How long, and what to see
 

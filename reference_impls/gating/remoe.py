@@ -51,8 +51,8 @@ into later ones; outside training it is not used.
 
 ## Where it deviates
 
-- Initial weights of the router are this project's (`router_scale`): a fresh router runs half of the experts whatever
-  their scale, which only says how far the loss must pull.
+- Initial weights of the router are this project's (`router_scale`). A fresh router runs every expert for about half of
+  all directions whatever their scale, which only says how far the loss must pull.
 - A layer used by itself, outside this project's models, steers by its own sparsity.
 - Where the fork divides by $K$ times its granularity, granularity is 1 here.
 
@@ -64,8 +64,8 @@ in steps however small. Then: the coefficient moves the right way, and all layer
 
 ## How long, and what to see
 
-`experts_per_token` starts at half of the experts and stays there while the coefficient grows from almost nothing; then
-it falls to $K$ and swings about it, and `penalty` settles. With `balance` off the load is less even. A smaller
+`experts_per_token` starts at half of the experts, or more, and stays there while the coefficient grows from almost
+nothing; then it falls to $K$ and swings about it, and `penalty` settles. With `balance` off the load is less even. A smaller
 `penalty_growth` takes longer and swings less.
 """
 

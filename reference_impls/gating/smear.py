@@ -58,7 +58,7 @@ expert has a gradient in every sequence.
 
 ## How long, and what to see
 
-Less than a minute. `router_entropy` falls below $\ln N$ as sequences come to prefer experts, and `information` rises:
+Well under a minute. `router_entropy` falls below $\ln N$ as sequences come to prefer experts, and `information` rises:
 the router finds out what the digits have in common without being told. `expert_dropout = 0` shows what leaving experts
 out is for, `n_experts = 1` what merging is for.
 """

@@ -65,7 +65,7 @@ not see each other, and padding is left out of both softmaxes.
 
 ## How long, and what to see
 
-Less than a minute. With the scale at one, `slot_entropy` stays close to $\ln 16 = 2.77$ in a run as short as this:
+Well under a minute. With the scale at one, `slot_entropy` stays close to $\ln 16 = 2.77$ in a run as short as this:
 every slot is nearly the plain mean of the image, and the encoder does well all the same, since attention has mixed
 the patches before. `initial_scale = 8` makes slots look at parts of the image and experts at different digits
 (`information`). Fewer experts and `slots_per_expert = 1` show what is lost when all must pass through few averages.

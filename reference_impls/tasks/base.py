@@ -72,6 +72,9 @@ class Task(ABC):
         self._run_model: Callable[[Any, Any], Forward] | None = (
             None if make_layer else getattr(gating, "run_model", None)
         )
+        self._update_model: Callable[[Any, Any], None] | None = (
+            None if make_layer else getattr(gating, "update_model", None)
+        )
 
     @abstractmethod
     def training_batch(self, generator: torch.Generator) -> Any:
@@ -119,3 +122,13 @@ class Task(ABC):
         label_T, n_labels = self.labels(batch)
         targets = label_T.numel()
         return Outcome(loss, means, done.infos, targets, label_T, n_labels)
+
+    def update(self, batch: Any) -> bool:
+        """Learn from a batch in the design's own way; False if it has none, and the optimiser is to take its step.
+
+        A design that learns otherwise than by gradients has `update_model(task, batch)` in its gating module.
+        """
+        if self._update_model is None:
+            return False
+        self._update_model(self, batch)
+        return True

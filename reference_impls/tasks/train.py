@@ -198,18 +198,25 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
     model.train()
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(config, progress.step)
-    outcome = task.evaluate(task.training_batch(generator))
-    optimiser.zero_grad(set_to_none=True)
-    outcome.loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
-    if not (math.isfinite(outcome.means["loss"]) and math.isfinite(norm)):
-        raise DivergedError(
-            f"the loss or its gradient is not finite at step {progress.step + 1}; "
-            f"lower learning_rate (now {config.learning_rate:g})"
-        )
-    optimiser.step()
+    batch = task.training_batch(generator)
+    outcome = task.evaluate(batch)
+    if not math.isfinite(outcome.means["loss"]):
+        raise _diverged(config, progress)
+    if not task.update(batch):
+        optimiser.zero_grad(set_to_none=True)
+        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        if not math.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)):
+            raise _diverged(config, progress)
+        optimiser.step()
     model.on_step(outcome.infos, Progress(progress.step + 1, progress.steps))  # type: ignore[operator]
     return outcome
+
+
+def _diverged(config: RunConfig, progress: Progress) -> DivergedError:
+    return DivergedError(
+        f"the loss or its gradient is not finite at step {progress.step + 1}; "
+        f"lower learning_rate (now {config.learning_rate:g})"
+    )
 
 
 @torch.no_grad()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from moe_kb.lab.results import ResultFile
+
 APP = Path(__file__).resolve().parents[2] / "app"
 # A test of Streamlit does not put the script's folder on the path, as its server does.
 sys.path.insert(0, str(APP))
@@ -30,6 +32,16 @@ def open_page(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         return at
 
     return open_it
+
+
+@pytest.fixture
+def with_results(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say what results the installed packages carry, before the test's database is built."""
+
+    def carry(*results: ResultFile) -> None:
+        monkeypatch.setattr("moe_kb.lab.results.installed_results", lambda: (list(results), []))
+
+    return carry
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from comparisons import result
 
 
 def test_the_matrix_shows_typed_properties(open_page):
@@ -74,6 +75,40 @@ def test_an_installed_implementation_can_be_run(open_page, kb, texts):
     assert not at.exception
     assert at.title[0].value == "Lab"
     assert kb.rows("SELECT summary FROM implementations WHERE key = 'switch-top1'")[0]["summary"] in texts(at)
+
+
+def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_page, texts, with_results):
+    with_results(
+        result("control-dense", [3.0, 3.1, 3.2], group="control"),
+        result("switch-top1", [2.8, 2.91, 3.0]),
+        result("base", [2.7, 2.79, 2.9]),
+        result("switch-top1", [None], task="clusters"),
+    )
+    at = open_page("design", key="alpha-router")
+    said = texts(at)
+    assert ":green-badge[complete]" in said
+    assert "SwitchTransformersSparseMLP" in said.replace("\\", "")
+    assert "Text: rank 2 of 2, bits per byte 2.903 ± 0.058, better than dense" in said
+    assert "Clusters: failed: the loss is not finite at step 2" in said
+    ways = [link for link in at.get("page_link") if link.label == "See the comparison"]
+    assert [link.proto.query_string for link in ways] == [
+        "protocol=text-0&loads=switch-top1",
+        "protocol=clusters-0&loads=switch-top1",
+    ]
+
+
+def test_a_design_outside_every_comparison_says_nothing_of_them(open_page, texts, with_results):
+    with_results(result("base", [2.7, 2.8]))
+    assert "See the comparison" not in [link.label for link in open_page("design", key="alpha-router").get("page_link")]
+
+
+def test_designs_with_and_without_implementation_can_be_told_apart(open_page):
+    at = open_page("designs", runs="no")
+    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+    at.segmented_control(key="in-runs").set_value("yes").run()
+    assert not at.exception
+    assert list(at.dataframe[0].value["name"]) == ["Alpha router"]
+    assert at.segmented_control(key="in-runs").options == ["All 2", "Can be run 1", "Cannot 1"]
 
 
 def test_a_design_without_implementation_offers_no_run(open_page):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from moe_kb.lab import Lab
+from moe_kb.figures.catalogue import families
+from moe_kb.lab import Lab, details
+from moe_kb.lab.catalogue import installed_catalogue
 from reference_impls.configs.switch import SwitchTop1Config
 
 TINY = {
@@ -50,9 +52,18 @@ def until(at, done: Callable[[], bool], seconds: float = 60):
     return at
 
 
+def links(at) -> list[str]:
+    return [link.label for link in at.get("page_link")]
+
+
+def number(at, name: str, key: str = "switch-top1"):
+    return at.number_input(key=f"set-{key}-{name}")
+
+
 def test_the_form_is_made_from_the_config_class(open_page, texts):
     at = open_page("lab", implementation="switch-top1")
-    assert at.segmented_control(key="in-implementation").value == "switch-top1"
+    assert at.selectbox(key="in-implementation").value == "switch-top1"
+    elsewhere = {"task", "n_clusters", "cluster_unit"}  # the task is chosen above; these belong to another
     for name, field in SwitchTop1Config.model_fields.items():
         key = f"set-switch-top1-{name}"
         found = [
@@ -61,12 +72,72 @@ def test_the_form_is_made_from_the_config_class(open_page, texts):
             for w in getattr(at, kind)
             if w.key == key
         ]
-        assert [widget.value for widget in found] == [field.default], name
-    steps = at.number_input(key="set-switch-top1-steps")
+        assert [widget.value for widget in found] == ([] if name in elsewhere else [field.default]), name
+    steps = number(at, "steps")
     assert (steps.min, steps.max) == (1, 100_000)
     said = texts(at)
     assert "SwitchTransformersSparseMLP" in said.replace("\\", "")
+    assert "causal only where nothing is dropped" not in said
     assert [metric.label for metric in at.metric] == ["Time, about", "Memory, about", "Parameters"]
+
+
+def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page, texts):
+    at = open_page("lab")
+    entries = installed_catalogue().entries
+    assert sorted(links(at)) == sorted(entry.name for entry in entries)
+    assert [h.value.lower() for h in at.subheader] == families(entries)
+    said = texts(at)
+    assert all(part in said for part in (":orange-badge[partial]", ":violet-badge[leaks]", "[2017]", "text, clusters"))
+    at.text_input(key="in-q").set_value("hash").run()
+    assert any("ash" in link for link in links(at))
+    assert len(links(at)) < 5
+    at.text_input(key="in-q").set_value("no such thing").run()
+    assert "No implementation passes." in texts(at)
+    at.text_input(key="in-q").set_value("").run()
+    at.pills(key="in-family").set_value(["soft"]).run()
+    assert at.query_params["family"] in ("soft", ["soft"])
+    assert len(links(at)) == sum(details(entry).family == "soft" for entry in entries)
+
+
+def test_from_one_implementation_to_another_and_back_to_all(open_page):
+    at = open_page("lab", implementation="switch-top1")
+    at.selectbox(key="in-implementation").set_value("gshard-top2").run()
+    assert not at.exception
+    assert at.query_params["implementation"] in ("gshard-top2", ["gshard-top2"])
+    at.button(key="all").click().run()
+    assert not at.exception
+    assert "implementation" not in at.query_params
+    assert len(links(at)) == len(installed_catalogue().entries)
+
+
+def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, texts):
+    at = open_page("lab", implementation="switch-top1")
+    number(at, "steps").set_value(77).run()
+    assert "Changed: Steps" in texts(at)
+    at.segmented_control(key="in-task").set_value("clusters").run()
+    assert not at.exception
+    assert at.query_params["task"] in ("clusters", ["clusters"])
+    assert number(at, "steps").value == 77, "typed"
+    assert number(at, "d_expert").value == 8, "the clustered task's own"
+    assert number(at, "n_clusters").value == 8
+    assert not [w for w in at.number_input if w.key.endswith("domain_bytes")]
+    assert not at.button(key="launch").disabled
+    at.segmented_control(key="in-task").set_value("text").run()
+    assert (number(at, "steps").value, number(at, "d_expert").value) == (77, 256)
+    at.selectbox(key="in-implementation").set_value("mixtral-top2").run()
+    assert number(at, "steps", "mixtral-top2").value == 240
+    at.selectbox(key="in-implementation").set_value("switch-top1").run()
+    assert number(at, "steps").value == 77
+    at.button(key="defaults").click().run()
+    assert number(at, "steps").value == 240
+
+
+def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
+    entries = installed_catalogue().entries
+    leaky = next(entry for entry in entries if details(entry).causal == "no")
+    assert "leaks: later tokens can reach earlier ones" in texts(open_page("lab", implementation=leaky.key))
+    partial = next(entry for entry in entries if entry.status == "partial")
+    assert "What no source at hand defines" in texts(open_page("lab", implementation=partial.key))
 
 
 @pytest.mark.parametrize("key", ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"])
@@ -115,6 +186,11 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
     assert any("completed after" in code.value for code in at.code), "the end of the log"
     at.multiselect(key="in-curves").set_value(["router_entropy"]).run()
     assert len(at.get("plotly_chart")) == 6
+    assert any(c.value.startswith("`router_entropy`") for c in at.caption), "what the page says of it"
+    at.multiselect(key="in-curves").set_value([]).run()
+    at.segmented_control(key="in-load").set_value(next(iter(lab.curves(run.id).load_history))).run()
+    assert not at.exception
+    assert "in training." in texts(at)
 
     again = open_page("lab", run=run.id)
     assert "completed" in texts(again), "a reload, or another tab, finds the run by its address"
@@ -166,9 +242,26 @@ def test_settings_of_a_run_can_be_taken_again(open_page, lab):
     at = open_page("lab", run=run.id)
     next(button for button in at.button if button.label.startswith("Set up another")).click().run()
     assert not at.exception
-    assert at.segmented_control(key="in-implementation").value == "mixtral-top2"
+    assert at.selectbox(key="in-implementation").value == "mixtral-top2"
     assert at.number_input(key="set-mixtral-top2-balance_coefficient").value == 0.5
     assert at.number_input(key="set-mixtral-top2-steps").value == 4
+
+
+def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
+    run = lab.launch("switch-top1", {"task": "clusters", "steps": 20, "validation_every": 10, "threads": 1})
+    lab.wait(run.id, 90)
+    at = open_page("lab", run=run.id)
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["Accuracy, valid"].endswith("%")
+    assert "Bits per byte, valid" not in shown
+    next(button for button in at.button if button.label.startswith("Set up another")).click().run()
+    assert at.segmented_control(key="in-task").value == "clusters"
+    assert number(at, "steps").value == 20
+    assert number(at, "d_expert").value == 8
+    listed = open_page("lab", view="runs").dataframe[0].value
+    assert list(listed["task"]) == ["clusters"]
+    assert 0 <= listed["accuracy"][0] <= 1
+    assert "bits_per_byte" not in listed
 
 
 def test_no_runs_yet(open_page, texts):

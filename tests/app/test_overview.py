@@ -20,6 +20,11 @@ def test_numbers_of_the_tree(open_page):
     assert numbers["Taxonomy nodes"] == "7"
 
 
+def test_gates_without_an_implementation_are_counted(open_page):
+    links = {link.label: link.proto.query_string for link in open_page("overview").get("page_link")}
+    assert links["1 of 2 gating designs can be run; 1 have no implementation yet"] == "runs=no"
+
+
 def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()

@@ -132,7 +132,7 @@ def test_run_a_query_and_download_it(page: Page) -> None:
 
 TINY = {
     "Batch size (sequences)": 2,
-    "Sequence length (bytes)": 32,
+    "Sequence length (tokens)": 32,
     "Model width": 16,
     "Layers": 2,
     "Heads": 2,
@@ -149,6 +149,17 @@ def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> Non
     open_page(page, "/design?key=switch-top1-router")
     page.get_by_role("button", name="Run it").click()
     expect(page).to_have_url(re.compile(r"/lab\?.*implementation=switch-top1"))
+    # The catalogue leads to the same form: search, then follow the link.
+    page.get_by_role("button", name="All implementations").click()
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("switch top-1")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=switch"))
+    settle(page)
+    page.get_by_role("link", name="Switch top-1", exact=True).click()
+    expect(page).to_have_url(re.compile(r"implementation=switch-top1"))
+    expect(page.get_by_role("combobox", name="Implementation")).to_be_visible()
+    settle(page)
     for label, value in TINY.items():
         type_number(page, label, value)
     type_number(page, "Steps", 300)

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from reference_impls.__main__ import main
 from reference_impls.catalogue import entries, find
+from reference_impls.checks.common import make_layer_of
 from reference_impls.configs import ConfigError, check_config
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.configs.gshard import GShardTop2Config
@@ -87,6 +89,28 @@ def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit(typ
     )
     estimate = typical.estimate(config)
     assert estimate.params_active == estimate.params_total - unused
+
+
+@pytest.mark.parametrize(
+    ("key", "tables"),
+    [
+        ("stablemoe", ["embedding_WH"]),
+        ("mod-squad", ["weight_LED", "noise_LED"]),
+        ("task-level", ["task_vector"]),
+        ("mmoe", ["gate_KED"]),
+    ],
+)
+def test_a_token_uses_its_row_of_a_table_and_the_gate_of_its_task(key: str, tables: list[str]):
+    entry = find(key)
+    config = entry.config_class(d_model=16, n_heads=1, d_expert=8)
+    layer = make_layer_of(entry, config)
+    known = {"token_id": torch.tensor([[7]]), "domain": torch.tensor([1]), "task": torch.tensor([1])}
+    y_BSD, info = layer(torch.randn(1, 1, 16), **{name: known[name] for name in entry.needs})
+    loss = (y_BSD * torch.randn_like(y_BSD)).sum() + sum(part.value for part in info.losses.values())
+    loss.backward()
+    unused = sum(int((layer.router.get_parameter(name).grad == 0).sum()) for name in tables)
+    assert unused > 0
+    assert config.router_parameters - config.active_router_parameters == unused
 
 
 def test_estimates_grow_with_the_work(entry: Entry):

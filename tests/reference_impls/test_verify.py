@@ -10,7 +10,7 @@ import torch
 from reference_impls import checks
 from reference_impls.__main__ import main
 from reference_impls.checks import at_least, at_most, close, same
-from reference_impls.checks.check import Check
+from reference_impls.checks.check import Check, worst_of
 from reference_impls.verify import verify
 
 
@@ -29,6 +29,12 @@ def test_a_check_holds_on_the_right_side_of_its_bound():
     assert not at_most("x", math.nan, 1.0).passed
     assert not at_least("x", math.nan, 1.0).passed
     assert str(at_most("drops", 3, 0, "tokens")) == "FAIL  drops: 3 tokens (<= 0)"
+
+
+def test_the_worst_of_numbers_of_which_one_is_none_is_none():
+    assert worst_of(0.0, torch.tensor(2.0), 1.0) == 2.0
+    assert math.isnan(worst_of(0.0, math.nan))
+    assert math.isnan(worst_of(worst_of(math.nan, 0.0), 5.0))
 
 
 def test_closeness_is_relative_and_absolute_and_shapes_must_agree():

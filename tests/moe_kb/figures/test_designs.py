@@ -35,12 +35,13 @@ def test_matrix_has_a_row_for_each_gate(kb):
 @pytest.mark.parametrize(
     ("wanted", "text", "runs", "names"),
     [
-        ({}, "", False, ["Alpha router", "Beta router"]),
-        ({"chooser": ["expert"]}, "", False, ["Beta router"]),
-        ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", False, ["Alpha router"]),
-        ({"score": ["not stated"]}, "", False, ["Alpha router", "Beta router"]),
-        ({"chooser": []}, "beta", False, ["Beta router"]),
+        ({}, "", None, ["Alpha router", "Beta router"]),
+        ({"chooser": ["expert"]}, "", None, ["Beta router"]),
+        ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", None, ["Alpha router"]),
+        ({"score": ["not stated"]}, "", None, ["Alpha router", "Beta router"]),
+        ({"chooser": []}, "beta", None, ["Beta router"]),
         ({}, "", True, ["Alpha router"]),
+        ({}, "", False, ["Beta router"]),
     ],
 )
 def test_select(kb, wanted, text, runs, names):

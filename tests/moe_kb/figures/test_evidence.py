@@ -110,7 +110,11 @@ def test_rows_carry_names_links_metrics_and_curves(board):
 def test_on_the_clusters_a_design_is_set_against_its_own_twin():
     told = [r | {"task": "clusters", "headline": "accuracy", "higher_is_better": 1} for r in runs("good", [0.9, 0.8])]
     twins = [{"implementation": "good", "metric": "accuracy_dense", "step": None, "value": v} for v in (0.5, 0.41)]
-    (row,) = evidence.board(Fake(told, twins), "clusters-0")
+    (row,) = rows = evidence.board(Fake(told, twins), "clusters-0")
+    twin, own = evidence.score_chart(rows, "accuracy").data
+    assert (twin.name, list(twin.x)) == ("its dense twin", [pytest.approx(45.5)])
+    assert (list(own.x), list(own.y)) == ([pytest.approx(85)], ["Good one"])
+    assert evidence.score_text(row, "accuracy") == "accuracy 85.0% ± 5.0"
     assert row["against_dense"].mean == pytest.approx(0.395)
     assert (row["verdict"], row["rank"], row["group"]) == ("better", 1, "ranked")
 
@@ -124,3 +128,29 @@ def test_charts_hold_every_scored_row(board):
     loads = evidence.loads_chart(Fake(runs("good", [1.0]), []), "text-0", "good")
     assert [list(row) for row in loads.data[0].z] == [[0.5, 1.5]]
     assert evidence.loads_chart(Fake([], []), "text-0", "good") is None
+
+
+def test_one_seed_gives_an_order_and_no_rank():
+    rows = evidence.board(Fake([*runs("good", [2.0]), *runs("bad", [3.0])], []), "text-0")
+    assert [(row["implementation"], row["rank"]) for row in rows] == [("good", None), ("bad", None)]
+    assert evidence.score_text(rows[0], "bits_per_byte") == "bits per byte 2.000"
+
+
+def test_ranked_designs_are_counted_by_verdict(board):
+    assert evidence.summary(list(board.values())) == {"ranked": 3, "better": 2, "tie": 0, "worse": 1}
+
+
+def test_a_failed_run_does_not_pull_down_the_mean_time():
+    (row,) = evidence.board(Fake(runs("good", [2.0, None]), []), "text-0")
+    assert (row["seconds"], row["seeds"], row["error_text"]) == (10.0, 1, "the loss is not finite")
+
+
+def test_where_a_design_stands_is_said_in_words(board):
+    def text(key: str) -> str:
+        return evidence.standing_text(board[key] | {"of": 3, "headline": "bits_per_byte"})
+
+    assert text("good") == "rank 1 of 3, bits per byte 2.900 ± 0.058, better than dense"
+    assert text("bad").startswith("rank 3 of 3")
+    assert text("large").startswith("no rank: of another size, ")
+    assert text("leaky").startswith("no rank: later tokens")
+    assert text("broken") == "failed: the loss is not finite"

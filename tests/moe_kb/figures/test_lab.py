@@ -8,8 +8,11 @@ from moe_kb.figures.lab import (
     comparison_chart,
     curve_chart,
     differing_settings,
+    headline_of,
     load_chart,
+    load_history_chart,
     metric_label,
+    metric_text,
     metrics_of,
     page_markdown,
     setting_label,
@@ -54,6 +57,10 @@ def test_both_splits_are_drawn_and_a_gap_stays_a_gap():
     assert (valid.name, list(valid.x)) == ("valid", [2])
 
 
+def test_a_share_that_is_always_zero_has_no_axis_below_it():
+    assert curve_chart(curves(dropped_fraction=[0.0, 0.0]), "dropped_fraction").layout.yaxis.rangemode == "nonnegative"
+
+
 def test_the_axis_spans_the_whole_run_from_the_start():
     assert curve_chart(curves(loss=[1.0]), "loss", steps=200).layout.xaxis.range[1] >= 200
 
@@ -77,6 +84,29 @@ def test_loads_become_multiples_of_an_even_share_whatever_their_sum():
 def test_loads_of_nothing_are_not_divided_by_zero():
     (heat,) = load_chart({"layer 1": Loads(0, "valid", (0.0, 0.0))}).data
     assert [list(row) for row in heat.z] == [[None, None]]
+
+
+def test_loads_over_the_steps_are_a_column_a_report():
+    (heat,) = load_history_chart([Loads(5, "train", (2.0, 6.0)), Loads(10, "train", (1.0, 1.0))]).data
+    assert list(heat.x) == [5, 10]
+    assert list(heat.y) == ["0", "1"]
+    assert [list(row) for row in heat.z] == [[0.5, 1.0], [1.5, 1.0]]
+
+
+def test_a_run_is_told_by_its_headline():
+    assert headline_of(curves(loss=[1.0])) == "bits_per_byte"
+    told = RunCurves(None, None, None, {}, {"accuracy": Curve((1,), (0.5,))}, {}, (), ())
+    assert headline_of(told) == "accuracy"
+    assert [metric_text("accuracy", 0.5), metric_text("squared_error", 2.0), metric_text("loss", None)] == [
+        "50.0%", "2.000", "–",
+    ]  # fmt: skip
+
+
+def test_metrics_that_a_design_adds_have_readable_names():
+    assert metric_label("accuracy") == "Accuracy (percent)"
+    assert metric_label("aux_device_balance") == "Device balance loss, unweighted"
+    assert metric_label("slot_entropy") == "Slot entropy"
+    assert len(metric_label("information", short=True)) < len(metric_label("information"))
 
 
 def test_runs_are_compared_each_by_its_own_line():
@@ -107,6 +137,7 @@ def test_equations_get_lines_of_their_own_and_headings_go_down():
         ("n_layers", "", "Layers"),
         ("d_model", "", "Model width"),
         ("steps", "steps", "Steps"),
+        ("moe_every", "", "MoE every"),
         ("batch_size", "sequences", "Batch size (sequences)"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moe_kb.lab import Curve, Metrics
-from moe_kb.lab.curves import MAX_PROBLEMS_KEPT, CurveReader
+from moe_kb.lab.curves import MAX_LOADS_KEPT, MAX_PROBLEMS_KEPT, CurveReader
 
 
 def metrics(step: int, loss: float | None, layer: list[float]) -> Metrics:
@@ -68,3 +68,13 @@ def test_the_number_of_points_is_chosen_by_the_reader(path: Path, points: int) -
     write(path, *(metrics(step, 1.0, []) for step in range(100)))
     told = CurveReader(path).read(max_points=points)
     assert len(told.train["loss"].steps) == points
+
+
+def test_loads_in_training_are_remembered_and_thinned_in_long_runs(path: Path) -> None:
+    write(path, *(metrics(step, 1.0, [float(step), 1.0]) for step in range(3 * MAX_LOADS_KEPT)))
+    write(path, metrics(9999, 1.0, [7.0, 7.0]).model_copy(update={"split": "valid"}))
+    history = CurveReader(path).read().load_history["1"]
+    steps = [told.step for told in history]
+    assert len(steps) <= MAX_LOADS_KEPT
+    assert (steps[0], steps[-1]) == (0, 3 * MAX_LOADS_KEPT - 1), "the first and the last stay; validation is apart"
+    assert steps == sorted(set(steps))

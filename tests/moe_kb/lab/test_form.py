@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from fake_package.entries import DemoConfig
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from moe_kb.lab import FormField, config_from_form, form_fields
+from moe_kb.lab import FormField, config_from_form, form_fields, form_from_config
 
 
 class Activation(Enum):
@@ -122,3 +122,46 @@ def test_the_defaults_of_a_form_make_a_valid_config() -> None:
 def test_text_that_is_not_json_is_left_for_the_validation(text: str) -> None:
     built: dict[str, Any] = config_from_form(form_fields(Config), {"layers": text})
     assert built == {"layers": text}
+
+
+class Tasked(BaseModel):
+    task: Literal["text", "digits"] = "text"
+    steps: int = Field(100, ge=1)
+    router: Router = Router()
+    layers: tuple[int, ...] = (0,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:
+        meant = {"steps": 30, "router": {"experts": 2}, "layers": [1, 2]} if values.get("task") == "digits" else {}
+        return meant | values
+
+
+def test_what_is_given_changes_the_defaults_of_the_rest() -> None:
+    def defaults(**given: object) -> dict[str, object]:
+        return {field.name: field.default for field in form_fields(Tasked, given)}
+
+    assert defaults() == {
+        "task": "text", "steps": 100, "router.experts": 8, "router.jitter": 0.01, "layers": "[0]",
+    }  # fmt: skip
+    assert defaults(task="digits") == {
+        "task": "digits", "steps": 30, "router.experts": 2, "router.jitter": 0.01, "layers": "[1, 2]",
+    }  # fmt: skip
+    assert defaults(task="no such task")["steps"] == 100, "refused, so the fields' own"
+    assert form_fields(Config, {"seed": 4}) == form_fields(Config), "it cannot be built from that alone"
+
+
+def test_a_config_becomes_the_values_of_the_form_again() -> None:
+    fields = form_fields(Tasked)
+    config = Tasked(steps=7, router=Router(experts=5), layers=(3, 4)).model_dump(mode="json")
+    values = form_from_config(fields, config)
+    assert values == {"task": "text", "steps": 7, "router.experts": 5, "router.jitter": 0.01, "layers": "[3, 4]"}
+    assert config_from_form(fields, values) == config
+
+
+def test_what_an_input_cannot_hold_is_left_out() -> None:
+    told = {
+        "task": "music", "steps": 0, "router": {"experts": 6.5, "jitter": True}, "layers": None, "gone": 1,
+    }  # fmt: skip
+    assert form_from_config(form_fields(Tasked), told) == {}
+    assert form_from_config(form_fields(Config), {"limit": None, "renormalise": "no", "name": 3}) == {"limit": None}

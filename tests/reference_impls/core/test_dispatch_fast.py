@@ -1,16 +1,22 @@
 """The fast dispatch at its corners: both backends, gradients, empty experts, strides, dtypes, the calibration."""
 
+import copy
+import mmap
+import pickle
+import threading
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from reference_impls.core import dispatch_gemm as gemm
-from reference_impls.core.dispatch import dispatch_loop, dispatch_sorted
+from reference_impls.core import step_memory
+from reference_impls.core.dispatch import dispatch_grouped, dispatch_loop, dispatch_sorted
 from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
 from reference_impls.core.routing import SparseRouting
 
 D, FF, E = 24, 40, 4
-BACKENDS = ["plain", *(["onednn"] if gemm.onednn_available(torch.float32) else [])]
+BACKENDS = ["plain", *(["onednn"] if gemm.onednn_available() else [])]
 FP32 = {"rtol": 1e-4, "atol": 1e-5}
 FP64 = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -195,25 +201,132 @@ def test_tokens_and_experts_of_two_dtypes_are_refused():
 
 
 def test_the_choice_is_made_once_for_a_shape_class_and_falls_back(monkeypatch):
-    device, wide = torch.device("cpu"), torch.empty(256, 256)
-    assert not any(gemm.choose(4, wide, device=device, dtype=torch.float32).values())  # too small to time
-    assert not any(gemm.choose(999, wide, device=device, dtype=torch.float64).values())
-    first = gemm.choose(300, wide, device=device, dtype=torch.float32)
-    timed = gemm._onednn_is_faster.cache_info().misses
-    assert gemm.choose(310, wide, device=device, dtype=torch.float32) == first
-    assert gemm._onednn_is_faster.cache_info().misses == timed
+    wide = torch.randn(3, 256, 256)
+    plain = {"forward": "plain", "input": "plain", "weight": "plain"}
+    assert gemm.choose(4, wide, torch.float32) == plain  # too small to time
+    assert gemm.choose(999, wide, torch.float64) == plain
+    assert all(way.startswith("plain") for way in gemm.choose(999, wide, torch.bfloat16).values())
+    first = gemm.choose(300, wide, torch.float32)
+
+    def again(*_: object) -> None:
+        raise AssertionError("timed twice")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gemm, "_fastest", again)
+        assert gemm.choose(310, wide, torch.float32) == first
     with gemm.backend("plain"):
-        assert not any(gemm.choose(300, wide, device=device, dtype=torch.float32).values())
+        assert gemm.choose(300, wide, torch.float32) == plain
 
     def gone(*_: object) -> None:
         raise RuntimeError("no such operator")
 
     gemm.onednn_available.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr(gemm, "_run", gone)
+        patched.setattr(gemm, "_onednn", gone)
         try:
-            assert not any(gemm.choose(300, wide, device=device, dtype=torch.float32).values())
+            assert all(way.startswith("plain") for way in gemm.choose(300, wide, torch.float32).values())
             with pytest.raises(ValueError, match="use backend 'plain'"), gemm.backend("onednn"):
                 pass
         finally:
             gemm.onednn_available.cache_clear()
+
+
+@pytest.mark.parametrize("onednn", [False, *([True] if gemm.onednn_available() else [])])
+@pytest.mark.parametrize("kind", ["forward", "input", "weight"])
+def test_every_way_of_a_product_is_the_same_product(kind, onednn, monkeypatch):
+    monkeypatch.setattr(gemm, "_PIECE", 48)  # two or three rows at a time
+    torch.manual_seed(3)
+    x_RD, w_ND, g_RN = torch.randn(5, 24), torch.randn(40, 24), torch.randn(5, 40)
+    a, b, expected = {
+        "forward": (x_RD, w_ND, x_RD @ w_ND.t()), "input": (g_RN, w_ND, g_RN @ w_ND),
+        "weight": (g_RN, x_RD, g_RN.t() @ x_RD),
+    }[kind]  # fmt: skip
+    for way in gemm._ways(kind, onednn=onednn):
+        torch.testing.assert_close(gemm.multiply(kind, a, b, way), expected, **FP32)
+        for dtype in (torch.float32, torch.float64):
+            out = torch.empty_like(expected, dtype=dtype)
+            assert gemm.multiply(kind, a, b, way, out=out) is out
+            torch.testing.assert_close(out, expected.to(dtype), **FP32)
+
+
+def test_the_backend_of_one_thread_is_not_that_of_another():
+    seen = []
+    with gemm.backend("plain"):
+        thread = threading.Thread(target=lambda: seen.append(gemm._forced.get()))
+        thread.start()
+        thread.join()
+        assert gemm._forced.get() == "plain"
+    assert seen == ["auto"]
+
+
+def test_a_second_derivative_is_refused_in_words():
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    x_TD.requires_grad_()
+    (dx_TD,) = torch.autograd.grad(dispatch_sorted(x_TD, routing, bank).square().sum(), x_TD, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        dx_TD.sum().backward()
+
+
+def step(bank: ExpertBank) -> list[torch.Tensor]:
+    x_TD, routing = make("usual", torch.float32)
+    dispatch_sorted(x_TD, routing, bank).square().sum().backward()
+    return [p.grad for p in bank.parameters()]
+
+
+def test_gradient_memory_is_used_again_only_when_nobody_holds_it(monkeypatch):
+    monkeypatch.setattr(step_memory, "SMALLEST", 1)
+    torch.manual_seed(4)
+    bank = SwiGLUExperts(E, D, FF)
+    held = step(bank)
+    expected, places = [g.clone() for g in held], [g.data_ptr() for g in held]
+
+    step(bank)  # adds to the gradients, which are therefore not free
+    assert [g.data_ptr() for g in held] == places
+    assert_equal(held, [2 * g for g in expected], **FP32)
+
+    bank.zero_grad()
+    fresh = step(bank)  # `held` is alive
+    assert not {g.data_ptr() for g in fresh} & set(places)
+    assert_equal(held, [2 * g for g in expected], **FP32)
+
+    part, places = fresh[0][1], [g.data_ptr() for g in fresh]
+    del fresh
+    bank.zero_grad()
+    again = step(bank)  # a view holds the first; the second is free
+    assert again[0].data_ptr() != places[0]
+    assert_equal([part], [expected[0][1]], **FP32)
+    if hasattr(mmap, "MAP_PRIVATE"):
+        assert again[1].data_ptr() == places[1]
+
+
+def test_a_bank_with_gradient_memory_is_copied_and_pickled(monkeypatch):
+    monkeypatch.setattr(step_memory, "SMALLEST", 1)
+    bank = ReLUExperts(E, D, FF)
+    expected = [g.clone() for g in step(bank)]
+    bank.zero_grad()
+    for other in (copy.deepcopy(bank), pickle.loads(pickle.dumps(bank))):
+        assert_equal(step(other), expected, **FP32)
+
+
+@pytest.mark.parametrize("bank_class", [SwiGLUExperts, ReLUExperts])
+@pytest.mark.parametrize("pattern", [p for p in PATTERNS if p not in ("empty batch", "no assignment")])
+def test_the_grouped_product_equals_the_definition(pattern, bank_class):
+    bank = bank_class(E, D, FF)
+    x_TD, routing = make(pattern, torch.float32)
+    expected = results(dispatch_loop, x_TD, routing, bank)
+    got = results(lambda x, r, b: dispatch_grouped(x, r, b, torch.float32), x_TD, routing, bank)
+    assert_equal(got, expected, **FP32)
+    ones_TD = torch.ones(()).expand(x_TD.shape)
+    got = results(lambda x, r, b: dispatch_grouped(x, r, b, torch.float32), x_TD, routing, bank, ones_TD)
+    assert_equal(got, results(dispatch_loop, x_TD, routing, bank, ones_TD), **FP32)
+
+
+def test_the_grouped_product_in_bfloat16_of_wide_leaves():
+    bank = SwiGLUExperts(E, D, FF)
+    x_TD, routing = make("usual", torch.float32)
+    expected = results(dispatch_loop, x_TD, routing, bank)
+    got = results(lambda x, r, b: dispatch_grouped(x, r, b, torch.bfloat16), x_TD, routing, bank)
+    for a, b in zip(got, expected, strict=True):
+        assert a.dtype == torch.float32
+        assert 0 < (a - b).norm() <= 0.02 * b.norm()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.configs import ConfigError, check_config
@@ -18,6 +18,7 @@ def _numbers(x_TD: torch.Tensor, **fields) -> torch.Tensor:
     return torch.bincount(routing.token_A, minlength=len(x_TD))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["entropy", "norm"]), st.floats(0.1, 10), st.floats(1, 10), st.integers(0, 2**16))
 def test_the_number_of_experts_grows_with_the_scale_and_keeps_its_bounds(complexity, scale, factor, seed):
     x_TD = torch.randn(20, 8, generator=torch.Generator().manual_seed(seed))

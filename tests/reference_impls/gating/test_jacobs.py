@@ -17,10 +17,8 @@ def _task(**fields) -> ClustersTask:
 
 def test_competing_experts_find_clusters_that_cooperating_ones_do_not():
     small = {"n_clusters": 3, "n_experts": 6, "steps": 150}
-    found, blended = (
-        cluster_scores(ENTRY, JacobsConfig(task="clusters", threads=1, competition=on, **small))["information"]
-        for on in (True, False)
-    )
+    configs = (JacobsConfig(task="clusters", threads=1, competition=on, **small) for on in (True, False))
+    found, blended = (cluster_scores(ENTRY, config)["information"] for config in configs)
     assert found > 0.5
     assert blended < found / 2
 

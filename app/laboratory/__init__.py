@@ -1,0 +1,1 @@
+"""The parts of the Lab page: choosing an implementation, setting it up, one run, all runs."""

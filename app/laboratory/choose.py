@@ -1,0 +1,104 @@
+"""Choosing an implementation: the catalogue by family with a search, or the one that the address names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+import ui
+
+from moe_kb.figures import catalogue
+from moe_kb.lab import Entry, Lab, details
+
+from .set_up import set_up
+
+
+def choose(lab: Lab) -> None:
+    """The catalogue, or the form of the implementation chosen."""
+    entries = {entry.key: entry for entry in lab.catalogue()}
+    for problem in lab.problems():
+        st.warning(ui.plain(str(problem)), icon=":material/extension_off:")
+    if not entries:
+        ui.empty("Nothing can be run.", "Install a package with implementations: pip install 'moe-kb[lab]'.")
+        return
+    asked = st.query_params.get("implementation")
+    if asked in entries:
+        # A link from this page to itself changes what is shown, but not the browser's address: write it once more.
+        st.query_params["implementation"] = asked
+        set_up(lab, another(entries))
+        return
+    if asked:
+        st.info(f"There is no implementation {ui.plain(repr(asked[:80]))}. These can be run:", icon=":material/info:")
+    browse(entries)
+
+
+def another(entries: Mapping[str, Entry]) -> Entry:
+    """The implementation chosen, and the way to another: back to all, or by typing."""
+    ordered = [entry.key for members in catalogue.search(entries.values()).values() for entry in members]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        key = st.selectbox(
+            "Implementation",
+            ordered,
+            format_func=lambda key: catalogue.choice_label(entries[key]),
+            width=560,
+            help="Type a part of a name, a year or a family.",
+            **ui.in_address("implementation", None, ordered),
+        )
+        st.button("All implementations", on_click=leave, icon=":material/apps:", type="tertiary", key="all")
+    return entries[key]
+
+
+def leave() -> None:
+    """Back to the catalogue."""
+    st.query_params.pop("implementation", None)
+
+
+def browse(entries: Mapping[str, Entry]) -> None:
+    """Every implementation by family: a link to each, with its summary, year, status and tasks."""
+    known = catalogue.families(entries.values())
+    text = st.text_input(
+        "Search",
+        placeholder="words of a name or summary, a year, a task, partial",
+        width=560,
+        icon=":material/search:",
+        **ui.in_address("q", ""),
+    )
+    counts = {family: len(members) for family, members in catalogue.search(entries.values(), text).items()}
+    wanted = st.pills(
+        "Family",
+        known,
+        format_func=lambda family: f"{family.capitalize()} {counts.get(family, 0)}",
+        selection_mode="multi",
+        label_visibility="collapsed",
+        **ui.in_address("family", [], known),
+    )
+    found = catalogue.search(entries.values(), text, wanted)
+    if not found:
+        ui.empty("No implementation passes.", "Use fewer words, or another family.")
+    for family, members in found.items():
+        st.subheader(ui.plain(family.capitalize()), anchor=False)
+        if family in catalogue.FAMILIES:
+            st.caption(catalogue.FAMILIES[family])
+        with st.grid(min_column_width=290, row_height="content"):
+            for entry in members:
+                card(entry)
+
+
+def card(entry: Entry) -> None:
+    """One implementation in the catalogue."""
+    known = details(entry)
+    with st.container(border=True, gap="xxsmall", height="stretch"):
+        ui.record_link(f"implementation:{entry.key}", entry.name)
+        st.caption(ui.plain(entry.summary))
+        st.markdown(" ".join(badges(entry, year=known.year)))
+
+
+def badges(entry: Entry, *, year: int | None) -> list[str]:
+    """Year, status, tasks and a leak, as small labels."""
+    leak = catalogue.causality(details(entry))
+    return [
+        *([f":gray-badge[{year}]"] if year else []),
+        ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]",
+        f":gray-badge[{ui.plain(', '.join(entry.tasks))}]",
+        *([":violet-badge[leaks]"] if leak else []),
+    ]

@@ -1,0 +1,188 @@
+"""One run: its progress, curves, loads and log, live while it goes on."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+import ui
+
+from moe_kb.figures import catalogue
+from moe_kb.figures import lab as figures
+from moe_kb.figures.models import compact
+from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves
+
+from .set_up import reuse
+from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
+
+BADGE = {
+    "queued": "gray",
+    "running": "blue",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "orange",
+    "lost": "red",
+}
+
+
+def one_run(lab: Lab, run_id: str) -> None:
+    """A run by its id, with what can be done with it."""
+    run = lab.run(run_id)
+    with st.container(horizontal=True):
+        st.button("All runs", on_click=leave_to, args=("runs",), icon=":material/arrow_back:", type="tertiary")
+        st.button(
+            "Set up another with these settings",
+            on_click=reuse,
+            args=(lab, run),
+            icon=":material/replay:",
+            type="tertiary",
+        )
+
+    # Polls while the run goes on; its end reruns the page, which then polls no more.
+    @st.fragment(run_every=POLL_SECONDS if run.active else None)
+    def live() -> None:
+        now = lab.run(run_id)
+        watch(lab, now)
+        if run.active and not now.active:
+            st.rerun()
+
+    live()
+    with st.expander("Settings", icon=":material/tune:"):
+        st.dataframe(
+            pd.DataFrame([{"setting": name.replace("_", " "), "value": str(v)} for name, v in run.config.items()]),
+            hide_index=True,
+            key="run-config",
+            alt="Settings of the run",
+            width=520,
+            height=430,
+            column_config={"setting": "Setting", "value": "Value"},
+        )
+    if not run.active:
+        with st.popover("Delete this run", icon=":material/delete:", type="tertiary"):
+            st.markdown("Its record, curves and log are removed for good.")
+            if st.button("Delete", type="primary", key="delete"):
+                lab.delete(run_id)
+                leave_run()
+                st.rerun()
+
+
+def watch(lab: Lab, run: Run) -> None:
+    """Everything that changes while a run goes on."""
+    curves = lab.curves(run.id)
+    heading, action = st.columns([5, 1], vertical_alignment="center")
+    cancelling = run.active and run.cancel_requested is not None
+    status = "cancelling" if cancelling else run.status
+    known = {entry.key: entry for entry in lab.catalogue()}
+    name = known[run.implementation].name if run.implementation in known else run.implementation
+    heading.markdown(
+        f"### {ui.plain(name)} :{BADGE[run.status]}-badge[{status}]\n\n"
+        f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
+    )
+    if run.active and action.button(
+        "Cancel", icon=":material/stop:", disabled=cancelling, width="stretch", key="cancel"
+    ):
+        lab.cancel(run.id)
+        st.rerun(scope="fragment")
+    if run.status == "queued":
+        waiting = [one.id for one in reversed(lab.runs(MAX_RUNS)) if one.status == "queued"]
+        st.info(
+            f"Number {waiting.index(run.id) + 1 if run.id in waiting else 1} in the queue; one run goes at a time.",
+            icon=":material/hourglass:",
+        )
+    if run.error:
+        st.error(ui.plain(run.error), title="It did not complete", icon=":material/error:")
+    progress = curves.progress
+    if progress and progress.steps:
+        left = (
+            f", about {duration(progress.eta_seconds)} left" if run.active and progress.eta_seconds is not None else ""
+        )
+        st.progress(min(progress.step / progress.steps, 1.0), f"Step {progress.step:,} of {progress.steps:,}{left}")
+    elif run.status == "running":
+        st.progress(0.0, "Starting: loading PyTorch and the text …")
+    numbers(run, curves)
+    charts(run, curves, known.get(run.implementation), progress.steps if progress else None)
+    loads(curves)
+    for message in curves.messages:
+        st.caption((":material/warning: " if message.level == "warning" else "") + ui.plain(message.text))
+    for problem in curves.problems[:3]:
+        st.warning(ui.plain(str(problem)))
+    log = lab.log_tail(run.id)
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(log or "Nothing printed yet.", language=None, height=260, wrap_lines=True)
+
+
+def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) -> None:
+    """The curves that matter, more to choose, each with what the implementation's page says of it."""
+    present = figures.metrics_of(curves)
+    if not present:
+        return
+    first = [name for name in figures.MAIN if name in present]
+    others = [name for name in present if name not in first]
+    more = st.multiselect(
+        "More curves", others, format_func=figures.metric_label, **ui.in_address("curves", [], others)
+    )
+    meanings = catalogue.metric_meanings(entry.page) if entry else {}
+    with st.grid(2, min_column_width=420, gap="medium"):
+        for name in [*first, *(name for name in more if name in present)]:
+            with st.container(gap="xxsmall"):
+                ui.chart(
+                    figures.curve_chart(curves, name, steps=steps),
+                    key=f"curve-{name}",
+                    alt=f"{figures.metric_label(name)} over the steps",
+                )
+                if name in more and name in meanings:
+                    st.caption(meanings[name])
+
+
+def loads(curves: RunCurves) -> None:
+    """The latest load of every expert, or how one layer's load moved."""
+    if not curves.loads:
+        return
+    latest = next(iter(curves.loads.values()))
+    st.markdown("**Load per expert**")
+    moved = [layer for layer, told in curves.load_history.items() if len(told) > 1]
+    chosen = None
+    if moved:
+        chosen = st.segmented_control(
+            "Load per expert",
+            ["", *moved],
+            format_func=lambda layer: f"{layer} over the steps" if layer else "latest, every layer",
+            required=True,
+            label_visibility="collapsed",
+            **ui.in_address("load", "", moved),
+        )
+    even = "Assignments that each expert was asked to take, as a multiple of an even share (1)"
+    if chosen:
+        ui.chart(
+            figures.load_history_chart(curves.load_history[chosen]),
+            key="load-history",
+            alt=f"Load of each expert of {chosen} over the steps",
+        )
+        st.caption(f"{even}, in training.")
+    else:
+        ui.chart(figures.load_chart(curves.loads), key="loads", alt="Load of each expert in each layer")
+        split = "training" if latest.split == "train" else "validation"
+        st.caption(f"{even}, at step {latest.step:,} ({split}).")
+
+
+def numbers(run: Run, curves: RunCurves) -> None:
+    """The headline numbers of a run."""
+
+    def last(split: dict[str, Curve], name: str) -> float | None:
+        curve = split.get(name)
+        return curve.values[-1] if curve and curve.values else None
+
+    speed, dropped = last(curves.train, "tokens_per_second"), last(curves.train, "dropped_fraction")
+    with st.grid(6, min_column_width=160):
+        st.metric("Elapsed", duration(run.seconds), border=True)
+        st.metric("Estimated", duration(run.estimate.seconds), border=True)
+        headline = figures.headline_of(curves)
+        label = figures.metric_label(headline).removesuffix(" (percent)")
+        st.metric(f"{label}, valid", figures.metric_text(headline, last(curves.valid, headline)), border=True)
+        st.metric("Dropped, training", figures.metric_text("dropped_fraction", dropped), border=True)
+        st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
+        st.metric(
+            "Parameters",
+            compact(run.estimate.params_total),
+            border=True,
+            help=f"{run.estimate.params_active:,} used by a token",
+        )

@@ -1,0 +1,133 @@
+"""All runs: a table, and their curves in one chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+import ui
+
+from moe_kb.figures import lab as figures
+from moe_kb.figures.models import compact
+from moe_kb.lab import Lab, Run
+
+from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run
+
+
+def open_row(ids: list[str]) -> None:
+    """Open the run of the row that was clicked."""
+    click = st.session_state["open-run"]
+    if 0 <= click.row < len(ids):
+        show_run(ids[click.row])
+
+
+def all_runs(lab: Lab) -> None:
+    """Runs, newest first, and a chart of those chosen."""
+    runs = lab.runs(MAX_RUNS)
+    if not runs:
+        ui.empty("No runs yet.", "Set one up and launch it; it stays here, with its curves, until you delete it.")
+        return
+
+    @st.fragment(run_every=POLL_SECONDS if any(run.active for run in runs) else None)
+    def listed() -> None:
+        now = lab.runs(MAX_RUNS)
+        st.dataframe(
+            pd.DataFrame([row_of(lab, run) for run in now]).dropna(axis="columns", how="all"),
+            hide_index=True,
+            key="runs",
+            alt="Runs, newest first",
+            height="auto" if len(now) <= 12 else 460,
+            column_config={
+                "id": st.column_config.ButtonColumn(
+                    "Run",
+                    key="open-run",
+                    on_click=open_row,
+                    args=([run.id for run in now],),
+                    type="tertiary",
+                    alignment="left",
+                    pinned=True,
+                    help="Click to open it",
+                ),
+                "implementation": "Implementation",
+                "task": "Task",
+                "status": "Status",
+                "progress": st.column_config.ProgressColumn("Progress", format="percent", min_value=0, max_value=1),
+                "bits_per_byte": st.column_config.NumberColumn("Bits per byte", format="%.3f", help="Last validation"),
+                "accuracy": st.column_config.NumberColumn("Accuracy", format="percent", help="Last validation"),
+                "squared_error": st.column_config.NumberColumn("Squared error", format="%.3f", help="Last validation"),
+                "launched": "Launched (UTC)",
+                "took": "Took",
+                "parameters": "Parameters",
+                "steps": "Steps",
+            },
+        )
+        if any(run.active for run in runs) and not any(run.active for run in now):
+            st.rerun()
+
+    listed()
+    st.subheader("Compare curves", anchor=False)
+    labels = {run.id: figures.run_label(run) for run in runs}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Runs",
+            list(labels),
+            format_func=labels.get,
+            width=620,
+            placeholder="Choose two or more",
+            max_selections=12,
+            **ui.in_address("runs", [], labels),
+        )
+        curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
+        metrics = list(dict.fromkeys(name for told in curves.values() for name in figures.metrics_of(told)))
+        metric = st.selectbox(
+            "Metric",
+            metrics or ["bits_per_byte"],
+            format_func=figures.metric_label,
+            width=330,
+            **ui.in_address("metric", "bits_per_byte", metrics or ["bits_per_byte"]),
+        )
+        split = st.segmented_control(
+            "Split",
+            ["valid", "train"],
+            format_func={"valid": "Validation", "train": "Training"}.get,
+            required=True,
+            **ui.in_address("split", "valid", ["valid", "train"]),
+        )
+    if not chosen:
+        st.caption("Choose runs to see their curves in one chart and the settings in which they differ.")
+        return
+    ui.chart(
+        figures.comparison_chart(curves, metric, split),
+        key="comparison",
+        alt=f"{figures.metric_label(metric)} of {len(chosen)} runs",
+    )
+    differing = figures.differing_settings([run for run in runs if run.id in chosen])
+    if differing:
+        st.markdown("**Settings that differ**")
+        st.dataframe(pd.DataFrame(differing), hide_index=True, key="differing", alt="Settings in which the runs differ")
+    elif len(chosen) > 1:
+        st.caption("These runs have the same settings.")
+
+
+def row_of(lab: Lab, run: Run) -> dict[str, Any]:
+    """What the table says of a run."""
+    curves = lab.latest(run)
+
+    def last(name: str) -> float | None:
+        valid = curves.valid.get(name)
+        return valid.values[-1] if valid and valid.values else None
+
+    progress = curves.progress
+    return {
+        "id": run.id,
+        "implementation": run.implementation,
+        "task": run.config.get("task"),
+        "status": "cancelling" if run.active and run.cancel_requested else run.status,
+        "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
+        **{name: last(name) for name in figures.HEADLINES},
+        "launched": moment(run.created),
+        "took": duration(run.seconds),
+        "parameters": compact(run.estimate.params_total),
+        "steps": run.config.get("steps"),
+    }

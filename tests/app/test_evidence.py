@@ -1,0 +1,119 @@
+"""The comparison of designs, on fabricated results."""
+
+from __future__ import annotations
+
+import pytest
+from comparisons import result
+
+TEXT = (
+    result("control-dense", [3.0, 3.1, 3.2], group="control"),
+    result("switch-top1", [2.8, 2.91, 3.0]),
+    result("mixtral-top2", [2.99, 3.12, 3.19]),
+    result("gshard-top2", [1.0, 1.1, 1.2], causal="where nothing is dropped"),
+    result("multi-head", [2.9, 3.0, 3.1], group="unmatched", why="active parameters +9% at the nearest width"),
+    result("hash", [None, None, None]),
+    result("base", [3.4, None, 3.6]),
+)
+CLUSTERS = (
+    result("switch-top1", [0.9, 0.92], task="clusters"),
+    result("soft-moe", [0.5, 0.49], task="clusters", causal="no"),
+)
+
+
+def tables(at) -> dict[str, object]:
+    """Each group's table by its heading."""
+    return {
+        heading.value.partition(" (")[0].partition(":")[0]: frame.value
+        for heading, frame in zip(at.subheader, at.dataframe, strict=False)
+    }
+
+
+def numbers(at) -> dict[str, str]:
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_without_results_the_page_says_how_to_make_them(open_page, texts, with_results):
+    with_results()
+    at = open_page("evidence")
+    assert "No comparison has been made yet." in texts(at)
+    assert "bench-designs" in texts(at).replace("\\", "")
+    assert not at.dataframe
+
+
+def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
+    with_results(*TEXT, *CLUSTERS)
+    at = open_page("evidence")
+    assert numbers(at) == {
+        "Ranked designs": "3", "Better than dense": "1", "Tie with dense": "1", "Worse than dense": "1", "Seeds": "3",
+    }  # fmt: skip
+    shown = tables(at)
+    assert list(shown) == ["Ranked", "Other size", "Not causal", "Controls", "Failed"]
+    ranked = shown["Ranked"]
+    assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
+    assert list(ranked["rank"]) == [1, 2, 3]
+    assert [one[0] for one in ranked["verdict"]] == ["better", "tie", "worse"]
+    assert ranked["information"][0] == pytest.approx(40)
+    assert ranked["dropped"][0] == pytest.approx(5)
+    assert list(shown["Other size"]["note"]) == ["active parameters +9% at the nearest width"]
+    assert list(shown["Failed"]["note"]) == ["the loss is not finite at step 2"]
+    assert "rank" not in shown["Not causal"]
+    assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
+    assert len(at.get("plotly_chart")) == 3
+    assert "a processor, 2 cores" in texts(at)
+
+
+def test_clusters_are_told_in_percent_beside_a_dense_twin(open_page, with_results):
+    with_results(*TEXT, *CLUSTERS)
+    at = open_page("evidence", protocol="clusters-0")
+    (ranked,) = tables(at).values()
+    assert list(ranked["mean"]) == pytest.approx([91, 49.5])
+    assert list(ranked["dense"]) == pytest.approx([41, -0.5])
+    assert [one[0] for one in ranked["verdict"]] == ["better", "tie"]
+    at.segmented_control(key="in-protocol").set_value("text-0").run()
+    assert not at.exception
+    assert "protocol" not in at.query_params, "the first one needs no address"
+    assert "Failed" in tables(at)
+
+
+def test_one_seed_is_an_order_without_ranks_or_verdicts(open_page, texts, with_results):
+    with_results(*(result(key, [score]) for key, score in (("hash", 2.0), ("base", 3.0))))
+    at = open_page("evidence")
+    assert "One seed tells nothing of the spread" in texts(at)
+    (ranked,) = tables(at).values()
+    assert list(ranked["mean"]) == [2.0, 3.0]
+    assert not {"rank", "error", "verdict", "dense"} & set(ranked.columns)
+    assert numbers(at)["Better than dense"] == "0"
+
+
+def test_where_everything_failed_nothing_is_drawn(open_page, texts, with_results):
+    with_results(result("hash", [None]), result("base", [None]))
+    at = open_page("evidence")
+    assert list(tables(at)) == ["Failed"]
+    assert "Every run failed." in texts(at)
+    assert not at.get("plotly_chart")
+
+
+def test_curves_and_loads_can_be_chosen_and_stand_in_the_address(open_page, texts, with_results):
+    with_results(*TEXT)
+    at = open_page("evidence", loads="mixtral-top2")
+    assert at.selectbox(key="in-loads").value == "mixtral-top2"
+    assert "control-dense" in at.multiselect(key="in-shown").value
+    at.multiselect(key="in-shown").set_value([]).run()
+    assert not at.exception
+    at.multiselect(key="in-shown").set_value(["base"]).run()
+    assert at.query_params["shown"] in ("base", ["base"])
+    assert len(at.get("plotly_chart")) == 3
+
+
+@pytest.mark.parametrize("query", [{"protocol": "none"}, {"shown": "nobody"}, {"loads": "<b>"}])
+def test_senseless_addresses_do_no_harm(open_page, with_results, query):
+    with_results(*TEXT)
+    at = open_page("evidence", **query)
+    assert not at.error
+    assert at.title[0].value == "Evidence"
+
+
+def test_a_result_cannot_bring_markup_into_the_page(open_page, texts, with_results):
+    with_results(result("**bold** <b>key</b>", [3.0, None, 3.1]))
+    said = texts(open_page("evidence"))
+    assert "<b>key" not in said.replace("\\<", "")
