@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.adamoe import AdaMoEConfig
@@ -33,19 +33,19 @@ def _layer(null_experts: int) -> Any:
 def equations() -> Iterator[Check]:
     """Outputs and loss by a plain loop over tokens and choices."""
     ours = _layer(M)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     share, mean, numbers = [0.0] * (N + M), [0.0] * (N + M), set()
     for t, x in enumerate(x_TD):
         probability = softmax(dot_products(ours.router.weight_ED, x))
         mean = [m + p / S for m, p in zip(mean, probability, strict=True)]
-        picked = best(probability, K)
+        picked = largest(probability, K)
         true = [i for i in picked if i < N]
         numbers.add(len(true))
         for i in picked:
             share[i] += 1 / (K * S)
         for i in true:
-            expected[t] += probability[i] / sum(probability[j] for j in true) * swiglu(ours.experts, i, x)
+            expected[t] += probability[i] / sum(probability[j] for j in true) * expert_output(ours.experts, i, x)
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
@@ -62,7 +62,7 @@ def without_null_experts() -> Iterator[Check]:
     config = MixtralTop2Config(d_model=D, d_expert=F, n_experts=N, experts_per_token=K)
     theirs = mixtral.make_layer(config).double()
     theirs.load_state_dict(ours.state_dict())
-    x_BSD = torch.randn(2, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(2, S, D, seed=6)
     change = (ours(x_BSD)[0] - theirs(x_BSD)[0]).abs().max()
     yield at_most("without null experts, difference from Mixtral's outputs", change, 1e-12)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.checks.by_hand import Assignments, beside_hand, sigmoid_by_hand, tokens
+from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_sigmoid, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.base_layers import BaseLayersConfig
@@ -87,7 +87,7 @@ def equations() -> Iterator[Check]:
                 affinity = torch.stack([weight_ED @ x_TD[t] for t in span])
                 chosen = _by_trying(affinity.detach()) if training else affinity.argmax(-1).tolist()
                 for row, (t, expert) in enumerate(zip(span, chosen, strict=True)):
-                    yield t, expert, sigmoid_by_hand(affinity[row, expert])
+                    yield t, expert, tensor_sigmoid(affinity[row, expert])
 
         yield from beside_hand(
             f"a float64 loop, {'training' if training else 'outside training'}", layer, tokens(2, 7, D), assign,

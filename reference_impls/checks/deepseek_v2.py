@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.deepseek_v2 import DeepSeekV2Config
 from reference_impls.entry import Entry
 from reference_impls.gating.deepseek_v2 import make_layer
@@ -44,11 +44,7 @@ def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tol
         hidden_size=D, moe_intermediate_size=F, n_routed_experts=E, num_experts_per_tok=k, n_shared_experts=2,
         routed_scaling_factor=SCALE, topk_method="group_limited_greedy", n_group=devices, topk_group=top,
     )  # fmt: skip
-    config._experts_implementation = "eager"
-    block: Any = DeepseekV2Moe(config)
-    block.to(dtype)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(DeepseekV2Moe, config, dtype)
     ours = _layer(devices, top, k, dtype)
     ours.load_transformers_block(block)
     # All scores of a token stand apart, whichever devices it uses.
@@ -56,11 +52,7 @@ def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tol
     yield from beside(
         f"transformers' DeepseekV2Moe, {top} of {devices} devices, k = {k}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -69,19 +61,19 @@ def equations() -> Iterator[Check]:
     """Outputs and the three losses by a plain loop over tokens, devices and experts."""
     devices, top, k = 4, 2, 3
     ours = _layer(devices, top, k, torch.float64)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected, strays = torch.zeros_like(x_TD), 0
     on = [range(d * E // devices, (d + 1) * E // devices) for d in range(devices)]
     chosen, mean, sent = [0.0] * E, [0.0] * E, [0.0] * devices
     y_BSD, info = ours(x_TD[None])
     for t, x in enumerate(x_TD):
         affinity = softmax(dot_products(ours.router.weight_ED, x))
-        allowed = best([max(affinity[i] for i in members) for members in on], top)
+        allowed = largest([max(affinity[i] for i in members) for members in on], top)
         within = [i for d in allowed for i in on[d]]
-        picked = [within[place] for place in best([affinity[i] for i in within], k)]
-        expected[t] = swiglu(ours.shared, 0, x)
+        picked = [within[place] for place in largest([affinity[i] for i in within], k)]
+        expected[t] = expert_output(ours.shared, 0, x)
         for i in picked:
-            expected[t] += SCALE * affinity[i] * swiglu(ours.experts, i, x)
+            expected[t] += SCALE * affinity[i] * expert_output(ours.experts, i, x)
             chosen[i] += E / (k * S)
         for d, members in enumerate(on):
             sent[d] += devices / (top * S) * any(i in members for i in picked)
@@ -108,14 +100,14 @@ def drops() -> Iterator[Check]:
     """In training, what each device keeps: by a plain loop over what was wanted."""
     devices, top, k = 4, 2, 3
     ours = _layer(devices, top, k, torch.float64, spared_sequences=0.3, device_capacity_factor=4 / 5)
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(B, S, D, seed=6)
     wanted, kept = ours(x_BSD)[1].routing, ours.train()(x_BSD)[1].routing
     budget = math.ceil(B * S * k / devices * 4 / 5)
     expected = set()
     for device in range(devices):
         asked = [
             (float(w), int(t), int(e))
-            for w, t, e in zip(wanted.weight_A, wanted.token_A, wanted.expert_A, strict=True)
+            for w, t, e in zip(wanted.weight_A.detach(), wanted.token_A, wanted.expert_A, strict=True)
             if int(e) * devices // E == device
         ]
         spared = [item for item in asked if item[1] < S]  # 0.3 of three sequences is the first

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_most, worst_of
-from reference_impls.checks.oracle import beside, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, only_output, opinionated, stacked
 from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -48,22 +49,14 @@ def transformers_block(shape: dict[str, int], dtype: torch.dtype) -> Iterator[Ch
         num_experts_per_tok=shape["experts_per_token"], n_group=shape["n_groups"], topk_group=shape["top_groups"],
         n_shared_experts=shape["shared_experts"], routed_scaling_factor=2.5, norm_topk_prob=True,
     )  # fmt: skip
-    config._experts_implementation = "eager"
-    block: Any = DeepseekV3MoE(config)
-    block.to(dtype)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(DeepseekV3MoE, config, dtype)
     torch.nn.init.normal_(block.gate.e_score_correction_bias, std=0.1)
     ours = _layer(dtype, **shape)
     ours.load_transformers_block(block)
     yield from beside(
         f"transformers' DeepseekV3MoE, {shape['n_groups']} groups, k = {shape['experts_per_token']}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), _clear_tokens(ours, shape, dtype),
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
     )  # fmt: skip
 
 
@@ -87,11 +80,7 @@ def equations() -> Iterator[Check]:
     ours = _layer(experts_per_token=3, n_groups=4, top_groups=2)
     named: dict[str, Tensor] = {name: value.detach() for name, value in ours.state_dict().items()}
 
-    def swiglu(bank: str, i: int, x_D: Tensor) -> Tensor:
-        gate, up = (named[f"{bank}.w_in_EID"][i] @ x_D).chunk(2)
-        return named[f"{bank}.w_out_EDF"][i] @ (gate / (1 + torch.exp(-gate)) * up)
-
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_BSD = tokens(B, S, D, seed=5)
     with torch.no_grad():
         y_BSD, info = ours(x_BSD)
     balance, worst = 0.0, 0.0
@@ -102,14 +91,14 @@ def equations() -> Iterator[Check]:
             biased = [score[i] + float(named["router.bias_E"][i]) for i in range(E)]
             groups = [range(4 * g, 4 * g + 4) for g in range(4)]
             worth = [sum(sorted((biased[i] for i in group), reverse=True)[:2]) for group in groups]
-            open_groups = sorted(range(4), key=lambda g: worth[g], reverse=True)[:2]
+            open_groups = largest(worth, 2)
             allowed = [i for g in open_groups for i in groups[g]]
             chosen = sorted(allowed, key=lambda i: biased[i], reverse=True)[:3]
-            expected = swiglu("shared", 0, x)
+            expected = expert_output(ours.shared, 0, x)
             for i in chosen:
-                expected = expected + 2.5 * score[i] / sum(score[j] for j in chosen) * swiglu("experts", i, x)
+                expected = expected + 2.5 * score[i] / sum(score[j] for j in chosen) * expert_output(ours.experts, i, x)
             worst = worst_of(worst, float((y_BSD[b, s] - expected).abs().max()))
-            for i in sorted(range(E), key=lambda i: score[i], reverse=True)[:3]:
+            for i in largest(score, 3):
                 frequency[i] += E / (3 * S)
             for i in range(E):
                 mean[i] += score[i] / sum(score) / S

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.deepseekmoe import DeepSeekMoEConfig
 from reference_impls.core.device_balance import device_balance_loss
 from reference_impls.core.losses import load_balancing_loss
@@ -42,22 +42,14 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
         hidden_size=D, moe_intermediate_size=F, n_routed_experts=E, num_experts_per_tok=k, n_shared_experts=2,
         routed_scaling_factor=1.0, topk_method="greedy", n_group=None, topk_group=None,
     )  # fmt: skip
-    config._experts_implementation = "eager"
-    block: Any = DeepseekV2Moe(config)
-    block.to(dtype)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(DeepseekV2Moe, config, dtype)
     ours = _layer(k, dtype)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     yield from beside(
         f"transformers' DeepseekV2Moe, k = {k}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -66,14 +58,14 @@ def equations() -> Iterator[Check]:
     """Outputs and both losses by a plain loop over tokens and experts."""
     k = 3
     ours = _layer(k, torch.float64)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     chosen, mean = [0.0] * E, [0.0] * E
     for t, x in enumerate(x_TD):
         affinity = softmax(dot_products(ours.router.weight_ED, x))
-        expected[t] = swiglu(ours.shared, 0, x)
-        for i in best(affinity, k):
-            expected[t] += affinity[i] * swiglu(ours.experts, i, x)
+        expected[t] = expert_output(ours.shared, 0, x)
+        for i in largest(affinity, k):
+            expected[t] += affinity[i] * expert_output(ours.experts, i, x)
             chosen[i] += E / (k * S)
         mean = [m + s / S for m, s in zip(mean, affinity, strict=True)]
     y_BSD, info = ours(x_TD[None])

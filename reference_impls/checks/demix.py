@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.configs.demix import DemixConfig
 from reference_impls.entry import Entry
@@ -45,12 +46,11 @@ def layer(entry: Entry) -> Iterator[Check]:
     """The layer's outputs by a plain loop over sequences and tokens."""
     task, points = _task(entry)
     moe: Any = task.model.layer
-    w_in, w_out = moe.experts.w_in_EID.detach(), moe.experts.w_out_EDF.detach()
     domain_B = torch.tensor([4, 0, 2, 1])
     expected = torch.zeros_like(points.x_BSD)
     for b, d in enumerate((1, 0, 2, 1)):
         for s in range(S):
-            expected[b, s] = w_out[d] @ (w_in[d] @ points.x_BSD[b, s]).clamp(min=0)
+            expected[b, s] = expert_output(moe.experts, d, points.x_BSD[b, s])
     worst = (moe(points.x_BSD, domain=domain_B)[0].detach() - expected).abs().max()
     yield at_most("the layer's equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
 

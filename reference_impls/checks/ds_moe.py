@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import largest, mixed_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.ds_moe import DSMoEConfig
-from reference_impls.core.information import token_information_loss
+from reference_impls.core.losses import token_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.ds_moe import make_layer
 
@@ -31,7 +31,7 @@ def _layer(k: int = K) -> Any:
 
 
 def _tokens() -> torch.Tensor:
-    return torch.randn(1, T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return tokens(1, T, D)
 
 
 def loss() -> Iterator[Check]:
@@ -68,8 +68,8 @@ def equations() -> Iterator[Check]:
             score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
             p = [value / sum(score) for value in score]
             distributions.append(p)
-            best = sorted(range(E), key=lambda i: p[i], reverse=True)[: E if training else K]
-            rows.append(mixed_output(layer, [p[i] if i in best else 0.0 for i in range(E)], x_D))
+            best = largest(p, E if training else K)
+            rows.append(mixed_output(layer.experts, [p[i] if i in best else 0.0 for i in range(E)], x_D))
         mean = [sum(p[i] for p in distributions) / T for i in range(E)]
         expected = sum(mean_i * math.log(mean_i) for mean_i in mean)
         expected -= sum(p_i * math.log(p_i) for p in distributions for p_i in p) / T

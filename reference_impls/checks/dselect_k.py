@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dselect_k import DSelectKConfig
@@ -36,7 +37,7 @@ def _layer(n_experts: int, k: int, width: float) -> Any:
 
 
 def _tokens() -> Tensor:
-    return torch.randn(1, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(1, S, D, seed=5)
 
 
 def _step(z: float, width: float) -> float:
@@ -71,8 +72,7 @@ def _by_hand(layer: Any, x_TD: Tensor, width: float) -> tuple[Tensor, float, flo
             reach += 1 / max(total, 1e-6) / len(x_TD)
         for i, weight in enumerate(weights):
             used += weight > 0
-            hidden = (layer.experts.w_in_EID[i].detach() @ x).clamp(min=0)
-            expected[t] += weight * (layer.experts.w_out_EDF[i].detach() @ hidden)
+            expected[t] += weight * expert_output(layer.experts, i, x)
     return expected, entropy, reach, used
 
 

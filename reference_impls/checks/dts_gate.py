@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import dot_products, mixed_output, tokens
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dts_gate import DTSGateConfig
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import RoutingContext
 from reference_impls.entry import Entry
-from reference_impls.gating.dts_gate import gumbel_noise, make_layer
+from reference_impls.gating.dts_gate import make_layer
 
 D, F, E, T = 12, 10, 6, 25
 
@@ -36,7 +37,7 @@ def _layer(temperature: float, **fields: Any) -> Any:
 
 def gumbel_softmax() -> Iterator[Check]:
     """Weights and the router's gradient beside `torch.nn.functional.gumbel_softmax`, the threshold at zero."""
-    x_TD = torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x_TD = tokens(T, D, seed=1)
     direction = torch.randn(T, E, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     context = RoutingContext.of_sequences(torch.zeros(T, dtype=torch.int64), 1)
     for temperature in (2.0, 0.5):
@@ -54,19 +55,19 @@ def gumbel_softmax() -> Iterator[Check]:
 def equations(training: bool, temperature: float) -> Iterator[Check]:
     """Outputs and loss by a plain loop over tokens and experts, with the draws laid open."""
     layer = _layer(temperature).train(training)
-    x_TD = torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    x_TD = tokens(T, D, seed=4)
     torch.manual_seed(5)
     draw_TE = gumbel_noise(torch.empty(T, E, dtype=torch.float64)).tolist()
     threshold = layer.router.config.threshold
     rows, mean, first, taken = [], [0.0] * E, [0] * E, 0
     for x_D, draw in zip(x_TD, draw_TE, strict=True):
-        logits = [float(w_D @ x_D) for w_D in layer.router.weight_ED.detach()]
+        logits = dot_products(layer.router.weight_ED, x_D)
         noisy = [value + (zeta if training else 0.0) for value, zeta in zip(logits, draw, strict=True)]
         score = [math.exp(value / temperature) for value in noisy]
         w = [value / sum(score) for value in score]
         best = max(range(E), key=lambda i: w[i])
         kept = [i for i in range(E) if (training and w[i] > threshold) or i == best]
-        rows.append(mixed_output(layer, [w[i] if i in kept else 0.0 for i in range(E)], x_D))
+        rows.append(mixed_output(layer.experts, [w[i] if i in kept else 0.0 for i in range(E)], x_D))
         mean = [m + w_i / T for m, w_i in zip(mean, w, strict=True)]
         first[best] += 1
         taken += len(kept)
@@ -84,7 +85,7 @@ def equations(training: bool, temperature: float) -> Iterator[Check]:
 def winners() -> Iterator[Check]:
     """At a low temperature each expert wins as often as its probability says."""
     router = _layer(0.01).train().router
-    x_D = torch.randn(D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_D = tokens(D, seed=6)
     draws = 20_000
     torch.manual_seed(7)
     routing = router(x_D.expand(draws, D), RoutingContext.of_sequences(torch.zeros(draws, dtype=torch.int64), 1))

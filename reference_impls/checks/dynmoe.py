@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import expert_output, mixed_output
+from reference_impls.checks.by_hand import expert_output, mixed_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.dynmoe import DynMoEConfig
@@ -38,7 +38,7 @@ def _layer(**fields: Any) -> Any:
 
 
 def _tokens(seed: int = 1) -> torch.Tensor:
-    return torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return tokens(T, D, seed=seed)
 
 
 def _sigmoid(value: float) -> float:
@@ -67,7 +67,7 @@ def equations(training: bool) -> Iterator[Check]:
         idle += not chosen
         if not chosen and not training:
             chosen = [max(range(E), key=lambda i: cosines[i])]
-        rows.append(mixed_output(layer, [1 / len(chosen) if i in chosen else 0.0 for i in range(E)], x_D))
+        rows.append(mixed_output(layer.experts, [1 / len(chosen) if i in chosen else 0.0 for i in range(E)], x_D))
         used.append(chosen)
     choices = sum(len(chosen) for chosen in used)
     load = [sum(i in chosen for chosen in used) / choices for i in range(E)]
@@ -111,7 +111,7 @@ def gradients() -> Iterator[Check]:
         chosen = [i for i in range(E) if margins[i] > 0]
         for i in chosen:
             gate = _sigmoid(scale * layer.router.threshold_E[i].item())
-            worth = float(expert_output(layer, i, x_D) @ direction_D) / len(chosen)
+            worth = float(expert_output(layer.experts, i, x_D) @ direction_D) / len(chosen)
             expected[i] -= worth * scale * gate * (1 - gate)
     worst = (layer.router.threshold_E.grad - torch.tensor(expected, dtype=torch.float64)).abs().max()
     yield at_most("gradient of the thresholds, by a float64 loop: largest difference", worst, 1e-12)

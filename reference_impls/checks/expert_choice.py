@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from reference_impls.checks.by_hand import Assignments, beside_hand, softmax_by_hand, tokens
+from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_softmax, tokens
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.expert_choice import ExpertChoiceConfig
@@ -43,7 +43,7 @@ def equations() -> Iterator[Check]:
             x_TD: Tensor, weight_ED: Tensor = weight_ED, factor: float = factor, group: str = group
         ) -> Assignments:
             groups = [range(7), range(7, 11)] if group == "sequence" else [[*range(7), *range(7, 11)]]
-            score = {t: softmax_by_hand(weight_ED @ x_TD[t]) for t in (*range(7), *range(7, 11))}
+            score = {t: tensor_softmax(weight_ED @ x_TD[t]) for t in (*range(7), *range(7, 11))}
             for members in groups:
                 for expert in range(E):
                     best = sorted(members, key=lambda t: float(score[t][expert].detach()), reverse=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
 from reference_impls.configs.gpt_oss import GptOssConfig
@@ -75,14 +76,14 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens, chosen experts and hidden units."""
     ours = _layer(3, torch.float64)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     experts, router = ours.experts, ours.router
     expected, clamped = torch.zeros_like(x_TD), 0
     for t, x in enumerate(x_TD):
         logits = [
             float(w @ x + b) for w, b in zip(router.weight_ED.detach(), router.router_bias_E.detach(), strict=True)
         ]
-        best = sorted(range(E), key=lambda i: logits[i], reverse=True)[:3]
+        best = largest(logits, 3)
         total = sum(math.exp(logits[i]) for i in best)
         for i in best:
             inner = (experts.w_in_EID[i].detach() @ x + experts.b_in_EI[i].detach()).tolist()

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.oracle import beside, clear_tokens, opinionated
 from reference_impls.configs.gshard import GShardTop2Config
@@ -70,8 +71,8 @@ def transformers_router(factor: float, dtype: torch.dtype, **tolerance: float) -
 def algorithm(factor: float, policy: str) -> Iterator[Check]:
     """Outputs, demand and loss by a plain loop over sequences; chance is drawn as the router draws it."""
     ours = _layer(second_policy_train=policy, capacity_factor_train=factor, second_threshold=0.4)
-    weight, w_in, w_out = (p.detach() for p in ours.parameters())
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    weight = ours.router.weight_ED.detach()
+    x_BSD = tokens(B, S, D, seed=5)
     torch.manual_seed(3)
     y_BSD, info = ours(x_BSD)
     torch.manual_seed(3)
@@ -96,7 +97,7 @@ def algorithm(factor: float, policy: str) -> Iterator[Check]:
                 demand[e] += 1
                 if taken[e] < capacity:
                     taken[e] += 1
-                    expected[b, s] += share * (w_out[e] @ (w_in[e] @ x_BSD[b, s]).clamp(min=0))
+                    expected[b, s] += share * expert_output(ours.experts, e, x_BSD[b, s])
         balance += E * sum(first[e] / S * float(mean[e]) for e in range(E)) / B
     name = f"the algorithm by a float64 loop, second expert {policy}, capacity factor {factor:g}"
     yield at_most(f"{name}: outputs", (y_BSD - expected).abs().max(), 1e-12)

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.heterogeneous import make_layer, parameter_penalty
@@ -42,9 +43,7 @@ def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> 
     ours = _layer(entry, dtype, widths="equal", cost_weight=0.0)
     k = int(ours.router.config.experts_per_token)
     config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
-    config._experts_implementation = "eager"
-    block: Any = OlmoeSparseMoeBlock(config)
-    block.to(dtype)
+    block = block_of(OlmoeSparseMoeBlock, config, dtype)
     with torch.no_grad():
         block.gate.weight.copy_(ours.router.weight_ED)
         for e in range(E):
@@ -75,7 +74,7 @@ def equations(entry: Entry, widths: str) -> Iterator[Check]:
     ours = _layer(entry, widths=widths, cost_weight=0.2)
     config = ours.router.config
     k, h = config.experts_per_token, [weight.shape[1] for weight in ours.experts.w_out]
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     load, mean, active = [0.0] * E, [0.0] * E, 0
     for t, x in enumerate(x_TD):

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.checks.soft_moe import loop as soft_moe_loop
@@ -33,7 +34,7 @@ def _layer(**fields: Any) -> Any:
 
 
 def _tokens(seed: int) -> torch.Tensor:
-    return torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return tokens(S, D, seed=seed)
 
 
 def equations() -> Iterator[Check]:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.hypermoe import HyperMoEConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.hypermoe import make_layer
@@ -65,24 +66,20 @@ def beside_modules(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[C
     from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
 
     config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
-    config._experts_implementation = "eager"
-    block: Any = OlmoeSparseMoeBlock(config)
+    block = block_of(OlmoeSparseMoeBlock, config)
     made: Any = MadePerToken()
     block.to(dtype)
     made.to(dtype)
     ours = _layer(k, dtype)
     pairs = {
-        "the router": (ours.router.weight_ED, block.gate.weight),
-        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
+        **stacked(ours, block),
         "the embeddings": (ours.embedding_EC, made.embedding.weight),
         "the first map": (ours.process[0].weight, made.process[0].weight),
         "the second map": (ours.process[2].weight, made.process[2].weight),
         "the hypernetwork": (ours.make_hidden.weight, made.hidden.weight),
     }
+    lend(pairs)
     with torch.no_grad():
-        for mine, other in pairs.values():
-            other.copy_(mine)
         for linear, other in zip(
             (ours.process[0], ours.process[2], ours.make_hidden),
             (made.process[0], made.process[2], made.hidden),
@@ -112,7 +109,7 @@ def equations(k: int) -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts."""
     ours = _layer(k)
     parameters = {name: value.detach() for name, value in ours.named_parameters()}
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected, choices = torch.zeros_like(x_TD), set()
 
     def relu(values: Tensor) -> Tensor:
@@ -124,12 +121,10 @@ def equations(k: int) -> Iterator[Check]:
 
     for t, x in enumerate(x_TD):
         exponents = [float((w @ x).exp()) for w in parameters["router.weight_ED"]]
-        best = sorted(range(E), key=lambda i: exponents[i], reverse=True)[:k]
+        best = largest(exponents, k)
         choices.add(frozenset(best))
         for i in best:
-            gate, up = (parameters["experts.w_in_EID"][i] @ x).split(F)
-            out = parameters["experts.w_out_EDF"][i] @ (gate * torch.sigmoid(gate) * up)
-            expected[t] += exponents[i] / sum(exponents) * out
+            expected[t] += exponents[i] / sum(exponents) * expert_output(ours.experts, i, x)
         z = torch.zeros(C, dtype=torch.float64)
         for j in range(E):
             if j not in best:

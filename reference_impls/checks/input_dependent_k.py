@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import torch
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import largest, mixed_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.input_dependent_k import InputDependentKConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.input_dependent_k import make_layer
@@ -37,28 +37,21 @@ def transformers_block() -> Iterator[Check]:
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=MOST)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer("norm", 100.0).float()
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(ours.router.logits, MOST, (2, 10, D), dtype=torch.float32)
     yield from beside(
         "transformers' MixtralSparseMoeBlock, every token with as many experts",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
     )  # fmt: skip
 
 
 def equations(complexity: Literal["entropy", "norm"], scale: float) -> Iterator[Check]:
     """Outputs, numbers of experts and loss by a plain loop over tokens and experts."""
     layer = _layer(complexity, scale)
-    x_TD = torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x_TD = tokens(T, D, seed=1)
     rows, mean, count, numbers = [], [0.0] * E, [0] * E, set()
     for x_D in x_TD:
         score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
@@ -69,8 +62,9 @@ def equations(complexity: Literal["entropy", "norm"], scale: float) -> Iterator[
             measure = -sum(p_i * math.log(p_i) for p_i in p)
         k = max(1, min(MOST, math.floor(scale * measure)))
         numbers.add(k)
-        best = sorted(range(E), key=lambda i: p[i], reverse=True)[:k]
-        rows.append(mixed_output(layer, [p[i] / sum(p[j] for j in best) if i in best else 0.0 for i in range(E)], x_D))
+        best = largest(p, k)
+        weights = [p[i] / sum(p[j] for j in best) if i in best else 0.0 for i in range(E)]
+        rows.append(mixed_output(layer.experts, weights, x_D))
         mean = [m + p_i / T for m, p_i in zip(mean, p, strict=True)]
         count = [c + (i in best) for i, c in enumerate(count)]
     expected = E * sum(c / sum(count) * m for c, m in zip(count, mean, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import mixed_output, tokens
 from reference_impls.checks.check import Check, at_most, close, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.jacobs import JacobsConfig
@@ -68,11 +68,11 @@ def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts; weights add up to one."""
     torch.manual_seed(0)
     layer: Any = opinionated(make_layer(JacobsConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1)).double())
-    x_TD = torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    x_TD = tokens(T, D, seed=2)
     rows = []
     for x_D in x_TD:
         score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
-        rows.append(mixed_output(layer, [value / sum(score) for value in score], x_D))
+        rows.append(mixed_output(layer.experts, [value / sum(score) for value in score], x_D))
     y_BTD, info = layer(x_TD[None])
     worst = (y_BTD[0] - torch.stack(rows)).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)

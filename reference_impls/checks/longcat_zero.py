@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.longcat_zero import LongCatZeroConfig
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -45,14 +45,10 @@ def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> It
         hidden_size=D, expert_ffn_hidden_size=F, n_routed_experts=N, zero_expert_num=zeros, moe_topk=K,
         routed_scaling_factor=SCALE,
     )  # fmt: skip
-    config._experts_implementation = "eager"
     config.num_local_experts = N
-    block: Any = LongcatFlashMoE(config)
-    block.to(dtype)
+    block = block_of(LongcatFlashMoE, config, dtype)
     # Theirs reserves input weights for zero experts, too, and never uses them.
     block.experts.gate_up_proj = torch.nn.Parameter(block.experts.gate_up_proj.detach()[:N].clone())
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
     torch.nn.init.normal_(block.router.e_score_correction_bias, std=0.1)
     ours = _layer(zeros, dtype)
     ours.load_transformers_block(block)
@@ -60,11 +56,7 @@ def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> It
     yield from beside(
         f"transformers' LongcatFlashMoE, {zeros} zero experts, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.router.classifier.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -72,15 +64,15 @@ def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> It
 def equations() -> Iterator[Check]:
     """Outputs and the step of the biases by a plain loop over tokens and choices."""
     ours = _layer(Z, torch.float64, bias_update_speed=0.3)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected, chosen, identities = torch.zeros_like(x_TD), [0] * (N + Z), 0
     bias = ours.router.bias_E.tolist()
     for t, x in enumerate(x_TD):
         probability = softmax(dot_products(ours.router.weight_ED, x))
-        for i in best([p + b for p, b in zip(probability, bias, strict=True)], K):
+        for i in largest([p + b for p, b in zip(probability, bias, strict=True)], K):
             chosen[i] += 1
             identities += i >= N
-            expected[t] += SCALE * probability[i] * (swiglu(ours.experts, i, x) if i < N else x)
+            expected[t] += SCALE * probability[i] * (expert_output(ours.experts, i, x) if i < N else x)
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
@@ -97,7 +89,7 @@ def control() -> Iterator[Check]:
     for start in (-1.0, 1.0):
         ours = _layer(Z, torch.float64, bias_update_speed=0.5)
         ours.router.bias_E[:N] = start
-        x_BSD = torch.randn(8, 64, D, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
+        x_BSD = tokens(8, 64, D, seed=8)
         with torch.no_grad():
             for step in range(600):
                 ours.on_step(ours(x_BSD)[1], Progress(step + 1, 600))

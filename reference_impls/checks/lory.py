@@ -6,8 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import dot_products, softmax
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
-from reference_impls.checks.merging import plain_expert, plain_softmax, through_average
+from reference_impls.checks.merging import plain_expert, through_average
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.lory import LoryConfig
 from reference_impls.entry import Entry
@@ -68,7 +69,7 @@ def equations() -> Iterator[Check]:
         for start in range(0, S, L):
             looked_at = x_SD[max(start - L, 0) : max(start, L)]
             mean = sum(looked_at) / len(looked_at)
-            weight = plain_softmax([float(w @ mean) for w in ours.router.weight_ED.detach()])
+            weight = softmax(dot_products(ours.router.weight_ED, mean))
             for s in range(start, min(start + L, S)):
                 expected[b, s] = plain_expert(ours.experts, weight, x_SD[s])
     worst = (ours(x_BSD)[0].detach() - expected).abs().max()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.m6t_prototyping import M6TConfig
@@ -34,13 +35,13 @@ def _layer(n_prototypes: int, **fields: Any) -> Any:
 
 
 def _tokens() -> Tensor:
-    return torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(B, S, D, seed=5)
 
 
 def equations(n_prototypes: int, factor: float) -> Iterator[Check]:
     """Outputs, demand and loss by plain loops over sequences, prototypes and tokens."""
     ours, x_BSD, size = _layer(n_prototypes, capacity_factor_train=factor).train(), _tokens(), E // n_prototypes
-    weight, w_in, w_out = (p.detach() for p in ours.parameters())
+    weight = ours.router.weight_ED.detach()
     capacity, expected, demand, balance = math.ceil(factor * S / size), torch.zeros_like(x_BSD), [0] * E, 0.0
     for b in range(B):
         for z in range(n_prototypes):
@@ -55,7 +56,7 @@ def equations(n_prototypes: int, factor: float) -> Iterator[Check]:
                 if taken[best] < capacity:
                     taken[best] += 1
                     e, share = z * size + best, exponents[best] / sum(exponents)
-                    expected[b, s] += share * (w_out[e] @ (w_in[e] @ x).clamp(min=0))
+                    expected[b, s] += share * expert_output(ours.experts, e, x)
             parts = sum(count / S * m for count, m in zip(chosen, mean, strict=True))
             balance += size * parts / n_prototypes / B
     y_BSD, info = ours(x_BSD)

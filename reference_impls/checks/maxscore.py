@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.base_layers import score_kinds, sum_of
-from reference_impls.checks.by_hand import Assignments, beside_hand, softmax_by_hand, tokens
+from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_softmax, tokens
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.maxscore import MaxScoreConfig
@@ -109,7 +109,7 @@ def equations() -> Iterator[Check]:
 
     def assign(x_TD: Tensor) -> Assignments:
         for span in spans:
-            score = torch.stack([softmax_by_hand(weight_ED @ x_TD[t]) for t in span])
+            score = torch.stack([tensor_softmax(weight_ED @ x_TD[t]) for t in span])
             for row, way in enumerate(_by_trying(score.detach())):
                 ordered = sorted(way, key=lambda e, row=row: -float(score[row, e].detach()))  # type: ignore[misc]
                 for place, expert in enumerate(ordered):
@@ -129,7 +129,7 @@ def loss() -> Iterator[Check]:
     first_TE = torch.zeros(12, E, dtype=torch.float64)
     for t, expert in zip(told.routing.token_A[::K], told.routing.expert_A[::K], strict=True):
         first_TE[t, expert] = 1
-    score_TE = torch.stack([softmax_by_hand(layer.router.weight_ED @ x) for x in x_BSD.flatten(0, 1)])
+    score_TE = torch.stack([tensor_softmax(layer.router.weight_ED @ x) for x in x_BSD.flatten(0, 1)])
     per_group = [
         E * E * (score.mean(0) * first.mean(0)).mean()
         for score, first in zip(score_TE.split(6), first_TE.split(6), strict=True)

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import dot_products, largest, softmax
 from reference_impls.checks.check import Check, at_most, close
-from reference_impls.checks.merging import plain_expert, plain_softmax, through_average
+from reference_impls.checks.merging import plain_expert, through_average
 from reference_impls.checks.oracle import beside
 from reference_impls.configs.meo import MEOConfig
 from reference_impls.entry import Entry
@@ -75,9 +76,9 @@ def equations() -> Iterator[Check]:
     for b, x_SD in enumerate(x_BSD):
         seen = [x + U @ (V @ x + b_V).clamp(min=0) + b_U for x in x_SD]
         mean = torch.stack(seen).sum(0) / S
-        logits = [float(w @ mean) for w in ours.router.gate.weight_ED.detach()]
-        best = sorted(range(E), key=lambda i: logits[i], reverse=True)[:2]
-        chosen = dict(zip(best, plain_softmax([logits[i] for i in best]), strict=True))
+        logits = dot_products(ours.router.gate.weight_ED, mean)
+        best = largest(logits, 2)
+        chosen = dict(zip(best, softmax([logits[i] for i in best]), strict=True))
         for s, x in enumerate(seen):
             expected[b, s] = plain_expert(ours.experts, [chosen.get(i, 0.0) for i in range(E)], x)
     worst = (ours(x_BSD)[0].detach() - expected).abs().max()
@@ -94,11 +95,11 @@ def losses() -> Iterator[Check]:
     gate, mean_BD = ours.router.gate, ours.router.attention(x_BSD.view(-1, D)).view(B, S, D).mean(1).detach()
     importance, load = [0.0] * E, [0.0] * E
     for mean, noise in zip(mean_BD, noise_BE, strict=True):
-        clean = [float(w @ mean) for w in gate.weight_ED.detach()]
+        clean = dot_products(gate.weight_ED, mean)
         deviation = [math.log1p(math.exp(float(w @ mean))) + 0.01 for w in gate.noise_ED.detach()]
         noisy = [c + d * float(n) for c, d, n in zip(clean, deviation, noise, strict=True)]
-        best = sorted(range(E), key=lambda i: noisy[i], reverse=True)[:2]
-        for i, weight in zip(best, plain_softmax([noisy[i] for i in best]), strict=True):
+        best = largest(noisy, 2)
+        for i, weight in zip(best, softmax([noisy[i] for i in best]), strict=True):
             importance[i] += weight
         for i in range(E):
             second_of_others = sorted((noisy[j] for j in range(E) if j != i), reverse=True)[1]

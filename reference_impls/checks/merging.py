@@ -44,9 +44,3 @@ def plain_expert(bank: ExpertBank, weight_E: Sequence[float], x: Tensor) -> Tens
     gate, up = (merged_in @ x).split(bank.d_expert)
     made: Tensor = merged_out @ (gate * torch.sigmoid(gate) * up)
     return made
-
-
-def plain_softmax(logits: Sequence[float]) -> list[float]:
-    """Softmax of a few numbers of order one."""
-    raised = torch.tensor(logits, dtype=torch.float64).exp()
-    return [float(value) for value in raised / raised.sum()]

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_most, close
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.entry import Entry
@@ -38,22 +39,14 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config)
-    block.to(dtype)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(MixtralSparseMoeBlock, config, dtype)
     ours = _layer(k, dtype)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     yield from beside(
         f"transformers' MixtralSparseMoeBlock, k = {k}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -72,15 +65,13 @@ def transformers_loss() -> Iterator[Check]:
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts."""
     ours = _layer(2, torch.float64)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     for t, x in enumerate(x_TD):
-        logits = [float(w @ x) for w in ours.router.weight_ED.detach()]
-        best = sorted(range(E), key=lambda i: logits[i], reverse=True)[:2]
+        logits = dot_products(ours.router.weight_ED, x)
+        best = largest(logits, 2)
         exponents = torch.tensor([logits[i] for i in best], dtype=torch.float64).exp()
         for weight, i in zip(exponents / exponents.sum(), best, strict=True):
-            gate, up = (w_in[i] @ x).split(F)
-            expected[t] += weight * (w_out[i] @ (gate * torch.sigmoid(gate) * up))
+            expected[t] += weight * expert_output(ours.experts, i, x)
     worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)

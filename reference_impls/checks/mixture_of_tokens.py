@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.mixture_of_tokens import MixtureOfTokensConfig
@@ -40,7 +41,6 @@ def equations() -> Iterator[Check]:
     """Outputs by a plain loop over positions, groups, experts and tokens."""
     ours, x_BSD = _layer(), _tokens()
     expected = torch.zeros_like(x_BSD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     for position in range(S):
         for first in range(0, B, G):
             members = range(first, first + G)
@@ -50,7 +50,7 @@ def equations() -> Iterator[Check]:
                 blend = torch.zeros(D, dtype=torch.float64)
                 for a, b in zip(alpha, members, strict=True):
                     blend += a * x_BSD[b, position]
-                result = w_out[i] @ (w_in[i] @ blend).clamp(min=0)
+                result = expert_output(ours.experts, i, blend)
                 for a, b in zip(alpha, members, strict=True):
                     expected[b, position] += a * result
     worst = (ours(x_BSD)[0].detach() - expected).abs().max()

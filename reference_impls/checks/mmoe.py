@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output
 from reference_impls.checks.check import Check, at_most
 from reference_impls.checks.multitask import unrelated_tasks
 from reference_impls.checks.oracle import beside, opinionated
@@ -39,12 +40,11 @@ def equations() -> Iterator[Check]:
     """Outputs by a plain loop over examples and experts."""
     ours, x_BSD = _layer(), _inputs()
     expected = torch.zeros_like(x_BSD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     for b, k in enumerate(TASK_B):
         for s, x in enumerate(x_BSD[b]):
             raised = [float(torch.exp(w @ x)) for w in ours.router.gate_KED.detach()[k]]
             for i in range(E):
-                expected[b, s] += raised[i] / sum(raised) * (w_out[i] @ (w_in[i] @ x).clamp(min=0))
+                expected[b, s] += raised[i] / sum(raised) * expert_output(ours.experts, i, x)
     worst = (ours(x_BSD, task=TASK_B)[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
 

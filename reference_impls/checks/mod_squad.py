@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.mod_squad import ModSquadConfig
-from reference_impls.core.information import label_information_loss
+from reference_impls.core.losses import label_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.mod_squad import make_layer
 
@@ -32,7 +32,7 @@ def _layer() -> Any:
 
 
 def _tokens() -> torch.Tensor:
-    return torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(B, S, D, seed=5)
 
 
 def equations(training: bool) -> Iterator[Check]:
@@ -51,8 +51,8 @@ def equations(training: bool) -> Iterator[Check]:
             logits = [z + float(e) * s for z, e, s in zip(logits, noise_TE[t], loudness, strict=True)]
         probability = softmax(logits)
         joint[task] = [j + p / (B * S) for j, p in zip(joint[task], probability, strict=True)]
-        for i in best(probability, K):
-            expected[t] += probability[i] * swiglu(ours.experts, i, x)
+        for i in largest(probability, K):
+            expected[t] += probability[i] * expert_output(ours.experts, i, x)
     mode = "with noise" if training else "without noise"
     worst = (y_BSD.flatten(0, 1).detach() - expected).abs().max()
     yield at_most(f"equations {mode}, by a float64 loop: largest difference of the outputs", worst, 1e-12)

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from reference_impls.checks.by_hand import expert_output
 from reference_impls.checks.check import Check, at_least, at_most, close
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.mode_distillation import MoDEConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.mode_distillation import all_outputs, kl_divergence, make_layer, squared_difference
@@ -41,17 +42,10 @@ def transformers_block() -> Iterator[Check]:
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config)
+    block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer(torch.float32)
-    pairs = {
-        "the router": (ours.router.weight_ED, block.gate.weight),
-        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-    }
-    with torch.no_grad():
-        for mine, theirs in pairs.values():
-            theirs.copy_(mine)
+    pairs = stacked(ours, block)
+    lend(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
     name = "transformers' MixtralSparseMoeBlock"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs)
@@ -76,13 +70,11 @@ def loop() -> Iterator[Check]:
     """The loss that a layer reports, from tokens on, by a plain loop over tokens, experts and coordinates."""
     ours = _layer()
     x_TD = _tokens()[0]
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     expected = 0.0
     for x in x_TD:
         logs = []
         for i in range(E):
-            gate, up = (w_in[i] @ x).split(F)
-            made = (w_out[i] @ (gate * torch.sigmoid(gate) * up)).tolist()
+            made = expert_output(ours.experts, i, x).tolist()
             total = log(sum(exp(value) for value in made))
             logs.append([value - total for value in made])
         for i in range(E):

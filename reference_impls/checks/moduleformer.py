@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax
 from reference_impls.checks.check import Check, at_least, at_most, close, same
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.moduleformer import ModuleFormerConfig
-from reference_impls.core.information import token_information_loss
+from reference_impls.core.losses import token_information_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.moduleformer import make_layer
 
@@ -59,13 +59,13 @@ def equations() -> Iterator[Check]:
     ours, x_TD = _layer(torch.float64), _tokens(torch.float64)
     router, expected, mean, unsure = ours.router, torch.zeros(S, D, dtype=torch.float64), [0.0] * N, 0.0
     for t, x in enumerate(x_TD):
-        before = [z + float(a) for z, a in zip(dot_products(router.hidden_HD, x), router.hidden_bias_H, strict=True)]
+        before = [z + a for z, a in zip(dot_products(router.hidden_HD, x), router.hidden_bias_H.tolist(), strict=True)]
         hidden = torch.tensor([z * (1 + math.erf(z / math.sqrt(2))) / 2 for z in before], dtype=torch.float64)
         probability = softmax(dot_products(router.weight_EH, hidden))
         mean = [m + p / S for m, p in zip(mean, probability, strict=True)]
         unsure -= sum(p * math.log(p) for p in probability) / S
-        for i in best(probability, K):
-            expected[t] += probability[i] * swiglu(ours.experts, i, x)
+        for i in largest(probability, K):
+            expected[t] += probability[i] * expert_output(ours.experts, i, x)
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.multi_head import MultiHeadConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.multi_head import make_layer
@@ -41,8 +42,7 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
     config = OlmoeConfig(
         hidden_size=D // heads, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False
     )
-    config._experts_implementation = "eager"
-    block: Any = OlmoeSparseMoeBlock(config)
+    block = block_of(OlmoeSparseMoeBlock, config)
     before, after = nn.Linear(D, D, bias=False), nn.Linear(D, D, bias=False)
     for module in (block, before, after):
         module.to(dtype)
@@ -50,13 +50,9 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
     pairs = {
         "the multi-head projection": (ours.head_DD, before.weight),
         "the merge projection": (ours.merge_DD, after.weight),
-        "the router": (ours.router.weight_ED, block.gate.weight),
-        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
+        **stacked(ours, block),
     }
-    with torch.no_grad():
-        for mine, other in pairs.values():
-            other.copy_(mine)
+    lend(pairs)
 
     def theirs(x_BSD: Tensor) -> Tensor:
         parts = before(x_BSD).unflatten(-1, (heads, D // heads)).flatten(1, 2)
@@ -81,18 +77,16 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
 def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
     """Outputs, balancing loss and experts reached by a plain loop over tokens, parts and experts."""
     ours = _layer(heads, k, inner)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     load, mean, reached = [0.0] * E, [0.0] * E, 0
     for t, x in enumerate(x_TD):
         merged, experts = [], set()
         for part in (ours.head_DD.detach() @ x).split(D // heads):
             exponents = [float((e @ part).exp()) for e in ours.router.weight_ED.detach()]
             made = part.clone() if inner else torch.zeros_like(part)
-            for p in sorted(range(E), key=lambda p: exponents[p], reverse=True)[:k]:
-                gate, up = (w_in[p] @ part).split(F)
-                made += exponents[p] / sum(exponents) * (w_out[p] @ (gate * torch.sigmoid(gate) * up))
+            for p in largest(exponents, k):
+                made += exponents[p] / sum(exponents) * expert_output(ours.experts, p, part)
                 load[p] += 1 / (heads * S)
                 experts.add(p)
             mean = [a + b / sum(exponents) / (heads * S) for a, b in zip(mean, exponents, strict=True)]
@@ -111,7 +105,7 @@ def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
 def permuted_parts() -> Iterator[Check]:
     """Which part is which has no meaning: permuting them in both projections changes nothing."""
     ours = _layer(4, 2, False)
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(B, S, D, seed=6)
     before = ours(x_BSD)[0].detach()
     order = torch.arange(D).view(4, -1)[[2, 0, 3, 1]].flatten()
     with torch.no_grad():

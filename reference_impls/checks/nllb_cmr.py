@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close, same
 from reference_impls.checks.oracle import clear_tokens, opinionated
 from reference_impls.configs.nllb_cmr import NllbCmrConfig
@@ -72,10 +73,9 @@ def transformers_router(dtype: torch.dtype, **tolerance: float) -> Iterator[Chec
 def equations(factor: float, dropout: float) -> Iterator[Check]:
     """Outputs and budget loss by a plain loop over sequences, ranks and tokens."""
     ours = _layer(capacity_factor_train=factor, gate_dropout=dropout, mixture_budget=0.9).train()
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_BSD = tokens(B, S, D, seed=5)
     torch.manual_seed(3)
     kept = F.dropout(torch.ones(B * S, dtype=torch.float64), dropout).view(B, S)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     shared_in, shared_out = ours.shared.w_in_EID[0].detach(), ours.shared.w_out_EDF[0].detach()
     gate, router = ours.router.gate_1D[0].detach(), ours.router.weight_ED.detach()
     capacity, expected, used, dropped = math.ceil(factor * S / E), torch.zeros_like(x_BSD), 0.0, 0
@@ -85,7 +85,7 @@ def equations(factor: float, dropout: float) -> Iterator[Check]:
             share = float(kept[b, s]) / (1 + math.exp(-float(gate @ x) - 0.4))
             expected[b, s] += (1 - share) * (shared_out @ (shared_in @ x).clamp(min=0))
             p = [math.exp(float(w @ x)) for w in router]
-            one, two = sorted(range(E), key=lambda i: p[i], reverse=True)[:2]
+            one, two = largest(p, 2)
             choices.append([(i, p[i] / (p[one] + p[two])) for i in (one, two)])
             shares.append(share)
             used += share
@@ -96,7 +96,7 @@ def equations(factor: float, dropout: float) -> Iterator[Check]:
                 if taken[i] > capacity:
                     dropped += 1
                     continue
-                expected[b, s] += shares[s] * weight * (w_out[i] @ (w_in[i] @ x).clamp(min=0))
+                expected[b, s] += shares[s] * weight * expert_output(ours.experts, i, x)
     torch.manual_seed(3)
     y_BSD, info = ours(x_BSD)
     name = f"equations, factor {factor:g}, gate dropout {dropout:g}, by a float64 loop"
@@ -112,7 +112,7 @@ def equations(factor: float, dropout: float) -> Iterator[Check]:
 def closed_gate() -> Iterator[Check]:
     """A gate of zero leaves the shared network alone, a gate of one leaves the mixture alone."""
     ours = _layer().eval()
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(B, S, D, seed=6)
     with torch.no_grad():
         ours.router.gate_1D.zero_()
         made = []
@@ -129,7 +129,7 @@ def closed_gate() -> Iterator[Check]:
 
 def budget_gradient() -> Iterator[Check]:
     """The bias is pulled by sign(mean gate - budget) times the mean of s (1 - s)."""
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
+    x_BSD = tokens(B, S, D, seed=7)
     for budget in (0.1, 0.95):
         ours = _layer(mixture_budget=budget).train()
         info = ours(x_BSD)[1]

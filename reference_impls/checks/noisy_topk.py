@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.noisy_topk import NoisyTopKConfig
-from reference_impls.core.noisy_gate import NoisyLogits
+from reference_impls.core.noise import NoisyLogits
 from reference_impls.entry import Entry
 from reference_impls.gating.noisy_topk import make_layer
 
@@ -34,7 +35,7 @@ def _layer(k: int) -> Any:
 
 
 def _tokens(count: int = S) -> Tensor:
-    return torch.randn(1, count, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(1, count, D, seed=5)
 
 
 def noise(shape: tuple[int, ...]) -> Tensor:
@@ -62,7 +63,7 @@ def _or_zeros(drawn: Tensor | None, like: list[float]) -> Any:
 
 def chosen_weights(noisy: list[float], k: int) -> dict[int, float]:
     """Softmax over the k largest."""
-    best = sorted(range(len(noisy)), key=lambda i: noisy[i], reverse=True)[:k]
+    best = largest(noisy, k)
     total = sum(math.exp(noisy[i]) for i in best)
     return {i: math.exp(noisy[i]) / total for i in best}
 
@@ -81,13 +82,6 @@ def squared_cv_of(values: list[float]) -> float:
     return sum((value - mean) ** 2 for value in values) / len(values) / mean**2
 
 
-def expert_output(layer: Any, x: Tensor, i: int) -> Tensor:
-    """A ReLU expert's output for one token."""
-    hidden = (layer.experts.w_in_EID[i].detach() @ x).clamp(min=0)
-    output: Tensor = layer.experts.w_out_EDF[i].detach() @ hidden
-    return output
-
-
 def _by_hand(layer: Any, x_TD: Tensor, k: int, drawn_TE: Tensor | None) -> tuple[Tensor, float, float]:
     gate, expected = layer.router.gate, torch.zeros_like(x_TD)
     importance, load = [0.0] * E, [0.0] * E
@@ -96,7 +90,7 @@ def _by_hand(layer: Any, x_TD: Tensor, k: int, drawn_TE: Tensor | None) -> tuple
         clean, noisy, deviation = gate_of(x, gate.weight_ED.detach(), gate.noise_ED.detach(), drawn, 0.01)
         weights = chosen_weights(noisy, k)
         for i, weight in weights.items():
-            expected[t] += weight * expert_output(layer, x, i)
+            expected[t] += weight * expert_output(layer.experts, i, x)
             importance[i] += weight
         for i in range(E):
             load[i] += float(i in weights) if drawn is None else probability_of(clean, noisy, deviation, k, i)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.noisy_topk import (
     chosen_weights,
-    expert_output,
     gate_of,
     noise,
     probability_of,
@@ -44,7 +44,7 @@ def _layer(groups_per_token: int, experts_per_group: int, n_groups: int = A) -> 
 
 
 def _tokens() -> Tensor:
-    return torch.randn(1, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(1, S, D, seed=5)
 
 
 def equations(groups_per_token: int, experts_per_group: int, training: bool) -> Iterator[Check]:
@@ -77,7 +77,7 @@ def equations(groups_per_token: int, experts_per_group: int, training: bool) -> 
                 inside[a * B + b] += probability_of(*inner, experts_per_group, b) if training else float(b in weights)
                 if b in weights:
                     weight = group_weights[a] * weights[b]
-                    expected[t] += weight * expert_output(layer, x, a * B + b)
+                    expected[t] += weight * expert_output(layer.experts, a * B + b, x)
                     importance[a * B + b] += weight
     load = [group_load[e // B] * inside[e] / max(visits[e // B], 1) for e in range(E)]
     torch.manual_seed(9)

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.omoe import OMoEConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.omoe import make_layer, orthogonality_loss, orthonormalise
@@ -34,17 +35,10 @@ def transformers_block() -> Iterator[Check]:
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config)
+    block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer("loss", torch.float32)
-    pairs = {
-        "the router": (ours.router.weight_ED, block.gate.weight),
-        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-    }
-    with torch.no_grad():
-        for mine, theirs in pairs.values():
-            theirs.copy_(mine)
+    pairs = stacked(ours, block)
+    lend(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
     name = "transformers' MixtralSparseMoeBlock"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs)
@@ -84,7 +78,7 @@ def loss() -> Iterator[Check]:
 
 def gram_schmidt() -> Iterator[Check]:
     """The basis is that of a QR decomposition whose diagonal is positive, with the gradient of it."""
-    x_TKD = torch.randn(S, 4, D, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    x_TKD = tokens(S, 4, D, seed=2).requires_grad_()
     q_TDK, r_TKK = torch.linalg.qr(x_TKD.transpose(1, 2))
     theirs = (q_TDK * r_TKK.diagonal(dim1=1, dim2=2).sign()[:, None]).transpose(1, 2)
     ours = orthonormalise(x_TKD)
@@ -101,17 +95,15 @@ def gram_schmidt() -> Iterator[Check]:
 def outputs() -> Iterator[Check]:
     """Whole outputs with Gram-Schmidt, by a plain loop over tokens and experts."""
     ours = _layer("gram-schmidt")
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     for t, x in enumerate(x_TD):
-        logits = [float(w @ x) for w in ours.router.weight_ED.detach()]
-        first, second = sorted(range(E), key=lambda i: logits[i], reverse=True)[:2]
+        logits = dot_products(ours.router.weight_ED, x)
+        first, second = largest(logits, 2)
         share = 1 / (1 + torch.tensor(logits[second] - logits[first], dtype=torch.float64).exp())
         made = []
         for i in (first, second):
-            gate, up = (w_in[i] @ x).split(F)
-            made.append(w_out[i] @ (gate * torch.sigmoid(gate) * up))
+            made.append(expert_output(ours.experts, i, x))
         u = made[0] / made[0].norm()
         v = made[1] - (u @ made[1]) * u
         expected[t] = (D / 8) ** 0.5 * (share * u + (1 - share) * v / v.norm())

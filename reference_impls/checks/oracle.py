@@ -1,6 +1,7 @@
 """Setting a layer beside an independent one: same weights, same tokens, same direction of the gradient."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,32 @@ def beside(
         }
         results.append({"output": y_BSD} | named)
     yield from same(name, results[0], results[1], **tolerance)
+
+
+def block_of(block_class: type[nn.Module], config: Any, dtype: torch.dtype = torch.float32) -> Any:
+    """A block of transformers, its experts run one by one, its weights drawn so that outputs are of order one."""
+    config._experts_implementation = "eager"
+    block = block_class(config).to(dtype)
+    for weight in block.parameters():
+        nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    return block
+
+
+def stacked(ours: Any, block: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """Router and experts of a layer, and of a block of transformers that stacks its experts as we do."""
+    router = block.gate if hasattr(block, "gate") else block.router
+    return {
+        "the router": (ours.router.weight_ED, getattr(router, "classifier", router).weight),
+        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
+        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
+    }
+
+
+@torch.no_grad()
+def lend(weights: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+    """Copy the first of each pair of weights into the second."""
+    for ours, theirs in weights.values():
+        theirs.copy_(ours)
 
 
 def only_output(block: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, softmax
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.merging import plain_softmax
 from reference_impls.checks.multitask import unrelated_tasks
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.mmoe import MMoEConfig
@@ -57,15 +57,15 @@ def loop(levels: int) -> Iterator[Check]:
                 made = []
                 for e in range(E):
                     seen = streams[e // OWN] if e < K * OWN else streams[K]
-                    made.append(bank.w_out_EDF[e].detach() @ (bank.w_in_EID[e].detach() @ seen).clamp(min=0))
+                    made.append(expert_output(bank, e, seen))
                 following = []
                 for k in range(K):
                     visible = [made[k * OWN + j] for j in range(OWN)] + made[K * OWN :]
-                    weight = plain_softmax([float(w @ streams[k]) for w in gate_KCD[k]])
+                    weight = softmax([float(w @ streams[k]) for w in gate_KCD[k]])
                     following.append(sum((w * z for w, z in zip(weight, visible, strict=True)), torch.zeros_like(x)))
                 if number < levels - 1:
                     shared_gate = ours.router.levels[number].shared_gate_ED.detach()
-                    weight = plain_softmax([float(w @ streams[K]) for w in shared_gate])
+                    weight = softmax([float(w @ streams[K]) for w in shared_gate])
                     following.append(sum((w * z for w, z in zip(weight, made, strict=True)), torch.zeros_like(x)))
                 streams = following
             expected[b, s] = streams[task]

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.checks.by_hand import Assignments, beside_hand, softmax_by_hand, tokens
+from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_softmax, tokens
 from reference_impls.checks.check import Check, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output
 from reference_impls.configs.random_frozen import RandomFrozenConfig
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -37,8 +37,7 @@ def mixtral_block() -> Iterator[Check]:
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config)
+    block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer()
     with torch.no_grad():
         block.gate.weight.copy_(ours.router.frozen_ED)
@@ -64,7 +63,7 @@ def equations() -> Iterator[Check]:
         for t, x_D in enumerate(x_TD):
             logit_E = layer.router.frozen_ED @ x_D
             best = sorted(range(E), key=lambda i: float(logit_E[i].detach()), reverse=True)[:3]
-            for weight, expert in zip(softmax_by_hand(logit_E[best]), best, strict=True):
+            for weight, expert in zip(tensor_softmax(logit_E[best]), best, strict=True):
                 yield t, expert, weight
 
     yield from beside_hand("a float64 loop", layer, tokens(2, 6, D), assign)

@@ -6,12 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import mixed_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.remoe import ReMoEConfig
-from reference_impls.core.adaptive import masked_balance_loss
-from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.remoe import make_layer
 
@@ -34,7 +33,7 @@ def _layer(**fields: Any) -> Any:
 
 
 def _tokens() -> Tensor:
-    return torch.randn(1, T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return tokens(1, T, D)
 
 
 def equations(balance: bool) -> Iterator[Check]:
@@ -43,7 +42,7 @@ def equations(balance: bool) -> Iterator[Check]:
     rows, mean, count = [], [0.0] * E, [0] * E
     for x_D in x_BTD[0]:
         weights = [max(0.0, float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
-        rows.append(mixed_output(layer, weights, x_D))
+        rows.append(mixed_output(layer.experts, weights, x_D))
         mean = [m + w / T for m, w in zip(mean, weights, strict=True)]
         count = [c + (w > 0) for c, w in zip(count, weights, strict=True)]
     load = [c / T if balance else 1.0 for c in count]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.base_layers import load_and_leak
-from reference_impls.checks.by_hand import Assignments, beside_hand, sigmoid_by_hand, tokens
+from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_sigmoid, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.s_base import SBaseConfig
@@ -91,7 +91,7 @@ def equations() -> Iterator[Check]:
                 logit = torch.stack([weight_ED @ x_TD[t] for t in span])
                 chosen = _by_scaling(logit.detach().tolist(), 0.5) if training else logit.argmax(-1).tolist()
                 for row, (t, expert) in enumerate(zip(span, chosen, strict=True)):
-                    yield t, expert, sigmoid_by_hand(logit[row, expert])
+                    yield t, expert, tensor_sigmoid(logit[row, expert])
 
         yield from beside_hand(
             f"a float64 loop, {'training' if training else 'outside training'}", layer, tokens(2, 8, D), assign,

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close, worst_of
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.scmoe import ScmoeConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.scmoe import make_layer, run_model, self_contrast, weakened
@@ -42,19 +43,12 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
 
     for k in (2, 1):
         config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k)
-        config._experts_implementation = "eager"
-        block: Any = MixtralSparseMoeBlock(config).to(dtype)
+        block = block_of(MixtralSparseMoeBlock, config, dtype)
         ours = _layer(rank=1, dtype=dtype)
-        with torch.no_grad():
-            block.gate.weight.copy_(ours.router.weight_ED)
-            block.experts.gate_up_proj.copy_(ours.experts.w_in_EID)
-            block.experts.down_proj.copy_(ours.experts.w_out_EDF)
-        weights = {
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        }
-        if k == 2:  # with one expert of weight one the router has no gradient
-            weights["the router"] = (ours.router.weight_ED, block.gate.weight)
+        weights = stacked(ours, block)
+        lend(weights)
+        if k == 1:  # with one expert of weight one the router has no gradient
+            del weights["the router"]
         ours.router.weak = k == 1
         yield from beside(
             f"transformers' MixtralSparseMoeBlock, {'weak' if k == 1 else 'strong'} run, {str(dtype)[6:]}",
@@ -68,14 +62,12 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
 def weak_run(rank: int) -> Iterator[Check]:
     """Outputs of the weak run by a plain loop over tokens; the strong run comes back after it."""
     ours = _layer(rank)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     for t, x in enumerate(x_TD):
-        logits = [float(w @ x) for w in ours.router.weight_ED.detach()]
-        i = sorted(range(E), key=lambda i: logits[i], reverse=True)[rank - 1]
-        gate, up = (w_in[i] @ x).split(F)
-        expected[t] = w_out[i] @ (gate * torch.sigmoid(gate) * up)
+        logits = dot_products(ours.router.weight_ED, x)
+        i = largest(logits, rank)[-1]
+        expected[t] = expert_output(ours.experts, i, x)
     with torch.no_grad():
         before = ours(x_TD[None])[0]
         with weakened(ours):

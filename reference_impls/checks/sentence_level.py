@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.sentence_level import SentenceLevelConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.sentence_level import make_layer
@@ -37,22 +38,15 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    config._experts_implementation = "eager"
-    block: Any = MixtralSparseMoeBlock(config).to(dtype)
+    block = block_of(MixtralSparseMoeBlock, config, dtype)
     ours = _layer(dtype=dtype)
-    with torch.no_grad():
-        block.gate.weight.copy_(ours.router.weight_ED)
-        block.experts.gate_up_proj.copy_(ours.experts.w_in_EID)
-        block.experts.down_proj.copy_(ours.experts.w_out_EDF)
+    pairs = stacked(ours, block)
+    lend(pairs)
     yield from beside(
         f"transformers' MixtralSparseMoeBlock on sequences of one token, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block),
         clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (40, 1, D), dtype=dtype),
-        {
-            "the router": (ours.router.weight_ED, block.gate.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        pairs,
         **tolerance,
     )  # fmt: skip
 
@@ -62,7 +56,6 @@ def equations(k: int) -> Iterator[Check]:
     ours, lengths = _layer(k), (S, 5, 0, 1)
     x_BSD = torch.randn(len(lengths), S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     real_BS = torch.arange(S) < torch.tensor(lengths)[:, None]
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     expected, chosen, mean_p = torch.zeros_like(x_BSD), [0.0] * E, [0.0] * E
     for b, length in enumerate(lengths):
         if length == 0:
@@ -72,14 +65,13 @@ def equations(k: int) -> Iterator[Check]:
             math.exp(float(w @ torch.tensor(average, dtype=torch.float64))) for w in ours.router.weight_ED.detach()
         ]
         p = [value / sum(exponents) for value in exponents]
-        best = sorted(range(E), key=lambda i: p[i], reverse=True)[:k]
+        best = largest(p, k)
         chosen[best[0]] += 1 / 3
         mean_p = [mean + value / 3 for mean, value in zip(mean_p, p, strict=True)]
         for i in best:
             weight = p[i] / sum(p[j] for j in best) if k > 1 else p[i]
             for s in range(length):
-                gate, up = (w_in[i] @ x_BSD[b, s]).split(F)
-                expected[b, s] += weight * (w_out[i] @ (gate * torch.sigmoid(gate) * up))
+                expected[b, s] += weight * expert_output(ours.experts, i, x_BSD[b, s])
     y_BSD, info = ours(x_BSD, real_BS)
     worst = (y_BSD.detach() - expected).abs().max()
     yield at_most(f"equations, k = {k}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
@@ -91,7 +83,7 @@ def equations(k: int) -> Iterator[Check]:
 def one_unit() -> Iterator[Check]:
     """One decision a sequence, whatever the order of its tokens; different sequences decide differently."""
     ours = _layer()
-    x_BSD = torch.randn(6, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(6, S, D, seed=6)
     share_BSE = ours(x_BSD)[1].routing.share_TE().view(6, S, E)
     yield at_most("weights of a sequence's tokens differ by", (share_BSE - share_BSE[:, :1]).abs().max(), 0)
     turned_BSE = ours(x_BSD.flip(1))[1].routing.share_TE().view(6, S, E)

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
 from reference_impls.configs.simbal import SimBalConfig
 from reference_impls.core.routing import RoutingContext
 from reference_impls.entry import Entry
@@ -38,18 +39,10 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
 
     config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
-    config._experts_implementation = "eager"
-    block: Any = OlmoeSparseMoeBlock(config)
-    block.to(dtype)
+    block = block_of(OlmoeSparseMoeBlock, config, dtype)
     ours = _layer(k, dtype)
-    pairs = {
-        "the router": (ours.router.weight_ED, block.gate.weight),
-        "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-        "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-    }
-    with torch.no_grad():
-        for mine, theirs in pairs.values():
-            theirs.copy_(mine)
+    pairs = stacked(ours, block)
+    lend(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
@@ -58,14 +51,12 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts."""
     ours = _layer(2, torch.float64)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     for t, x in enumerate(x_TD):
         exponents = [float((r @ x).exp()) for r in ours.router.weight_ED.detach()]
-        for i in sorted(range(E), key=lambda i: exponents[i], reverse=True)[:2]:
-            gate, up = (w_in[i] @ x).split(F)
-            expected[t] += exponents[i] / sum(exponents) * (w_out[i] @ (gate * torch.sigmoid(gate) * up))
+        for i in largest(exponents, 2):
+            expected[t] += exponents[i] / sum(exponents) * expert_output(ours.experts, i, x)
     worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
 

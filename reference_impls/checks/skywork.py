@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax, tokens
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.skywork import SkyworkConfig
@@ -34,7 +34,7 @@ def _layer(**fields: Any) -> Any:
 def equations() -> Iterator[Check]:
     """Outputs, drops and balancing loss of one sequence by a plain loop over tokens and experts."""
     ours = _layer(capacity_factor_train=1.5, logit_scale=1.7)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected, room, dropped = torch.zeros_like(x_TD), [math.ceil(1.5 * S / E)] * E, 0
     chosen, mean = [0.0] * E, [0.0] * E
     for t, x in enumerate(x_TD):
@@ -44,12 +44,12 @@ def equations() -> Iterator[Check]:
         deviation = math.sqrt(sum((z - middle) ** 2 for z in raw) / E + 1e-6)
         gate = softmax([1.7 * (z - middle) / deviation for z in raw])
         mean = [m + g / S for m, g in zip(mean, gate, strict=True)]
-        picked = best(gate, K)
+        picked = largest(gate, K)
         for i in picked:
             chosen[i] += E / (K * S)
             if room[i]:
                 room[i] -= 1
-                expected[t] += gate[i] / sum(gate[j] for j in picked) * swiglu(ours.experts, i, x)
+                expected[t] += gate[i] / sum(gate[j] for j in picked) * expert_output(ours.experts, i, x)
             else:
                 dropped += 1
     y_BSD, info = ours(x_TD[None])
@@ -69,7 +69,7 @@ def coefficient() -> Iterator[Check]:
         ours = _layer(capacity_factor_train=factor, balance_coefficient=0.004, coefficient_memory=0.9)
         alpha = 0.004
         for step in range(5):
-            x_BSD = torch.randn(2, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
+            x_BSD = tokens(2, S, D, seed=step)
             info = ours(x_BSD)[1]
             worst = worst_of(worst, abs(info.losses["load_balance"].coefficient - alpha))
             share = info.routing.n_dropped / (2 * S * K)
@@ -83,7 +83,7 @@ def coefficient() -> Iterator[Check]:
 def scale() -> Iterator[Check]:
     """What the standardisation promises."""
     ours = _layer(logit_scale=1.7)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     logit_TE = ours.router.logits(x_TD).detach()
     yield at_most("mean of the standardised logits", logit_TE.mean(-1).abs().max(), 1e-12)
     apart = (logit_TE.std(-1, correction=0) - 1.7).abs().max()

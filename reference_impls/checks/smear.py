@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference_impls.checks.by_hand import dot_products, softmax
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.merging import plain_expert, plain_softmax, through_average
+from reference_impls.checks.merging import plain_expert, through_average
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.smear import SMEARConfig
 from reference_impls.entry import Entry
@@ -68,7 +69,7 @@ def equations() -> Iterator[Check]:
         mean = sum(x_SD) / S
         centred = mean - mean.mean()
         normed = centred / (centred.square().mean() + norm.eps).sqrt() * norm.weight.detach() + norm.bias.detach()
-        weight = plain_softmax([float(w @ normed) for w in ours.router.weight_ED.detach()])
+        weight = softmax(dot_products(ours.router.weight_ED, normed))
         for s, x in enumerate(x_SD):
             expected[b, s] = plain_expert(ours.experts, weight, x)
     worst = (ours(x_BSD)[0].detach() - expected).abs().max()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import beside, opinionated
 from reference_impls.configs.soft_moe import SoftMoEConfig
@@ -86,7 +87,7 @@ def library(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and slots."""
     ours = _layer(torch.float64, 3.0)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected = loop(ours, x_TD)
     worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-10)
@@ -104,8 +105,7 @@ def loop(layer: MoELayer, x_TD: Tensor) -> Tensor:
         column = sum(row[s] for row in exponent)
         mixed = sum(row[s] / column * x for row, x in zip(exponent, x_TD, strict=True))
         assert isinstance(mixed, Tensor)
-        gate, up = (experts.w_in_EID[e].detach() @ mixed).split(experts.d_expert)
-        result = experts.w_out_EDF[e].detach() @ (gate * torch.sigmoid(gate) * up)
+        result = expert_output(experts, e, mixed)
         for t, row in enumerate(exponent):
             y_TD[t] += row[s] / sum(row) * result
     return y_TD
@@ -114,7 +114,7 @@ def loop(layer: MoELayer, x_TD: Tensor) -> Tensor:
 def promises() -> Iterator[Check]:
     """Weights add up to one; every expert has work; order does not matter."""
     ours = _layer(torch.float64, 3.0)
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_BSD = tokens(B, S, D, seed=6)
     y_BSD, info = ours(x_BSD)
     routing = info.routing
     column_BES = routing.dispatch_TES.view(B, S, E, P).sum(1)

@@ -7,9 +7,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from reference_impls.checks.by_hand import dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, softmax, tokens
 from reference_impls.checks.check import Check, at_least, at_most
-from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
+from reference_impls.checks.oracle import beside, block_of, clear_tokens, only_output, opinionated, stacked
 from reference_impls.configs.sparsemixer import SparseMixerConfig
 from reference_impls.entry import Entry
 from reference_impls.gating.sparsemixer import draw, make_layer, near_softmax
@@ -43,11 +43,8 @@ def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float
         hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2,
         router_jitter_noise=WIDTH / 2, input_jitter_noise=0.0,
     )  # fmt: skip
-    config._experts_implementation = "eager"
-    block: Any = PhimoeSparseMoeBlock(config)
-    block.to(dtype).train(training)
-    for weight in block.parameters():
-        torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    block = block_of(PhimoeSparseMoeBlock, config, dtype)
+    block.train(training)
     ours = _layer(dtype).train(training)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(ours.router.logits, 2, (B, S, D), dtype=dtype)
@@ -65,11 +62,7 @@ def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float
         f"transformers' PhimoeSparseMoeBlock {mode}, {str(dtype)[6:]}",
         lambda x: _seeded(ours, x),
         seeded(only_output(block)), x_BSD,
-        {
-            "the router": (ours.router.weight_ED, block.router.weight),
-            "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
-            "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),
-        },
+        stacked(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -94,7 +87,7 @@ def _once_a_round(rand_like: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
 def equations() -> Iterator[Check]:
     """Outputs outside training for three rounds, by a plain loop."""
     ours = _layer(torch.float64, k=3)
-    x_TD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_TD = tokens(S, D, seed=5)
     expected, near = torch.zeros_like(x_TD), 0
     for t, x in enumerate(x_TD):
         logits, left = dot_products(ours.router.weight_ED, x), set(range(E))
@@ -103,7 +96,7 @@ def equations() -> Iterator[Check]:
             top = logits[best]
             close = [i for i in left if top - logits[i] <= WIDTH * max(abs(logits[i]), top)]
             weight = dict(zip(close, softmax([logits[i] for i in close]), strict=True))[best]
-            expected[t] += weight * swiglu(ours.experts, best, x)
+            expected[t] += weight * expert_output(ours.experts, best, x)
             left.remove(best)
             near += len(close) if turn == 0 else 0
     y_BSD, info = ours(x_TD[None])

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
 from reference_impls.configs.st_moe import STMoEConfig
@@ -82,8 +83,8 @@ def st_moe_pytorch(factor: float, dtype: torch.dtype, **tolerance: float) -> Ite
 def algorithm(factor: float) -> Iterator[Check]:
     """Outputs, demand and losses by a plain loop over sequences; chance is drawn as the router draws it."""
     ours = _layer(torch.float64, capacity_factor_train=factor, second_threshold=0.4).train()
-    weight, w_in, w_out = (p.detach() for p in ours.parameters())
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    weight = ours.router.weight_ED.detach()
+    x_BSD = tokens(B, S, D, seed=5)
     torch.manual_seed(3)
     y_BSD, info = ours(x_BSD)
     torch.manual_seed(3)
@@ -96,7 +97,7 @@ def algorithm(factor: float) -> Iterator[Check]:
         for x in x_BSD[b]:
             exponent = [math.exp(float(row @ x)) for row in weight]
             z += math.log(sum(exponent)) ** 2 / (B * S)
-            one, two = sorted(range(E), key=lambda i: exponent[i], reverse=True)[:2]
+            one, two = largest(exponent, 2)
             choices.append([(e, exponent[e] / (exponent[one] + exponent[two])) for e in (one, two)])
             first[one] += 1
             mean = [m + value / sum(exponent) / S for m, value in zip(mean, exponent, strict=True)]
@@ -108,8 +109,7 @@ def algorithm(factor: float) -> Iterator[Check]:
                 demand[e] += 1
                 if taken[e] < capacity:
                     taken[e] += 1
-                    gate, up = (w_in[e] @ x_BSD[b, s]).split(F)
-                    expected[b, s] += share * (w_out[e] @ (gate * torch.sigmoid(gate) * up))
+                    expected[b, s] += share * expert_output(ours.experts, e, x_BSD[b, s])
         balance += E * sum(first[e] / S * mean[e] for e in range(E)) / B
     name = f"the algorithm by a float64 loop, capacity factor {factor:g}"
     yield at_most(f"{name}: outputs", (y_BSD.detach() - expected).abs().max(), 1e-12)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import best, dot_products, softmax
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.stablemoe import StableMoEConfig
@@ -49,15 +49,14 @@ def equations(second: bool) -> Iterator[Check]:
     for t, x in enumerate(x_BSD[0]):
         logits = dot_products(router.weight_ED, x)
         distilled = dot_products(router.distilled_EH, router.embedding_WH[word_BS[0, t]].detach())
-        learned, taught = best(logits, 1)[0], best(distilled, 1)[0]
+        learned, taught = largest(logits, 1)[0], largest(distilled, 1)[0]
         agree += learned == taught
         chosen[learned].append(1 / (1 + math.exp(-logits[learned])))
         surprise -= math.log(softmax(distilled)[learned]) / S
         i = taught if second else learned
         if room[i]:
             room[i] -= 1
-            hidden = (experts.w_in_EID[i].detach() @ x).clamp(min=0)
-            expected[t] = (experts.w_out_EDF[i].detach() @ hidden) / (1 + math.exp(-logits[i]))
+            expected[t] = expert_output(experts, i, x) / (1 + math.exp(-logits[i]))
         else:
             dropped += 1
     y_BSD, info = ours(x_BSD, token_id=word_BS)

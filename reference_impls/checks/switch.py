@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_most, close
 from reference_impls.checks.oracle import beside, clear_tokens, only_output, opinionated
 from reference_impls.configs.switch import SwitchTop1Config
@@ -68,8 +69,7 @@ def transformers_layer(factor: float, dtype: torch.dtype, **tolerance: float) ->
 def equations() -> Iterator[Check]:
     """Equations 1 to 6 of the paper in a plain loop, capacity over the whole batch."""
     ours = _layer(torch.float64, routing_group="batch", capacity_factor_eval=0.9).eval()
-    x_TD = torch.randn(B * S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
+    x_TD = tokens(B * S, D, seed=5)
     capacity, taken, first = -int(-0.9 * B * S // E), [0] * E, [0] * E
     expected, mean = torch.zeros_like(x_TD), torch.zeros(E, dtype=torch.float64)
     for t, x in enumerate(x_TD):
@@ -80,7 +80,7 @@ def equations() -> Iterator[Check]:
         mean += probability / len(x_TD)
         if taken[best] < capacity:
             taken[best] += 1
-            expected[t] = probability[best] * (w_out[best] @ (w_in[best] @ x).clamp(min=0))
+            expected[t] = probability[best] * expert_output(ours.experts, best, x)
     y_BSD, info = ours(x_TD.view(B, S, D))
     balance = E * sum(first[i] / len(x_TD) * float(mean[i]) for i in range(E))
     yield at_most("equations 1 to 3, by a float64 loop: outputs", (y_BSD.view(-1, D) - expected).abs().max(), 1e-12)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_most, same
 from reference_impls.configs.task_id import TaskIdConfig
 from reference_impls.entry import Entry
@@ -73,13 +74,12 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over sequences and tokens."""
     ours = _layer()
-    w_in, w_out = (weight.detach() for weight in ours.experts.parameters())
     x_BSD = torch.randn(len(TASK), S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     expected = torch.zeros_like(x_BSD)
     for b, task in enumerate(TASK.tolist()):
         expert = task - E if task >= E else task
         for s in range(S):
-            expected[b, s] = w_out[expert] @ (w_in[expert] @ x_BSD[b, s]).clamp(min=0)
+            expected[b, s] = expert_output(ours.experts, expert, x_BSD[b, s])
     worst = (ours(x_BSD, domain=TASK)[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
 
@@ -87,7 +87,7 @@ def equations() -> Iterator[Check]:
 def the_label_alone_decides() -> Iterator[Check]:
     """The same tokens under the same label give the same outputs anywhere in the batch; the load is the labels'."""
     ours = _layer()
-    x_SD = torch.randn(S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    x_SD = tokens(S, D, seed=6)
     y_BSD, info = ours(x_SD.expand(len(TASK), S, D), domain=TASK)
     yield at_most("outputs of equal sequences of one task differ by", (y_BSD[0] - y_BSD[2]).abs().max(), 1e-14)
     expected = torch.tensor([1, 1, 3]) * S

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.task_level import TaskLevelConfig
@@ -67,7 +68,6 @@ def outputs(selection: str, training: bool) -> Iterator[Check]:
     ours = _layer(selection).train(training)
     x_BSD = torch.randn(len(TASK), S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     noise = _noise(selection if training else "softmax", seed=3)
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     expected = torch.zeros_like(x_BSD)
     for b, task in enumerate(TASK.tolist()):
         noisy = [a + float(n) for a, n in zip(_logits(ours.router, task), noise[b], strict=True)]
@@ -77,8 +77,7 @@ def outputs(selection: str, training: bool) -> Iterator[Check]:
             g = [float(value == max(noisy)) for value in noisy]
         for i, weight in enumerate(g):
             for s in range(S):
-                gate, up = (w_in[i] @ x_BSD[b, s]).split(F)
-                expected[b, s] += weight * (w_out[i] @ (gate * torch.sigmoid(gate) * up))
+                expected[b, s] += weight * expert_output(ours.experts, i, x_BSD[b, s])
     torch.manual_seed(3)
     worst = (ours(x_BSD, domain=TASK)[0].detach() - expected).abs().max()
     when = "in training" if training else "outside training"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.configs.thor import ThorConfig
 from reference_impls.core.layer import MoELayer
@@ -40,15 +41,14 @@ def _layer(**fields: Any) -> MoELayer:
 def equations(unit: str) -> Iterator[Check]:
     """Outputs by a plain loop over tokens, with the draws that the same seed gives."""
     ours: Any = _layer(draw_train=unit)
-    x_BSD = torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    x_BSD = tokens(B, S, D, seed=5)
     torch.manual_seed(3)
     drawn = torch.randint(E, ({"batch": 1, "sequence": B, "token": B * S}[unit],)).tolist()
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     expected = torch.zeros_like(x_BSD)
     for b in range(B):
         for s in range(S):
             e = drawn[{"batch": 0, "sequence": b, "token": b * S + s}[unit]]
-            expected[b, s] = w_out[e] @ (w_in[e] @ x_BSD[b, s]).clamp(min=0)
+            expected[b, s] = expert_output(ours.experts, e, x_BSD[b, s])
     torch.manual_seed(3)
     worst = (ours(x_BSD)[0].detach() - expected).abs().max()
     yield at_most(

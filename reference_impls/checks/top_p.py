@@ -6,12 +6,11 @@ from typing import Any
 
 import torch
 
-from reference_impls.checks.by_hand import mixed_output
+from reference_impls.checks.by_hand import mixed_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most, close
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.top_p import TopPConfig
-from reference_impls.core.adaptive import masked_balance_loss
-from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
 from reference_impls.entry import Entry
 from reference_impls.gating.top_p import make_layer, top_p_mask
 
@@ -60,7 +59,7 @@ def fixed_k() -> Iterator[Check]:
 
 def equations() -> Iterator[Check]:
     """Outputs and losses by a plain loop over tokens and experts."""
-    x_TD = torch.randn(T, D, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    x_TD = tokens(T, D, seed=2)
     for threshold in THRESHOLDS:
         torch.manual_seed(0)
         config = TopPConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1, threshold=threshold)
@@ -77,7 +76,7 @@ def equations() -> Iterator[Check]:
                 passed += p[i]
                 if passed > threshold:
                     break
-            rows.append(mixed_output(layer, weights, x_D))
+            rows.append(mixed_output(layer.experts, weights, x_D))
             entropy -= sum(p_i * math.log(p_i) for p_i in p) / T
             mean = [m + p_i / T for m, p_i in zip(mean, p, strict=True)]
         balance = E * sum(c / sum(count) * m for c, m in zip(count, mean, strict=True))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reference_impls.checks.by_hand import tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import beside
 from reference_impls.configs.two_stage import TwoStageConfig
@@ -39,7 +40,7 @@ def _layer(coarse: str = "softmax", fine: str = "softmax", n_groups: int = G) ->
 
 
 def _tokens() -> Tensor:
-    return torch.randn(2, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(2, S, D, seed=5)
 
 
 def masked_mixture(coarse: str, fine: str) -> Iterator[Check]:

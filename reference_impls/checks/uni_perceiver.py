@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, largest
 from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.uni_perceiver import UniPerceiverConfig
@@ -74,13 +75,12 @@ def _output(layer: Any, x: Tensor, byte: int, noise: list[float], into_weights: 
     h = [(v - mean) / spread * g + b for v, g, b in zip(h, scale, shift, strict=True)]
     logits = [sum(w * v for w, v in zip(row, h, strict=True)) for row in router.weight_ED.tolist()]
     noisy = [value + n for value, n in zip(logits, noise, strict=True)]
-    best = sorted(range(E), key=lambda i: noisy[i], reverse=True)[: config.experts_per_token]
+    best = largest(noisy, config.experts_per_token)
     exponents = [math.exp(value) for value in (noisy if into_weights else logits)]
     total = sum(exponents[i] for i in best) if len(best) > 1 else sum(exponents)
     y = torch.zeros(D, dtype=torch.float64)
     for i in best:
-        gate, up = (layer.experts.w_in_EID[i].detach() @ x).split(F)
-        y += exponents[i] / total * (layer.experts.w_out_EDF[i].detach() @ (gate * torch.sigmoid(gate) * up))
+        y += exponents[i] / total * expert_output(layer.experts, i, x)
     return y
 
 

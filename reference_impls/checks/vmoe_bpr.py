@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, largest, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.vmoe_bpr import VMoEConfig
@@ -33,7 +34,7 @@ def _layer(**fields: Any) -> Any:
 
 
 def _tokens(seed: int = 5) -> Tensor:
-    return torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return tokens(B, S, D, seed=seed)
 
 
 def _noise() -> Tensor:
@@ -77,7 +78,7 @@ def algorithm(priority: str, k: int, factor: float, *, training: bool) -> Iterat
     """Outputs, demand, refused weight and losses by plain loops over sequences, ranks and tokens."""
     fields = {"capacity_factor_train" if training else "capacity_factor_eval": factor}
     ours, x_BSD = _layer(priority=priority, experts_per_token=k, **fields).train(training), _tokens()
-    weight, w_in, w_out = (p.detach() for p in ours.parameters())
+    weight = ours.router.weight_ED.detach()
     noise_BSE = _noise() if training else None
     capacity, expected, demand = math.ceil(factor * k * S / E), torch.zeros_like(x_BSD), [0] * E
     wanted, served = 0.0, 0.0
@@ -86,7 +87,7 @@ def algorithm(priority: str, k: int, factor: float, *, training: bool) -> Iterat
         for s in range(S):
             logits = weight @ x_BSD[b, s] + (0 if noise_BSE is None else noise_BSE[b, s] / E)
             shares = _softmax([float(value) for value in logits])
-            best = sorted(range(E), key=lambda i: shares[i], reverse=True)[:k]
+            best = largest(shares, k)
             choices.append([(e, shares[e]) for e in best])
         turns = sorted(range(S), key=lambda s: -choices[s][0][1]) if priority == "score" else list(range(S))
         taken = [0] * E
@@ -97,7 +98,7 @@ def algorithm(priority: str, k: int, factor: float, *, training: bool) -> Iterat
             if taken[e] < capacity:
                 taken[e] += 1
                 served += share
-                expected[b, s] += share * (w_out[e] @ (w_in[e] @ x_BSD[b, s]).clamp(min=0))
+                expected[b, s] += share * expert_output(ours.experts, e, x_BSD[b, s])
     torch.manual_seed(9)
     y_BSD, info = ours(x_BSD)
     name = f"float64 loop, by {priority}, k = {k}, factor {factor:g}, {'with' if training else 'without'} noise"

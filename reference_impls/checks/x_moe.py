@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.checks.by_hand import expert_output, tokens
 from reference_impls.checks.check import Check, at_least, at_most
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.x_moe import XMoEConfig
@@ -33,7 +34,7 @@ def _layer(**fields: Any) -> Any:
 
 
 def _tokens() -> Tensor:
-    return torch.randn(B, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return tokens(B, S, D, seed=5)
 
 
 def _scores(layer: Any, x: Tensor) -> list[float]:
@@ -53,7 +54,6 @@ def _softmax(scores: list[float], temperature: float) -> list[float]:
 def equations(gate: str, factor: float) -> Iterator[Check]:
     """Outputs, demand and loss by plain loops over sequences and tokens."""
     ours, x_BSD = _layer(gate=gate, capacity_factor_train=factor, initial_temperature=0.2).train(), _tokens()
-    w_in, w_out = ours.experts.w_in_EID.detach(), ours.experts.w_out_EDF.detach()
     temperature = float(ours.router.temperature.detach())
     capacity, expected, demand, loss = math.ceil(factor * S / E), torch.zeros_like(x_BSD), [0] * E, 0.0
     for b in range(B):
@@ -68,7 +68,7 @@ def equations(gate: str, factor: float) -> Iterator[Check]:
                 weight = _softmax(scores, temperature)[best]
             if taken[best] < capacity:
                 taken[best] += 1
-                expected[b, s] += weight * (w_out[best] @ (w_in[best] @ x_BSD[b, s]).clamp(min=0))
+                expected[b, s] += weight * expert_output(ours.experts, best, x_BSD[b, s])
         demand = [total + count for total, count in zip(demand, chosen, strict=True)]
         loss += E * sum(count / S * m for count, m in zip(chosen, mean, strict=True)) / B
     y_BSD, info = ours(x_BSD)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from reference_impls.checks.by_hand import best, dot_products, softmax, swiglu
+from reference_impls.checks.by_hand import dot_products, expert_output, largest, softmax
 from reference_impls.checks.check import Check, at_most, same
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.yuan_attention import YuanAttentionConfig
@@ -61,10 +61,10 @@ def equations() -> Iterator[Check]:
         rows = [softmax([q * k for k in key]) for q in query]
         logits = [math.fsum(a * v for a, v in zip(row, value, strict=True)) for row in rows]
         mean = [m + p / S for m, p in zip(mean, softmax(logits), strict=True)]
-        picked = best(logits, K)
+        picked = largest(logits, K)
         for weight, i in zip(softmax([logits[i] for i in picked]), picked, strict=True):
             chosen[i] += N / (K * S)
-            expected[t] += weight * swiglu(ours.experts, i, x)
+            expected[t] += weight * expert_output(ours.experts, i, x)
     y_BSD, info = ours(x_TD[None])
     worst = (y_BSD[0].detach() - expected).abs().max()
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)

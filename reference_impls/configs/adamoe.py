@@ -1,28 +1,27 @@
 """Settings of AdaMoE's null experts (`gating/adamoe.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class AdaMoEConfig(RunConfig):
     """AdaMoE layers: true SwiGLU experts, and null experts that do nothing."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # Fewer null experts than choices: nothing by-passes the layer, so a point needs a true expert.
-        "clusters": {**RunConfig.task_defaults["clusters"], "null_experts": 2, "choices_per_token": 3},
+        "clusters": {"null_experts": 2, "choices_per_token": 3},
     }
 
     null_experts: int = setting(8, "Experts that do nothing, beside the n_experts true ones.", ge=0, le=256)
     choices_per_token: int = setting(
         4, "Experts that each token chooses, null ones included; at most n_experts + null_experts.", ge=1, le=512
     )
-    balance_coefficient: float = setting(
-        0.01, "Weight of the balancing loss of each layer, which does not tell null experts apart.", ge=0, le=10
+    balance_coefficient: float = loss_weight(
+        0.01, "the balancing loss of each layer, which does not tell null experts apart"
     )
 
     @classmethod

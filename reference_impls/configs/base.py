@@ -12,6 +12,10 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 TaskName = Literal["text", "clusters", "digits", "multitask"]
+ExpertKind = Literal["relu", "swiglu"]
+TaskDefaults = Mapping[str, Mapping[str, Any]]
+
+WORDS_PER_CLUSTER = 4  # of the clustered task, whose points have words as text has bytes
 
 
 class ConfigError(ValueError):
@@ -24,13 +28,29 @@ def setting(default: Any, description: str, *, group: str = "routing", unit: str
     return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
+def expert_width(default: int) -> Any:
+    """The field `d_expert`."""
+    return setting(default, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384)
+
+
+def layer_step(default: int) -> Any:
+    """The field `moe_every`."""
+    description = "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0)."
+    return setting(default, description, group="model", ge=1, le=48)
+
+
+def loss_weight(default: float, loss: str) -> Any:
+    """A field for the coefficient of an auxiliary loss, which is 0 or more."""
+    return setting(default, f"Weight of {loss}.", ge=0, le=10)
+
+
 class RunConfig(BaseModel):
     """Task, model, experts and optimiser of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "swiglu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    expert_kind: ClassVar[ExpertKind] = "swiglu"
+    task_defaults: ClassVar[TaskDefaults] = {
         # So narrow that one expert can hold the rule of one cluster and a dense layer cannot hold all.
         "clusters": {
             "steps": 600, "batch_size": 32, "sequence_length": 16, "d_model": 32, "n_layers": 1, "n_heads": 1,
@@ -38,7 +58,8 @@ class RunConfig(BaseModel):
             "routing_group": "batch",
         },
     }  # fmt: skip
-    """What a field is worth on a task if it is not given and the field's own default is for another task."""
+    """What a field is worth on a task if it is not given and the field's own default is for another task. A class says
+    only what differs from the classes that it is made of."""
 
     task: Literal["text", "clusters"] = setting(
         "text",
@@ -66,16 +87,8 @@ class RunConfig(BaseModel):
     n_layers: int = setting(4, "Transformer layers.", group="model", ge=1, le=48)
     n_heads: int = setting(4, "Attention heads in each layer.", group="model", ge=1, le=64)
     n_experts: int = setting(8, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(
-        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        1,
-        "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(128)
+    moe_every: int = layer_step(1)
     learning_rate: float = setting(
         3e-3, "Peak learning rate of AdamW, reached after the warm-up.", group="batches and optimiser", gt=0, le=1
     )
@@ -188,7 +201,9 @@ class RunConfig(BaseModel):
         if not isinstance(values, Mapping):
             return values
         task = values.get("task", cls.model_fields["task"].default)
-        meant = cls.task_defaults.get(task, {}) if isinstance(task, str) else {}
+        meant: dict[str, Any] = {}
+        for parent in reversed(cls.__mro__):
+            meant |= vars(parent).get("task_defaults", {}).get(task, {}) if isinstance(task, str) else {}
         return {name: value for name, value in meant.items() if name in cls.model_fields} | dict(values)
 
     @model_validator(mode="after")
@@ -204,6 +219,24 @@ class RunConfig(BaseModel):
                 f"moe_every = {self.moe_every} must be at most n_layers = {self.n_layers}, or no layer has experts"
             )
         return self
+
+
+class TopOneConfig(RunConfig):
+    """Settings of designs in which a token chooses, or is given, one expert."""
+
+    @property
+    def active_experts(self) -> float:
+        """One."""
+        return 1
+
+
+class RuleConfig(TopOneConfig):
+    """Settings of designs in which a rule or chance, but no trained weight, gives a token its expert."""
+
+    @property
+    def router_parameters(self) -> int:
+        """None."""
+        return 0
 
 
 class TopKConfig(RunConfig):
@@ -231,6 +264,24 @@ class TopKConfig(RunConfig):
         return self
 
 
+class SharedExpertsConfig(TopKConfig):
+    """Settings of designs with small routed experts, beside which every token passes through shared ones."""
+
+    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    shared_experts: int = setting(
+        1,
+        "Experts that every token passes through beside the routed ones, as one of their joint width.",
+        group="model",
+        ge=0,
+        le=64,
+    )
+
+    @property
+    def always_active_experts(self) -> int:
+        """The shared experts."""
+        return self.shared_experts
+
+
 class CapacityConfig(RunConfig):
     """Settings of designs whose experts take a limited number of tokens."""
 
@@ -244,6 +295,10 @@ class CapacityConfig(RunConfig):
     routing_group: Literal["sequence", "batch"] = setting(
         "sequence", "Tokens that share capacity and balance: each sequence alone, or the whole batch."
     )
+
+    def capacity_factor(self, training: bool) -> float:
+        """The factor that holds now."""
+        return self.capacity_factor_train if training else self.capacity_factor_eval
 
 
 Config = TypeVar("Config", bound=BaseModel)

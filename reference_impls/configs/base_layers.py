@@ -2,24 +2,17 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import TopOneConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class BaseLayersConfig(RunConfig):
+class BaseLayersConfig(TopOneConfig):
     """One expert a token, by a balanced assignment in training and by the best affinity outside."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     routing_group: Literal["sequence", "batch"] = setting(
         "sequence", "Tokens that are assigned together: each sequence alone, or the whole batch."
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
 
 
 ENTRIES = (

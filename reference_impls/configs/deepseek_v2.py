@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import loss_weight, setting
 from reference_impls.configs.deepseekmoe import DeepSeekMoEConfig
 from reference_impls.entry import Entry
 
@@ -17,8 +17,8 @@ class DeepSeekV2Config(DeepSeekMoEConfig):
     )
     top_devices: int = setting(2, "Devices that a token may use; at most n_devices.", ge=1, le=128)
     routed_scale: float = setting(4.0, "Factor on the weights of a token's routed experts.", gt=0, le=100)
-    communication_balance_coefficient: float = setting(
-        0.02, "Weight of the loss that evens what the devices of each layer receive.", ge=0, le=10
+    communication_balance_coefficient: float = loss_weight(
+        0.02, "the loss that evens what the devices of each layer receive"
     )
     device_capacity_factor: float = setting(
         1.0,

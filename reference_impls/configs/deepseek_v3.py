@@ -1,19 +1,18 @@
 """Settings of DeepSeek-V3's sigmoid routing with selection bias (`gating/deepseek_v3.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class DeepSeekV3Config(TopKConfig):
+class DeepSeekV3Config(SharedExpertsConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 6, "experts_per_token": 2},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 6, "experts_per_token": 2},
     }
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
@@ -23,14 +22,6 @@ class DeepSeekV3Config(TopKConfig):
         group="model",
         ge=1,
         le=256,
-    )
-    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
-    shared_experts: int = setting(
-        1,
-        "Experts that every token passes through beside the routed ones, as one of their joint width.",
-        group="model",
-        ge=0,
-        le=64,
     )
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256
@@ -43,8 +34,8 @@ class DeepSeekV3Config(TopKConfig):
     bias_update_speed: float = setting(
         0.01, "Change of an expert's selection bias after each step (0: no balancing by bias).", ge=0, le=1
     )
-    balance_coefficient: float = setting(
-        0.0001, "Weight of the balancing loss of each layer, which is taken sequence by sequence.", ge=0, le=10
+    balance_coefficient: float = loss_weight(
+        0.0001, "the balancing loss of each layer, which is taken sequence by sequence"
     )
 
     @classmethod
@@ -54,11 +45,6 @@ class DeepSeekV3Config(TopKConfig):
         k = min(3, n_experts // groups)
         bounds = {"n_groups": groups, "top_groups": 1, "experts_per_token": k}
         return super().with_experts(n_experts, **(bounds | fields))
-
-    @property
-    def always_active_experts(self) -> int:
-        """The shared experts."""
-        return self.shared_experts
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:

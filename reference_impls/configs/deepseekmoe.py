@@ -1,19 +1,18 @@
 """Settings of DeepSeekMoE's fine-grained and shared experts (`gating/deepseekmoe.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class DeepSeekMoEConfig(TopKConfig):
+class DeepSeekMoEConfig(SharedExpertsConfig):
     """DeepSeekMoE layers: small SwiGLU experts on devices, and a shared one."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "d_expert": 4},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 4},
     }
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
@@ -24,30 +23,15 @@ class DeepSeekMoEConfig(TopKConfig):
         ge=1,
         le=256,
     )
-    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
-    shared_experts: int = setting(
-        1,
-        "Experts that every token passes through beside the routed ones, as one of their joint width.",
-        group="model",
-        ge=0,
-        le=64,
-    )
     experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
     n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)
-    balance_coefficient: float = setting(0.003, "Weight of the balancing loss over experts of each layer.", ge=0, le=10)
-    device_balance_coefficient: float = setting(
-        0.05, "Weight of the balancing loss over devices of each layer.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.003, "the balancing loss over experts of each layer")
+    device_balance_coefficient: float = loss_weight(0.05, "the balancing loss over devices of each layer")
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """Two devices where the experts can be halved, otherwise one."""
         return super().with_experts(n_experts, **{"n_devices": 2 if n_experts % 2 == 0 else 1, **fields})
-
-    @property
-    def always_active_experts(self) -> int:
-        """The shared experts."""
-        return self.shared_experts
 
     @model_validator(mode="after")
     def _devices_divide_experts(self) -> Self:

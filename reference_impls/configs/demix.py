@@ -1,19 +1,18 @@
 """Settings of DEMix domain routing (`gating/demix.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class DemixConfig(RunConfig):
+class DemixConfig(RuleConfig):
     """One ReLU expert for each domain; outside training all of them, mixed by what the text so far says."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
         # A point's domain is its sequence's cluster.
-        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 8, "cluster_unit": "sequence"},
+        "clusters": {"n_experts": 8, "cluster_unit": "sequence"},
     }
 
     n_experts: int = setting(
@@ -24,24 +23,12 @@ class DemixConfig(RunConfig):
         ge=1,
         le=256,
     )
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(384)
     inference: Literal["history", "last", "average", "known"] = setting(
         "history",
         "Weights of the experts' predictions outside training: the domain's probability given all of the sequence "
         "so far, given its last prediction alone, the same for all, or the sequence's own domain.",
     )
-
-    @property
-    def active_experts(self) -> float:
-        """In training the expert of the domain."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A rule has none."""
-        return 0
 
 
 ENTRIES = (

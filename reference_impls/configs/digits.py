@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 
 DIGITS_DEFAULTS: Mapping[str, Any] = {
     "steps": 300, "batch_size": 32, "sequence_length": 16, "d_model": 64, "n_layers": 2, "n_heads": 4,
@@ -15,8 +15,7 @@ DIGITS_DEFAULTS: Mapping[str, Any] = {
 class DigitsConfig(RunConfig):
     """A design whose outputs depend on all tokens of a sequence: next-byte prediction would let it read ahead."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **RunConfig.task_defaults,
+    task_defaults: ClassVar[TaskDefaults] = {
         "digits": DIGITS_DEFAULTS,
     }
 

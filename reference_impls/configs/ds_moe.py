@@ -1,9 +1,8 @@
 """Settings of dense training with sparse inference (`gating/ds_moe.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
@@ -13,9 +12,9 @@ class DSMoEConfig(TopKConfig):
     experts_per_token: int = setting(
         2, "Experts of each token outside training; in training it passes through all.", ge=1, le=256
     )
-    information_coefficient: float = setting(0.1, "Weight of the mutual-information loss of each layer.", ge=0, le=10)
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "learning_rate": 3e-2, "information_coefficient": 0.3},
+    information_coefficient: float = loss_weight(0.1, "the mutual-information loss of each layer")
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"learning_rate": 3e-2, "information_coefficient": 0.3},
     }
 
 

@@ -1,33 +1,30 @@
 """Settings of DSelect-k's smooth selection (`gating/dselect_k.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class DSelectKConfig(TopKConfig):
     """DSelect-k layers: k selectors, each of which settles on one ReLU expert by the bits of its number."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # There logits grow less: a narrower step, or the bits do not settle.
-        "clusters": {**TopKConfig.task_defaults["clusters"], "step_width": 1.0, "entropy_coefficient": 0.1},
+        "clusters": {"step_width": 1.0, "entropy_coefficient": 0.1},
     }
 
-    d_expert: int = setting(
-        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(192)
     experts_per_token: int = setting(
         2, "Selectors: experts of a token once all bits have settled; at most n_experts.", ge=1, le=256
     )
     step_width: float = setting(
         10.0, "Width of the interval in which the smooth step is neither 0 nor 1; smaller settles sooner.", gt=0, le=100
     )
-    entropy_coefficient: float = setting(
-        0.01, "Weight of the loss that makes each selector settle on one expert, in each layer.", ge=0, le=10
+    entropy_coefficient: float = loss_weight(
+        0.01, "the loss that makes each selector settle on one expert, in each layer"
     )
     reach_coefficient: float = setting(
         1.0,

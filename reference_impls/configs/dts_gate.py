@@ -4,16 +4,14 @@ from typing import Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class DTSGateConfig(RunConfig):
     """All experts at first, one at the end, as a temperature falls."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     temperature_start: float = setting(2.0, "Temperature of the gate before the first step.", gt=0, le=100)
     temperature_end: float = setting(
         0.1, "Temperature after the last step, at most temperature_start; the fall follows a cosine.", gt=0, le=100
@@ -21,9 +19,7 @@ class DTSGateConfig(RunConfig):
     threshold: float = setting(
         0.02, "In training an expert whose weight is not greater than this is left out.", ge=0, lt=1
     )
-    balance_coefficient: float = setting(
-        0.01, "Weight of each layer's load-balancing loss, on the best expert of each token.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.01, "each layer's load-balancing loss, on the best expert of each token")
 
     @property
     def active_experts(self) -> float:

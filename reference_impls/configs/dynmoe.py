@@ -1,11 +1,10 @@
 """Settings of DynMoE's top-any gating (`gating/dynmoe.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
@@ -29,16 +28,13 @@ class DynMoEConfig(RunConfig):
     initial_scale: float = setting(
         10.0, "What cosines are multiplied by before the first step; it is learned, up to 100.", gt=0, le=100
     )
-    gating_coefficient: float = setting(
-        0.01, "Weight of each layer's loss that keeps expert embeddings diverse and short.", ge=0, le=10
+    gating_coefficient: float = loss_weight(0.01, "each layer's loss that keeps expert embeddings diverse and short")
+    efficiency_coefficient: float = loss_weight(
+        0.1, "each layer's share of experts in use: more, and tokens take fewer"
     )
-    efficiency_coefficient: float = setting(
-        0.1, "Weight of each layer's share of experts in use: more, and tokens take fewer.", ge=0, le=10
-    )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "n_experts": 16, "efficiency_coefficient": 0.8,
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"n_experts": 16, "efficiency_coefficient": 0.8,
             "balance_coefficient": 0.05,
         },
     }  # fmt: skip

@@ -1,17 +1,16 @@
 """Settings of gpt-oss's router with a bias and its clamped experts with biases (`gating/gpt_oss.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class GptOssConfig(TopKConfig):
     """gpt-oss layers: the k largest biased logits, a softmax over them, clamped SwiGLU experts with biases."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "experts_per_token": 2},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"experts_per_token": 2},
     }
 
     # Four of many small experts, as wide together as Mixtral's two here.
@@ -23,7 +22,7 @@ class GptOssConfig(TopKConfig):
         7.0, "Where the experts' hidden values are clamped: the gate from above, the rest on both sides.",
         group="model", gt=0, le=1000,
     )  # fmt: skip
-    balance_coefficient: float = setting(0.02, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
 
     @property
     def expert_parameters(self) -> int:

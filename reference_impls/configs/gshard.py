@@ -2,25 +2,17 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.configs.base import CapacityConfig, ExpertKind, expert_width, layer_step, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class GShardTop2Config(CapacityConfig):
     """Every other layer a GShard layer: two ReLU experts a token, with a capacity."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind: ClassVar[ExpertKind] = "relu"
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        2,
-        "Every how many layers the feed-forward is a GShard layer (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(256)
+    moe_every: int = layer_step(2)
     second_policy_train: Literal["random", "always"] = setting(
         "random",
         "In training the second expert is used with a probability that grows with its weight, or always.",
@@ -41,7 +33,7 @@ class GShardTop2Config(CapacityConfig):
         gt=0,
         le=256,
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each GShard layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each GShard layer")
 
     @property
     def active_experts(self) -> float:

@@ -4,16 +4,14 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
 class HashConfig(TopKConfig):
     """The experts of a token are those that a table gives for its id."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     experts_per_token: int = setting(
         1, "Experts that the table gives for each token id; at most n_experts.", ge=1, le=256
     )

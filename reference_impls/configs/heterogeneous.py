@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
@@ -15,8 +15,8 @@ class HeterogeneousConfig(TopKConfig):
         "before, half 1 and a quarter each 2 and 4, or all equal.",
         group="model",
     )
-    penalty_coefficient: float = setting(
-        0.1, "Weight of the parameter penalty of each layer: the load-balancing loss with loads in widths.", ge=0, le=10
+    penalty_coefficient: float = loss_weight(
+        0.1, "the parameter penalty of each layer: the load-balancing loss with loads in widths"
     )
     cost_weight: float = setting(
         0.0,
@@ -57,10 +57,9 @@ class CostAwareConfig(HeterogeneousConfig):
         256, "Hidden width of an expert on average, and of a dense feed-forward.", group="model", ge=4, le=16_384
     )
     experts_per_token: int = setting(1, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
-    penalty_coefficient: float = setting(
-        0.01, "Weight of the parameter penalty of each layer: the load-balancing loss with loads in widths.",
-        ge=0, le=10,
-    )  # fmt: skip
+    penalty_coefficient: float = loss_weight(
+        0.01, "the parameter penalty of each layer: the load-balancing loss with loads in widths"
+    )
     cost_weight: float = setting(
         0.05,
         "How much of an expert's width, in mean widths, is taken from its probability before experts are chosen.",

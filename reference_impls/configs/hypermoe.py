@@ -1,17 +1,16 @@
 """Settings of an expert made by a hypernetwork, HyperMoE (`gating/hypermoe.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class HyperMoEConfig(TopKConfig):
     """Top-k routing, and for each token a small expert made from what it says of the experts not chosen."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "hyper_width": 2, "hyper_hidden": 8},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"hyper_width": 2, "hyper_hidden": 8},
     }
 
     hyper_width: int = setting(
@@ -21,7 +20,7 @@ class HyperMoEConfig(TopKConfig):
     embedding_width: int = setting(
         16, "Width of the experts' embeddings, and of what is made of their sum.", group="model", ge=1, le=1024
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
     @property
     def hyper_outputs(self) -> int:

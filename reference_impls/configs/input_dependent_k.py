@@ -1,20 +1,17 @@
 """Settings of a number of experts that depends on the input (`gating/input_dependent_k.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class InputDependentKConfig(RunConfig):
     """Top-k with a k for each token, in proportion to how complex it is."""
 
-    d_expert: int = setting(
-        64, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(64)
     most_experts: int = setting(4, "Most experts that a token may take; at most n_experts.", ge=1, le=256)
     complexity: Literal["entropy", "norm"] = setting(
         "entropy",
@@ -22,10 +19,9 @@ class InputDependentKConfig(RunConfig):
         "its coordinates (nearly the same for all tokens behind a norm).",
     )
     scale: float = setting(2.0, "Experts for each unit of complexity.", gt=0, le=100)
-    balance_coefficient: float = setting(0.02, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
+    task_defaults: ClassVar[TaskDefaults] = {
         "clusters": {
-            **RunConfig.task_defaults["clusters"],
             "most_experts": 2,
             "balance_coefficient": 0.1,
             "learning_rate": 3e-2,

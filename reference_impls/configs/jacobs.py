@@ -1,9 +1,8 @@
 """Settings of the classic dense mixture (`gating/jacobs.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.entry import Entry
 
 
@@ -19,10 +18,9 @@ class JacobsConfig(RunConfig):
         "On the clustered task experts are scored one by one by the likelihood of their mixture (off: by the blend of "
         "their outputs). On text, where a layer has no target, outputs are blended.",
     )
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # More experts than clusters: competing experts that begin alike may share one, and seldom part again.
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "n_experts": 16, "d_expert": 8, "learning_rate": 3e-2,
+        "clusters": {"n_experts": 16, "d_expert": 8, "learning_rate": 3e-2,
         },
     }  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Settings of LongCat-Flash's zero-computation experts (`gating/longcat_zero.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -26,8 +25,6 @@ class LongCatZeroConfig(RunConfig):
     bias_update_speed: float = setting(
         0.1, "Change of an expert's selection bias for each unit that its share of the choices is off.", ge=0, le=10
     )
-
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = RunConfig.task_defaults
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:

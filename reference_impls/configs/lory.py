@@ -1,25 +1,21 @@
 """Settings of Lory (`gating/lory.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
 class LoryConfig(RunConfig):
     """Lory layers: one merged expert a segment, averaged by what the segment before it says."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "segment_length": 4, "d_expert": 4,
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"cluster_unit": "sequence", "segment_length": 4, "d_expert": 4,
             "first_segment": "itself",
         },
     }  # fmt: skip
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     segment_length: int = setting(
         32, "Tokens that share a merged expert, and whose mean decides about the next segment's.", unit="tokens", ge=1,
         le=2048,

@@ -1,21 +1,19 @@
 """Settings of M6-T's expert prototyping (`gating/m6t_prototyping.py`)."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.configs.base import CapacityConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class M6TConfig(CapacityConfig):
     """M6-T layers: the experts in prototypes, one expert of each for every token."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    d_expert: int = setting(
-        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(192)
     n_prototypes: int = setting(
         2, "Prototypes (groups) that the experts are divided into; a token uses one expert of each.", ge=1, le=256
     )
@@ -25,8 +23,8 @@ class M6TConfig(CapacityConfig):
         gt=0,
         le=256,
     )
-    balance_coefficient: float = setting(
-        0.01, "Weight of the load-balancing loss within the prototypes of each layer (0: none).", ge=0, le=10
+    balance_coefficient: float = loss_weight(
+        0.01, "the load-balancing loss within the prototypes of each layer (0: none)"
     )
 
     @classmethod

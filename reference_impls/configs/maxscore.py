@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, loss_weight, setting
 from reference_impls.configs.text_or_digits import TextOrDigitsConfig
 from reference_impls.entry import Entry
 
@@ -26,9 +26,7 @@ class MaxScoreConfig(TextOrDigitsConfig, TopKConfig):
         ge=1,
         le=1_000_000,
     )
-    balance_coefficient: float = setting(
-        0.01, "Weight of the load-balancing loss of each layer, on first choices.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, on first choices")
 
 
 ENTRIES = (

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import loss_weight, setting
 from reference_impls.configs.smear import MergingConfig
 from reference_impls.entry import Entry
 
@@ -19,7 +19,7 @@ class MEOConfig(MergingConfig):
     noise_floor: float = setting(
         0.01, "Added to the learned deviation of the noise on the router's logits in training.", gt=0, le=10
     )
-    balance_coefficient: float = setting(0.01, "Weight of each of the two balancing losses of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "each of the two balancing losses of each layer")
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:

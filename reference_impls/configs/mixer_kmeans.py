@@ -2,16 +2,14 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RuleConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class MixerKmeansConfig(RunConfig):
+class MixerKmeansConfig(RuleConfig):
     """One expert a token: that of its cluster."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     gate: Literal["least-squares", "nearest"] = setting(
         "least-squares",
         "How a token finds its expert: by a linear gate fitted to the clusters, or by the nearest prototype itself.",
@@ -29,23 +27,12 @@ class MixerKmeansConfig(RunConfig):
         le=1,
     )
 
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """Prototypes and gate are fitted, not trained by gradient: they are buffers."""
-        return 0
-
 
 ENTRIES = (
     Entry(
         key="mixer-kmeans",
         name="MixER k-means",
-        summary="k-means finds as many clusters of tokens as there are experts, and a linear gate fitted by least "
-        "squares sends each token to its cluster's expert, unweighted.",
+        summary="k-means finds a cluster of tokens for each expert; a linear gate, fitted to it, sends tokens there.",
         family="token choice",
         year=2025,
         designs=("mixer-kmeans-router",),

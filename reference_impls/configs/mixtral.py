@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class MixtralTop2Config(TopKConfig):
     """Mixtral layers: k SwiGLU experts a token, none dropped."""
 
-    balance_coefficient: float = setting(0.02, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
     balance_convention: Literal["per-token", "per-assignment", "first-choice"] = setting(
         "per-token",
         "How the balancing loss counts: its value under perfect balance is experts_per_token "

@@ -1,20 +1,18 @@
 """Settings of Mixture of Tokens (`gating/mixture_of_tokens.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.entry import Entry
 
 
 class MixtureOfTokensConfig(RunConfig):
     """Experts work on one blend each of a group of tokens at the same position of different sequences."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
         # An expert has one blend a group, from which it cannot abstain: groups in which most clusters occur.
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "n_clusters": 16, "n_experts": 16, "group_size": 16,
+        "clusters": {"n_clusters": 16, "n_experts": 16, "group_size": 16,
             "temperature": 0.1,
         },
     }  # fmt: skip

@@ -1,24 +1,23 @@
 """Settings of Mod-Squad's task gates (`gating/mod_squad.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class ModSquadConfig(TopKConfig):
     """Mod-Squad layers: a noisy gate for each task, SwiGLU experts that tasks share."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**RunConfig.task_defaults["clusters"], "cluster_unit": "sequence"},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"cluster_unit": "sequence"},
     }
 
     n_tasks: int = setting(8, "Tasks, each with a gate; at least as many as domains or clusters.", ge=1, le=256)
-    information_coefficient: float = setting(
-        0.01, "Weight of the loss that raises the mutual information of task and expert in each layer.", ge=0, le=10
+    information_coefficient: float = loss_weight(
+        0.01, "the loss that raises the mutual information of task and expert in each layer"
     )
 
     @property

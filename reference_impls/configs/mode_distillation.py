@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import loss_weight, setting
 from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.entry import Entry
 
@@ -10,8 +10,8 @@ from reference_impls.entry import Entry
 class MoDEConfig(MixtralTop2Config):
     """Mixtral's routing; in training every expert also learns from what the others make of the same tokens."""
 
-    distillation_coefficient: float = setting(
-        0.01, "Weight of the distillation loss of each layer; too much makes the experts alike.", ge=0, le=10
+    distillation_coefficient: float = loss_weight(
+        0.01, "the distillation loss of each layer; too much makes the experts alike"
     )
     divergence: Literal["kl", "squared"] = setting(
         "kl",

@@ -1,6 +1,6 @@
 """Settings of ModuleFormer's gate and mutual-information loss (`gating/moduleformer.py`)."""
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
@@ -9,8 +9,8 @@ class ModuleFormerConfig(TopKConfig):
 
     gate_hidden: int = setting(64, "Width of the gate's hidden layer.", ge=1, le=4096)
     gate_dropout: float = setting(0.1, "Dropout of the gate's hidden layer in training.", ge=0, lt=1)
-    information_coefficient: float = setting(
-        0.01, "Weight of the loss that raises the mutual information of token and expert in each layer.", ge=0, le=10
+    information_coefficient: float = loss_weight(
+        0.01, "the loss that raises the mutual information of token and expert in each layer"
     )
 
     @property

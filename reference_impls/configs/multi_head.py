@@ -1,20 +1,19 @@
 """Settings of tokens split into heads, MH-MoE (`gating/multi_head.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class MultiHeadConfig(TopKConfig):
     """Each token is split into parts, and each part goes to experts of its own."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # A part must have room for the features and for what tells the clusters apart; two experts for two parts.
-        "clusters": {**TopKConfig.task_defaults["clusters"], "token_heads": 2, "experts_per_token": 1},
+        "clusters": {"token_heads": 2, "experts_per_token": 1},
     }
 
     token_heads: int = setting(4, "Parts that a token is split into; d_model is a multiple of it.", ge=1, le=64)
@@ -25,7 +24,7 @@ class MultiHeadConfig(TopKConfig):
         False,
         "Whether each part is added to its experts' outputs before the parts are merged (the paper's equation 6).",
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
     @property
     def active_experts(self) -> float:

@@ -1,26 +1,24 @@
 """What designs for several tasks share (`tasks/multitask.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 
 
 class MultitaskConfig(RunConfig):
     """A design that is told the task of each sequence and treats it accordingly."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
         "multitask": {
             "steps": 1000, "batch_size": 8, "sequence_length": 32, "d_model": 32, "n_layers": 1, "n_heads": 1,
             "n_experts": 8, "d_expert": 16, "moe_every": 1, "learning_rate": 1e-2, "weight_decay": 0.0,
             "validation_every": 250, "validation_sequences": 128,
         },
         # A point's task is its cluster.
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "n_clusters": 16, "n_tasks": 16,
+        "clusters": {"cluster_unit": "sequence", "n_clusters": 16, "n_tasks": 16,
         },
     }  # fmt: skip
 

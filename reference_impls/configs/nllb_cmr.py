@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import expert_width, layer_step, loss_weight, setting
 from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.entry import Entry
 
@@ -10,16 +10,8 @@ from reference_impls.entry import Entry
 class NllbCmrConfig(GShardTop2Config):
     """A shared ReLU feed-forward beside a top-2 mixture, and a gate between the two."""
 
-    d_expert: int = setting(
-        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        1,
-        "Every how many layers the feed-forward has experts (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(128)
+    moe_every: int = layer_step(1)
     second_policy_train: Literal["random", "always"] = setting(
         "always", "In training the second expert is used always, or with a probability that grows with its weight."
     )
@@ -32,7 +24,7 @@ class NllbCmrConfig(GShardTop2Config):
     mixture_budget: float = setting(
         0.8, "Share of the mixture, mean over tokens, that the budget loss pulls the gate to.", ge=0, le=1
     )
-    budget_coefficient: float = setting(0.1, "Weight of the budget loss of each layer.", ge=0, le=10)
+    budget_coefficient: float = loss_weight(0.1, "the budget loss of each layer")
     gate_dropout: float = setting(
         0.0,
         "Probability in training with which a token's gate is set to zero, so that the shared network serves it "

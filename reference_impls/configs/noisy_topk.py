@@ -1,21 +1,19 @@
 """Settings of noisy top-k gating, flat and in two levels (`gating/noisy_topk.py`, `noisy_topk_hierarchical.py`)."""
 
-from typing import ClassVar, Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TopKConfig, setting
+from reference_impls.configs.base import RunConfig, TopKConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class _NoisyConfig(RunConfig):
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    importance_coefficient: float = setting(
-        0.1, "Weight of the loss on uneven sums of weights of the experts, in each layer.", ge=0, le=10
-    )
-    load_coefficient: float = setting(
-        0.1, "Weight of the loss on uneven expected numbers of tokens of the experts, in each layer.", ge=0, le=10
+    importance_coefficient: float = loss_weight(0.1, "the loss on uneven sums of weights of the experts, in each layer")
+    load_coefficient: float = loss_weight(
+        0.1, "the loss on uneven expected numbers of tokens of the experts, in each layer"
     )
     noise_floor: float = setting(
         0.01, "Added to the learned standard deviation of the noise on a logit in training.", gt=0, le=10
@@ -25,9 +23,7 @@ class _NoisyConfig(RunConfig):
 class NoisyTopKConfig(_NoisyConfig, TopKConfig):
     """Noisy top-k layers: k ReLU experts a token, chosen under learned noise, none dropped."""
 
-    d_expert: int = setting(
-        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(192)
 
     @property
     def router_parameters(self) -> int:
@@ -41,9 +37,7 @@ class HierarchicalNoisyTopKConfig(_NoisyConfig):
     n_experts: int = setting(
         16, "Experts in each mixture-of-experts layer; a multiple of n_groups.", group="model", ge=1, le=256
     )
-    d_expert: int = setting(
-        96, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(96)
     n_groups: int = setting(
         4, "Groups that the experts are divided into; the first gate chooses among them.", ge=1, le=128
     )

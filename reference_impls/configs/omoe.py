@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import loss_weight, setting
 from reference_impls.configs.mixtral import MixtralTop2Config
 from reference_impls.entry import Entry
 
@@ -15,8 +15,8 @@ class OMoEConfig(MixtralTop2Config):
         "What keeps experts apart: a penalty on the inner products of their weights, or a Gram-Schmidt process over "
         "the outputs of the experts of each token.",
     )
-    orthogonality_coefficient: float = setting(
-        1e-3, "Weight of the orthogonality loss of each layer; unused with gram-schmidt.", ge=0, le=10
+    orthogonality_coefficient: float = loss_weight(
+        1e-3, "the orthogonality loss of each layer; unused with gram-schmidt"
     )
 
 

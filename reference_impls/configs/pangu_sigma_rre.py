@@ -1,26 +1,22 @@
 """Settings of PanGu-Sigma's random routed experts (`gating/pangu_sigma_rre.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class RandomRoutedExpertsConfig(RunConfig):
+class RandomRoutedExpertsConfig(RuleConfig):
     """A group of experts for each domain, and in it a random expert for each token id."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
         },
     }  # fmt: skip
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     domain_groups: int = setting(
         4,
         "Groups that the experts are divided into, as evenly as they go; domain number d uses group d modulo this. "
@@ -35,16 +31,6 @@ class RandomRoutedExpertsConfig(RunConfig):
         """As many groups as by default, or one an expert."""
         groups = min(cls.model_fields["domain_groups"].default, n_experts)
         return super().with_experts(n_experts, **{"domain_groups": groups, **fields})
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A table that is not trained."""
-        return 0
 
     @model_validator(mode="after")
     def _has_groups_and_domains(self) -> Self:

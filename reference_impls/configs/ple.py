@@ -1,11 +1,10 @@
 """Settings of PLE (`gating/ple.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import TaskDefaults, setting
 from reference_impls.configs.multitask import MultitaskConfig
 from reference_impls.entry import Entry
 
@@ -13,9 +12,8 @@ from reference_impls.entry import Entry
 class PLEConfig(MultitaskConfig):
     """Experts of each task and experts for all, at several levels."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **MultitaskConfig.task_defaults,
-        "clusters": {**MultitaskConfig.task_defaults["clusters"], "n_experts": 20, "specific_experts": 1, "levels": 1},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"n_experts": 20, "specific_experts": 1, "levels": 1},
     }
 
     specific_experts: int = setting(

@@ -1,22 +1,15 @@
 """Settings of the router learned by reinforcement (`gating/reinforce.py`)."""
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import TopOneConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class ReinforceConfig(RunConfig):
+class ReinforceConfig(TopOneConfig):
     """One expert a token, drawn from a policy in training."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     policy_coefficient: float = setting(1.0, "Weight of the policy's loss.", ge=0, le=1000)
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
 
 ENTRIES = (

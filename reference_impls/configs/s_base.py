@@ -2,16 +2,14 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import TopOneConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class SBaseConfig(RunConfig):
+class SBaseConfig(TopOneConfig):
     """One expert a token, by an optimal transport plan in training and by the best logit outside."""
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     epsilon: float = setting(
         1.0,
         "Weight of the plan's entropy: towards 0 the plan becomes the balanced assignment of BASE and takes more steps "
@@ -24,18 +22,12 @@ class SBaseConfig(RunConfig):
         "sequence", "Tokens that share a plan: each sequence alone, or the whole batch."
     )
 
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
-
 
 ENTRIES = (
     Entry(
         key="s-base",
         name="S-BASE (Sinkhorn)",
-        summary="In training a token goes where most of its mass goes in an entropic optimal transport plan that loads "
-        "experts equally; outside to its best expert.",
+        summary="In training a token goes where a transport plan with equal loads sends most of it; else to its best.",
         family="assignment",
         year=2022,
         designs=("s-base-sinkhorn",),

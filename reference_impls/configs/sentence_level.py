@@ -1,30 +1,27 @@
 """Settings of sentence-level routing (`gating/sentence_level.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
 from reference_impls.entry import Entry
 
 
 class SentenceLevelConfig(TopKConfig):
     """Layers that route whole sequences by their average."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # All points of a sequence share a cluster: otherwise the average says nothing.
-        "clusters": {**TopKConfig.task_defaults["clusters"], "cluster_unit": "sequence"},
+        "clusters": {"cluster_unit": "sequence"},
     }
 
-    balance_coefficient: float = setting(
-        0.01, "Weight of the load-balancing loss of each layer, which counts sequences.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, which counts sequences")
 
 
 ENTRIES = (
     Entry(
         key="sentence-level",
         name="Sentence-level routing",
-        summary="The average of a sequence's tokens is routed, and all of them follow it.",
+        summary="The average of a sequence's tokens is routed, and all of its tokens go to the experts of the average.",
         family="token choice",
         year=2021,
         designs=("sentence-level-routing",),

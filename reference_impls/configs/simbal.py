@@ -1,23 +1,22 @@
 """Settings of the similarity-preserving router, SimBal (`gating/simbal.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
 from reference_impls.entry import Entry
 
 
 class SimBalConfig(TopKConfig):
     """Top-k routing whose router matrix is kept close to orthonormal, with no other balancing loss."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**TopKConfig.task_defaults["clusters"], "experts_per_token": 1},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"experts_per_token": 1},
     }
 
-    orthonormality_coefficient: float = setting(
-        0.1, "Weight of the router's distance from an orthonormal matrix (0: nothing balances).", ge=0, le=10
+    orthonormality_coefficient: float = loss_weight(
+        0.1, "the router's distance from an orthonormal matrix (0: nothing balances)"
     )
-    z_coefficient: float = setting(1e-5, "Weight of the router z-loss of each layer (0: none).", ge=0, le=10)
+    z_coefficient: float = loss_weight(1e-5, "the router z-loss of each layer (0: none)")
 
 
 ENTRIES = (

@@ -1,18 +1,17 @@
 """Settings of Skywork-MoE's normalised gate and adaptive balancing (`gating/skywork.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import CapacityConfig, RunConfig, TopKConfig, setting
+from reference_impls.configs.base import CapacityConfig, TaskDefaults, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class SkyworkConfig(TopKConfig, CapacityConfig):
     """Skywork-MoE layers: logits standardised over the experts, a balancing coefficient that follows the drops."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # The paper finds scales of 1 and 2 alike; the sharper one keeps a point's second expert small.
-        "clusters": {**RunConfig.task_defaults["clusters"], "logit_scale": 2.0},
+        "clusters": {"logit_scale": 2.0},
     }
 
     capacity_factor_train: float = setting(
@@ -24,8 +23,8 @@ class SkyworkConfig(TopKConfig, CapacityConfig):
     )
     capacity_factor_eval: float = setting(4.0, "The same factor outside training.", gt=0, le=256)
     logit_scale: float = setting(1.0, "Standard deviation of a token's logits over the experts.", gt=0, le=100)
-    balance_coefficient: float = setting(
-        0.01, "Weight of the balancing loss in the first step, from which each layer's own adapts.", ge=0, le=10
+    balance_coefficient: float = loss_weight(
+        0.01, "the balancing loss in the first step, from which each layer's own adapts"
     )
     drop_sensitivity: float = setting(
         0.2, "Balancing coefficient that a layer is drawn to, for each unit of its dropped share.", ge=0, le=100

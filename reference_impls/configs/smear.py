@@ -1,9 +1,8 @@
 """Settings of SMEAR (`gating/smear.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import TaskDefaults, setting
 from reference_impls.configs.digits import DigitsConfig
 from reference_impls.entry import Entry
 
@@ -11,10 +10,9 @@ from reference_impls.entry import Entry
 class MergingConfig(DigitsConfig):
     """Designs that average the experts' weights, once for each sequence: one expert is computed a token."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **DigitsConfig.task_defaults,
-        "digits": {**DigitsConfig.task_defaults["digits"], "d_expert": 128},
-        "clusters": {**DigitsConfig.task_defaults["clusters"], "cluster_unit": "sequence"},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "digits": {"d_expert": 128},
+        "clusters": {"cluster_unit": "sequence"},
     }
 
     @property

@@ -1,9 +1,8 @@
 """Settings of Soft MoE (`gating/soft_moe.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import TaskDefaults, setting
 from reference_impls.configs.digits import DigitsConfig
 from reference_impls.entry import Entry
 from reference_impls.tasks.sizes import frame
@@ -12,12 +11,10 @@ from reference_impls.tasks.sizes import frame
 class SoftMoEConfig(DigitsConfig):
     """Soft MoE layers: every expert works on a few averages of the tokens of a sequence."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **DigitsConfig.task_defaults,
+    task_defaults: ClassVar[TaskDefaults] = {
         # Points of one cluster can share a slot only where they have the same label: so few points that most are alone
         # in their cluster, and logits that can tell clusters apart from the start.
-        "clusters": {
-            **DigitsConfig.task_defaults["clusters"], "n_clusters": 16, "n_experts": 16, "sequence_length": 8,
+        "clusters": {"n_clusters": 16, "n_experts": 16, "sequence_length": 8,
             "d_expert": 4, "initial_scale": 20.0,
         },
     }  # fmt: skip

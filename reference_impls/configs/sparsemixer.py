@@ -1,6 +1,6 @@
 """Settings of GRIN's SparseMixer-v2 routing (`gating/sparsemixer.py`)."""
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 
@@ -13,7 +13,7 @@ class SparseMixerConfig(TopKConfig):
         gt=0,
         le=2,
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
 
 ENTRIES = (

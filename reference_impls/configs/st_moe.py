@@ -1,8 +1,8 @@
 """Settings of ST-MoE's stabilised top-2 routing (`gating/st_moe.py`)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import setting
+from reference_impls.configs.base import ExpertKind, expert_width, loss_weight, setting
 from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.entry import Entry
 
@@ -10,18 +10,9 @@ from reference_impls.entry import Entry
 class STMoEConfig(GShardTop2Config):
     """ST-MoE layers: top-2 with a capacity and a random second expert, gated experts, and a loss on large logits."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "swiglu"
+    expert_kind: ClassVar[ExpertKind] = "swiglu"
 
-    d_expert: int = setting(
-        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        2,
-        "Every how many layers the feed-forward is an ST-MoE layer (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(128)
     capacity_factor_train: float = setting(
         1.25,
         "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group, "
@@ -29,10 +20,8 @@ class STMoEConfig(GShardTop2Config):
         gt=0,
         le=256,
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each ST-MoE layer.", ge=0, le=10)
-    z_coefficient: float = setting(
-        0.001, "Weight of the router z-loss of each ST-MoE layer, which keeps the logits small.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each ST-MoE layer")
+    z_coefficient: float = loss_weight(0.001, "the router z-loss of each ST-MoE layer, which keeps the logits small")
     initial_scale: float = setting(
         0.1, "Scale s of an ST-MoE layer's initial weights: standard deviation sqrt(s / inputs).", gt=0, le=10
     )

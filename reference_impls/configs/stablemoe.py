@@ -1,27 +1,29 @@
 """Settings of StableMoE's two stages (`gating/stablemoe.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import CapacityConfig, RunConfig, setting
+from reference_impls.configs.base import (
+    WORDS_PER_CLUSTER,
+    CapacityConfig,
+    TaskDefaults,
+    TopOneConfig,
+    expert_width,
+    loss_weight,
+    setting,
+)
 from reference_impls.entry import Entry
 
-BYTES = 256
-WORDS_PER_CLUSTER = 4
 
-
-class StableMoEConfig(CapacityConfig):
+class StableMoEConfig(TopOneConfig, CapacityConfig):
     """StableMoE layers: one ReLU expert a token, in the end by what the token is, and never again another."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "clusters": {**RunConfig.task_defaults["clusters"], "d_expert": 16},
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 16},
     }
 
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(384)
     capacity_factor_train: float = setting(
         2.0, "In training an expert takes at most ceil(factor * tokens / n_experts) tokens a group.", gt=0, le=256
     )
@@ -29,20 +31,15 @@ class StableMoEConfig(CapacityConfig):
     first_stage: float = setting(
         0.3, "Share of the steps in which the learned gate chooses and the distilled one learns.", ge=0, le=1
     )
-    balance_coefficient: float = setting(0.3, "Weight of the balancing loss of each layer in stage one.", ge=0, le=10)
-    distillation_coefficient: float = setting(
-        0.3, "Weight of the loss by which the distilled gate learns from the other in stage one.", ge=0, le=10
+    balance_coefficient: float = loss_weight(0.3, "the balancing loss of each layer in stage one")
+    distillation_coefficient: float = loss_weight(
+        0.3, "the loss by which the distilled gate learns from the other in stage one"
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One."""
-        return 1
 
     @property
     def vocabulary(self) -> int:
         """What tokens can be: bytes, or the words of the clusters."""
-        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else BYTES
+        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else 256
 
     @property
     def router_parameters(self) -> int:

@@ -1,39 +1,24 @@
 """Settings of the Switch Transformer's top-1 routing (`gating/switch.py`)."""
 
-from typing import ClassVar, Literal
-
-from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, layer_step, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class SwitchTop1Config(CapacityConfig):
+class SwitchTop1Config(TopOneConfig, CapacityConfig):
     """Every other layer a Switch layer: one ReLU expert a token, with a capacity."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        2,
-        "Every how many layers the feed-forward is a Switch layer (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each Switch layer.", ge=0, le=10)
-    z_coefficient: float = setting(0.0, "Weight of the router z-loss of each Switch layer (0: none).", ge=0, le=10)
+    d_expert: int = expert_width(256)
+    moe_every: int = layer_step(2)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each Switch layer")
+    z_coefficient: float = loss_weight(0.0, "the router z-loss of each Switch layer (0: none)")
     jitter: float = setting(
         0.01, "In training the router's input is multiplied by noise in [1 - jitter, 1 + jitter].", ge=0, lt=1
     )
     initial_scale: float = setting(
         0.1, "Scale s of a Switch layer's initial weights: standard deviation sqrt(s / inputs).", gt=0, le=10
     )
-
-    @property
-    def active_experts(self) -> float:
-        """One expert a token: the design's point."""
-        return 1
 
 
 ENTRIES = (

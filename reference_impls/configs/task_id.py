@@ -1,19 +1,18 @@
 """Settings of routing by a label that is known beforehand: a task or a language (`gating/task_id.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 
-class TaskIdConfig(RunConfig):
+class TaskIdConfig(RuleConfig):
     """One ReLU expert for each task, or for each group of tasks."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
         # A point's task is its sequence's cluster.
-        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 8, "cluster_unit": "sequence"},
+        "clusters": {"n_experts": 8, "cluster_unit": "sequence"},
     }
 
     n_experts: int = setting(
@@ -24,19 +23,7 @@ class TaskIdConfig(RunConfig):
         ge=1,
         le=256,
     )
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-
-    @property
-    def active_experts(self) -> float:
-        """The expert of the task."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """A rule has none."""
-        return 0
+    d_expert: int = expert_width(384)
 
 
 ENTRIES = (

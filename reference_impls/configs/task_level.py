@@ -1,11 +1,10 @@
 """Settings of learned task-level routing (`gating/task_level.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
 from reference_impls.entry import Entry
 
 TEXT_DOMAINS = 4  # prose, code, tests, data
@@ -14,17 +13,14 @@ TEXT_DOMAINS = 4  # prose, code, tests, data
 class TaskLevelConfig(RunConfig):
     """A router reads a learned vector of the task and picks the expert of each layer for it."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # A point's task is its sequence's cluster.
-        "clusters": {
-            **RunConfig.task_defaults["clusters"], "n_experts": 8, "n_tasks": 8, "cluster_unit": "sequence",
+        "clusters": {"n_experts": 8, "n_tasks": 8, "cluster_unit": "sequence",
         },
     }  # fmt: skip
 
     n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(
-        256, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(256)
     n_tasks: int = setting(
         TEXT_DOMAINS, "Tasks that have a vector: at least the domains of the text or the clusters.", ge=1, le=4096
     )

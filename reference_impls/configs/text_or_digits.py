@@ -1,17 +1,15 @@
 """What designs that see a whole sequence at once share if they are also shown on text, where they leak."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.configs.digits import DIGITS_DEFAULTS
 
 
 class TextOrDigitsConfig(RunConfig):
     """A design made for language models, or usual in them, whose outputs depend on all tokens of a sequence."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **RunConfig.task_defaults,
+    task_defaults: ClassVar[TaskDefaults] = {
         "digits": DIGITS_DEFAULTS,
     }
 

@@ -1,37 +1,25 @@
 """Settings of THOR's random experts (`gating/thor.py`)."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RuleConfig, expert_width, setting
 from reference_impls.entry import Entry
 
 DrawUnit = Literal["batch", "sequence", "token"]
 
 
-class ThorConfig(RunConfig):
+class ThorConfig(RuleConfig):
     """ReLU experts drawn by chance; in training two draws, whose predictions are to agree."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
     n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(384)
     consistency_coefficient: float = setting(
         1.0, "Weight of the symmetric Kullback-Leibler divergence between the two passes.", ge=0, le=100
     )
     draw_train: DrawUnit = setting("sequence", "What shares one draw of an expert in training, in each layer and pass.")
     draw_eval: DrawUnit = setting("token", "The same outside training.")
-
-    @property
-    def active_experts(self) -> float:
-        """One a pass."""
-        return 1
-
-    @property
-    def router_parameters(self) -> int:
-        """Chance has none."""
-        return 0
 
 
 ENTRIES = (

@@ -1,29 +1,24 @@
 """Settings of top-p routing (`gating/top_p.py`)."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class TopPConfig(RunConfig):
     """As many experts as it takes for their probabilities to pass a threshold."""
 
-    d_expert: int = setting(
-        64, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(64)
     threshold: float = setting(
         0.4, "A token takes experts in order of probability until the sum is greater than this.", gt=0, lt=1
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-    dynamic_coefficient: float = setting(
-        0.001, "Weight of each layer's mean entropy: more, and tokens take fewer experts.", ge=0, le=10
-    )
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
+    dynamic_coefficient: float = loss_weight(0.001, "each layer's mean entropy: more, and tokens take fewer experts")
+    task_defaults: ClassVar[TaskDefaults] = {
         # Every point belongs to one cluster: a lower threshold leaves fewer experts to be counted as active.
-        "clusters": {**RunConfig.task_defaults["clusters"], "threshold": 0.3, "balance_coefficient": 0.1},
+        "clusters": {"threshold": 0.3, "balance_coefficient": 0.1},
     }
 
     @property

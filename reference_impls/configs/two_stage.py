@@ -1,20 +1,19 @@
 """Settings of hierarchical gating in two stages (`gating/two_stage.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class TwoStageConfig(RunConfig):
     """A coarse gate picks a group of experts for each token; a fine gate weighs the experts of that group."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # The groups of the default have two experts; so few hidden units each that a group holds one rule or two.
-        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 16, "n_groups": 8},
+        "clusters": {"n_experts": 16, "n_groups": 8},
     }
 
     n_groups: int = setting(4, "Groups that the experts are divided into; n_experts is a multiple of it.", ge=1, le=128)
@@ -24,9 +23,7 @@ class TwoStageConfig(RunConfig):
     fine_gate: Literal["softmax", "laplace"] = setting(
         "softmax", "Logits of the experts in a group: products with the token, or minus its distance from their points."
     )
-    balance_coefficient: float = setting(
-        0.01, "Weight of the load-balancing loss of each layer, taken over groups.", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, taken over groups")
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.configs.base import WORDS_PER_CLUSTER, TopKConfig, loss_weight, setting
 from reference_impls.entry import Entry
 
 BYTE_ATTRIBUTES = ("letter", "capital", "digit", "blank", "line break", "bracket", "other sign", "outside ASCII text")
-WORDS_PER_CLUSTER = 4  # of the clustered task
 
 
 class UniPerceiverConfig(TopKConfig):
@@ -25,9 +24,7 @@ class UniPerceiverConfig(TopKConfig):
         ge=0,
         le=100,
     )
-    balance_coefficient: float = setting(
-        0.0, "Weight of the load-balancing loss of each layer (0: the loss is not computed).", ge=0, le=10
-    )
+    balance_coefficient: float = loss_weight(0.0, "the load-balancing loss of each layer (0: the loss is not computed)")
 
     @property
     def n_attributes(self) -> int:

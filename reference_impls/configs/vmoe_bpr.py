@@ -1,9 +1,16 @@
 """Settings of V-MoE's batch prioritised routing (`gating/vmoe_bpr.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from reference_impls.configs.base import CapacityConfig, TopKConfig, setting
+from reference_impls.configs.base import (
+    CapacityConfig,
+    TaskDefaults,
+    TopKConfig,
+    expert_width,
+    layer_step,
+    loss_weight,
+    setting,
+)
 from reference_impls.configs.digits import DIGITS_DEFAULTS
 from reference_impls.entry import Entry
 
@@ -11,9 +18,8 @@ from reference_impls.entry import Entry
 class VMoEConfig(TopKConfig, CapacityConfig):
     """V-MoE layers: k experts a token, whose places go to the tokens of largest score."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        **TopKConfig.task_defaults,
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
         "digits": {**DIGITS_DEFAULTS, "moe_every": 2},
     }
 
@@ -23,16 +29,8 @@ class VMoEConfig(TopKConfig, CapacityConfig):
         "ahead where it drops), or the label of points that come in clusters, each with a rule of its own.",
         group="run",
     )
-    d_expert: int = setting(
-        192, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
-    moe_every: int = setting(
-        2,
-        "Every how many layers the feed-forward is a V-MoE layer (2: layers 1, 3, ... from 0).",
-        group="model",
-        ge=1,
-        le=48,
-    )
+    d_expert: int = expert_width(192)
+    moe_every: int = layer_step(2)
     priority: Literal["score", "position"] = setting(
         "score",
         "Who is served first where an expert has too few places: the tokens of largest score (batch prioritised "
@@ -49,14 +47,11 @@ class VMoEConfig(TopKConfig, CapacityConfig):
     noise: float = setting(
         1.0, "In training the logits get Gaussian noise of deviation noise / n_experts (0: none).", ge=0, le=100
     )
-    importance_coefficient: float = setting(
-        0.005, "Weight of the loss on uneven sums of probabilities of the experts, in each V-MoE layer.", ge=0, le=10
+    importance_coefficient: float = loss_weight(
+        0.005, "the loss on uneven sums of probabilities of the experts, in each V-MoE layer"
     )
-    load_coefficient: float = setting(
-        0.005,
-        "Weight of the loss on uneven expected numbers of tokens of the experts, in each V-MoE layer.",
-        ge=0,
-        le=10,
+    load_coefficient: float = loss_weight(
+        0.005, "the loss on uneven expected numbers of tokens of the experts, in each V-MoE layer"
     )
 
 

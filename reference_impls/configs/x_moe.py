@@ -1,19 +1,17 @@
 """Settings of X-MoE's routing on a low-dimensional sphere (`gating/x_moe.py`)."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from reference_impls.configs.base import CapacityConfig, setting
+from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
-class XMoEConfig(CapacityConfig):
+class XMoEConfig(TopOneConfig, CapacityConfig):
     """X-MoE layers: one ReLU expert a token, chosen by the angle between short vectors."""
 
-    expert_kind: ClassVar[Literal["relu", "swiglu"]] = "relu"
+    expert_kind = "relu"
 
-    d_expert: int = setting(
-        384, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(384)
     d_router: int = setting(
         4, "Length of the vectors that are compared; the paper has half the number of experts.", ge=1, le=2048
     )
@@ -26,12 +24,7 @@ class XMoEConfig(CapacityConfig):
     balance_temperature: float = setting(
         0.3, "What scores are divided by in the balancing loss; fixed.", ge=0.01, le=10
     )
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-
-    @property
-    def active_experts(self) -> float:
-        """One expert a token."""
-        return 1
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
     @property
     def router_parameters(self) -> int:

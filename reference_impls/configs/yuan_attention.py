@@ -1,22 +1,21 @@
 """Settings of Yuan 2.0-M32's attention router (`gating/yuan_attention.py`)."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, TopKConfig, setting
+from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
 from reference_impls.entry import Entry
 
 
 class YuanAttentionConfig(TopKConfig):
     """Yuan layers: k SwiGLU experts a token, their logits mixed by an attention over the experts."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         # Logits are means, so that the two experts of a point weigh nearly alike: each cluster needs a pair.
-        "clusters": {**RunConfig.task_defaults["clusters"], "n_experts": 16, "balance_coefficient": 0.1},
+        "clusters": {"n_experts": 16, "balance_coefficient": 0.1},
     }
 
-    balance_coefficient: float = setting(0.01, "Weight of the load-balancing loss of each layer.", ge=0, le=10)
-    z_coefficient: float = setting(0.0, "Weight of the router z-loss (0: none).", ge=0, le=10)
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
+    z_coefficient: float = loss_weight(0.0, "the router z-loss (0: none)")
 
     @property
     def router_parameters(self) -> int:

@@ -1,12 +1,10 @@
 """Experts with biases: stacked like `core/experts.py`, but called one by one."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.experts import Experts
+from reference_impls.core.experts import Experts, draw
 
 
 class ClampedSwiGLUExperts(Experts):
@@ -37,9 +35,8 @@ class ClampedSwiGLUExperts(Experts):
         self.b_in_EI = nn.Parameter(torch.zeros(n_experts, 2 * d_expert))
         self.w_out_EDF = nn.Parameter(torch.empty(n_experts, d_model, d_expert))
         self.b_out_ED = nn.Parameter(torch.zeros(n_experts, d_model))
-        for weight, scale in ((self.w_in_EID, 1.0), (self.w_out_EDF, output_scale)):
-            std = math.sqrt(scale / weight.shape[-1])
-            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+        draw(self.w_in_EID, 1.0)
+        draw(self.w_out_EDF, output_scale)
 
     def forward(self, x_RD: Tensor, expert: int) -> Tensor:
         """Output [R, D] of one expert for its rows."""

@@ -3,6 +3,21 @@
 import torch
 from torch import Tensor
 
+from reference_impls.core.routing import SparseRouting
+
+
+def within_capacity(routing: SparseRouting, group_T: Tensor, n_groups: int, factor: float) -> SparseRouting:
+    """Drop the assignments that come after their expert is full in their group, earlier in the list earlier served.
+
+    Args:
+        routing: what the tokens want, none dropped.
+        group_T: tokens of a group share the experts' places.
+        n_groups: number of groups.
+        factor: an expert takes ceil(factor * tokens / experts) assignments of each group.
+    """
+    capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), routing.n_experts, factor)
+    return routing.only(fits_capacity(routing.expert_A, group_T[routing.token_A], capacity_G, routing.n_experts))
+
 
 def expert_capacity(tokens_G: Tensor, n_experts: int, factor: float) -> Tensor:
     """Assignments that each expert may take of each routing group: ceil(factor * tokens / experts), [G].

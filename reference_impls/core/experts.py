@@ -23,6 +23,12 @@ class Experts(nn.Module, ABC):
         """Output [R, D] of one expert for its rows; R may be 0."""
 
 
+def draw(weight: Tensor, scale: float) -> None:
+    """Draw a weight anew from a normal of variance `scale` / inputs, truncated at two deviations."""
+    std = math.sqrt(scale / weight.shape[-1])
+    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+
 class ExpertBank(Experts):
     """E experts of one kind: `w_in_EID` makes I inputs of the hidden layer, `w_out_EDF` the output."""
 
@@ -36,13 +42,9 @@ class ExpertBank(Experts):
         self.initialise(scale=1.0)
 
     def initialise(self, scale: float, output_scale: float | None = None) -> None:
-        """Draw the weights from a normal of variance `scale` / inputs, truncated at two deviations.
-
-        `output_scale` takes the place of `scale` for the output weights.
-        """
-        for weight, s in ((self.w_in_EID, scale), (self.w_out_EDF, output_scale or scale)):
-            std = math.sqrt(s / weight.shape[-1])
-            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+        """Draw the weights, see `draw`; `output_scale` takes the place of `scale` for the output weights."""
+        draw(self.w_in_EID, scale)
+        draw(self.w_out_EDF, output_scale or scale)
 
     @staticmethod
     @abstractmethod

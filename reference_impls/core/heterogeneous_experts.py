@@ -1,13 +1,12 @@
 """Experts of one layer that differ in width."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.experts import Experts, SwiGLUExperts
+from reference_impls.core.experts import Experts, SwiGLUExperts, draw
 
 
 class HeterogeneousSwiGLUExperts(Experts):
@@ -29,8 +28,7 @@ class HeterogeneousSwiGLUExperts(Experts):
         self.w_out = nn.ParameterList(torch.empty(d_model, width) for width in widths)
         for weights, scale in ((self.w_in, 1.0), (self.w_out, output_scale)):
             for weight in weights:
-                std = math.sqrt(scale / weight.shape[1])
-                nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+                draw(weight, scale)
 
     def forward(self, x_RD: Tensor, expert: int) -> Tensor:
         """Output [R, D] of one expert for its rows."""

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, entropy, wide
 
 
 def group_mean(x_TD: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
     """The mean token of each group [G, D], in at least float32; zeros for a group without tokens."""
-    wide_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
+    wide_TD = wide(x_TD)
     size_G = torch.bincount(group_T, minlength=n_groups).clamp(min=1)
     sum_GD = wide_TD.new_zeros(n_groups, x_TD.shape[1]).index_add(0, group_T, wide_TD)
     return sum_GD / size_G[:, None]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +141,12 @@ class SparseRouting(Routing):
         """Assignments that the router wanted and capacity refused."""
         return int(self.demand_E.sum()) - self.token_A.numel()
 
+    def only(self, kept_A: Tensor) -> Self:
+        """The same demand, of which the assignments marked in `kept_A` are served."""
+        return replace(
+            self, token_A=self.token_A[kept_A], expert_A=self.expert_A[kept_A], weight_A=self.weight_A[kept_A]
+        )
+
     def share_TE(self) -> Tensor:
         """Weights by token and expert."""
         share = self.weight_A.new_zeros(self.n_tokens, self.n_experts)
@@ -261,10 +267,15 @@ def wide_linear(x_TD: Tensor, weight_ED: Tensor, bias_E: Tensor | None = None) -
 
     float64 stays float64. Autocast is switched off here for the same reason.
     """
-    dtype = torch.promote_types(x_TD.dtype, torch.float32)
+    dtype = wide(x_TD).dtype
     with torch.autocast(x_TD.device.type, enabled=False):
         bias = None if bias_E is None else bias_E.to(dtype)
         return nn.functional.linear(x_TD.to(dtype), weight_ED.to(dtype), bias)
+
+
+def wide(x: Tensor) -> Tensor:
+    """The same numbers in at least float32; float64 stays float64."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def top_k_routing(
@@ -274,6 +285,7 @@ def top_k_routing(
     *,
     probability_TE: Tensor,
     losses: dict[str, AuxiliaryLoss] | None = None,
+    stats: dict[str, float] | None = None,
 ) -> SparseRouting:
     """Every token to its k experts, none dropped; `probability_TE` is what the entropy is taken of."""
     T, K = expert_TK.shape
@@ -285,6 +297,25 @@ def top_k_routing(
         entropy=entropy(probability_TE),
         n_tokens=T,
         losses=losses or {},
+        stats=stats or {},
+    )
+
+
+def dense_routing(
+    weight_TE: Tensor,
+    *,
+    probability_TE: Tensor | None = None,
+    losses: dict[str, AuxiliaryLoss] | None = None,
+    stats: dict[str, float] | None = None,
+) -> DenseRouting:
+    """Every token to every expert; the entropy is taken of `probability_TE`, or of the weights."""
+    return DenseRouting(
+        weight_TE=weight_TE,
+        demand_E=weight_TE.detach().sum(0),
+        entropy=entropy(weight_TE if probability_TE is None else probability_TE),
+        n_tokens=len(weight_TE),
+        losses=losses or {},
+        stats=stats or {},
     )
 
 

@@ -1,7 +1,5 @@
 """One expert a token, weighted by the sigmoid of its logit: what BASE and S-BASE do once experts are assigned."""
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from reference_impls.core.routing import SparseRouting, top_k_routing
@@ -16,8 +14,8 @@ def sigmoid_weighted(logit_TE: Tensor, expert_T: Tensor, best_T: Tensor) -> Spar
         best_T: the expert of the token's largest logit; how many got it is told as `best_expert_fraction`.
     """
     weight_T1 = logit_TE.gather(1, expert_T[:, None]).sigmoid()
-    routing = top_k_routing(
-        weight_T1, expert_T[:, None], logit_TE.shape[1], probability_TE=logit_TE.detach().softmax(-1)
-    )
     got_best = float((expert_T == best_T).sum()) / max(len(expert_T), 1)
-    return replace(routing, stats={"best_expert_fraction": got_best})
+    return top_k_routing(
+        weight_T1, expert_T[:, None], logit_TE.shape[1], probability_TE=logit_TE.detach().softmax(-1),
+        stats={"best_expert_fraction": got_best},
+    )  # fmt: skip

@@ -89,8 +89,6 @@ ends all drops; `top_devices` 1 keeps each token on one device, which costs choi
 traffic.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -116,12 +114,11 @@ class DeepSeekV2Router(LinearRouter):
         probability_TE = self.logits(x_TD).softmax(-1)
         expert_TK = self._on_best_devices(probability_TE.detach()).topk(config.experts_per_token, dim=-1).indices
         weight_TK = probability_TE.gather(1, expert_TK)
-        routing = top_k_routing(
-            config.routed_scale * weight_TK, expert_TK, self.n_experts,
-            probability_TE=probability_TE, losses=self._losses(probability_TE, expert_TK),
-        )  # fmt: skip
         devices = devices_of(expert_TK, self.n_experts, config.n_devices).sum() / max(len(x_TD), 1)
-        routing = replace(routing, stats={"devices_per_token": float(devices)})
+        routing = top_k_routing(
+            config.routed_scale * weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE,
+            losses=self._losses(probability_TE, expert_TK), stats={"devices_per_token": float(devices)},
+        )  # fmt: skip
         return self._within_budget(routing, context) if self.training else routing
 
     def _on_best_devices(self, probability_TE: Tensor) -> Tensor:
@@ -157,10 +154,7 @@ class DeepSeekV2Router(LinearRouter):
         budget = expert_capacity(assignments, config.n_devices, config.device_capacity_factor)
         kept_A = spared_A.clone()
         kept_A[order_A] |= fits_capacity(device_A[order_A], one_group_A, budget, config.n_devices)
-        return replace(
-            routing,
-            token_A=routing.token_A[kept_A], expert_A=routing.expert_A[kept_A], weight_A=routing.weight_A[kept_A],
-        )  # fmt: skip
+        return routing.only(kept_A)
 
 
 def make_layer(config: DeepSeekV2Config) -> MoELayer:

@@ -86,7 +86,7 @@ from torch import Tensor
 from reference_impls.configs.demix import DemixConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, DenseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, dense_routing
 from reference_impls.gating.task_id import TaskIdRouter
 from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import Points
@@ -111,7 +111,8 @@ def run_model(task: Task, batch: Any) -> Forward:
     mixture_BSC = (log_weight_EBS[..., None] + log_p_EBSC).logsumexp(0)
     known_BSC = log_p_EBSC[domain_B % config.n_experts, torch.arange(len(domain_B))]
     known, _ = task.score(batch, known_BSC)
-    info = LayerInfo(_as_routing(log_weight_EBS.exp().flatten(1).T))
+    # The mixture as if it were a layer's decision, for the metrics.
+    info = LayerInfo(dense_routing(log_weight_EBS.exp().flatten(1).T))
     infos = dict.fromkeys(runs[0].infos, info)
     return Forward(mixture_BSC, infos, {"known_domain": AuxiliaryLoss(known, 0.0)})
 
@@ -137,10 +138,3 @@ def _told(batch: Any) -> tuple[Tensor, Tensor]:
     if isinstance(batch, Points):
         return batch.label_BS, batch.cluster_BS[:, 0]
     return batch.target_BS, batch.domain_B
-
-
-def _as_routing(weight_TE: Tensor) -> DenseRouting:
-    """The mixture as if it were a layer's decision, for the metrics."""
-    return DenseRouting(
-        weight_TE=weight_TE, demand_E=weight_TE.sum(0), entropy=entropy(weight_TE), n_tokens=len(weight_TE)
-    )

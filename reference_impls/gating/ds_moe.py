@@ -68,21 +68,18 @@ and `kept_weight` rises towards 1. Set `information_coefficient` to 0 and `kept_
 then throws away what training relied on.
 """
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from reference_impls.configs.ds_moe import DSMoEConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.information import token_information_loss
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import token_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
-    DenseRouting,
     LinearRouter,
     Routing,
     RoutingContext,
-    entropy,
+    dense_routing,
     top_k_routing,
 )
 
@@ -102,16 +99,10 @@ class DSMoERouter(LinearRouter):
         losses = {"mutual_information": AuxiliaryLoss(information, self.config.information_coefficient)}
         stats = {"kept_weight": float(best_TK.detach().sum()) / max(len(x_TD), 1)}
         if not self.training:
-            routing = top_k_routing(best_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
-            return replace(routing, stats=stats)
-        return DenseRouting(
-            weight_TE=probability_TE,
-            demand_E=probability_TE.detach().sum(0),
-            entropy=entropy(probability_TE),
-            n_tokens=len(x_TD),
-            losses=losses,
-            stats=stats,
-        )
+            return top_k_routing(
+                best_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses, stats=stats
+            )
+        return dense_routing(probability_TE, losses=losses, stats=stats)
 
 
 def make_layer(config: DSMoEConfig) -> MoELayer:

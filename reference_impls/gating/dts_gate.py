@@ -83,6 +83,7 @@ from reference_impls.core.adaptive import masked_routing
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, Progress, Routing, RoutingContext, SparseRouting
 
 
@@ -119,12 +120,6 @@ class DTSGate(LinearRouter):
         """Lower the temperature along half a cosine."""
         start, end = self.config.temperature_start, self.config.temperature_end
         self.temperature.fill_(end + (start - end) * (1 + math.cos(math.pi * progress.fraction)) / 2)
-
-
-def gumbel_noise(like_TE: Tensor) -> Tensor:
-    """A draw from the standard Gumbel distribution for each entry: minus the log of an exponential one."""
-    tiny = torch.finfo(like_TE.dtype).tiny
-    return -torch.empty_like(like_TE).exponential_().clamp(min=tiny).log()
 
 
 def make_layer(config: DTSGateConfig) -> MoELayer:

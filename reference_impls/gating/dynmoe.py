@@ -79,9 +79,10 @@ import torch
 from torch import Tensor, nn
 
 from reference_impls.configs.dynmoe import DynMoEConfig
-from reference_impls.core.adaptive import masked_balance_loss, masked_routing
+from reference_impls.core.adaptive import masked_routing
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     Progress,
@@ -89,6 +90,7 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    wide,
     wide_linear,
 )
 
@@ -141,9 +143,10 @@ class TopAnyRouter(Router):
 
     def margins(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the experts, [T, E], and by how much they pass the thresholds; dead experts pass none."""
-        dtype = torch.promote_types(x_TD.dtype, torch.float32)
+        wide_TD = wide(x_TD)
+        dtype = wide_TD.dtype
         scale = self.log_scale.to(dtype).clamp(max=math.log(LARGEST_SCALE)).exp()
-        unit_TD = nn.functional.normalize(x_TD.to(dtype), dim=-1)
+        unit_TD = nn.functional.normalize(wide_TD, dim=-1)
         unit_ED = nn.functional.normalize(self.weight_ED.to(dtype), dim=-1)
         score_TE = (scale * wide_linear(unit_TD, unit_ED)).sigmoid()
         margin_TE = score_TE - (scale * self.threshold_E.to(dtype)).sigmoid()
@@ -152,10 +155,9 @@ class TopAnyRouter(Router):
     def losses(self, chosen_TE: Tensor, kept_TE: Tensor) -> dict[str, AuxiliaryLoss]:
         """Diverse and short embeddings, few experts a token, an even load."""
         config = self.config
-        dtype = torch.promote_types(self.weight_ED.dtype, torch.float32)
-        alive_ED = self.weight_ED[self.alive_E].to(dtype)
+        alive_ED = wide(self.weight_ED[self.alive_E])
         unit_ED = nn.functional.normalize(alive_ED, dim=-1)
-        apart_EE = unit_ED @ unit_ED.T - torch.eye(len(unit_ED), dtype=dtype, device=unit_ED.device)
+        apart_EE = unit_ED @ unit_ED.T - torch.eye(len(unit_ED), dtype=unit_ED.dtype, device=unit_ED.device)
         gating = apart_EE.norm() + alive_ED.norm(dim=-1).mean()
         efficiency = chosen_TE.sum() / max(chosen_TE.numel(), 1)
         share_TE = chosen_TE / chosen_TE.sum(-1, keepdim=True).clamp(min=1)

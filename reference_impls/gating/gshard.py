@@ -105,7 +105,7 @@ from torch import Tensor
 
 from reference_impls.configs.gshard import GShardTop2Config
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
@@ -131,20 +131,18 @@ class GShardTop2Router(LinearRouter):
         choice_A, token_A = torch.where(wanted_TK.T)
         expert_A = expert_TK[token_A, choice_A]
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
-        fits_A = fits_capacity(expert_A, group_T[token_A], capacity_G, self.n_experts)
 
         balance = load_balancing_loss(probability_TE, expert_TK, "first-choice", group_T, n_groups)
-        return SparseRouting(
-            token_A=token_A[fits_A],
-            expert_A=expert_A[fits_A],
-            weight_A=weight_TK[token_A[fits_A], choice_A[fits_A]],
+        routing = SparseRouting(
+            token_A=token_A,
+            expert_A=expert_A,
+            weight_A=weight_TK[token_A, choice_A],
             demand_E=torch.bincount(expert_A, minlength=self.n_experts),
             entropy=entropy(probability_TE),
             n_tokens=len(x_TD),
             losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
         )
+        return within_capacity(routing, group_T, n_groups, config.capacity_factor(self.training))
 
     def _use_second(self, weight_T1: Tensor) -> Tensor:
         policy = self.config.second_policy_train if self.training else self.config.second_policy_eval

@@ -90,7 +90,7 @@ from reference_impls.core.routing import (
     top_k_routing,
     wide_linear,
 )
-from reference_impls.core.tables import look_up, no_doubt
+from reference_impls.core.rules import look_up, routing_by_rule
 
 KMEANS_STEPS = 50
 
@@ -120,9 +120,7 @@ class HashRouter(Router):
             self.count_V.index_add_(0, token_id_T, torch.ones_like(token_id_T))
             self.sum_VD.index_add_(0, token_id_T, x_TD.detach().to(self.sum_VD.dtype))
         if self.config.weights == "equal":
-            certain_TE = no_doubt(len(x_TD), self.n_experts, x_TD)
-            equal_TK = torch.full_like(certain_TE[:, :1], 1 / expert_TK.shape[1]).expand(expert_TK.shape)
-            return top_k_routing(equal_TK, expert_TK, self.n_experts, probability_TE=certain_TE)
+            return routing_by_rule(x_TD, expert_TK, self.n_experts)
         score_TK = nn.functional.softplus(wide_linear(x_TD, self.weight_ED)).sqrt().gather(1, expert_TK)
         weight_TK = score_TK / score_TK.sum(-1, keepdim=True)
         return top_k_routing(self.config.routed_scale * weight_TK, expert_TK, self.n_experts, probability_TE=weight_TK)

@@ -77,8 +77,6 @@ A default run does about the work of one of `mixtral-top2`, expert by expert ins
 see `active_width` below its even value and falling; with `penalty_coefficient` 0 it rises above, as wide experts win.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -99,21 +97,18 @@ class CostAwareRouter(LinearRouter):
         """Route each token to its k experts of best value."""
         config = self.config
         probability_TE = self.logits(x_TD).softmax(-1)
-        relative_E = probability_TE.new_tensor(config.expert_widths) / config.d_expert
+        width_E = torch.tensor(config.expert_widths, device=x_TD.device)
+        relative_E = width_E.to(probability_TE.dtype) / config.d_expert
         value_TE = probability_TE - config.cost_weight * relative_E
         expert_TK = value_TE.topk(config.experts_per_token, dim=-1).indices
         weight_TK = probability_TE.gather(1, expert_TK)
 
         penalty = parameter_penalty(probability_TE, expert_TK, relative_E)
-        routing = top_k_routing(
-            weight_TK,
-            expert_TK,
-            self.n_experts,
-            probability_TE=probability_TE,
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE,
             losses={"parameter_penalty": AuxiliaryLoss(penalty, config.penalty_coefficient)},
-        )
-        active = (routing.demand_E * relative_E).sum() * config.d_expert
-        return replace(routing, stats={"active_width": float(active) / max(len(x_TD), 1)})
+            stats={"active_width": float(width_E[expert_TK].sum()) / max(len(x_TD), 1)},
+        )  # fmt: skip
 
 
 def parameter_penalty(probability_TE: Tensor, choice_TK: Tensor, relative_E: Tensor) -> Tensor:

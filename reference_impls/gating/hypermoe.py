@@ -72,8 +72,6 @@ for each instead of one large. One should see `choices` well below its bound as 
 `hyper_width` to 1 to see what the made expert is worth.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -105,9 +103,10 @@ class SwitchLikeRouter(LinearRouter):
         weight_TK, expert_TK = probability_TE.topk(self.config.experts_per_token, dim=-1)
         balance = load_balancing_loss(probability_TE, expert_TK, "per-token")
         losses = {"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}
-        routing = top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
-        choices = len(torch.unique(expert_TK.sort(-1).values, dim=0))
-        return replace(routing, stats={"choices": float(choices)})
+        stats = {"choices": float(len(torch.unique(expert_TK.sort(-1).values, dim=0)))}
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses, stats=stats
+        )
 
 
 class HyperMoELayer(MoELayer):

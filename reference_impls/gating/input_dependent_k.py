@@ -67,9 +67,10 @@ import torch
 from torch import Tensor
 
 from reference_impls.configs.input_dependent_k import InputDependentKConfig
-from reference_impls.core.adaptive import masked_balance_loss, masked_routing
+from reference_impls.core.adaptive import masked_routing
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting
 
 

@@ -79,7 +79,7 @@ from torch import Tensor
 from reference_impls.configs.jacobs import JacobsConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import DenseRouting, LinearRouter, RoutingContext, entropy
+from reference_impls.core.routing import DenseRouting, LinearRouter, RoutingContext, dense_routing
 from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import PointModel
 from reference_impls.tasks.competition import compete
@@ -90,13 +90,7 @@ class SoftmaxGate(LinearRouter):
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
         """Weigh the experts."""
-        weight_TE = self.logits(x_TD).softmax(-1)
-        return DenseRouting(
-            weight_TE=weight_TE,
-            demand_E=weight_TE.detach().sum(0),
-            entropy=entropy(weight_TE),
-            n_tokens=len(weight_TE),
-        )
+        return dense_routing(self.logits(x_TD).softmax(-1))
 
 
 def make_layer(config: JacobsConfig) -> MoELayer:

@@ -71,10 +71,10 @@ from torch import Tensor
 
 from reference_impls.configs.m6t_prototyping import M6TConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
-from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 
 
 class PrototypeRouter(LinearRouter):
@@ -93,26 +93,18 @@ class PrototypeRouter(LinearRouter):
         first_Z = torch.arange(Z, device=x_TD.device) * size
 
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), size, factor)
-        token_A = torch.arange(len(x_TD), device=x_TD.device).repeat_interleave(Z)
-        expert_A = (first_Z + inner_TZ).flatten()
-        fits_A = fits_capacity(expert_A, group_T[token_A], capacity_G, self.n_experts)
 
         balance_Z = [
             load_balancing_loss(probability_TZF[:, z], inner_TZ[:, z, None], "per-token", group_T, n_groups)
             for z in range(Z)
         ]
         balance = torch.stack(balance_Z).mean()
-        return SparseRouting(
-            token_A=token_A[fits_A],
-            expert_A=expert_A[fits_A],
-            weight_A=gate_TZ.flatten()[fits_A],
-            demand_E=torch.bincount(expert_A, minlength=self.n_experts),
-            entropy=entropy(probability_TZF.flatten(1) / Z),
-            n_tokens=len(x_TD),
+        routing = top_k_routing(
+            gate_TZ, first_Z + inner_TZ, self.n_experts, probability_TE=probability_TZF.flatten(1) / Z,
             losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
-        )
+        )  # fmt: skip
+        # A token makes Z choices: an expert's places are a share of the tokens in its own prototype.
+        return within_capacity(routing, group_T, n_groups, Z * config.capacity_factor(self.training))
 
 
 def make_layer(config: M6TConfig) -> MoELayer:

@@ -72,8 +72,6 @@ rises as the balancing loss evens what tokens want. Compare `load_cv` with `mixt
 first step. Set `balance_coefficient` to 0 to let the flow do all the balancing.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -112,17 +110,16 @@ class MaxScoreRouter(LinearRouter):
         factor_K = torch.ones(k, device=x_TD.device, dtype=probability_TE.dtype)
         factor_K[1:] = self.second_factor
         balance = load_balancing_loss(probability_TE, expert_TK, "first-choice", group_T, n_groups)
-        routing = top_k_routing(
-            probability_TE.gather(1, expert_TK) * factor_K, expert_TK, self.n_experts, probability_TE=probability_TE,
-            losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)},
-        )  # fmt: skip
         wanted_TK = probability_TE.topk(k, dim=-1).indices
         kept = (expert_TK[:, :, None] == wanted_TK[:, None, :]).any(-1)
         stats = {
             "kept_fraction": float(kept.sum()) / max(kept.numel(), 1),
             "second_factor": float(self.second_factor),
         }
-        return replace(routing, stats=stats)
+        return top_k_routing(
+            probability_TE.gather(1, expert_TK) * factor_K, expert_TK, self.n_experts, probability_TE=probability_TE,
+            losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}, stats=stats,
+        )  # fmt: skip
 
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Lower the factor of second weights along its line."""

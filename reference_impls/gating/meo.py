@@ -79,10 +79,10 @@ from torch import Tensor, nn
 
 from reference_impls.configs.meo import MEOConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.importance import squared_cv
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import squared_cv
 from reference_impls.core.merging import group_mean, merge_routing
-from reference_impls.core.noisy_gate import NoisyGate
+from reference_impls.core.noise import NoisyGate
 from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, Router, Routing, RoutingContext, wide_linear
 
 

@@ -66,8 +66,6 @@ earlier than by any router that learns by gradient. In text, load is uneven, sin
 and `gate_agreement` shows where a linear gate cannot tell the clusters apart. Try `gate: nearest`.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -76,8 +74,8 @@ from reference_impls.configs.mixer_kmeans import MixerKmeansConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.kmeans import lloyd, nearest, spread_start
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting, top_k_routing
-from reference_impls.core.tables import no_doubt
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting, wide
+from reference_impls.core.rules import routing_by_rule
 
 
 class MixerKmeansRouter(Router):
@@ -98,7 +96,7 @@ class MixerKmeansRouter(Router):
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Fit to the batch, in training, and route each token to one expert."""
-        x_TD = x_TD.detach().to(torch.promote_types(x_TD.dtype, torch.float32))
+        x_TD = wide(x_TD.detach())
         if self.training and len(x_TD):
             self._fit(x_TD)
         cluster_T = nearest(x_TD, self.prototype_ED.to(x_TD.dtype))
@@ -106,13 +104,11 @@ class MixerKmeansRouter(Router):
             expert_T = cluster_T
         else:
             expert_T = (with_constant(x_TD) @ self.gate_EC.to(x_TD.dtype).T).argmax(-1)
-        certain_TE = no_doubt(len(x_TD), self.n_experts, x_TD)
-        routing = top_k_routing(certain_TE[:, :1], expert_T[:, None], self.n_experts, probability_TE=certain_TE)
         stats = {
             "unexplained_variance": unexplained_variance(x_TD, self.prototype_ED.to(x_TD.dtype)),
             "gate_agreement": float((expert_T == cluster_T).sum()) / max(len(x_TD), 1),
         }
-        return replace(routing, stats=stats)
+        return routing_by_rule(x_TD, expert_T[:, None], self.n_experts, stats)
 
     def _fit(self, x_TD: Tensor) -> None:
         config = self.config

@@ -70,7 +70,7 @@ from torch import Tensor, nn
 from reference_impls.configs.mmoe import MMoEConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import DenseRouting, Router, RoutingContext, entropy, wide_linear
+from reference_impls.core.routing import DenseRouting, Router, RoutingContext, dense_routing, wide_linear
 
 
 class MultiGateRouter(Router):
@@ -85,13 +85,7 @@ class MultiGateRouter(Router):
         K, E, D = self.gate_KED.shape
         logit_TKE = wide_linear(x_TD, self.gate_KED.view(K * E, D)).view(-1, K, E)
         own_T = torch.arange(len(x_TD), device=x_TD.device), context.need("task")
-        weight_TE = logit_TKE[own_T].softmax(-1)
-        return DenseRouting(
-            weight_TE=weight_TE,
-            demand_E=weight_TE.detach().sum(0),
-            entropy=entropy(weight_TE),
-            n_tokens=len(x_TD),
-        )
+        return dense_routing(logit_TKE[own_T].softmax(-1))
 
 
 def make_layer(config: MMoEConfig) -> MoELayer:

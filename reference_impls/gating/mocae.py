@@ -83,15 +83,8 @@ from reference_impls.configs.mocae import MoCaEConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.calibration import Calibrator, calibration_error
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import (
-    AuxiliaryLoss,
-    DenseRouting,
-    Router,
-    RoutingContext,
-    SparseRouting,
-    entropy,
-    top_k_routing,
-)
+from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, dense_routing
+from reference_impls.core.rules import routing_by_rule
 from reference_impls.tasks.base import Forward
 
 
@@ -105,9 +98,7 @@ class NamedExpertRouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Domain modulo experts, with weight one."""
         expert_T1 = context.need("domain")[:, None] % self.n_experts
-        weight_T1 = torch.ones_like(expert_T1, dtype=torch.promote_types(x_TD.dtype, torch.float32))
-        certain_T1 = torch.ones_like(weight_T1)
-        return top_k_routing(weight_T1, expert_T1, self.n_experts, probability_TE=certain_T1)
+        return routing_by_rule(x_TD, expert_T1, self.n_experts)
 
 
 @dataclass(frozen=True)
@@ -154,9 +145,7 @@ def run_model(task: Any, batch: Any) -> Forward:
             "calibrated_error": float(calibration_error(calibrated_EN, hit_EN, bins).mean()),
         }
     weight_TE = fusion.weight_EN.T
-    routing = DenseRouting(
-        weight_TE=weight_TE, demand_E=weight_TE.sum(0), entropy=entropy(weight_TE), n_tokens=len(weight_TE), stats=stats
-    )
+    routing = dense_routing(weight_TE, stats=stats)
     return Forward(
         output=fusion.log_NV.view_as(passes[0].output),
         infos={name: LayerInfo(routing) for name in passes[0].infos},

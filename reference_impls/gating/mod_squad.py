@@ -75,8 +75,8 @@ from torch.nn import functional as F
 
 from reference_impls.configs.mod_squad import ModSquadConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.information import label_information_loss
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import label_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     Router,

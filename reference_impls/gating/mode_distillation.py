@@ -79,7 +79,7 @@ from reference_impls.configs.mode_distillation import MoDEConfig
 from reference_impls.core.build import expert_bank
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Routing
+from reference_impls.core.routing import AuxiliaryLoss, Routing, wide
 from reference_impls.gating.mixtral import MixtralTop2Router
 
 
@@ -109,7 +109,7 @@ def all_outputs(x_TD: Tensor, bank: ExpertBank) -> Tensor:
     """Outputs [E, T, D] of every expert for every token, in at least float32."""
     hidden_ETF = bank.activate(torch.einsum("td,eid->eti", x_TD, bank.w_in_EID))
     output_ETD = torch.einsum("etf,edf->etd", hidden_ETF, bank.w_out_EDF)
-    return output_ETD.to(torch.promote_types(output_ETD.dtype, torch.float32))
+    return wide(output_ETD)
 
 
 def kl_divergence(output_ETD: Tensor) -> Tensor:

@@ -77,8 +77,8 @@ from torch.nn import functional as F
 
 from reference_impls.configs.moduleformer import ModuleFormerConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.information import token_information_loss
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import token_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     Router,

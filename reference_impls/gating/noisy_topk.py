@@ -74,15 +74,13 @@ small beside the noise. Setting both coefficients to 0 shows the collapse on a f
 setting only `load_coefficient` to 0 shows that equal importance does not yet mean equal counts.
 """
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from reference_impls.configs.noisy_topk import NoisyTopKConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.importance import squared_cv
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.noisy_gate import NoisyGate
+from reference_impls.core.losses import squared_cv
+from reference_impls.core.noise import NoisyGate
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, top_k_routing
 
 
@@ -107,10 +105,10 @@ class NoisyTopKRouter(Router):
             "importance": AuxiliaryLoss(squared_cv(importance_E), config.importance_coefficient),
             "load": AuxiliaryLoss(squared_cv(load_E), config.load_coefficient),
         }
-        routing = top_k_routing(
-            weight_TK, expert_TK, self.n_experts, probability_TE=logits.clean.softmax(-1), losses=losses
-        )
-        return replace(routing, stats={"noise_deviation": logits.mean_deviation})
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=logits.clean.softmax(-1), losses=losses,
+            stats={"noise_deviation": logits.mean_deviation},
+        )  # fmt: skip
 
 
 def make_layer(config: NoisyTopKConfig) -> MoELayer:

@@ -66,17 +66,15 @@ validation, without noise, less so; coefficients at 0 show what the losses are f
 the two levels: 1 is the flat gate.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from reference_impls.configs.noisy_topk import HierarchicalNoisyTopKConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.importance import squared_cv
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import squared_cv
 from reference_impls.core.metrics import load_cv
-from reference_impls.core.noisy_gate import NoisyGate, NoisyLogits
+from reference_impls.core.noise import NoisyGate, NoisyLogits
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, top_k_routing
 
 
@@ -108,10 +106,10 @@ class HierarchicalNoisyTopKRouter(Router):
             "importance": AuxiliaryLoss(squared_cv(importance_E), config.importance_coefficient),
             "load": AuxiliaryLoss(squared_cv(load_E), config.load_coefficient),
         }
-        routing = top_k_routing(
-            weight_TK, expert_TK, self.n_experts, probability_TE=probability_Tab.flatten(1), losses=losses
-        )
-        return replace(routing, stats={"group_load_cv": load_cv(count_a.double())})
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=probability_Tab.flatten(1), losses=losses,
+            stats={"group_load_cv": load_cv(count_a.double())},
+        )  # fmt: skip
 
     def _load(self, primary: NoisyLogits, secondary: NoisyLogits, group_TA: Tensor, count_a: Tensor) -> Tensor:
         """Expected tokens of each expert: those of its group, times its share of the tokens that chose the group."""

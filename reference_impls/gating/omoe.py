@@ -75,7 +75,7 @@ from reference_impls.core.build import expert_bank
 from reference_impls.core.combine import combine
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting
+from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting, wide
 from reference_impls.gating.mixtral import MixtralTop2Router
 
 SMALLEST_NORM = 1e-6  # an output that the experts before it span becomes zero, not noise of length one
@@ -117,14 +117,14 @@ class OMoELayer(MoELayer):
 def orthogonality_loss(bank: ExpertBank) -> Tensor:
     """Sum over ordered pairs of different experts of the squared inner product of all their weights."""
     weight_EW = torch.cat([bank.w_in_EID.flatten(1), bank.w_out_EDF.flatten(1)], dim=1)
-    weight_EW = weight_EW.to(torch.promote_types(weight_EW.dtype, torch.float32))
+    weight_EW = wide(weight_EW)
     gram_EE = weight_EW @ weight_EW.T
     return (gram_EE - torch.diag(gram_EE.diagonal())).square().sum()
 
 
 def orthonormalise(output_TKD: Tensor) -> Tensor:
     """Gram-Schmidt over the second axis, in at least float32; what is already spanned becomes zero."""
-    wide_TKD = output_TKD.to(torch.promote_types(output_TKD.dtype, torch.float32))
+    wide_TKD = wide(output_TKD)
     basis: list[Tensor] = []
     for rest_TD in wide_TKD.unbind(1):
         for unit_TD in basis:

@@ -66,8 +66,8 @@ from torch import Tensor
 from reference_impls.configs.pangu_sigma_rre import RandomRoutedExpertsConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting, top_k_routing
-from reference_impls.core.tables import look_up, no_doubt
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting
+from reference_impls.core.rules import look_up, routing_by_rule
 
 
 class RandomRoutedExpertsRouter(Router):
@@ -87,8 +87,7 @@ class RandomRoutedExpertsRouter(Router):
         group_T = context.need("domain") % self.n_groups
         expert_TG = look_up(self.table_GV.T, context.need("token_id"))
         expert_T1 = expert_TG.gather(1, group_T[:, None])
-        certain_TE = no_doubt(len(x_TD), self.n_experts, x_TD)
-        return top_k_routing(certain_TE[:, :1], expert_T1, self.n_experts, probability_TE=certain_TE)
+        return routing_by_rule(x_TD, expert_T1, self.n_experts)
 
 
 def make_layer(config: RandomRoutedExpertsConfig) -> MoELayer:

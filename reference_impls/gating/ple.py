@@ -83,6 +83,7 @@ from reference_impls.core.routing import (
     RoutingContext,
     SparseRouting,
     entropy,
+    wide,
     wide_linear,
 )
 
@@ -162,7 +163,7 @@ class PLERouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> LastLevel:
         """Weights of the experts of each token's task and of the shared ones, at the last level."""
         task_T = context.need("task")
-        shared_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
+        shared_TD = wide(x_TD)
         stream_KTD = shared_TD.expand(self.config.n_tasks, -1, -1)
         for level in self.levels:
             stream_KTD, shared_TD = level(stream_KTD, shared_TD)

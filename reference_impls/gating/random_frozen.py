@@ -62,8 +62,6 @@ learned router adds is its difference to this one, not its difference to a dense
 are: random directions separate them partly (`information`).
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -100,8 +98,10 @@ class RandomFrozenRouter(Router):
         k = int(self.k_now) if self.training else self.config.experts_per_token
         logit_TE = wide_linear(x_TD, self.frozen_ED)
         top_TK, expert_TK = logit_TE.topk(k, dim=-1)
-        routing = top_k_routing(top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=logit_TE.softmax(-1))
-        return replace(routing, stats={"experts_per_token": float(k)})
+        return top_k_routing(
+            top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=logit_TE.softmax(-1),
+            stats={"experts_per_token": float(k)},
+        )  # fmt: skip
 
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Move k along its line."""

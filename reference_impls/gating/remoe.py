@@ -75,9 +75,10 @@ import torch
 from torch import Tensor, nn
 
 from reference_impls.configs.remoe import ReMoEConfig
-from reference_impls.core.adaptive import masked_balance_loss, masked_routing
+from reference_impls.core.adaptive import masked_routing
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, Progress, Routing, RoutingContext, SparseRouting
 from reference_impls.tasks.base import Forward, Task
 

@@ -93,7 +93,7 @@ from torch import Tensor, nn
 from reference_impls.configs.scmoe import ScmoeConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, top_k_routing
+from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, top_k_routing, wide
 from reference_impls.gating.mixtral import MixtralTop2Router
 from reference_impls.tasks.base import Forward, Task
 
@@ -150,10 +150,9 @@ def run_model(task: Task, batch: Any) -> Forward:
 
 def self_contrast(strong: Tensor, weak: Tensor, contrast: float, plausible: float) -> Tensor:
     """Log-probabilities [..., C] of the contrast of two predictions, given their logits."""
-    wide = torch.promote_types(strong.dtype, torch.float32)
-    strong, weak = strong.to(wide), weak.to(wide)
+    strong, weak = wide(strong), wide(weak)
     log_p = strong.log_softmax(-1)
-    kept = strong >= strong.max(-1, keepdim=True).values + torch.tensor(plausible, dtype=wide).log()
+    kept = strong >= strong.max(-1, keepdim=True).values + torch.tensor(plausible, dtype=strong.dtype).log()
     contrasted = ((1 + contrast) * strong - contrast * weak).masked_fill(~kept, -torch.inf)
     mass = log_p.masked_fill(~kept, -torch.inf).logsumexp(-1, keepdim=True)
     return torch.where(kept, mass + contrasted.log_softmax(-1), log_p)

@@ -86,6 +86,7 @@ from reference_impls.configs.sentence_level import SentenceLevelConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.merging import group_mean
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 
 
@@ -99,12 +100,12 @@ class SentenceLevelRouter(LinearRouter):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each sequence by its average, and its tokens with it."""
         k, sequence_T = self.config.experts_per_token, context.sequence_T
-        mean_GD, length_G = sequence_means(x_TD, context)
+        mean_GD = group_mean(x_TD, sequence_T, context.n_sequences)
         probability_GE = self.logits(mean_GD).softmax(-1)
         weight_GK, expert_GK = probability_GE.topk(k, dim=-1)
         if k > 1:
             weight_GK = weight_GK / weight_GK.sum(-1, keepdim=True)
-        (real_G,) = torch.where(length_G > 0)
+        real_G = torch.unique(sequence_T)
         balance = load_balancing_loss(probability_GE[real_G], expert_GK[real_G], "first-choice")
         return top_k_routing(
             weight_GK[sequence_T],
@@ -113,14 +114,6 @@ class SentenceLevelRouter(LinearRouter):
             probability_TE=probability_GE[sequence_T],
             losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)},
         )
-
-
-def sequence_means(x_TD: Tensor, context: RoutingContext) -> tuple[Tensor, Tensor]:
-    """The average of each sequence, [G, D] in at least float32 (0 of no tokens), and its length, [G]."""
-    wide_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
-    length_G = torch.bincount(context.sequence_T, minlength=context.n_sequences)
-    sum_GD = wide_TD.new_zeros(context.n_sequences, x_TD.shape[1]).index_add(0, context.sequence_T, wide_TD)
-    return sum_GD / length_G.clamp(min=1)[:, None], length_G
 
 
 def make_layer(config: SentenceLevelConfig) -> MoELayer:

@@ -73,7 +73,7 @@ from reference_impls.configs.simbal import SimBalConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import router_z_loss
-from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing, wide
 
 
 class SimBalRouter(LinearRouter):
@@ -100,7 +100,7 @@ class SimBalRouter(LinearRouter):
 
 def orthonormality_loss(weight_ED: Tensor) -> Tensor:
     """Sum over all entries of |W W^T - I|, in at least float32."""
-    wide_ED = weight_ED.to(torch.promote_types(weight_ED.dtype, torch.float32))
+    wide_ED = wide(weight_ED)
     gram_EE = wide_ED @ wide_ED.T
     return (gram_EE - torch.eye(len(gram_EE), dtype=gram_EE.dtype, device=gram_EE.device)).abs().sum()
 

@@ -76,15 +76,13 @@ The coefficient of a layer decays where its drops are rare and is held where the
 how strictly. `logit_scale` sharpens the gate: `router_entropy` falls and `sharpness` grows with it.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reference_impls.configs.skywork import SkyworkConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
@@ -126,22 +124,11 @@ class SkyworkRouter(LinearRouter):
         balance = load_balancing_loss(probability_TE, expert_TK, "per-assignment", group_T, n_groups)
         coefficient = float(self.coefficient)
         routing = top_k_routing(
-            top_TK / top_TK.sum(-1, keepdim=True),
-            expert_TK,
-            self.n_experts,
-            probability_TE=probability_TE,
+            top_TK / top_TK.sum(-1, keepdim=True), expert_TK, self.n_experts, probability_TE=probability_TE,
             losses={"load_balance": AuxiliaryLoss(balance, coefficient)},
-        )
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
-        fits_A = fits_capacity(routing.expert_A, group_T[routing.token_A], capacity_G, self.n_experts)
-        return replace(
-            routing,
-            token_A=routing.token_A[fits_A],
-            expert_A=routing.expert_A[fits_A],
-            weight_A=routing.weight_A[fits_A],
             stats={"balance_coefficient": coefficient, "sharpness": _sharpness(probability_TE)},
-        )
+        )  # fmt: skip
+        return within_capacity(routing, group_T, n_groups, config.capacity_factor(self.training))
 
     @torch.no_grad()
     def on_step(self, routing: Routing, progress: Progress) -> None:

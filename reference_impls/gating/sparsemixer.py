@@ -83,8 +83,6 @@ falls as the router forms opinions, and `drawn_off_best` with it. A `relative_wi
 everything to the balancing loss.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -92,6 +90,7 @@ from reference_impls.configs.sparsemixer import SparseMixerConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 
 WHOLE_STEP = 0.25  # how often an expert that is not the best enters whole; otherwise with a third
@@ -121,16 +120,12 @@ class SparseMixerRouter(LinearRouter):
         expert_TK = torch.cat(experts, dim=-1)
         probability_TE = logit_TE.softmax(-1)
         balance = load_balancing_loss(probability_TE, expert_TK, "per-token")
-        routing = top_k_routing(
-            torch.cat(weights, dim=-1),
-            expert_TK,
-            self.n_experts,
-            probability_TE=probability_TE,
-            losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
-        )
         T = max(len(x_TD), 1)
-        stats = {"near_experts": near / T, "drawn_off_best": off_best / (T * config.experts_per_token)}
-        return replace(routing, stats=stats)
+        return top_k_routing(
+            torch.cat(weights, dim=-1), expert_TK, self.n_experts, probability_TE=probability_TE,
+            losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
+            stats={"near_experts": near / T, "drawn_off_best": off_best / (T * config.experts_per_token)},
+        )  # fmt: skip
 
 
 def near_softmax(logit_TE: Tensor, left_TE: Tensor, relative_width: float) -> Tensor:
@@ -156,8 +151,7 @@ def take_best(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
 def draw(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
     """An expert drawn from its distribution and its weight with the estimated gradient, both [T, 1]."""
     # The largest of log p plus Gumbel noise is a draw from p.
-    noise_TE = -torch.empty_like(probability_TE).exponential_().log()
-    expert_T1 = (probability_TE.detach().log() + noise_TE).argmax(-1, keepdim=True)
+    expert_T1 = (probability_TE.detach().log() + gumbel_noise(probability_TE)).argmax(-1, keepdim=True)
     is_best_T1 = expert_T1 == probability_TE.argmax(-1, keepdim=True)
     whole_T1 = is_best_T1 | (torch.rand_like(probability_TE[:, :1]) > 1 - WHOLE_STEP)
     weight_T1 = probability_TE.gather(1, expert_T1)

@@ -75,10 +75,11 @@ what the loss is for cannot be seen here, only what it does to the logits.
 
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impls.configs.st_moe import STMoEConfig
 from reference_impls.core.build import moe_layer
+from reference_impls.core.experts import draw
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import router_z_loss
 from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting
@@ -101,6 +102,5 @@ def make_layer(config: STMoEConfig) -> MoELayer:
     """An ST-MoE layer: router and SwiGLU experts, initialised small."""
     layer = moe_layer(config, STMoERouter(config))
     for weight in layer.parameters():
-        std = (config.initial_scale / weight.shape[-1]) ** 0.5
-        nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+        draw(weight, config.initial_scale)
     return layer

@@ -93,7 +93,7 @@ from torch.nn import functional as F
 
 from reference_impls.configs.stablemoe import StableMoEConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -102,9 +102,10 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
-    entropy,
+    top_k_routing,
     wide_linear,
 )
+from reference_impls.core.rules import look_up
 
 
 class StableMoERouter(LinearRouter):
@@ -127,40 +128,29 @@ class StableMoERouter(LinearRouter):
         frozen = bool(self.second_stage)
         logit_TE = self.logits(x_TD)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            distilled_TE = wide_linear(self.embedding_WH[self._words(context)], self.distilled_EH)
+            distilled_TE = wide_linear(look_up(self.embedding_WH, context.need("token_id")), self.distilled_EH)
         learned_T = logit_TE.argmax(-1)
         chooser_TE = logit_TE if self.training and not frozen else distilled_TE
-        expert_T = chooser_TE.argmax(-1)
-        weight_T = logit_TE.gather(1, expert_T[:, None])[:, 0].sigmoid()
+        expert_T1 = chooser_TE.argmax(-1, keepdim=True)
 
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
-        (token_A,) = torch.where(fits_capacity(expert_T, group_T, capacity_G, self.n_experts))
-        return SparseRouting(
-            token_A=token_A,
-            expert_A=expert_T[token_A],
-            weight_A=weight_T[token_A],
-            demand_E=torch.bincount(expert_T, minlength=self.n_experts),
-            entropy=entropy(chooser_TE.softmax(-1)),
-            n_tokens=len(x_TD),
+        routing = top_k_routing(
+            logit_TE.gather(1, expert_T1).sigmoid(),
+            expert_T1,
+            self.n_experts,
+            probability_TE=chooser_TE.softmax(-1),
             losses=self._losses(logit_TE, distilled_TE, learned_T, frozen),
             stats={
                 "second_stage": float(frozen),
                 "agreement": float((learned_T == distilled_TE.argmax(-1)).sum()) / max(len(x_TD), 1),
             },
         )
+        return within_capacity(routing, group_T, n_groups, config.capacity_factor(self.training))
 
     @torch.no_grad()
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Freeze the distilled gate once the first stage is over."""
         self.second_stage |= progress.fraction >= self.config.first_stage
-
-    def _words(self, context: RoutingContext) -> Tensor:
-        word_T = context.need("token_id")
-        if len(word_T) and int(word_T.max()) >= self.config.vocabulary:
-            raise ValueError(f"token_id {int(word_T.max())} must be below {self.config.vocabulary}, the vocabulary")
-        return word_T
 
     def _losses(
         self, logit_TE: Tensor, distilled_TE: Tensor, learned_T: Tensor, frozen: bool

@@ -106,14 +106,15 @@ Another seed or Python version moves the last digits.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impls.configs.switch import SwitchTop1Config
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
+from reference_impls.core.experts import draw
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss, router_z_loss
-from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing, wide
 
 
 class SwitchTop1Router(LinearRouter):
@@ -128,33 +129,22 @@ class SwitchTop1Router(LinearRouter):
         config = self.config
         logit_TE = self.logits(self._jittered(x_TD) if self.training else x_TD)
         probability_TE = logit_TE.softmax(-1)
-        gate_T, expert_T = probability_TE.max(-1)
+        weight_T1, expert_T1 = probability_TE.max(-1, keepdim=True)
 
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
-        (token_A,) = torch.where(fits_capacity(expert_T, group_T, capacity_G, self.n_experts))
-
-        balance = load_balancing_loss(probability_TE, expert_T[:, None], "per-token", group_T, n_groups)
+        balance = load_balancing_loss(probability_TE, expert_T1, "per-token", group_T, n_groups)
         losses = {"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)}
         if config.z_coefficient > 0:
             losses["router_z"] = AuxiliaryLoss(router_z_loss(logit_TE), config.z_coefficient)
-        return SparseRouting(
-            token_A=token_A,
-            expert_A=expert_T[token_A],
-            weight_A=gate_T[token_A],
-            demand_E=torch.bincount(expert_T, minlength=self.n_experts),
-            entropy=entropy(probability_TE),
-            n_tokens=len(x_TD),
-            losses=losses,
-        )
+        routing = top_k_routing(weight_T1, expert_T1, self.n_experts, probability_TE=probability_TE, losses=losses)
+        return within_capacity(routing, group_T, n_groups, config.capacity_factor(self.training))
 
     def _jittered(self, x_TD: Tensor) -> Tensor:
         jitter = self.config.jitter
         if jitter == 0:
             return x_TD
         # In the router's precision: bfloat16 has no number between 1 and 1.0078.
-        wide_TD = x_TD.to(torch.promote_types(x_TD.dtype, torch.float32))
+        wide_TD = wide(x_TD)
         return wide_TD * torch.empty_like(wide_TD).uniform_(1 - jitter, 1 + jitter)
 
 
@@ -162,6 +152,5 @@ def make_layer(config: SwitchTop1Config) -> MoELayer:
     """A Switch layer: router and ReLU experts, initialised as the paper recommends."""
     layer = moe_layer(config, SwitchTop1Router(config))
     for weight in layer.parameters():
-        std = (config.initial_scale / weight.shape[-1]) ** 0.5
-        nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+        draw(weight, config.initial_scale)
     return layer

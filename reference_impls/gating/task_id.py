@@ -68,13 +68,13 @@ accuracy is a mark for the learned routers to be measured by. On text, compare `
 domains share an expert, and with 1, which is a dense model.
 """
 
-import torch
 from torch import Tensor
 
 from reference_impls.configs.task_id import TaskIdConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting, top_k_routing
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting
+from reference_impls.core.rules import routing_by_rule
 
 
 class TaskIdRouter(Router):
@@ -83,8 +83,7 @@ class TaskIdRouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to the expert of its sequence's domain."""
         expert_T1 = (context.need("domain") % self.n_experts)[:, None]
-        weight_T1 = x_TD.new_ones(expert_T1.shape, dtype=torch.promote_types(x_TD.dtype, torch.float32))
-        return top_k_routing(weight_T1, expert_T1, self.n_experts, probability_TE=weight_T1)
+        return routing_by_rule(x_TD, expert_T1, self.n_experts)
 
 
 def make_layer(config: TaskIdConfig) -> MoELayer:

@@ -83,8 +83,6 @@ text, watch the load: with `softmax` a domain may keep mixing several experts, w
 one. `first_temperature` decides how long the choice stays open.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -93,12 +91,11 @@ from reference_impls.configs.task_level import TaskLevelConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
-    DenseRouting,
     Progress,
     Router,
     Routing,
     RoutingContext,
-    entropy,
+    dense_routing,
     top_k_routing,
     wide_linear,
 )
@@ -132,16 +129,8 @@ class TaskLevelRouter(Router):
         if not self.training and config.selection != "softmax":
             best_T1 = logit_GE.argmax(-1, keepdim=True)[sequence_T]
             weight_T1 = torch.ones_like(best_T1, dtype=logit_GE.dtype)
-            routing = top_k_routing(weight_T1, best_T1, self.n_experts, probability_TE=probability_TE)
-            return replace(routing, stats=stats)
-        weight_TE = self._weights(logit_GE)[sequence_T]
-        return DenseRouting(
-            weight_TE=weight_TE,
-            demand_E=weight_TE.detach().sum(0),
-            entropy=entropy(probability_TE),
-            n_tokens=len(x_TD),
-            stats=stats,
-        )
+            return top_k_routing(weight_T1, best_T1, self.n_experts, probability_TE=probability_TE, stats=stats)
+        return dense_routing(self._weights(logit_GE)[sequence_T], probability_TE=probability_TE, stats=stats)
 
     def _weights(self, logit_GE: Tensor) -> Tensor:
         temperature = float(self.temperature)

@@ -69,9 +69,10 @@ import torch
 from torch import Tensor
 
 from reference_impls.configs.top_p import TopPConfig
-from reference_impls.core.adaptive import masked_balance_loss, masked_routing, mean_entropy
+from reference_impls.core.adaptive import masked_routing
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import SMALLEST_PROBABILITY, masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting
 
 
@@ -88,9 +89,11 @@ class TopPRouter(LinearRouter):
         probability_TE = self.logits(x_TD).softmax(-1)
         kept_TE = top_p_mask(probability_TE.detach(), config.threshold)
         balance = masked_balance_loss(probability_TE, kept_TE, float(kept_TE.sum()))
+        # Clamped, since the derivative of p log p at 0 is infinite.
+        entropy_TE = -probability_TE * probability_TE.clamp(min=SMALLEST_PROBABILITY).log()
         losses = {
             "load_balance": AuxiliaryLoss(balance, config.balance_coefficient),
-            "dynamic": AuxiliaryLoss(mean_entropy(probability_TE), config.dynamic_coefficient),
+            "dynamic": AuxiliaryLoss(entropy_TE.sum() / max(len(x_TD), 1), config.dynamic_coefficient),
         }
         return masked_routing(probability_TE, kept_TE, probability_TE=probability_TE, losses=losses)
 

@@ -70,7 +70,6 @@ the groups part, and `information` show what they part by. More groups of one ex
 `n_experts`) are Switch without a capacity; a single group is a dense mixture, slower and without specialisation.
 """
 
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -86,6 +85,7 @@ from reference_impls.core.routing import (
     RoutingContext,
     SparseRouting,
     top_k_routing,
+    wide,
     wide_linear,
 )
 
@@ -115,19 +115,17 @@ class TwoStageRouter(Router):
         balance = load_balancing_loss(coarse_TG, group_T1, "per-token")
         losses = {"group_balance": AuxiliaryLoss(balance, config.balance_coefficient)}
         stats = {"group_probability": float(probability_T1.detach().sum()) / max(T, 1)}
-        routing = top_k_routing(
-            weight_TI, expert_TI, self.n_experts, probability_TE=joint_TGI.flatten(1), losses=losses
+        return top_k_routing(
+            weight_TI, expert_TI, self.n_experts, probability_TE=joint_TGI.flatten(1), losses=losses, stats=stats
         )
-        return replace(routing, stats=stats)
 
 
 def gate_logits(x_TD: Tensor, vector_ND: Tensor, gate: Literal["softmax", "laplace"]) -> Tensor:
     """Logits [T, N] in at least float32: products with the vectors, or minus the distances from them."""
     if gate == "softmax":
         return wide_linear(x_TD, vector_ND)
-    dtype = torch.promote_types(x_TD.dtype, torch.float32)
     # By products of matrices a distance would lose half of its digits.
-    distance_TN: Tensor = torch.cdist(x_TD.to(dtype), vector_ND.to(dtype), compute_mode="donot_use_mm_for_euclid_dist")
+    distance_TN: Tensor = torch.cdist(wide(x_TD), wide(vector_ND), compute_mode="donot_use_mm_for_euclid_dist")
     return -distance_TN
 
 

@@ -80,8 +80,6 @@ nothing. On text `routes` at validation stays small, and the load shows which ki
 `noise: none` shows what becomes of the choice without exploration.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -90,6 +88,7 @@ from reference_impls.configs.uni_perceiver import UniPerceiverConfig
 from reference_impls.core.build import moe_layer
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     LinearRouter,
@@ -119,7 +118,7 @@ class UniPerceiverRouter(LinearRouter):
         logit_TE = self.kind_logits()[context.need("token_id")]
         score_TE = logit_TE
         if self.training and config.noise == "gumbel":
-            score_TE = logit_TE - config.noise_scale * torch.empty_like(logit_TE).exponential_().log()
+            score_TE = logit_TE + config.noise_scale * gumbel_noise(logit_TE)
         elif self.training and config.noise == "normal":
             score_TE = logit_TE = logit_TE + config.noise_scale / self.n_experts * torch.randn_like(logit_TE)
         expert_TK = score_TE.topk(k, dim=-1).indices
@@ -132,8 +131,10 @@ class UniPerceiverRouter(LinearRouter):
             balance = load_balancing_loss(probability_TE, expert_TK, "first-choice")
             losses["load_balance"] = AuxiliaryLoss(balance, config.balance_coefficient)
         n_routes = len(expert_TK.sort(-1).values.unique(dim=0))  # type: ignore[no-untyped-call]
-        routing = top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
-        return replace(routing, stats={"routes": float(n_routes)})
+        return top_k_routing(
+            weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses,
+            stats={"routes": float(n_routes)},
+        )  # fmt: skip
 
     def kind_logits(self) -> Tensor:
         """Router logits of each kind of token, [V, E] in at least float32."""

@@ -73,14 +73,16 @@ either `priority`: served by score, `dropped_weight` should stay below `dropped_
 later than served by position. On text a part of any such advantage is the leak.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from reference_impls.configs.vmoe_bpr import VMoEConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
-from reference_impls.core.importance import mean_squared_cv
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import mean_squared_cv
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 
 
@@ -101,23 +103,19 @@ class BatchPrioritisedRouter(LinearRouter):
         weight_TK, expert_TK = probability_TE.topk(k, dim=-1)
 
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(k * torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
         # Earlier in the list is earlier served: all first choices, the surest first, then all second ones.
         turn_T = torch.arange(len(x_TD), device=x_TD.device)
         if config.priority == "score":
             turn_T = weight_TK[:, 0].detach().argsort(descending=True, stable=True)
         token_A = turn_T.repeat(k)
         expert_A, weight_A = expert_TK[turn_T].T.flatten(), weight_TK[turn_T].T.flatten()
-        fits_A = fits_capacity(expert_A, group_T[token_A], capacity_G, self.n_experts)
 
         importance = mean_squared_cv(clean_TE.softmax(-1), group_T, n_groups)
         load = mean_squared_cv(self._expected(clean_TE, noisy_TE, expert_TK, deviation), group_T, n_groups)
-        wanted, served = float(weight_A.detach().sum()), float(weight_A[fits_A].detach().sum())
-        return SparseRouting(
-            token_A=token_A[fits_A],
-            expert_A=expert_A[fits_A],
-            weight_A=weight_A[fits_A],
+        routing = SparseRouting(
+            token_A=token_A,
+            expert_A=expert_A,
+            weight_A=weight_A,
             demand_E=torch.bincount(expert_A, minlength=self.n_experts),
             entropy=entropy(probability_TE),
             n_tokens=len(x_TD),
@@ -125,8 +123,10 @@ class BatchPrioritisedRouter(LinearRouter):
                 "importance": AuxiliaryLoss(importance, config.importance_coefficient),
                 "load": AuxiliaryLoss(load, config.load_coefficient),
             },
-            stats={"dropped_weight": 1 - served / wanted if wanted else 0.0},
         )
+        kept = within_capacity(routing, group_T, n_groups, k * config.capacity_factor(self.training))
+        wanted, served = float(weight_A.detach().sum()), float(kept.weight_A.detach().sum())
+        return replace(kept, stats={"dropped_weight": 1 - served / wanted if wanted else 0.0})
 
     def _expected(self, clean_TE: Tensor, noisy_TE: Tensor, expert_TK: Tensor, deviation: float) -> Tensor:
         """Chance of each expert to reach the token's k-th best logit under fresh noise; without noise 1 or 0."""

@@ -82,7 +82,7 @@ from torch.nn import functional as F
 
 from reference_impls.configs.x_moe import XMoEConfig
 from reference_impls.core.build import moe_layer
-from reference_impls.core.capacity import expert_capacity, fits_capacity
+from reference_impls.core.capacity import within_capacity
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
@@ -90,7 +90,7 @@ from reference_impls.core.routing import (
     Router,
     RoutingContext,
     SparseRouting,
-    entropy,
+    top_k_routing,
     wide_linear,
 )
 
@@ -113,27 +113,19 @@ class XMoERouter(Router):
         score_TE = self.scores(x_TD)
         temperature = self.temperature.to(score_TE.dtype).clamp(min=LEAST_TEMPERATURE)
         scaled_TE = score_TE / temperature
-        expert_T = score_TE.argmax(-1)
+        expert_T1 = score_TE.argmax(-1, keepdim=True)
         gate_TE = scaled_TE.softmax(-1) if config.gate == "softmax" else scaled_TE.sigmoid()
-        gate_T = gate_TE.gather(1, expert_T[:, None]).squeeze(1)
 
         group_T, n_groups = context.groups(config.routing_group)
-        factor = config.capacity_factor_train if self.training else config.capacity_factor_eval
-        capacity_G = expert_capacity(torch.bincount(group_T, minlength=n_groups), self.n_experts, factor)
-        (token_A,) = torch.where(fits_capacity(expert_T, group_T, capacity_G, self.n_experts))
 
         even_TE = (score_TE / config.balance_temperature).softmax(-1)
-        balance = load_balancing_loss(even_TE, expert_T[:, None], "per-token", group_T, n_groups)
-        return SparseRouting(
-            token_A=token_A,
-            expert_A=expert_T[token_A],
-            weight_A=gate_T[token_A],
-            demand_E=torch.bincount(expert_T, minlength=self.n_experts),
-            entropy=entropy(scaled_TE.softmax(-1)),
-            n_tokens=len(x_TD),
+        balance = load_balancing_loss(even_TE, expert_T1, "per-token", group_T, n_groups)
+        routing = top_k_routing(
+            gate_TE.gather(1, expert_T1), expert_T1, self.n_experts, probability_TE=scaled_TE.softmax(-1),
             losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},
             stats={"temperature": float(temperature.detach())},
-        )
+        )  # fmt: skip
+        return within_capacity(routing, group_T, n_groups, config.capacity_factor(self.training))
 
     def scores(self, x_TD: Tensor) -> Tensor:
         """Cosine of the projected token and each expert's vector, [T, E]; 0 of a zero vector."""

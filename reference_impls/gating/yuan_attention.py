@@ -75,8 +75,6 @@ A default run reads 491,520 bytes of text, by estimate in under two minutes on t
 whether the load holds by itself.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -123,10 +121,10 @@ class YuanAttentionRouter(Router):
         losses = {"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)}
         if config.z_coefficient > 0:
             losses["router_z"] = AuxiliaryLoss(router_z_loss(logit_TE), config.z_coefficient)
-        routing = top_k_routing(
-            top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses
-        )
-        return replace(routing, stats={"attention_entropy": float(entropy(attention_TEE.flatten(0, 1)))})
+        return top_k_routing(
+            top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses,
+            stats={"attention_entropy": float(entropy(attention_TEE.flatten(0, 1)))},
+        )  # fmt: skip
 
 
 def make_layer(config: YuanAttentionConfig) -> MoELayer:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.configs.base import WORDS_PER_CLUSTER, RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
@@ -27,7 +27,6 @@ from reference_impls.entry import Entry
 from reference_impls.tasks.base import Forward, MakeLayer, Task
 from reference_impls.tasks.sizes import POINT_CLASSES as CLASSES
 
-WORDS_PER_CLUSTER = 4
 FEATURES = 8
 WORD_SPREAD = 0.3  # length of a word's own part, beside a centre of length 1
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.configs.ds_moe import DSMoEConfig
-from reference_impls.core.information import token_information_loss
+from reference_impls.core.losses import token_information_loss
 from reference_impls.core.routing import DenseRouting, SparseRouting
 from reference_impls.gating.ds_moe import make_layer
 

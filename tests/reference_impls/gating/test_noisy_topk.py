@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from reference_impls.configs import ConfigError, check_config
 from reference_impls.configs.noisy_topk import HierarchicalNoisyTopKConfig, NoisyTopKConfig
-from reference_impls.core.importance import squared_cv
-from reference_impls.core.noisy_gate import NoisyLogits
+from reference_impls.core.losses import squared_cv
+from reference_impls.core.noise import NoisyLogits
 from reference_impls.gating import noisy_topk, noisy_topk_hierarchical
 
 D = 8

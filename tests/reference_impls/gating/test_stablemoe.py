@@ -3,10 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs.stablemoe import WORDS_PER_CLUSTER, StableMoEConfig
+from reference_impls.configs.stablemoe import StableMoEConfig
 from reference_impls.core.routing import Progress
 from reference_impls.gating.stablemoe import balance_loss, make_layer
-from reference_impls.tasks import clusters
 
 
 def layer_of(**fields):
@@ -72,14 +71,14 @@ def test_balance_loss_is_zero_when_even_and_pushes_down_what_is_too_full(seed, T
     assert (slope_T.sign() == (load_E[expert_T] * E - T).sign()).all()
 
 
-def test_words_of_the_clusters_are_counted_alike():
-    assert WORDS_PER_CLUSTER == clusters.WORDS_PER_CLUSTER
+def test_the_vocabulary_is_bytes_or_the_words_of_the_clusters():
     assert StableMoEConfig(task="clusters", n_clusters=3).vocabulary == 12
+    assert StableMoEConfig().vocabulary == 256
 
 
 def test_unknown_words_and_no_words_are_told():
     layer = make_layer(StableMoEConfig(task="clusters"))
-    with pytest.raises(ValueError, match="token_id 32 must be below 32, the vocabulary"):
+    with pytest.raises(ValueError, match="token ids reach from 32 to 32, the table has vocabulary = 32"):
         layer(torch.randn(1, 1, 32), token_id=torch.tensor([[32]]))
     with pytest.raises(ValueError, match=r"call the layer with token_id=…"):
         layer(torch.randn(1, 1, 32))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.configs.vmoe_bpr import VMoEConfig
-from reference_impls.core.importance import mean_squared_cv, squared_cv
+from reference_impls.core.losses import mean_squared_cv, squared_cv
 from reference_impls.gating.vmoe_bpr import make_layer
 
 D = 8

@@ -1,4 +1,4 @@
-"""Logits with learned Gaussian noise, and how likely each choice was to be among the best under it."""
+"""Noise on logits: Gumbel's, which makes the largest a draw; learned Gaussian, and how likely a choice was under it."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reference_impls.core.routing import wide_linear
+
+
+def gumbel_noise(like: Tensor) -> Tensor:
+    """A draw from the standard Gumbel distribution for each entry: minus the log of an exponential one."""
+    return -torch.empty_like(like).exponential_().clamp(min=torch.finfo(like.dtype).tiny).log()
 
 
 @dataclass(frozen=True)
