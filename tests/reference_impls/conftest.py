@@ -26,6 +26,8 @@ def _tiny(entry: Entry, changes: dict[str, Any]) -> RunConfig:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+    # Some of torch's warnings come once a process: which test heard them would depend on the order.
+    torch.set_warn_always(True)
     torch.manual_seed(0)
 
 
