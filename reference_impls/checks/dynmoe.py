@@ -140,7 +140,7 @@ def adaptation() -> Iterator[Check]:
             if length > 0 and not all(alive):
                 new = alive.index(False)
                 alive[new] = True
-                worst = worst_of(worst, float((layer.router.weight_ED[new] - lost_D / length).abs().max()))
+                worst = worst_of(worst, float((layer.router.weight_ED[new].detach() - lost_D / length).abs().max()))
                 worst = worst_of(worst, abs(float(layer.router.threshold_E[new])))
             changes += alive != before
             used, lost_D = [False] * E, torch.zeros(D, dtype=torch.float64)
