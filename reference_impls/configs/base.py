@@ -154,6 +154,14 @@ class RunConfig(BaseModel):
         return (field.default, *(name for name in get_args(field.annotation) if name != field.default))
 
     @classmethod
+    def defaults_for(cls, task: str) -> dict[str, Any]:
+        """What `task_defaults` of this class and of those it is made of say of a task, the nearest class last."""
+        meant: dict[str, Any] = {}
+        for parent in reversed(cls.__mro__):
+            meant |= vars(parent).get("task_defaults", {}).get(task, {})
+        return meant
+
+    @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """A config of so many experts, the design's other settings brought within its bounds.
 
@@ -201,9 +209,7 @@ class RunConfig(BaseModel):
         if not isinstance(values, Mapping):
             return values
         task = values.get("task", cls.model_fields["task"].default)
-        meant: dict[str, Any] = {}
-        for parent in reversed(cls.__mro__):
-            meant |= vars(parent).get("task_defaults", {}).get(task, {}) if isinstance(task, str) else {}
+        meant = cls.defaults_for(task) if isinstance(task, str) else {}
         return {name: value for name, value in meant.items() if name in cls.model_fields} | dict(values)
 
     @model_validator(mode="after")

@@ -1,11 +1,10 @@
 """Settings of the hierarchical mixture that learns by expectation maximisation (`gating/hme_em.py`)."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.entry import Entry
 
 CLASSES = 8  # of the clustered task, one output of an expert each
@@ -14,9 +13,9 @@ CLASSES = 8  # of the clustered task, one output of an expert each
 class HMEConfig(RunConfig):
     """Two levels of softmax gates over linear experts."""
 
-    task_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    task_defaults: ClassVar[TaskDefaults] = {
         "clusters": {
-            **RunConfig.task_defaults["clusters"], "n_experts": 12, "n_groups": 4, "steps": 40,
+            "n_experts": 12, "n_groups": 4, "steps": 40,
             "batch_size": 256, "validation_every": 10, "learning_rate": 3e-2,
         },
     }  # fmt: skip

@@ -48,7 +48,7 @@ class MultitaskConfig(RunConfig):
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """With a task more than the two of the paper, or one for each cluster."""
         on_clusters = fields.get("task") == "clusters"
-        n_tasks = cls.task_defaults["clusters"]["n_tasks"] if on_clusters else 3
+        n_tasks = cls.defaults_for("clusters")["n_tasks"] if on_clusters else 3
         return super().with_experts(n_experts, **{"n_tasks": n_tasks, **fields})
 
     @model_validator(mode="after")
