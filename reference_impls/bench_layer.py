@@ -171,14 +171,19 @@ def _both(case: _Case, run: Callable[[], Tensor], direction_TD: Tensor) -> None:
 
 
 def _interleaved(methods: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each; one round that is not counted comes first."""
+    """Median milliseconds of each; one round that is not counted comes first.
+
+    One thread is timed by the processor time it takes, which suffers little from what else a machine does.
+    Several wait for each other by turning in a loop, so that only the clock on the wall can tell.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in methods}
     for number in range(rounds + 1):
         for name, run in methods.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if number:
-                times[name].append((time.perf_counter() - start) * 1e3)
+                times[name].append((clock() - start) * 1e3)
     return {name: median(values) for name, values in times.items()}
 
 
@@ -258,17 +263,17 @@ def as_line(row: Row) -> str:
     return f"{row.shape:<5}  {row.dtype:<8} {forward} | {both} | {ratios}"
 
 
-def run(names: Sequence[str], rounds: int, *, as_json: bool) -> None:
-    """Measure and print, float32 and bfloat16, on two threads.
+def run(names: Sequence[str], rounds: int, *, as_json: bool, threads: int = THREADS) -> None:
+    """Measure and print, float32 and bfloat16; on one thread in processor time.
 
     Raises:
         MissingPeerError: without transformers.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads)
     try:
         if not as_json:
-            print(f"torch {torch.__version__}, {THREADS} threads, medians of {rounds} interleaved rounds")
+            print(f"torch {torch.__version__}, {threads} threads, medians of {rounds} interleaved rounds")
             print(HEADER)
         rows = []
         for dtype in DTYPES:
@@ -277,9 +282,7 @@ def run(names: Sequence[str], rounds: int, *, as_json: bool) -> None:
                 if not as_json:
                     print(as_line(rows[-1]), flush=True)
         if not as_json and hasattr(os, "getloadavg"):
-            print(
-                f"load at the end {os.getloadavg()[0]:.1f}: other work beside {THREADS} threads distorts every column"
-            )
+            print(f"load at the end {os.getloadavg()[0]:.1f}: other work distorts the times of more than one thread")
         if as_json:
             print(json.dumps([asdict(row) for row in rows], indent=2))
     finally:
