@@ -45,6 +45,8 @@ class Entry:
         gap: what the sources leave undefined, for a partial implementation; the page says more.
         clusters: on the clustered task a design `finds` the clusters by learning, or only `uses` what it is told
             or drawn; either way it must beat a dense layer. What `cannot` has its reason on the page.
+        beyond: what a token costs beyond the parameters that it is counted to use (whole passes, experts that only
+            train), or why that number is not fixed; such a design is compared, and not as one of equal size.
         needs: what the layer must be told of its tokens besides their vectors.
         random_eval: whether chance plays outside training, too, so that two calls differ.
         module: `python -m <module> run <key>` runs it.
@@ -64,6 +66,7 @@ class Entry:
     gating: str
     clusters: Literal["finds", "uses", "cannot"] = "finds"
     gap: str = ""
+    beyond: str = ""
     needs: tuple[Literal["token_id", "domain", "task"], ...] = ()
     random_eval: bool = False
     module: str = "reference_impls"

@@ -23,7 +23,7 @@ from moe_kb.lab import Loads
 #: Groups in the order to show them in, and what each is.
 GROUPS = {
     "ranked": "Ranked",
-    "unmatched": "Other size: active parameters could not be matched",
+    "unmatched": "Other cost: not of equal size for a token, or not a fixed one",
     "leaks": "Not causal: a low number may be the leak's",
     "control": "Controls",
     "failed": "Failed",
@@ -164,7 +164,7 @@ def standing_text(row: Mapping[str, Any]) -> str:
     """Where a row of `standings` stands, in words: `rank 3 of 40, bits per byte 2.893 ± 0.006, better than dense`."""
     if row["mean"] is None:
         return f"failed: {row['error_text']}"
-    apart = {"unmatched": "no rank: of another size", "leaks": "no rank: later tokens can reach earlier ones"}
+    apart = {"unmatched": "no rank: of another cost", "leaks": "no rank: later tokens can reach earlier ones"}
     place = f"rank {row['rank']} of {row['of']}" if row["rank"] else apart.get(row["group"])
     words = {"better": "better than dense", "worse": "worse than dense", "tie": "a tie with dense"}
     verdict = words.get(row["verdict"]) or ("one seed" if row["seeds"] == 1 else None)

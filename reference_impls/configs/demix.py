@@ -49,6 +49,7 @@ ENTRIES = (
         ),
         config_class=DemixConfig,
         gating="demix",
+        beyond="outside training four whole passes, one a domain",
         clusters="uses",
         needs=("domain",),
     ),

@@ -37,5 +37,6 @@ ENTRIES = (
         ),
         config_class=DSMoEConfig,
         gating="ds_moe",
+        beyond="all experts in training",
     ),
 )

@@ -64,5 +64,6 @@ ENTRIES = (
         ),
         config_class=DSelectKConfig,
         gating="dselect_k",
+        beyond="more than k experts until the binary codes have settled",
     ),
 )

@@ -55,5 +55,6 @@ ENTRIES = (
         ),
         config_class=DTSGateConfig,
         gating="dts_gate",
+        beyond="in training all experts at first, ever fewer later",
     ),
 )

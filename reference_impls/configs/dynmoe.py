@@ -82,5 +82,6 @@ ENTRIES = (
         ),
         config_class=DynMoEConfig,
         gating="dynmoe",
+        beyond="the number of experts of a token is learnt; counted is half of the first experts",
     ),
 )

@@ -65,5 +65,6 @@ ENTRIES = (
         ),
         config_class=InputDependentKConfig,
         gating="input_dependent_k",
+        beyond="the number of experts varies by token; counted is the most",
     ),
 )

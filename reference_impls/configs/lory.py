@@ -57,5 +57,6 @@ ENTRIES = (
         ),
         config_class=LoryConfig,
         gating="lory",
+        beyond="averaging all experts for each segment; every token depends on all of their weights",
     ),
 )

@@ -48,5 +48,6 @@ ENTRIES = (
         ),
         config_class=MixerKmeansConfig,
         gating="mixer_kmeans",
+        beyond="k-means and a fit of the gate in training",
     ),
 )

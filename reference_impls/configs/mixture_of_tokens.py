@@ -53,5 +53,6 @@ ENTRIES = (
         ),
         config_class=MixtureOfTokensConfig,
         gating="mixture_of_tokens",
+        beyond="every token depends on all experts, each at a share of the cost",
     ),
 )

@@ -71,6 +71,7 @@ ENTRIES = (
         ),
         config_class=MoCaEConfig,
         gating="mocae",
+        beyond="three whole passes through the model",
         clusters="cannot",
         needs=("domain",),
     ),

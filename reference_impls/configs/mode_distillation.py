@@ -41,5 +41,6 @@ ENTRIES = (
         ),
         config_class=MoDEConfig,
         gating="mode_distillation",
+        beyond="in training an eighth of the tokens pass through all experts",
     ),
 )

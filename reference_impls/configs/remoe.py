@@ -38,5 +38,6 @@ ENTRIES = (
         ),
         config_class=ReMoEConfig,
         gating="remoe",
+        beyond="in training most experts at first, until the penalty has found its strength",
     ),
 )

@@ -61,5 +61,6 @@ ENTRIES = (
         ),
         config_class=ScmoeConfig,
         gating="scmoe",
+        beyond="outside training two whole passes",
     ),
 )

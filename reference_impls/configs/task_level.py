@@ -81,6 +81,7 @@ ENTRIES = (
         ),
         config_class=TaskLevelConfig,
         gating="task_level",
+        beyond="all experts in training",
         needs=("domain",),
     ),
 )

@@ -39,6 +39,7 @@ ENTRIES = (
         ),
         config_class=ThorConfig,
         gating="thor",
+        beyond="two whole passes in training",
         clusters="cannot",
         random_eval=True,
     ),

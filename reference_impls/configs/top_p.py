@@ -45,5 +45,6 @@ ENTRIES = (
         ),
         config_class=TopPConfig,
         gating="top_p",
+        beyond="the number of experts varies by token; counted is the most",
     ),
 )

@@ -60,7 +60,7 @@ class Candidate:
         key: the implementation's, or the control's.
         entry: the implementation; that of a control lends its config class.
         config: with seed 0.
-        group: `matched` in active parameters, `unmatched`, or `control`.
+        group: `matched` in active parameters and in what a token costs, `unmatched`, or `control`.
         why: of a design that cannot be matched.
     """
 
@@ -119,6 +119,8 @@ def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:
     width = min(range(4, 4 * DENSE_WIDTH), key=distance)
     config = check_config(entry.config_class, {**fields, "d_expert": width})
     off = active_parameters(entry, config) / target - 1
+    if entry.beyond:
+        return Candidate(entry.key, entry, config, "unmatched", entry.beyond)
     if abs(off) <= TOLERANCE:
         return Candidate(entry.key, entry, config, "matched")
     return Candidate(entry.key, entry, config, "unmatched", f"active parameters {off:+.0%} at the nearest width")
