@@ -151,6 +151,6 @@ def test_where_a_design_stands_is_said_in_words(board):
 
     assert text("good") == "rank 1 of 3, bits per byte 2.900 ± 0.058, better than dense"
     assert text("bad").startswith("rank 3 of 3")
-    assert text("large").startswith("no rank: of another size, ")
+    assert text("large").startswith("no rank: of another cost, ")
     assert text("leaky").startswith("no rank: later tokens")
     assert text("broken") == "failed: the loss is not finite"
