@@ -10,7 +10,7 @@ import bibtexparser
 import pytest
 
 COMMANDS = [
-    "search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export",
+    "search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export", "run",
     "app", "doctor", "schema", "check", "build", "format",
 ]  # fmt: skip
 
