@@ -47,14 +47,14 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
         "Ranked designs": "3", "Better than dense": "1", "Tie with dense": "1", "Worse than dense": "1", "Seeds": "3",
     }  # fmt: skip
     shown = tables(at)
-    assert list(shown) == ["Ranked", "Other size", "Not causal", "Controls", "Failed"]
+    assert list(shown) == ["Ranked", "Other cost", "Not causal", "Controls", "Failed"]
     ranked = shown["Ranked"]
     assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
     assert list(ranked["rank"]) == [1, 2, 3]
     assert [one[0] for one in ranked["verdict"]] == ["better", "tie", "worse"]
     assert ranked["information"][0] == pytest.approx(40)
     assert ranked["dropped"][0] == pytest.approx(5)
-    assert list(shown["Other size"]["note"]) == ["active parameters +9% at the nearest width"]
+    assert list(shown["Other cost"]["note"]) == ["active parameters +9% at the nearest width"]
     assert list(shown["Failed"]["note"]) == ["the loss is not finite at step 2"]
     assert "rank" not in shown["Not causal"]
     assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
