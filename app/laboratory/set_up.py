@@ -133,8 +133,11 @@ def setting(key: str, field: FormField) -> Any:
     def of(value: float | None) -> float | int | None:
         return None if value is None else number(value)
 
-    # Set at each run of the page: what was typed is kept above, so that a default may change under it.
-    st.session_state[widget] = of(value) if field.kind in ("int", "float") else value
+    # What was typed is kept above, so that a default may change under it. A value that stands already is not set
+    # again: the browser would put it over what is being typed meanwhile.
+    wanted = of(value) if field.kind in ("int", "float") else value
+    if widget not in st.session_state or st.session_state[widget] != wanted:
+        st.session_state[widget] = wanted
     given = {
         "key": widget,
         "help": ui.plain(field.help) if field.help else None,
