@@ -42,7 +42,9 @@ class Entry:
         deviations: where it departs from the paper or the authors' code.
         config_class: a pydantic model; every field has bounds, a default and a description.
         gating: the module of `reference_impls.gating` that makes its layers; `checks` has one of the same name.
-        gap: what the sources leave undefined, for a partial implementation; the page says more.
+        gap: what no source at hand defines of that which makes the design itself, for a partial implementation; the
+            page says more. What a design takes over from others, such as capacity or a balancing loss, is no gap but
+            a deviation.
         clusters: on the clustered task a design `finds` the clusters by learning, or only `uses` what it is told
             or drawn; either way it must beat a dense layer. What `cannot` has its reason on the page.
         beyond: what a token costs beyond the parameters that it is counted to use (whole passes, experts that only

@@ -38,19 +38,21 @@ def estimate(config: RunConfig) -> Estimate:
     n_moe, n_dense = around.moe_layers, around.dense_layers
     dense = config.expert_matrices * D * F
     shared = around.parameters + n_dense * dense + n_moe * config.always_active_experts * dense
-    used = config.active_experts + config.always_active_experts
+    used = config.trained_experts + config.always_active_experts
     total = shared + n_moe * (config.router_parameters + E * config.expert_parameters)
     active = shared + n_moe * config.active_router_parameters
     active += round(n_moe * config.active_experts * config.expert_parameters)
 
+    only_in_training = n_moe * (config.trained_experts - config.active_experts) * config.expert_parameters
     S = around.tokens_per_sequence
     tokens = around.copies * B * S
     # A forward pass is two operations a weight and token, and attention two products of S keys; backward
     # is twice that. A table is a look-up.
     forward_flops = tokens * (2 * (active - around.looked_up) + 4 * around.attention_layers * S * D)
+    training_flops = 3 * (forward_flops + 2 * tokens * only_in_training)
     flops_per_second = FLOPS_PER_THREAD * config.threads
     calls_seconds = EXPERT_CALL_SECONDS * (n_moe * E + n_dense + around.attention_layers)
-    step_seconds = 3 * forward_flops / flops_per_second + calls_seconds + 25 * total / 5e9
+    step_seconds = training_flops / flops_per_second + calls_seconds + 25 * total / 5e9
     validations = -(-config.steps // config.validation_every)
     validation_seconds = config.validation_sequences / B * (forward_flops / flops_per_second + calls_seconds / 3)
     seconds = START_SECONDS + config.steps * step_seconds + validations * validation_seconds

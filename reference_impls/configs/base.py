@@ -175,6 +175,11 @@ class RunConfig(BaseModel):
         """Routed experts that one token passes through in a layer, on average where that varies."""
 
     @property
+    def trained_experts(self) -> float:
+        """The same in training, where some designs use more."""
+        return self.active_experts
+
+    @property
     def always_active_experts(self) -> int:
         """Shared experts beside them, which every token passes through."""
         return 0
@@ -198,6 +203,11 @@ class RunConfig(BaseModel):
     def active_router_parameters(self) -> int:
         """Those of them that one token uses: of a table its row, of several gates its own."""
         return self.router_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """Those of them that lie on a token's way to the output, as experts do, rather than choose among experts."""
+        return 0
 
     def is_moe_layer(self, layer: int) -> bool:
         """Whether layer `layer` (from 0) has experts: the last of each group of `moe_every`."""

@@ -17,6 +17,11 @@ class DSMoEConfig(TopKConfig):
         "clusters": {"learning_rate": 3e-2, "information_coefficient": 0.3},
     }
 
+    @property
+    def trained_experts(self) -> float:
+        """All."""
+        return self.n_experts
+
 
 ENTRIES = (
     Entry(

@@ -23,8 +23,13 @@ class DTSGateConfig(RunConfig):
 
     @property
     def active_experts(self) -> float:
-        """One outside training; in training all at first, and ever fewer."""
+        """One outside training."""
         return 1
+
+    @property
+    def trained_experts(self) -> float:
+        """All at first, and ever fewer."""
+        return self.n_experts
 
     @model_validator(mode="after")
     def _temperature_falls(self) -> Self:

@@ -30,7 +30,7 @@ class DynMoEConfig(RunConfig):
     )
     gating_coefficient: float = loss_weight(0.01, "each layer's loss that keeps expert embeddings diverse and short")
     efficiency_coefficient: float = loss_weight(
-        0.1, "each layer's share of experts in use: more, and tokens take fewer"
+        0.01, "each layer's share of experts in use: more, and tokens take fewer"
     )
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
     task_defaults: ClassVar[TaskDefaults] = {

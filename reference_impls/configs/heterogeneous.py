@@ -86,6 +86,7 @@ ENTRIES = (
         ),
         config_class=HeterogeneousConfig,
         gating="heterogeneous",
+        beyond="the width that a token passes through is chosen; counted is the mean of all experts",
     ),
     Entry(
         key="cost-aware",
@@ -105,5 +106,7 @@ ENTRIES = (
         ),
         config_class=CostAwareConfig,
         gating="heterogeneous",
+        gap="The survey defines neither the score nor the cost in its formula.",
+        beyond="the width that a token passes through is chosen; counted is the mean of all experts",
     ),
 )

@@ -10,7 +10,7 @@ class HyperMoEConfig(TopKConfig):
     """Top-k routing, and for each token a small expert made from what it says of the experts not chosen."""
 
     task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"hyper_width": 2, "hyper_hidden": 8},
+        "clusters": {"hyper_width": 1, "hyper_hidden": 4, "embedding_width": 8},
     }
 
     hyper_width: int = setting(
@@ -30,9 +30,13 @@ class HyperMoEConfig(TopKConfig):
     @property
     def router_parameters(self) -> int:
         """Router, embeddings of the experts, and the hypernetwork, whose two small maps and one large have biases."""
+        return self.n_experts * self.d_model + self.path_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """The embeddings and the hypernetwork."""
         C, H = self.embedding_width, self.hyper_hidden
-        made = self.n_experts * C + 2 * (C * C + C) + C * H + H + (H + 1) * self.hyper_outputs
-        return self.n_experts * self.d_model + made
+        return self.n_experts * C + 2 * (C * C + C) + C * H + H + (H + 1) * self.hyper_outputs
 
 
 ENTRIES = (

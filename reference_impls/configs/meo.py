@@ -35,8 +35,12 @@ class MEOConfig(MergingConfig):
     @property
     def router_parameters(self) -> int:
         """Logits and their noise, and the token attention: two matrices, two biases."""
-        attention = 2 * self.d_model * self.attention_width + self.attention_width + self.d_model
-        return 2 * self.n_experts * self.d_model + attention
+        return 2 * self.n_experts * self.d_model + self.path_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """The token attention."""
+        return 2 * self.d_model * self.attention_width + self.attention_width + self.d_model
 
     @model_validator(mode="after")
     def _merge_at_most_all(self) -> Self:

@@ -22,6 +22,11 @@ class MoDEConfig(MixtralTop2Config):
         0.125, "Share of a batch's tokens, drawn anew each step, that all experts are compared on.", gt=0, le=1
     )
 
+    @property
+    def trained_experts(self) -> float:
+        """The chosen ones, and for a share of the tokens all."""
+        return self.active_experts + self.distilled_fraction * self.n_experts
+
 
 ENTRIES = (
     Entry(
@@ -41,6 +46,7 @@ ENTRIES = (
         ),
         config_class=MoDEConfig,
         gating="mode_distillation",
+        gap="The sources at hand do not say which distributions of two experts' outputs are compared.",
         beyond="in training an eighth of the tokens pass through all experts",
     ),
 )

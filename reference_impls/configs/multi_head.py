@@ -13,7 +13,8 @@ class MultiHeadConfig(TopKConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # A part must have room for the features and for what tells the clusters apart; two experts for two parts.
-        "clusters": {"token_heads": 2, "experts_per_token": 1},
+        # More clusters than elsewhere: the dense layer is widened by the matrices around the experts.
+        "clusters": {"n_clusters": 16, "n_experts": 16, "token_heads": 2, "experts_per_token": 1},
     }
 
     token_heads: int = setting(4, "Parts that a token is split into; d_model is a multiple of it.", ge=1, le=64)
@@ -39,7 +40,12 @@ class MultiHeadConfig(TopKConfig):
     @property
     def router_parameters(self) -> int:
         """An embedding the width of a part for each expert, and the matrices before and after the experts."""
-        return self.n_experts * (self.d_model // self.token_heads) + 2 * self.d_model**2
+        return self.n_experts * (self.d_model // self.token_heads) + self.path_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """The matrices before and after the experts."""
+        return 2 * self.d_model**2
 
     @model_validator(mode="after")
     def _heads_divide_the_token(self) -> "MultiHeadConfig":

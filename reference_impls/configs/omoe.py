@@ -39,5 +39,6 @@ ENTRIES = (
         ),
         config_class=OMoEConfig,
         gating="omoe",
+        gap="The sources at hand do not say in what order experts are made orthogonal, nor at what length.",
     ),
 )

@@ -35,5 +35,6 @@ ENTRIES = (
         ),
         config_class=SentenceLevelConfig,
         gating="sentence_level",
+        gap="The sources at hand define the average that is routed, not how experts are chosen from the gate's output.",
     ),
 )

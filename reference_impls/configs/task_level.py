@@ -43,6 +43,11 @@ class TaskLevelConfig(RunConfig):
         return self.n_experts if self.selection == "softmax" else 1
 
     @property
+    def trained_experts(self) -> float:
+        """All, of which the choice by noise weighs one alone."""
+        return self.n_experts
+
+    @property
     def router_parameters(self) -> int:
         """The tasks' vectors and two linear maps with biases."""
         return self.n_tasks * self.d_task + (self.d_task + 1) * self.d_router + (self.d_router + 1) * self.n_experts

@@ -21,6 +21,11 @@ class ThorConfig(RuleConfig):
     draw_train: DrawUnit = setting("sequence", "What shares one draw of an expert in training, in each layer and pass.")
     draw_eval: DrawUnit = setting("token", "The same outside training.")
 
+    @property
+    def trained_experts(self) -> float:
+        """One in each of two passes."""
+        return 2
+
 
 ENTRIES = (
     Entry(

@@ -58,7 +58,8 @@ None: a token's output depends on that token alone. Changing later bytes never c
 - Top-p routing, with which the paper also runs HMoE, and the entropy loss that comes with it are left out.
 - The paper does not print how outputs are weighted. Here by the probabilities as they are; divided by their sum, the
   weight of a single expert would be 1 and its gate could not be learned.
-- The survey's score $S_i$ and cost are not defined there: here probability and relative width.
+- *Gap* (cost-aware). The survey's score $S_i$ and cost are not defined there, and a search for either brought nothing:
+  here probability and relative width.
 - Cost-aware routing has the parameter penalty at a tenth of HMoE's coefficient to keep experts in use; the
   survey has nothing. Default $\lambda$ is this project's choice.
 - Proportions are rounded to whole widths, at least 1, that add up to `n_experts` times `d_expert`.

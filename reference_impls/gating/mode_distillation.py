@@ -45,7 +45,7 @@ changes earlier logits.
 
 ## Where it deviates
 
-- The survey writes a divergence between outputs of experts, which are distributions where an expert is a
+- *Gap.* The survey writes a divergence between outputs of experts, which are distributions where an expert is a
   classifier. An expert inside a network puts out a vector; the softmax over its coordinates is this project's choice,
   and `divergence` offers the squared difference. Of the paper's own definition only that a coefficient $\alpha$
   moderates the loss was found in what was at hand (stored pages and public code were searched; two private

@@ -45,7 +45,7 @@ changes earlier logits.
 - The paper's experts are low-rank adaptations of a pretrained model, here feed-forwards trained from scratch.
 - The survey does not say what the weights $W_i$ of an expert with several matrices are; here all of them, as one
   vector. The inner products are those printed, not cosines, so the loss also makes weights small.
-- What order the process takes the experts in, over which experts it runs and how long the orthonormal vectors are
+- *Gap.* What order the process takes the experts in, over which experts it runs and how long the orthonormal vectors are
   is not said in what was at hand. Here: the chosen experts, best first, times the scale that the outputs of this
   project's experts begin with. Searches in public code and in stored pages for the paper's section on its method
   brought its abstract only.

@@ -54,7 +54,8 @@ never influence each other, except through the balancing loss in training.
 
 ## Where it deviates
 
-- How the paper chooses from the gate's output was not at hand. The choice ($K = 2$, weights divided by their sum,
+- *Gap.* How the paper chooses from the gate's output: the paper's text was searched for and not found, and the survey
+  defines the average only. The choice ($K = 2$, weights divided by their sum,
   GShard's balancing loss) is this project's, after GShard's layer; the survey says that a sequence goes to "an
   expert", which is `experts_per_token: 1`.
 - No capacity: whole sequences of different length make poor units to drop.

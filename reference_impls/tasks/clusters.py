@@ -143,9 +143,10 @@ class ClustersTask(Task):
 def dense_twin(entry: Entry, config: RunConfig) -> ClustersTask:
     """The same task with a dense layer as wide as what one token passes through in the design's layer.
 
-    An uneven width is rounded up, in the dense layer's favour.
+    That is its experts and what else lies on the way to the output, but not what chooses among experts. An uneven
+    width is rounded up, in the dense layer's favour.
     """
-    active = config.active_experts * config.expert_parameters
+    active = config.active_experts * config.expert_parameters + config.path_parameters
     width = active / (config.expert_matrices * config.d_model) + config.always_active_experts * config.d_expert
     wide = config.model_copy(update={"d_expert": math.ceil(width)})
     return ClustersTask(entry, wide, dense_layer)

@@ -36,6 +36,7 @@ def test_the_ratios_follow_from_the_medians():
     assert row.forward_ratio == min(row.forward_ms[peer] for peer in PEERS) / row.forward_ms["ours"]
     assert row.both_ratio == min(row.both_ms[peer] for peer in PEERS) / row.both_ms["ours"]
     assert row.gemms_ratio == row.forward_ms["gemms"] / row.forward_ms["ours"]
+    assert row.ceiling == pytest.approx(row.forward_ratio / row.gemms_ratio)
     if row.peak_mib is None:
         assert row.peak_ratio is None
     else:

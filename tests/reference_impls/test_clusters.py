@@ -1,5 +1,7 @@
 """The clustered task: what is drawn, and that it needs a mixture."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -73,3 +75,10 @@ def test_validation_points_are_the_same_every_time_and_differ_from_training():
     assert torch.equal(task.validation_batches()[0].x_BSD, again.validation_batches()[0].x_BSD)
     fresh = task.training_batch(torch.Generator().manual_seed(config.seed))
     assert not torch.equal(task.validation_batches()[0].x_BSD, fresh.x_BSD)
+
+
+def test_what_lies_on_the_way_to_the_output_beside_experts_widens_the_twin_too():
+    entry = find("multi-head")
+    config = entry.config_class(task="clusters")
+    width = config.active_experts * config.expert_parameters / (3 * config.d_model) + 2 * config.d_model / 3
+    assert dense_twin(entry, config).model.layer.experts.d_expert == math.ceil(width)
