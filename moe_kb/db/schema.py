@@ -10,7 +10,7 @@ from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Text that is compared, sorted and indexed without regard to case (of ASCII letters).
 ANY_CASE = String(collation="NOCASE")
@@ -321,6 +321,16 @@ class DisagreementRow(Table, table=True):
     reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
 
 
+class AcknowledgementRow(Table, table=True):
+    """Findings of the audit that somebody has looked into; the findings themselves are computed on demand."""
+
+    __tablename__ = "acknowledgements"
+    finding: str = Field(primary_key=True, description="Id of the finding")
+    reason: str = Field(description="Why it stands")
+    source: str = Field(description="Source of the reason")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
 class SystemRow(Table, table=True):
     """Frameworks and libraries."""
 
@@ -457,6 +467,7 @@ TABLES: tuple[type[Table], ...] = (
     ConfigurationRow,
     ClaimRow,
     DisagreementRow,
+    AcknowledgementRow,
     SystemRow,
     SourceRow,
     TableRowRow,

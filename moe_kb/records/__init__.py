@@ -1,5 +1,6 @@
 """The record types: what a file of the knowledge base may say."""
 
+from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
 from moe_kb.records.base import (
     KINDS,
@@ -33,6 +34,8 @@ RECORD_TYPES: dict[str, type[Record]] = {
 __all__ = [
     "KINDS",
     "RECORD_TYPES",
+    "Acknowledged",
+    "Acknowledgement",
     "Algorithm",
     "AlignedConfig",
     "AlignedRow",
