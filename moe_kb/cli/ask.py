@@ -249,7 +249,7 @@ def audit(
     else:
         typer.echo(as_text(found))
         still_open = sum(finding.open for finding in found)
-        typer.echo(f"{len(found)} findings, {still_open} open.", err=True)
+        typer.echo(f"{len(found)} finding{'' if len(found) == 1 else 's'}, {still_open} open.", err=True)
 
 
 @app.command()

@@ -128,4 +128,4 @@ def _findings(kb: KnowledgeBase, name: str) -> list[str]:
         lines.append(f"{' ' if finding.acknowledged else '!'} {finding.rule}  {about}: {finding.message}")
         if finding.acknowledged:
             lines.append(f"      acknowledged: {finding.acknowledged.text}")
-    return ["", f"Audit: {len(findings)} findings", *lines] if findings else []
+    return ["", f"Audit: {len(findings)} finding{'s' if len(findings) > 1 else ''}", *lines] if findings else []

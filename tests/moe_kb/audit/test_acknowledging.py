@@ -25,15 +25,13 @@ def with_entries(*entries: tuple[str, str]) -> dict[str, str]:
     return {ACKNOWLEDGED: "findings:\n" + "".join(ENTRY.format(*entry) for entry in entries)}
 
 
-def test_an_acknowledgement_travels_with_its_finding(tmp_path):
-    tree = small_tree(tmp_path / "tree", with_entries(("first-survey", LATER)))
-    kb = open_kb(tree, database=tmp_path / "kb.db")
+def test_an_acknowledgement_travels_with_its_finding(tree, kb):
     (finding,) = kb.audit(rule="dates")
     assert finding.acknowledged.text == "The idea is older than its name. (first-survey, §3)"
-    assert LATER not in {f.id for f in kb.audit(acknowledged=False)}
+    assert {f.id for f in kb.audit(acknowledged=False)} == {WIDTH}
     assert json.loads(json.dumps(finding.as_data()))["acknowledged"]["source"] == "first-survey"
     edit(tree, ACKNOWLEDGED, "older than its name", "old")
-    assert open_kb(tree, database=tmp_path / "kb.db").audit(rule="dates")[0].acknowledged.reason == "The idea is old."
+    assert open_kb(tree, database=kb.database).audit(rule="dates")[0].acknowledged.reason == "The idea is old."
 
 
 def test_an_acknowledgement_of_what_is_found_no_more_is_a_finding(tmp_path):
