@@ -107,18 +107,17 @@ def titles_differ(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 def alike_titles(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Two papers have nearly one title and share an author, so they may be one work."""
-    titles = connection.execute("SELECT 'paper:' || key, title FROM papers ORDER BY key").fetchall()
-    words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles}
-    authors: dict[str, set[str]] = defaultdict(set)
+    titles = dict(connection.execute("SELECT 'paper:' || key, title FROM papers"))
+    words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
+    by_author: dict[str, set[str]] = defaultdict(set)
     for paper, author in connection.execute("SELECT record, author FROM authors"):
-        authors[paper].add(author.casefold())
-    for (left, left_title), (right, right_title) in combinations(titles, 2):
-        a, b = words[left], words[right]
-        # Sets whose sizes differ that much cannot share enough.
-        if min(len(a), len(b)) < _ALIKE * max(len(a), len(b)) or len(a & b) < _ALIKE * len(a | b):
-            continue
-        if authors[left] & authors[right]:
-            message = f"{left_title!r} and {right_title!r} ({right}) share authors and nearly all words of the title"
+        by_author[author.casefold()].add(paper)
+    pairs = {pair for papers in by_author.values() for pair in combinations(sorted(papers), 2)}
+    for left, right in sorted(pairs):
+        if len(words[left] & words[right]) >= _ALIKE * len(words[left] | words[right]):
+            message = (
+                f"{titles[left]!r} and {titles[right]!r} ({right}) share authors and nearly all words of the title"
+            )
             yield Finding(left, message, None, "title", right, others=(right,))
 
 
