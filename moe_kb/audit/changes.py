@@ -57,7 +57,11 @@ def _scaled(kind: type[Sublayer], field: str, factor: float) -> Edit:
         value = value.value if isinstance(value, Expression) else value
         if not isinstance(sublayer, kind) or not value or (value * factor) % 1:
             return sublayer
-        return sublayer.model_copy(update={field: int(value * factor)})
+        update: dict[str, object] = {field: int(value * factor)}
+        shared = getattr(sublayer, "shared", None)
+        if field == "d_expert" and shared is not None and shared.d_expert == value:
+            update["shared"] = shared.model_copy(update={"d_expert": int(value * factor)})  # one width for all
+        return sublayer.model_copy(update=update)
 
     return edit
 

@@ -240,7 +240,12 @@ def printed_sheets(
     vocabulary = Range(low, high) if low else VOCABULARY
     fields = (*_HYPERPARAMETERS, "params_total", "params_active")
     grouped: dict[tuple[str, str | None, str, str | None], dict[str, list[Statement]]] = {}
-    where = f"part IS NOT NULL AND field IN ({', '.join('?' * len(fields))}) AND (subject, part) IN ({configurations})"
+    where = (
+        f"part IS NOT NULL AND field IN ({', '.join('?' * len(fields))}) AND (subject, part) IN ({configurations}) "
+        # Layers that a source describes say more than the flat view of them does.
+        "AND (table_row IS NOT NULL OR NOT EXISTS (SELECT 1 FROM configurations c "
+        "WHERE c.record = subject AND c.label = part AND c.source = claims.source))"
+    )
     for claim in read_statements(connection, where, fields):
         grouped.setdefault(_speaker(claim), defaultdict(list))[claim.field].append(claim)
     for claims in grouped.values():

@@ -157,10 +157,10 @@ def test_audit(ask):
     assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
     assert "    model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
     assert "≠ 768 [second-list, README, row 1]\n" in result.out
-    assert result.err.endswith(" findings, 1 open.\n")
+    assert result.err.endswith(" findings, 4 open.\n")
     assert ask("audit", "--rule", "counts").err == "0 findings, 0 open.\n"
     assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
-    assert "there is no audit rule 'claim'. Families: claims, counts," in ask("audit", "--rule", "claim").err
+    assert "there is no audit rule 'claim'. Families: claims, sizes," in ask("audit", "--rule", "claim").err
     page = ask("audit", "--markdown").out
     assert "| `claims/differ` | Sources give values" in page
     assert "### First survey (2)" in page
