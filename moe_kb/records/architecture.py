@@ -7,6 +7,7 @@ A layer is its sublayers in the order of computation. Each takes the residual st
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -100,11 +101,29 @@ class Router(Part):
     """What these fields cannot say."""
 
 
+class Weight(Part):
+    """A trainable tensor that no field stands for."""
+
+    name: Line
+    """What it is, or its name in the model's code."""
+    shape: Annotated[list[Positive], Field(min_length=1)]
+    """Its size."""
+
+    @property
+    def size(self) -> int:
+        """Its numbers."""
+        return prod(self.shape)
+
+
 class Sublayer(Part):
     """What every sublayer says: its kind and its place in the layer."""
 
     kind: str
     """What it is."""
+    norms: Count | None = None
+    """Norms over d_model before and after it; one where unset."""
+    weights: list[Weight] = Field(default_factory=list)
+    """Tensors that the fields of its kind do not stand for; every token uses them."""
     input_of: Positive | None = None
     """Number (from 1) of the earlier sublayer whose input it shares: 1 is the layer's own input, a mixture
     beside a dense network names that network. None: it follows the sublayer before."""
@@ -318,6 +337,8 @@ class Mixture(Sublayer):
     """Shared experts."""
     zero: ZeroExperts | None = None
     """Zero-computation experts."""
+    expert_weights: list[Weight] = Field(default_factory=list)
+    """Tensors of one routed expert that the other fields do not stand for."""
     router: Router | None = None
     """The router."""
 
@@ -426,6 +447,8 @@ class Architecture(Citation):
     """Normalisation."""
     n_mtp_layers: Count | None = None
     """Multi-token-prediction layers beyond the stack."""
+    weights: list[Weight] = Field(default_factory=list)
+    """Tensors outside the layers that no other field stands for, such as position embeddings."""
     residual_streams: Positive | None = None
     """Parallel residual streams mixed by hyper-connections; one where unset."""
     encoder: Stack | None = None
