@@ -187,10 +187,14 @@ name: Zeta 9000
 organisation: Example Lab
 released: 2020-05
 peaks:
-- {source: first-survey, locator: Table 3, printed: 19.5 TFLOPS, precision: fp32, engine: vector}
+- source: first-survey
+  locator: Table 3
+  printed: 19.5 TFLOPS
+  precision: fp32
+  engine: vector
 - {source: first-survey, locator: Table 3, printed: 300 TFLOPS, precision: bf16}
 - source: second-list
-  printed: '1,200 TFLOPS'
+  printed: 1,200 TFLOPS
   value: 600000000000000
   status: derived
   note: half of the figure with sparsity
