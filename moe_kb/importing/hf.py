@@ -20,6 +20,7 @@ from moe_kb.importing.family import Family, common, families, parsed
 from moe_kb.importing.layers import compress
 from moe_kb.records.architecture import MAX_LAYERS, Architecture
 
+TYING = "tie_word_embeddings"  # a model of text and images may say it outside the text model's own fields
 MAX_BYTES = 4_000_000  # per-layer lists of large models and label tables have some hundred kilobytes
 
 
@@ -82,7 +83,7 @@ class _Reading:
                 reasons += error.reasons
         if reasons:
             raise RefusedError(*dict.fromkeys(reasons))
-        content = {
+        content: dict[str, Any] = {
             "source": source,
             "locator": locator,
             "status": "derived",
@@ -175,10 +176,10 @@ def _opened(family: Family, config: dict[str, Any]) -> dict[str, Any]:
         inner = config[family.text]
         if not isinstance(inner, dict):
             raise RefusedError(f"{family.text} is not an object of fields")
-        # The whole model decides about tying, wherever it stands.
-        config = (
-            {"tie_word_embeddings": config["tie_word_embeddings"]} if "tie_word_embeddings" in config else {}
-        ) | inner
+        tied = config.get(TYING, inner.get(TYING))
+        if inner.get(TYING, tied) != tied:
+            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {family.text}")
+        config = inner if tied is None else {**inner, TYING: tied}
     fields: dict[str, Any] = {}
     for name, value in config.items():
         if name in family.opened:

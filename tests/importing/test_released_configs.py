@@ -30,9 +30,8 @@ def recorded() -> dict[str, Architecture]:
 
 def layers_of(architecture):
     """Everything that was read of it, layers written out, without who says so."""
-    said = architecture.model_dump(
-        exclude={"source", "locator", "interpretation", "status", "note", *architecture.stacks}
-    )
+    not_read = {"source", "locator", "interpretation", "status", "note"}
+    said = architecture.model_dump(exclude={*not_read, *architecture.stacks})
     return said | {
         name: [[part.model_dump(exclude_none=True) for part in layer] for layer in stack.layers()]
         for name, stack in architecture.stacks.items()
