@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Names = Annotated[list[str], typer.Argument(help="Keys or full names (kind:key).")]
-Kinds = Literal["paper", "design", "model", "system", "source", "table"]
+Kinds = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
 
 
 def _open() -> KnowledgeBase:
