@@ -11,7 +11,15 @@ from moe_kb.kb import open_kb
 
 def test_the_fabricated_tree_is_counted(kb):
     stats = kb.stats()
-    assert stats["records"] == {"paper": 2, "design": 2, "model": 1, "system": 1, "source": 3, "table": 2}
+    assert stats["records"] == {
+        "paper": 2,
+        "design": 2,
+        "model": 1,
+        "system": 1,
+        "accelerator": 1,
+        "source": 3,
+        "table": 2,
+    }
     assert stats["designs_by_component"] == {"gating": 2}
     assert (stats["configurations"], stats["released_configurations"]) == (1, 1)
     assert stats["table_rows"] == {"first-table": 2, "second-table": 1}
