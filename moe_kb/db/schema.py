@@ -348,6 +348,8 @@ class AcceleratorRow(Table, table=True):
     interconnect_one_way: int | None = Field(default=None, description="Bytes/s in one direction, where it is stated")
     interconnect_link: str | None = Field(default=None, description="What the links are called")
     peak_fp32_vector: int | None = Field(default=None, description="Peak of the vector units in fp32, FLOP/s")
+    peak_fp16_vector: int | None = Field(default=None, description="Peak of the vector units in fp16, FLOP/s")
+    peak_bf16_vector: int | None = Field(default=None, description="Peak of the vector units in bf16, FLOP/s")
     peak_fp32: int | None = Field(default=None, description="Dense peak of the matrix units in fp32, FLOP/s")
     peak_tf32: int | None = Field(default=None, description="Dense peak in tf32, FLOP/s")
     peak_fp16: int | None = Field(default=None, description="Dense peak in fp16, FLOP/s")

@@ -32,9 +32,7 @@ class Figure(Citation):
     def _is_a_quantity(self) -> Self:
         measure = parse_measure(self.printed)
         if measure is None:
-            raise ValueError(
-                f"`printed` must be a number with a unit, like 989 TFLOPS or 3.35 TB/s, not {self.printed!r}"
-            )
+            raise ValueError(f"{self.printed!r} is no number with a unit; write one like 989 TFLOPS or 3.35 TB/s")
         if measure.unit != self.UNIT:
             raise ValueError(f"{self.printed!r} is in {measure.unit}, and this field is in {self.UNIT}")
         if (self.value is None) != (self.status == "reported"):
@@ -61,7 +59,14 @@ class Peak(Figure):
     precision: Precision
     """Of the factors; sums are usually kept in more bits."""
     engine: Literal["matrix", "vector"] = "matrix"
-    """`matrix` for tensor cores, matrix cores and systolic arrays; `vector` for the general arithmetic units."""
+    """`matrix` for tensor cores, matrix cores and systolic arrays; `vector` for the general arithmetic units, of which
+    only fp32, fp16 and bf16 are kept."""
+
+    @model_validator(mode="after")
+    def _has_a_column(self) -> Self:
+        if self.engine == "vector" and self.precision not in ("fp32", "fp16", "bf16"):
+            raise ValueError(f"of the vector units only fp32, fp16 and bf16 are kept, not {self.precision}")
+        return self
 
     @property
     def field(self) -> str:

@@ -89,7 +89,7 @@ INT4_GROUP_128 = WeightFormat(
     (1, 128),
     16 + 4,
     "GPTQ as AutoGPTQ stores it (qlinear_cuda_old.py at 179776bd: `scales` float16 and `qzeros` of 4 bits for each "
-    "group of inputs); 128 is the default group size of transformers' GPTQConfig and AwqConfig, and AwqConfig's default is a "
+    "group of inputs); 128 is the default group size of transformers' GPTQConfig and AwqConfig, the latter with a "
     "zero point",
 )
 """(4 + (16 + 4) / 128) / 8 = 0.51953125 bytes a weight: an fp16 scale and a 4-bit zero point for each 128 inputs of an

@@ -30,7 +30,7 @@ def test_there_are_devices_of_several_makers_with_all_that_a_roofline_needs(devi
     assert len(devices) >= 20
     assert {device.organisation for device in devices.values()} >= {"NVIDIA", "AMD", "Google", "Intel"}
     for device in devices.values():
-        assert device.peak("bf16") and device.memory and device.memory_bandwidth, device.key
+        assert None not in (device.peak("bf16"), device.memory, device.memory_bandwidth), device.key
 
 
 def test_every_figure_is_read_in_a_source_with_an_address_and_a_place(corpus, devices):
@@ -38,7 +38,7 @@ def test_every_figure_is_read_in_a_source_with_an_address_and_a_place(corpus, de
     for device in devices.values():
         for name, figure in device.figures():
             assert figure.locator, (device.key, name)
-            assert sources[figure.source].url and sources[figure.source].accessed, figure.source
+            assert None not in (sources[figure.source].url, sources[figure.source].accessed), figure.source
 
 
 def test_every_claim_says_what_it_prints(devices):

@@ -12,14 +12,8 @@ from moe_kb.kb import open_kb
 def test_the_fabricated_tree_is_counted(kb):
     stats = kb.stats()
     assert stats["records"] == {
-        "paper": 2,
-        "design": 2,
-        "model": 1,
-        "system": 1,
-        "accelerator": 1,
-        "source": 3,
-        "table": 2,
-    }
+        "paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2,
+    }  # fmt: skip
     assert stats["designs_by_component"] == {"gating": 2}
     assert (stats["configurations"], stats["released_configurations"]) == (1, 1)
     assert stats["table_rows"] == {"first-table": 2, "second-table": 1}

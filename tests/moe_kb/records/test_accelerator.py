@@ -52,6 +52,7 @@ REFUSED = {
     "derivation without note": (("peaks", 2, "note"), None, "needs a `note`"),
     "nothing": (("peaks", 2, "value"), 0, "greater than 0"),
     "unknown precision": (("peaks", 1, "precision"), "int5", "Input should be"),
+    "vector units in another precision": (("peaks", 0, "precision"), "fp8", "only fp32, fp16 and bf16 are kept"),
     "unknown direction": (("interconnect", "direction"), "up", "Input should be"),
     "no direction": (("interconnect", "direction"), None, "Input should be"),
     "the same peak twice": (("peaks", 2, "precision"), "bf16", "twice: peak_bf16"),
