@@ -97,14 +97,11 @@ def _lines(one: Size) -> list[tuple[str, str]]:
         ("active, without input embedding", f"{round(p.active_excl_input_embedding):,}"),
         ("active, without both", f"{round(p.active_excl_embeddings_and_head):,}"),
     ]
-    rows += [
-        (
-            f"  {part}",
-            f"{share.total:,}" + (f" ({round(share.active):,} active)" if share.active != share.total else ""),
-        )
-        for part in PARTS
-        if (share := p.parts[part]).total
-    ]
+    for part in PARTS:
+        share = p.parts[part]
+        if share.total:
+            active = "" if share.active == share.total else f" ({round(share.active):,} active)"
+            rows.append((f"  {part}", f"{share.total:,}{active}"))
     if one.experts is not None:
         e = one.experts
         rows.append(

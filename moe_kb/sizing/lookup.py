@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
 
 ARITHMETIC = {"fp32": ("fp32",), "fp8": ("fp8",), "fp8-block-128": ("fp8",), "mxfp4": ("fp4",), "nvfp4": ("fp4",)}
-"""What weights of a format are multiplied in where a device can; int4 only saves memory and is multiplied in 16 bits."""
+"""What weights of a format are multiplied in where a device can; int4 is unpacked to 16 bits."""
 SIXTEEN_BITS = ("bf16", "fp16")
 
 
