@@ -38,7 +38,8 @@ def runs(key: str, scores: list[float | None], comparison: str = "matched", caus
         RUN
         | {
             "implementation": key, "comparison": comparison, "causal": causal, "seed": seed, "score": score,
-            "seconds": 10.0 + seed, "cpu_seconds": 9.0 + seed, "error": None if score is not None else "the loss is not finite",
+            "seconds": 10.0 + seed, "cpu_seconds": 9.0 + seed,
+            "error": None if score is not None else "the loss is not finite",
         }
         for seed, score in enumerate(scores)
     ]  # fmt: skip
