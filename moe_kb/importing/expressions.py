@@ -1,0 +1,181 @@
+"""The expressions of the family tables: a small, total part of Python over the fields of a config.
+
+Names, numbers, strings, lists, arithmetic, comparisons, `and`, `or`, `not`, `a if b else c`, subscripts, and the
+functions of `FUNCTIONS`. Nothing can be called, reached or changed besides.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class EvaluationError(Exception):
+    """A value does not fit the expression; the message says which."""
+
+
+def _gated(name: Any) -> str:
+    known = {"silu": "swiglu", "swish": "swiglu", "gelu": "geglu", "gelu_new": "geglu", "gelu_pytorch_tanh": "geglu"}
+    known |= {"gelu_fast": "geglu", "relu": "reglu", "quick_gelu": "geglu", "swiglu": "swiglu"}
+    return _looked_up(known, name)
+
+
+def _plain(name: Any) -> str:
+    known = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu"}
+    known |= {"gelu_fast": "gelu", "relu": "relu", "relu2": "relu2", "quick_gelu": "gelu"}
+    return _looked_up(known, name)
+
+
+def _looked_up(known: dict[str, str], name: Any) -> str:
+    if not isinstance(name, str) or name not in known:
+        raise EvaluationError(f"no activation is known by the name {name!r}")
+    return known[name]
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "len": len,
+    "min": min,
+    "max": max,
+    "int": int,
+    "str": str,
+    "list": lambda value: value if isinstance(value, list) else [value],
+    "is_list": lambda value: isinstance(value, list),
+    "ceil_div": _ceil_div,
+    "gated": _gated,
+    "plain": _plain,
+}
+"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate."""
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+
+
+class Expression:
+    """A parsed expression.
+
+    Raises:
+        ValueError: for what is not of the language.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self._tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(f"{text!r} is not an expression: {error.msg}") from None
+        self.names = frozenset(_names(self._tree))
+
+    def value(self, look_up: Callable[[str], Any]) -> Any:
+        """What it is worth where names mean what `look_up` says.
+
+        Raises:
+            EvaluationError: where values do not fit.
+        """
+        try:
+            return _value(self._tree, look_up)
+        except (TypeError, ZeroDivisionError, IndexError, KeyError, ValueError, OverflowError) as error:
+            raise EvaluationError(f"`{self.text}` cannot be computed: {error}") from None
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(id=name):
+            yield name
+        case ast.Attribute(value=ast.Name(id=outer), attr=inner):
+            yield f"{outer}.{inner}"
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            if name not in FUNCTIONS:
+                raise ValueError(f"{name} is not a function of the family tables; known: {', '.join(FUNCTIONS)}")
+            for argument in arguments:
+                yield from _names(argument)
+        case ast.Constant(value=bool() | int() | float() | str() | None):
+            pass
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            yield from _names(left)
+            yield from _names(right)
+        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+            yield from _names(operand)
+        case ast.BoolOp(values=values) | ast.List(elts=values):
+            for value in values:
+                yield from _names(value)
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARE for op in ops):
+            for part in (left, *others):
+                yield from _names(part)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            for part in (test, body, orelse):
+                yield from _names(part)
+        case ast.Subscript(value=value, slice=index) if not isinstance(index, ast.Slice):
+            yield from _names(value)
+            yield from _names(index)
+        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=None)):
+            for bound in (value, lower, upper):
+                if bound is not None:
+                    yield from _names(bound)
+        case _:
+            raise ValueError(f"{ast.unparse(node)!r} is not part of the language of the family tables")
+
+
+def _value(node: ast.expr, look_up: Callable[[str], Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return look_up(name)
+        case ast.Attribute(value=ast.Name(id=outer), attr=inner):
+            return look_up(f"{outer}.{inner}")
+        case ast.Constant(value=value):
+            return value
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return FUNCTIONS[name](*(_value(argument, look_up) for argument in arguments))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, look_up), _value(right, look_up))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not _value(operand, look_up)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, look_up)
+        case ast.BoolOp(op=op, values=values):
+            stop, result = isinstance(op, ast.Or), None
+            for value in values:
+                result = _value(value, look_up)
+                if bool(result) is stop:
+                    break
+            return result
+        case ast.List(elts=elements):
+            return [_value(element, look_up) for element in elements]
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            a = _value(left, look_up)
+            for comparison, other in zip(ops, others, strict=True):
+                b = _value(other, look_up)
+                if not _COMPARE[type(comparison)](a, b):
+                    return False
+                a = b
+            return True
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, look_up) else orelse, look_up)
+        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper)):
+            low, high = (None if bound is None else _value(bound, look_up) for bound in (lower, upper))
+            return _value(value, look_up)[low:high]
+        case ast.Subscript(value=value, slice=index):
+            return _value(value, look_up)[_value(index, look_up)]
+    raise AssertionError(ast.dump(node))  # _names has refused everything else
