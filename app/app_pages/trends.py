@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 import ui
 
-from moe_kb.figures import models, released, table2, trend_charts, trends
+from moe_kb.figures import released, table2, trend_charts, trends
 from moe_kb.figures.trend_terms import COLOURS, FOLLOWED, SIDE_BY_SIDE, TRENDS
 
 kb = ui.knowledge_base()
@@ -158,9 +158,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="One configuration a model, so that large families do not count more",
         **ui.in_address("largest", False),
     )
-found = models.chosen(everything, text=text or "")
-if one_each:
-    found = trends.largest(found)
+found = trends.chosen(everything, text or "", one_each=one_each)
 if not found:
     ui.empty("No configuration passes these filters.", "Remove one of them.")
     st.stop()
@@ -169,7 +167,7 @@ BAND = f"Line: median of the calendar year; band: its middle half; years of fewe
 
 if view == "glance":
     chart(
-        trend_charts.at_a_glance(found, SIDE_BY_SIDE, colour),
+        ui.cached(trend_charts.side_by_side, kb, colour, text or "", one_each),
         "glance",
         f"{len(SIDE_BY_SIDE)} measures of {len(found)} configurations by release date",
     )

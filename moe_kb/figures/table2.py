@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures import released, trend_charts, trends
+from moe_kb.figures import released, trend_charts, trend_marks, trends
 from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE, quiet
 from moe_kb.figures.trends import Row, having
 from moe_kb.kb import KnowledgeBase
@@ -216,17 +216,17 @@ def figure(found: Sequence[Row], name: str) -> go.Figure:
     categories = trend_charts.ordered(drawn, question.y)
     if question.x is None:
         places: list[tuple[Any, float]] = list(
-            zip(released.places(drawn), trend_charts.heights(drawn, question.y, categories), strict=True)
+            zip(released.places(drawn), trend_marks.heights(drawn, question.y, categories), strict=True)
         )
     else:
-        places = trend_charts.against(drawn, question.x, question.y)
+        places = trend_marks.against(drawn, question.x, question.y)
     out = go.Figure(_lines(question, drawn))
     for standing, look in LOOKS.items():
         members = [i for i, row in enumerate(drawn) if row["standing"] == standing]
         if members:
-            out.add_trace(trend_charts.entry(standing, look))
+            out.add_trace(trend_marks.entry(standing, look))
             out.add_trace(
-                trend_charts.marks(
+                trend_marks.marks(
                     [drawn[i] for i in members],
                     [places[i][0] for i in members],
                     [places[i][1] for i in members],
@@ -255,17 +255,17 @@ def _room(values: Sequence[float]) -> dict[str, Any]:
     return {"range": [low - 0.04 * length, high + (_BEYOND + 0.12) * length]}
 
 
-def _lines(question: Question, drawn: Sequence[Row]) -> list[go.Scatter]:
+def _lines(question: Question, drawn: Sequence[Row]) -> list[trend_marks.Trace]:
     """What the answers are held against: heights over time, or equal ratios over the range of the marks."""
     if not drawn:
         return []
     if question.x is None:
         years = [row["year"] for row in drawn]
         ends = (f"{min(years)}-01-01", f"{max(years)}-12-31")
-        return [trend_charts.reference(ends, (height, height), label, "top left") for height, label in question.lines]
+        return [trend_marks.reference(ends, (height, height), label, "top left") for height, label in question.lines]
     low, high = (end(row[question.x] for row in drawn) for end in (min, max))
     right = high * (high / low) ** _BEYOND
     return [
-        trend_charts.reference((low, right), (factor * low, factor * right), label, "middle right")
+        trend_marks.reference((low, right), (factor * low, factor * right), label, "middle right")
         for factor, label in question.lines
     ]

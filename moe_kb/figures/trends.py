@@ -45,6 +45,12 @@ def rows(kb: KnowledgeBase) -> list[Row]:
     return out
 
 
+def chosen(found: Sequence[Row], text: str = "", *, one_each: bool = False) -> list[Row]:
+    """The rows that hold all words of a text; with `one_each` only the largest configuration of each model."""
+    kept = models.chosen(found, text=text)
+    return largest(kept) if one_each else kept
+
+
 def largest(found: Sequence[Row]) -> list[Row]:
     """Of every model the configuration with the most parameters, so that large families do not count more."""
     best: dict[str, Row] = {}
