@@ -83,7 +83,8 @@ QUESTIONS = {
         Question(
             "size",
             "How wide is an expert beside the dense network it replaces?",
-            "Most experts of the table copy the dense network; since DeepSeekMoE some are a fraction of it.",
+            "Most experts of the table copy the dense network; DeepSeekMoE's fine-grained ones, and those cut out of a "
+            "dense model, are a fraction of it.",
             "d_expert",
             "d_ffn",
             "have experts narrower than their dense network",
