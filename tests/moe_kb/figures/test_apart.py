@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moe_kb.figures.apart import apart
@@ -29,6 +29,7 @@ def test_a_mark_that_finds_no_place_stays():
     assert apart([(0.0, 0.0)] * 5, (1.0, 1.0), most=1)[3:] == [(0.0, 0.0)] * 2
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLACES)
 def test_no_mark_hides_another_while_there_is_room(points):
     moved = apart(points, (0.1, 0.1), around=True)

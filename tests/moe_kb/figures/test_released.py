@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moe_kb.figures import released
@@ -26,6 +26,7 @@ def test_a_date_says_what_is_known_of_it(date, words, exact):
     assert released.known_to_the_month(date) is exact
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(["2020", "2021-05", "2021", "2024-Q3", "2024-08/2024-12", "2025-01-07"]), max_size=30))
 def test_every_mark_stands_inside_its_date_and_on_no_other_of_that_date(dates):
     rows = [{"released": date} for date in dates]
