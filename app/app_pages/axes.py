@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
@@ -109,7 +110,7 @@ if needs:
                 **ui.in_address("weights", weights, FORMATS),
             )
         if "device" in needs:
-            by_key = {one.key: one for one in ui.cached(lambda kb, key: devices(kb, FORMATS[key]), kb, weights)}
+            by_key = {one.key: one for one in ui.cached(devices, kb, FORMATS[weights])}
             if by_key:
                 first = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
                 key = st.selectbox(
@@ -131,26 +132,32 @@ choice = Choice(
 )
 
 
+#: What tells one choice from another, for what is remembered.
+chosen = (benchmark, condition, performance, cost, context, batch, weights, device.key if device else None)
+
+
 def measured(kb: KnowledgeBase, *_: object) -> list[Entry]:
-    """Every configuration under the choice; the other arguments tell choices apart."""
+    """Every configuration under the choice."""
     return axes.entries(known, choice)
 
 
-rows = ui.cached(
-    measured, kb, benchmark, condition, performance, cost, context, batch, weights, device.key if device else None
-)
+def pictured(kb: KnowledgeBase, x: Side | None, y: Side | None, *_: object) -> go.Figure:
+    """Two sides against each other, or all three side by side."""
+    if x and y:
+        return axes_charts.against(rows, choice, x, y, named)
+    return axes_charts.side_by_side(rows, choice, named)
+
+
+rows = ui.cached(measured, kb, *chosen)
 
 # --- how much of it there is -------------------------------------------------------------------------------------
 
 lengths, domains = axes.held(known)
 st.caption(
-    f"Of {len(rows)} configurations, "
-    + ", ".join(
-        f"{sum(side in row.values for row in rows)} have {'an' if side == 'accuracy' else 'a'} {SIDES[side].lower()}"
-        for side in SIDES
-    )
-    + f". Application performance is thin: no record holds a measured throughput, latency or price. Recorded are the "
-    f"context length of {lengths} configurations and the field of use of {domains}; rates and times here are bounds "
+    f"Of {len(rows)} configurations, these have a value: "
+    + ", ".join(f"{SIDES[side].lower()} {sum(side in row.values for row in rows)}" for side in SIDES)
+    + ". The records hold little on application performance: no measured throughput, latency or price, but the "
+    f"context length of {lengths} configurations and the field of use of {domains}. Rates and times here are bounds "
     "that a roofline sets, no measurements."
 )
 if condition[0] == axes.UNSTATED:
@@ -172,7 +179,7 @@ pair = st.segmented_control(
 x, y = PAIRS[pair]
 if axes_charts.drawable(rows, (x, y)):
     ui.chart(
-        axes_charts.against(rows, choice, x, y, named),
+        ui.cached(pictured, kb, x, y, *chosen),
         key=f"axes-{pair}",
         on_select=partial(ui.point_clicked, f"axes-{pair}"),
         alt=f"{axes_charts.name_of(y, choice)} against {axes_charts.name_of(x, choice)}, with the Pareto frontier",
@@ -190,7 +197,7 @@ st.subheader("All three side by side", anchor=False)
 three = axes_charts.drawable(rows, tuple(SIDES))
 if three:
     ui.chart(
-        axes_charts.side_by_side(rows, choice, named),
+        ui.cached(pictured, kb, None, None, *chosen),
         key="axes-three",
         on_select=partial(ui.point_clicked, "axes-three"),
         alt="Accuracy, application performance and deployment cost as parallel axes, a line a configuration",
@@ -202,41 +209,40 @@ else:
 # --- tables ------------------------------------------------------------------------------------------------------
 
 
-def source(row: Entry, side: Side) -> str | None:
-    """Where a value is from, for a cell."""
-    value = row.values.get(side)
-    if value is None:
-        return None
-    return ("computed from " if value.kind == "computed" else "") + named(value.source, value.locator)
-
-
 def line(row: Entry) -> dict:
+    """A row of the table; where performance and cost are from the same place, it is said once."""
+    where = (row.subject.record, row.subject.part)
     cells = {
         "record": row.subject.record,
         "label": row.subject.label,
         "printed": row.values["accuracy"].row if "accuracy" in row.values else None,
         "domain": row.subject.domain,
-        "frontier": [
-            words for words, kept in (("two", two), ("three", best)) if (row.subject.record, row.subject.part) in kept
-        ],
+        "frontier": [name for name, best in (("two", of_two), ("three", of_three)) if where in best],
     }
     for side in SIDES:
         value = row.values.get(side)
         cells[side] = axes_charts.shown(value, side, choice) if value else None
-        cells[f"{side}-from"] = source(row, side)
+        place = named(value.source, value.locator) if value else None
+        cells[f"{side}-from"] = f"computed from {place}" if value and value.kind == "computed" else place
         cells[f"{side}-link"] = ui.source_url(kb, value.source) if value else None
         cells[f"{side}-note"] = value.note if value else None
     return cells
 
 
-two = axes.frontier(rows, choice, (x, y))
-best = axes.frontier(rows, choice, tuple(SIDES))
+of_two = axes.frontier(rows, choice, (x, y))
+of_three = axes.frontier(rows, choice, tuple(SIDES))
 shown = [row for row in rows if all(side in row.values for side in (x, y))]
-lacking = sorted((row for row in rows if row.missing), key=lambda row: (len(row.missing), row.subject.label.casefold()))
+lacking = sorted(
+    (row for row in rows if row.missing),
+    key=lambda row: (len(row.missing), "accuracy" in row.missing, row.subject.label.casefold()),
+)
 if shown:
     st.subheader("The values", anchor=False)
     lines = sorted(map(line, shown), key=lambda one: (-(one["accuracy"] or 0), one["label"].casefold()))
-    notes = [side for side in SIDES if any(one[f"{side}-note"] for one in lines)]
+    same = all(one[f"performance-{cell}"] == one[f"cost-{cell}"] for one in lines for cell in ("from", "note"))
+    origins = {"accuracy": "Score", "cost": "Performance and cost"} if same else {
+        "accuracy": "Score", "performance": "Performance", "cost": "Cost"
+    }  # fmt: skip
     columns = {
         "printed": st.column_config.TextColumn("As printed", help="What the table of the score calls it", width=150),
         "accuracy": st.column_config.NumberColumn(BENCHMARKS[benchmark], format="%.1f", help="Score", width=80),
@@ -252,11 +258,11 @@ if shown:
         width=110,
     )
     columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
-    for side in SIDES:
-        columns[f"{side}-from"] = st.column_config.TextColumn(f"{SIDES[side]} from", width=200)
+    for side, origin in origins.items():
+        columns[f"{side}-from"] = st.column_config.TextColumn(f"{origin} from", width=210)
         columns[f"{side}-link"] = st.column_config.LinkColumn("Link", display_text="open", width=60)
-        if side in notes:
-            columns[f"{side}-note"] = st.column_config.TextColumn("Note", width=170)
+        if any(one[f"{side}-note"] for one in lines):
+            columns[f"{side}-note"] = st.column_config.TextColumn(f"Note on {origin.lower()}", width=190)
     ui.record_table(
         lines,
         columns,
@@ -301,8 +307,8 @@ if lacking:
 
 with st.expander("Formulas, symbols and the accelerator's figures", icon=":material/function:"):
     st.markdown(
-        f"- **Accuracy**: {BENCHMARKS[benchmark]} as the sources print it; where several do, the best source's value is "
-        "drawn and the hover has the others."
+        f"- **Accuracy**: {BENCHMARKS[benchmark]} as the sources print it; where several do, the best source's value "
+        "is drawn and the hover has the others."
     )
     for side in ("performance", "cost"):
         yardstick = axes_charts.yardstick_of(side, choice)
@@ -318,12 +324,12 @@ with st.expander("Formulas, symbols and the accelerator's figures", icon=":mater
             "; ".join(f"{ui.inline_latex(symbol)}: {ui.plain(SYMBOLS[symbol])}" for symbol in yardstick.symbols)
         )
     if "context" in needs:
-        st.markdown(f"Here {ui.inline_latex(f'L = {int(context)}')}; a number of the cache takes 2 bytes.")
+        st.markdown(f"Here $L = {context}$; a number of the cache takes 2 bytes.")
     if "batch" in needs:
-        st.markdown(f"Here {ui.inline_latex(f'B = {batch}')}.")
+        st.markdown(f"Here $B = {batch}$.")
     if "weights" in needs:
         kept = FORMATS[weights]
-        st.markdown(f"Here {ui.inline_latex(r'\beta')} is {ui.plain(kept.formula)} ({ui.plain(kept.source)}).")
+        st.markdown(rf"Here $\beta$ is {ui.plain(kept.formula)} ({ui.plain(kept.source)}).")
     if device:
         st.markdown(
             f"{ui.plain(device.name)}: "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import pairwise
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -121,48 +123,48 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
     sides: tuple[Side, ...] = tuple(SIDES)
     points = drawable(rows, sides)
     best = frontier(points, choice, sides)
-    figure = go.Figure()
     heights: dict[Side, list[float]] = {}
+    lines: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
     for number, side in enumerate(sides):
         values = [shown(row.values[side], side, choice) for row in points]
         log = _log(side, values)
         heights[side] = _heights(values, better(side, choice), log)
-        figure.add_shape(type="line", x0=number, x1=number, y0=-0.03, y1=1.03, line={"color": GREY, "width": 1.5})
-        for height, text in _ticks(values, better(side, choice), log):
-            figure.add_annotation(
-                x=number, y=height, text=text, xanchor="right", xshift=-8, showarrow=False, font={"size": 11}
-            )
-        title = name_of(side, choice)
-        figure.add_annotation(
-            x=number, y=1.06, text=f"<b>{SIDES[side]}</b><br>{title}", yanchor="bottom", showarrow=False
-        )
-    ends = _spread(heights[sides[-1]], 0.045) if points else []
-    order = sorted(range(len(points)), key=lambda at: (points[at].subject.record, points[at].subject.part) in best)
-    for at in order:
-        row = points[at]
-        kept = (row.subject.record, row.subject.part) in best
-        figure.add_scatter(
+        lines.append({"x0": number, "x1": number, "y0": -0.03, "y1": 1.03, "line": {"color": GREY, "width": 1.5}})
+        title = f"<b>{SIDES[side]}</b><br>{name_of(side, choice)}"
+        words.append({"x": number, "y": 1.06, "text": title, "yanchor": "bottom"})
+        words += [
+            {"x": number, "y": height, "text": text, "xanchor": "right", "xshift": -8, "font": {"size": 11}}
+            for height, text in _ticks(values, better(side, choice), log)
+        ]
+    ends = _spread(heights[sides[-1]], 0.045)
+    kept = [(row.subject.record, row.subject.part) in best for row in points]
+    traces = [
+        go.Scatter(
             x=[*range(len(sides)), len(sides) - 1 + 0.08],
             y=[*(heights[side][at] for side in sides), ends[at]],
             mode="lines+markers+text",
-            text=["", "", "", row.subject.label],
+            text=["", "", "", points[at].subject.label],
             textposition="middle right",
             textfont={"size": 11},
             cliponaxis=False,
-            line={"color": BLUE if kept else GREY, "width": 2 if kept else 1.2},
-            opacity=1 if kept else 0.65,
-            marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept else GREY},
-            customdata=[row.subject.record] * 4,
-            hovertext=_hover(row, choice, sides, named),
+            line={"color": BLUE if kept[at] else GREY, "width": 2 if kept[at] else 1.2},
+            opacity=1 if kept[at] else 0.65,
+            marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept[at] else GREY},
+            customdata=[points[at].subject.record] * 4,
+            hovertext=_hover(points[at], choice, sides, named),
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    quiet(figure, 560, top=70).update_layout(
+        for at in sorted(range(len(points)), key=lambda at: kept[at])  # those on the frontier over the others
+    ]
+    return quiet(go.Figure(traces), 560).update_layout(
         showlegend=False,
+        shapes=[{"type": "line", **line} for line in lines],
+        annotations=[{"showarrow": False, **word} for word in words],
         xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
         yaxis={"visible": False, "range": [-0.06, 1.06]},
         margin={"l": 10, "r": 10, "t": 80, "b": 10},
     )
-    return figure
 
 
 def _log(side: Side, values: Sequence[float]) -> bool:
@@ -203,7 +205,7 @@ def _spread(heights: Sequence[float], gap: float) -> list[float]:
     """Heights moved as little as a gap between them asks for, in their order; they may run below 0 a little."""
     order = sorted(range(len(heights)), key=lambda at: heights[at])
     out = list(heights)
-    for before, at in zip(order, order[1:], strict=False):
+    for before, at in pairwise(order):
         out[at] = max(out[at], out[before] + gap)
     over = max(out) - 1.0 if out else 0.0
     if over > 0:
