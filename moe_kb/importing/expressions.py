@@ -39,7 +39,7 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def _one_of(value: Any, *known: Any) -> Any:
+def _one_of(value: Any, known: list[Any]) -> Any:
     if value not in known:
         raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
     return value
@@ -85,7 +85,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of` is its first argument where that is one of the others."""
+`one_of(value, known)` is its first argument, and refuses what is not known."""
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
