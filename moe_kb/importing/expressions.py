@@ -38,6 +38,20 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def _one_of(value: Any, known: list[Any]) -> Any:
+    if value not in known:
+        raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
+    return value
+
+
+def _only(fields: Any, known: list[str]) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise EvaluationError(f"{fields!r} is not an object of fields")
+    if others := sorted(set(fields) - set(known)):
+        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+    return fields
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
@@ -47,10 +61,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "list": lambda value: value if isinstance(value, list) else [value],
     "is_list": lambda value: isinstance(value, list),
     "ceil_div": _ceil_div,
+    "one_of": _one_of,
+    "only": _only,
     "gated": _gated,
     "plain": _plain,
 }
-"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate."""
+"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known."""
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
