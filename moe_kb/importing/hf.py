@@ -158,11 +158,9 @@ def _json(text: str) -> dict[str, Any]:
             raise RefusedError(f"given twice: {', '.join(twice)}")
         return dict(items)
 
-    def constant(name: str) -> Any:
-        raise RefusedError(f"{name} is not a number of JSON")
-
     try:
-        config = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        # Infinity and NaN are not JSON, but stand in released files as limits of no harm: a word is no size.
+        config = json.loads(text, object_pairs_hook=pairs, parse_constant=str)
     except (json.JSONDecodeError, RecursionError) as error:
         raise RefusedError(f"not JSON: {error}") from None
     if not isinstance(config, dict):
@@ -172,13 +170,15 @@ def _json(text: str) -> dict[str, Any]:
 
 def _opened(family: Family, config: dict[str, Any]) -> dict[str, Any]:
     """The text model's own fields, those of opened ones by dotted names."""
-    if family.text and family.text in config:
-        inner = config[family.text]
+    for outer in family.text:
+        if outer not in config:
+            continue
+        inner = config[outer]
         if not isinstance(inner, dict):
-            raise RefusedError(f"{family.text} is not an object of fields")
+            raise RefusedError(f"{outer} is not an object of fields")
         tied = config.get(TYING, inner.get(TYING))
         if inner.get(TYING, tied) != tied:
-            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {family.text}")
+            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {outer}")
         config = inner if tied is None else {**inner, TYING: tied}
     fields: dict[str, Any] = {}
     for name, value in config.items():
