@@ -127,8 +127,7 @@ def disagreements(kb: KnowledgeBase, record: str) -> None:
             where = " · ".join(filter(None, (one.part, one.field, one.setting)))
             st.markdown(f"**{plain(where)}** " + (":green-badge[settled]" if one.resolved else ":orange-badge[open]"))
             for claim in one.claims:
-                unit = f" {claim.unit}" if claim.unit else ""
-                st.markdown(f"- {plain(claim.shown + unit)}: {source_text(kb, claim.source, claim.locator)}")
+                st.markdown(f"- {plain(claim.shown_with_unit)}: {source_text(kb, claim.source, claim.locator)}")
             if one.reason:
                 st.caption(plain(one.reason))
 

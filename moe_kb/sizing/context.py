@@ -1,0 +1,34 @@
+"""How far the mixers of an architecture look, written once for operations and for memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+Phase = Literal["prefill", "decode"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Tokens, and what is done with them.
+
+    Attributes:
+        tokens: L, tokens of the sequence.
+        phase: `decode` makes the token after L others; `prefill` takes L tokens at once, told is their mean.
+    """
+
+    tokens: int
+    phase: Phase
+
+    def seen(self, window: int | None = None, *, both_sides: bool = False) -> Fraction:
+        """Tokens that one token looks at: itself and those before it, `window` at most; all L if `both_sides`."""
+        L, w = self.tokens, self.tokens if window is None else min(window, self.tokens)
+        if self.phase == "decode" or both_sides:
+            return Fraction(w)
+        # Token t sees min(t, w): 1 + 2 + ... + w, then w for the rest.
+        return Fraction(w * (w + 1) // 2 + (L - w) * w, L)
+
+    def picked(self, candidates: Fraction, top_k: int) -> Fraction:
+        """Of so many candidates the `top_k` that an indexer picks; for the mean over a prefill an upper bound."""
+        return min(candidates, Fraction(top_k))
