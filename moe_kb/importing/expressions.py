@@ -7,6 +7,7 @@ functions of `FUNCTIONS`. Nothing can be called, reached or changed besides.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,6 +39,12 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def _one_of(value: Any, *known: Any) -> Any:
+    if value not in known:
+        raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
+    return value
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
@@ -47,10 +54,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "list": lambda value: value if isinstance(value, list) else [value],
     "is_list": lambda value: isinstance(value, list),
     "ceil_div": _ceil_div,
+    "isqrt": math.isqrt,
+    "one_of": _one_of,
     "gated": _gated,
     "plain": _plain,
 }
-"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate."""
+"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
+`one_of` is its first argument where that is one of the others."""
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -58,8 +58,8 @@ class Family(Fields):
     """The source record of that code."""
     note: str | None = None
     """What to know of this family."""
-    text: str | None = None
-    """The field that holds the text model's config where there is one; what stands beside it is harmless."""
+    text: Annotated[list[str], Field(default_factory=list)]
+    """Fields that hold the text model's config, the outermost first, where they are; what stands beside is harmless."""
     opened: Annotated[list[str], Field(default_factory=list)]
     """Fields that hold fields, which are then named `outer.inner`."""
     aliases: Annotated[dict[str, str], Field(default_factory=dict)]

@@ -172,13 +172,15 @@ def _json(text: str) -> dict[str, Any]:
 
 def _opened(family: Family, config: dict[str, Any]) -> dict[str, Any]:
     """The text model's own fields, those of opened ones by dotted names."""
-    if family.text and family.text in config:
-        inner = config[family.text]
+    for outer in family.text:
+        if outer not in config:
+            continue
+        inner = config[outer]
         if not isinstance(inner, dict):
-            raise RefusedError(f"{family.text} is not an object of fields")
+            raise RefusedError(f"{outer} is not an object of fields")
         tied = config.get(TYING, inner.get(TYING))
         if inner.get(TYING, tied) != tied:
-            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {family.text}")
+            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {outer}")
         config = inner if tied is None else {**inner, TYING: tied}
     fields: dict[str, Any] = {}
     for name, value in config.items():
