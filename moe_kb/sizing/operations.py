@@ -120,4 +120,5 @@ def _(sublayer: StateSpace, D: int, context: Context, encoder: bool) -> tuple[Fr
 def _indexed(indexer: Indexer | None, candidates: Fraction, context: Context) -> tuple[Fraction, Fraction]:
     if indexer is None:
         return candidates, Fraction()
-    return context.picked(candidates, indexer.top_k), 2 * indexer.n_heads * indexer.d_head * candidates
+    own = 0 if indexer.takes_over_choice else 2 * indexer.n_heads * indexer.d_head
+    return context.picked(candidates, indexer.top_k), own * candidates
