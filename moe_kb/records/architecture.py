@@ -181,6 +181,8 @@ class LatentAttention(Sublayer):
     """Width of the part with rotary position."""
     d_value: Positive
     """Width of a value head."""
+    window: Positive | None = None
+    """Sliding window in tokens; full attention where unset."""
     indexer: Indexer | None = None
     """The indexer of a sparse attention."""
 

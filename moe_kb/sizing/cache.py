@@ -107,8 +107,10 @@ def _(sublayer: Attention, D: int) -> _Kept:
 @_kept.register
 def _(sublayer: LatentAttention, D: int) -> _Kept:
     """r_kv + d_rope for all heads together; an indexer's key."""
-    index = _index_key(sublayer.indexer)
-    return _Kept(per_token=Fraction(sublayer.kv_rank + sublayer.d_rope + index))
+    each = sublayer.kv_rank + sublayer.d_rope
+    if sublayer.window is not None:
+        return _Kept(window=sublayer.window, in_window=each)
+    return _Kept(per_token=Fraction(each + _index_key(sublayer.indexer)))
 
 
 @_kept.register

@@ -77,7 +77,7 @@ def _(sublayer: Attention, D: int, context: Context, encoder: bool) -> tuple[Fra
 @_operations.register
 def _(sublayer: LatentAttention, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """Prefill 2 H (d_nope + d_rope + d_v) c; decode works on the cached ranks: 2 H (2 r_kv + d_rope) c."""
-    looked, index = _indexed(sublayer.indexer, context.seen(both_sides=encoder), context)
+    looked, index = _indexed(sublayer.indexer, context.seen(sublayer.window, both_sides=encoder), context)
     if context.phase == "decode":
         width = 2 * sublayer.kv_rank + sublayer.d_rope
     else:
