@@ -45,6 +45,29 @@ def _one_of(value: Any, *known: Any) -> Any:
     return value
 
 
+def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
+    """Rows of `tables` embeddings of hashed n-grams, each of `heads` parts; a part has a prime number of rows, the
+    next one from `base` up that no part before has, and a table is padded to a multiple (Qwen4-Exp's code)."""
+    if not (1 <= base <= MAX_PRIME and 0 <= heads * tables <= MAX_PRIMES and multiple >= 1):
+        raise EvaluationError(f"{heads} x {tables} primes from {base} up are not what a model has")
+    rows, candidate = 0, base - 1
+    for _ in range(tables):
+        table = 0
+        for _ in range(heads):
+            candidate += 1
+            while not _is_prime(candidate):
+                candidate += 1
+            table += candidate
+        rows += _ceil_div(table, multiple) * multiple
+    return rows
+
+
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
+
+
+MAX_PRIME, MAX_PRIMES = 10**9, 1000  # bounds of the time that a hostile file can take
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
@@ -55,7 +78,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "is_list": lambda value: isinstance(value, list),
     "ceil_div": _ceil_div,
     "isqrt": math.isqrt,
+    "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
+    "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }

@@ -158,11 +158,9 @@ def _json(text: str) -> dict[str, Any]:
             raise RefusedError(f"given twice: {', '.join(twice)}")
         return dict(items)
 
-    def constant(name: str) -> Any:
-        raise RefusedError(f"{name} is not a number of JSON")
-
     try:
-        config = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        # Infinity and NaN are not JSON, but stand in released files as limits of no harm: a word is no size.
+        config = json.loads(text, object_pairs_hook=pairs, parse_constant=str)
     except (json.JSONDecodeError, RecursionError) as error:
         raise RefusedError(f"not JSON: {error}") from None
     if not isinstance(config, dict):
