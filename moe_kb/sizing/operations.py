@@ -69,15 +69,14 @@ def _operations(sublayer: Sublayer, D: int, context: Context, encoder: bool) -> 
 def _(sublayer: Attention, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """2 H (d + d_v) c; with an indexer c is what it picks, and its own products are added."""
     d = sublayer.d_head or 0
-    c = context.seen(sublayer.window, both_sides=encoder or sublayer.cross)
-    looked, index = _indexed(sublayer.indexer, c, context)
+    looked, index = _indexed(sublayer.indexer, context, sublayer.window, both_sides=encoder or sublayer.cross)
     return 2 * sublayer.n_heads * (d + (sublayer.d_value or d)) * looked + index, Fraction()
 
 
 @_operations.register
 def _(sublayer: LatentAttention, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """Prefill 2 H (d_nope + d_rope + d_v) c; decode works on the cached ranks: 2 H (2 r_kv + d_rope) c."""
-    looked, index = _indexed(sublayer.indexer, context.seen(both_sides=encoder), context)
+    looked, index = _indexed(sublayer.indexer, context, both_sides=encoder)
     if context.phase == "decode":
         width = 2 * sublayer.kv_rank + sublayer.d_rope
     else:
@@ -90,7 +89,7 @@ def _(sublayer: CompressedAttention, D: int, context: Context, encoder: bool) ->
     """4 H d (window + entries), entries being c / ratio or what the indexer picks of them."""
     looked, index = context.seen(sublayer.window), Fraction()
     if sublayer.ratio:
-        entries, index = _indexed(sublayer.indexer, context.seen() / sublayer.ratio, context)
+        entries, index = _indexed(sublayer.indexer, context, ratio=sublayer.ratio)
         looked += entries
     return 4 * sublayer.n_heads * sublayer.d_head * looked + index, Fraction()
 
@@ -99,7 +98,7 @@ def _(sublayer: CompressedAttention, D: int, context: Context, encoder: bool) ->
 def _(sublayer: AttentionExperts, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """4 H d c for each chosen expert."""
     heads = sublayer.experts_per_token * sublayer.n_heads
-    return 4 * heads * sublayer.d_head * context.seen(), Fraction()
+    return 4 * heads * sublayer.d_head * context.seen(both_sides=encoder), Fraction()
 
 
 @_operations.register
@@ -117,7 +116,13 @@ def _(sublayer: StateSpace, D: int, context: Context, encoder: bool) -> tuple[Fr
     return Fraction(), Fraction(4 * inner_width(sublayer, D) * (sublayer.d_state or 0))
 
 
-def _indexed(indexer: Indexer | None, candidates: Fraction, context: Context) -> tuple[Fraction, Fraction]:
+def _indexed(
+    indexer: Indexer | None, context: Context, window: int | None = None, *, ratio: int = 1, both_sides: bool = False
+) -> tuple[Fraction, Fraction]:
+    """Entries, of `ratio` tokens each, that are looked at, and the operations of the indexer that scored them all."""
+    candidates = context.seen(window, both_sides=both_sides) / ratio
     if indexer is None:
         return candidates, Fraction()
-    return context.picked(candidates, indexer.top_k), 2 * indexer.n_heads * indexer.d_head * candidates
+    most = indexer.top_k * ratio
+    looked = context.seen(most if window is None else min(window, most), both_sides=both_sides) / ratio
+    return looked, 2 * indexer.n_heads * indexer.d_head * candidates
