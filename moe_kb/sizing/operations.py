@@ -7,6 +7,7 @@ Symbols: L tokens, c tokens that a token looks at, H heads, d widths, r ranks, N
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import singledispatch
@@ -23,7 +24,7 @@ from moe_kb.records.architecture import (
     Sublayer,
 )
 from moe_kb.sizing.context import Context
-from moe_kb.sizing.parameters import Parameters, inner_width, written
+from moe_kb.sizing.parameters import Parameters, PartName, inner_width, written
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,20 @@ class Operations:
     """Operations of one token (of a prefill, the mean).
 
     Attributes:
-        weights: 2 for each weight that the token is multiplied with: all active ones but norms and the table that a
-            row is only looked up in.
+        by_part: 2 for each weight that the token is multiplied with: all active ones but norms and the table that a
+            row is only looked up in. A tied table is the head then.
         attention: of queries with keys and of attention weights with values, indexers included.
         state: of recurrent states.
     """
 
-    weights: Fraction
+    by_part: Mapping[PartName, Fraction]
     attention: Fraction
     state: Fraction
+
+    @property
+    def weights(self) -> Fraction:
+        """Those with weights, of all parts."""
+        return sum(self.by_part.values(), Fraction())
 
     @property
     def total(self) -> Fraction:
@@ -49,14 +55,16 @@ class Operations:
 
 def operations(architecture: Architecture, parameters: Parameters, context: Context) -> Operations:
     """Operations of `architecture`, whose `parameters` were counted, for a token in `context`."""
-    weights = 2 * (parameters.active_excl_input_embedding - parameters.parts["norm"].active)
+    by_part = {part: 2 * share.active for part, share in parameters.parts.items() if part not in ("embedding", "norm")}
+    if parameters.tied:
+        by_part["head"] = 2 * parameters.parts["embedding"].active
     attention, state = Fraction(), Fraction()
     for name, stack in architecture.stacks.items():
         for times, sublayer, _ in written(stack.groups, 1, name):
             looking, recurrent = _operations(sublayer, architecture.d_model or 0, context, name == "encoder")
             attention += times * looking
             state += times * recurrent
-    return Operations(weights, attention, state)
+    return Operations(by_part, attention, state)
 
 
 @singledispatch
