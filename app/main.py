@@ -19,6 +19,7 @@ VISIBLE = (
     ("papers", "Papers", ":material/article:", "Search and filter the papers."),
     ("designs", "Designs", ":material/alt_route:", "Gating designs compared, and the other components."),
     ("models", "Models", ":material/deployed_code:", "Configurations of models, every value with its source."),
+    ("size", "Size", ":material/straighten:", "What models cost: parameters, operations, memory, traffic."),
     ("systems", "Systems", ":material/dns:", "Frameworks and evaluations."),
     ("evidence", "Evidence", ":material/leaderboard:", "Runnable designs compared under one budget."),
     ("query", "Query", ":material/database:", "Ask the database in SQL."),
