@@ -150,6 +150,12 @@ def test_the_whole_and_its_text_model_cannot_differ_in_tying():
         total("qwen3_vl_moe", MIXED, tie_word_embeddings=...)
 
 
+def test_the_thinker_has_no_shared_expert():
+    assert total("qwen3_omni_moe_text", MIXED, shared_expert_intermediate_size=0) == total("qwen3_omni_moe_text", MIXED)
+    with pytest.raises(RefusedError, match="the thinker has no shared expert"):
+        total("qwen3_omni_moe_text", QWEN)
+
+
 def test_the_talker_has_a_gated_shared_expert_in_every_layer():
     assert {mixture.shared.gate for _, mixture in layers("qwen3_omni_moe_talker", {"text_config": TALKER})} == {
         "sigmoid"
@@ -369,6 +375,21 @@ def test_cohere_runs_both_sublayers_on_one_normalised_input():
     assert (attention.norms, dense.norms, dense.input_of, dense.d_ffn) == (None, 0, 1, 40)
     assert architecture("cohere2_moe", SLIDING).norm == "layer-without-bias"
     assert architecture("cohere2_moe", SLIDING, rms_norm_eps=1e-5).norm == "rms"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"use_parallel_block": False}, "side by side"),
+        ({"use_qk_norm": True}, "does not normalise queries and keys"),
+        ({"tie_word_embeddings": None}, "neither true nor false"),
+        ({"mlp_layer_types": ["dense", "sparse"]}, "mlp_layer_types does not have an entry for each layer"),
+        ({"expert_selection_fn": "tanh"}, "'tanh' is none of"),
+    ],
+)
+def test_cohere_refuses(changed, reason):
+    with pytest.raises(RefusedError, match=reason):
+        total("cohere2_moe", SLIDING, **changed)
 
 
 def test_cohere_fuses_shared_experts_of_the_width_of_a_routed_one():
