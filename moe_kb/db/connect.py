@@ -8,7 +8,7 @@ from pathlib import Path
 from moe_kb.errors import DatabaseError
 
 #: Kept here as well as in `schema`, so that opening does not import SQLModel; a test holds the two together.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def connect(database: Path) -> sqlite3.Connection:

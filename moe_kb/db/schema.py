@@ -10,7 +10,7 @@ from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Text that is compared, sorted and indexed without regard to case (of ASCII letters).
 ANY_CASE = String(collation="NOCASE")
@@ -56,7 +56,7 @@ class RecordRow(Table, table=True):
     __tablename__ = "records"
     id: int | None = Field(default=None, primary_key=True, description="Row id; also the rowid in the search tables")
     record: str = Field(unique=True, description="Full name, kind:key")
-    kind: str = Field(index=True, description="paper, design, model, system, source or table")
+    kind: str = Field(index=True, description="paper, design, model, system, accelerator, source or table")
     key: str = Field(index=True, description="Key within its kind")
     name: str = Field(sa_type=ANY_CASE, index=True, description="Name people use; compared without regard to case")
     year: int | None = Field(default=None, index=True, description="Year it became public or was published")
@@ -321,6 +321,16 @@ class DisagreementRow(Table, table=True):
     reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
 
 
+class AcknowledgementRow(Table, table=True):
+    """Findings of the audit that somebody has looked into; the findings themselves are computed on demand."""
+
+    __tablename__ = "acknowledgements"
+    finding: str = Field(primary_key=True, description="Id of the finding")
+    reason: str = Field(description="Why it stands")
+    source: str = Field(description="Source of the reason")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
 class SystemRow(Table, table=True):
     """Frameworks and libraries."""
 
@@ -330,6 +340,35 @@ class SystemRow(Table, table=True):
     organisation: str | None = Field(default=None, description="Who makes it")
     repository: str | None = Field(default=None, description="Where its code is")
     licence: str | None = Field(default=None, description="Its licence")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+
+
+class AcceleratorRow(Table, table=True):
+    """Devices that models run on, with the figures of their sheets; each figure is also a claim with its source."""
+
+    __tablename__ = "accelerators"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    organisation: str | None = Field(default=None, description="Who makes it")
+    released: str | None = Field(default=None, description="When it was announced or sold")
+    memory_capacity: int | None = Field(default=None, description="Memory, bytes")
+    memory_bandwidth: int | None = Field(default=None, description="Rate of the memory, bytes/s")
+    interconnect_bandwidth: int | None = Field(default=None, description="Rate between devices as printed, bytes/s")
+    interconnect_direction: str | None = Field(default=None, description="one-way, both-ways (their sum) or unstated")
+    interconnect_one_way: int | None = Field(default=None, description="Bytes/s in one direction, where it is stated")
+    interconnect_link: str | None = Field(default=None, description="What the links are called")
+    peak_fp32_vector: int | None = Field(default=None, description="Peak of the vector units in fp32, FLOP/s")
+    peak_fp16_vector: int | None = Field(default=None, description="Peak of the vector units in fp16, FLOP/s")
+    peak_bf16_vector: int | None = Field(default=None, description="Peak of the vector units in bf16, FLOP/s")
+    peak_fp32: int | None = Field(default=None, description="Dense peak of the matrix units in fp32, FLOP/s")
+    peak_tf32: int | None = Field(default=None, description="Dense peak in tf32, FLOP/s")
+    peak_fp16: int | None = Field(default=None, description="Dense peak in fp16, FLOP/s")
+    peak_bf16: int | None = Field(default=None, description="Dense peak in bf16, FLOP/s")
+    peak_fp8: int | None = Field(default=None, description="Dense peak in fp8, FLOP/s")
+    peak_fp6: int | None = Field(default=None, description="Dense peak in fp6, FLOP/s")
+    peak_fp4: int | None = Field(default=None, description="Dense peak in fp4, FLOP/s")
+    peak_int8: int | None = Field(default=None, description="Dense peak in int8, operations/s")
+    peak_int4: int | None = Field(default=None, description="Dense peak in int4, operations/s")
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
@@ -457,7 +496,9 @@ TABLES: tuple[type[Table], ...] = (
     ConfigurationRow,
     ClaimRow,
     DisagreementRow,
+    AcknowledgementRow,
     SystemRow,
+    AcceleratorRow,
     SourceRow,
     TableRowRow,
     EdgeRow,
@@ -490,5 +531,6 @@ KEYED: dict[str, str] = {
     "designs": "design",
     "models": "model",
     "systems": "system",
+    "accelerators": "accelerator",
     "sources": "source",
 }

@@ -45,6 +45,14 @@ def _one_of(value: Any, known: list[Any]) -> Any:
     return value
 
 
+def _only(fields: Any, *known: str) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise EvaluationError(f"{fields!r} is not an object of fields")
+    if others := sorted(set(fields) - set(known)):
+        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+    return fields
+
+
 def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
     """Rows of `tables` embeddings of hashed n-grams, each of `heads` parts; a part has a prime number of rows, the
     next one from `base` up that no part before has, and a table is padded to a multiple (Qwen4-Exp's code)."""
@@ -80,12 +88,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isqrt": math.isqrt,
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
+    "only": _only,
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of(value, known)` is its first argument, and refuses what is not known."""
+`one_of` is its first argument where that is one of the others; `only` is its first where that has no other fields."""
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

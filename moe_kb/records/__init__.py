@@ -1,5 +1,7 @@
 """The record types: what a file of the knowledge base may say."""
 
+from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
+from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
 from moe_kb.records.base import (
     KINDS,
@@ -26,6 +28,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "design": Design,
     "model": Model,
     "system": System,
+    "accelerator": Accelerator,
     "source": Source,
     "table": Table,
 }
@@ -33,11 +36,15 @@ RECORD_TYPES: dict[str, type[Record]] = {
 __all__ = [
     "KINDS",
     "RECORD_TYPES",
+    "Accelerator",
+    "Acknowledged",
+    "Acknowledgement",
     "Algorithm",
     "AlignedConfig",
     "AlignedRow",
     "Alignment",
     "Architecture",
+    "Bandwidth",
     "Citation",
     "Claim",
     "Column",
@@ -46,10 +53,13 @@ __all__ = [
     "Crosswalk",
     "Design",
     "Equation",
+    "Figure",
     "GatingProperties",
+    "Interconnect",
     "Kind",
     "LayerGroup",
     "Mark",
+    "Memory",
     "Mixture",
     "Model",
     "Node",
@@ -57,7 +67,9 @@ __all__ = [
     "Paper",
     "PaperIds",
     "PaperLinks",
+    "Peak",
     "Placement",
+    "Precision",
     "Provenance",
     "Record",
     "Relation",
