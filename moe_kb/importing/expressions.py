@@ -39,10 +39,18 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def _one_of(value: Any, *known: Any) -> Any:
+def _one_of(value: Any, known: list[Any]) -> Any:
     if value not in known:
         raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
     return value
+
+
+def _only(fields: Any, *known: str) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise EvaluationError(f"{fields!r} is not an object of fields")
+    if others := sorted(set(fields) - set(known)):
+        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+    return fields
 
 
 def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
@@ -80,12 +88,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isqrt": math.isqrt,
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
+    "only": _only,
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of` is its first argument where that is one of the others."""
+`one_of` is its first argument where that is one of the others; `only` is its first where that has no other fields."""
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -77,6 +77,8 @@ class Router(Part):
     """Whether a bias is added for selection only."""
     logit_bias: bool | None = None
     """Whether the router's linear map has a bias."""
+    product_keys: Positive | None = None
+    """Keys in each of the two halves of product-key retrieval, which stand in place of a key for each expert."""
     n_groups: Positive | None = None
     """Groups of experts in group-limited routing."""
     top_groups: Positive | None = None

@@ -326,12 +326,12 @@ def _(sublayer: Dense, D: int) -> Shares:
 
 @_count.register
 def _(sublayer: Mixture, D: int) -> Shares:
-    """E experts; shared experts of D x their width; a router D x (E + zero experts)."""
-    E, zero = sublayer.n_routed_experts, sublayer.zero.count if sublayer.zero else 0
+    """E experts; shared experts of D x their width; a router D x (E + zero experts), or D x two halves of keys."""
+    E = sublayer.n_routed_experts
     size = expert_size(sublayer, D)
     dense = (2 * D * sublayer.d_latent if sublayer.d_latent else 0) + (D if sublayer.output_bias else 0)
     shares: Shares = [
-        ("router", fixed(D * (E + zero) + _router_biases(sublayer))),
+        ("router", fixed(D * _router_rows(sublayer) + _router_biases(sublayer))),
         ("routed", Share(E * size, size * expected_experts(sublayer))),
     ]
     if dense:
@@ -343,6 +343,12 @@ def _(sublayer: Mixture, D: int) -> Shares:
         bias = (matrices - 1) * width + D if sublayer.bias else 0
         shares.append(("shared", fixed(matrices * D * width + gate + bias)))
     return shares
+
+
+def _router_rows(sublayer: Mixture) -> int:
+    if sublayer.router and sublayer.router.product_keys:
+        return 2 * sublayer.router.product_keys
+    return sublayer.n_routed_experts + (sublayer.zero.count if sublayer.zero else 0)
 
 
 def _router_biases(sublayer: Mixture | AttentionExperts) -> int:
