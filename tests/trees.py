@@ -283,6 +283,17 @@ rows:
 configs:
 - {source: alpha-config, subject: 'model:alpha', configuration: 1B}
 """,
+    "data/acknowledged.yaml": """\
+findings:
+- source: first-survey
+  locator: §3
+  finding: coverage/design-without-implementation/design:beta-router/implementation
+  reason: The source gives the steps but no code.
+- source: first-survey
+  locator: §3
+  finding: dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey
+  reason: The idea is older than its name.
+""",
     "taxonomy/first.yaml": """\
 source: first-survey
 locator: Figure 1

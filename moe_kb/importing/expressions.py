@@ -39,7 +39,7 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def _one_of(value: Any, *known: Any) -> Any:
+def _one_of(value: Any, known: list[Any]) -> Any:
     if value not in known:
         raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
     return value

@@ -205,12 +205,14 @@ def _not_understood(family: Family, fields: Mapping[str, Any]) -> list[str]:
     used, harmless, refused = _lists(family.model_types[0])
     reasons = []
     for name, value in fields.items():
-        if name in used or name in harmless:
+        bare = name.rpartition(".")[2]  # what holds for all holds inside an opened field too
+        if name in used or name in harmless or (name not in refused and bare in common().harmless):
             continue
-        if name not in refused:
+        reason = refused.get(name, common().refused.get(bare))
+        if reason is None:
             reasons.append(f"{name} = {_short(value)} is not understood")
         elif value not in (None, False, 0, "", [], {}):
-            reasons.append(f"{name} = {_short(value)}: {refused[name]}")
+            reasons.append(f"{name} = {_short(value)}: {reason}")
     return reasons
 
 

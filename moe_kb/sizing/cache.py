@@ -17,6 +17,7 @@ from moe_kb.records.architecture import (
     Attention,
     AttentionExperts,
     CompressedAttention,
+    Indexer,
     LatentAttention,
     LinearAttention,
     ShortConvolution,
@@ -85,13 +86,17 @@ def _kept(sublayer: Sublayer, D: int) -> _Kept:
     return _Kept()
 
 
+def _index_key(indexer: Indexer | None) -> int:
+    return 0 if indexer is None or indexer.takes_over_choice else indexer.d_head
+
+
 @_kept.register
 def _(sublayer: Attention, D: int) -> _Kept:
     """G (d + d_v): keys and values, which are kept apart even where one projection makes both; an indexer's key."""
     d = sublayer.d_head or 0
     heads = 0 if sublayer.shares_kv_with_previous else sublayer.n_kv_heads or sublayer.n_heads
     each = heads * (d + (sublayer.d_value or d))
-    index = sublayer.indexer.d_head if sublayer.indexer else 0
+    index = _index_key(sublayer.indexer)
     if sublayer.cross:
         return _Kept(per_source_token=each)
     if sublayer.window is not None:
@@ -102,14 +107,16 @@ def _(sublayer: Attention, D: int) -> _Kept:
 @_kept.register
 def _(sublayer: LatentAttention, D: int) -> _Kept:
     """r_kv + d_rope for all heads together; an indexer's key."""
-    index = sublayer.indexer.d_head if sublayer.indexer else 0
-    return _Kept(per_token=Fraction(sublayer.kv_rank + sublayer.d_rope + index))
+    each = sublayer.kv_rank + sublayer.d_rope
+    if sublayer.window is not None:
+        return _Kept(window=sublayer.window, in_window=each)
+    return _Kept(per_token=Fraction(each + _index_key(sublayer.indexer)))
 
 
 @_kept.register
 def _(sublayer: CompressedAttention, D: int) -> _Kept:
     """d for each token of the window, d (and an indexer's key) for each entry: every `ratio` tokens."""
-    entry = sublayer.d_head + (sublayer.indexer.d_head if sublayer.indexer else 0)
+    entry = sublayer.d_head + _index_key(sublayer.indexer)
     slope = Fraction(entry, sublayer.ratio) if sublayer.ratio else Fraction()
     return _Kept(per_token=slope, window=sublayer.window, in_window=sublayer.d_head)
 

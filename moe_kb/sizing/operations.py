@@ -77,7 +77,7 @@ def _(sublayer: Attention, D: int, context: Context, encoder: bool) -> tuple[Fra
 @_operations.register
 def _(sublayer: LatentAttention, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """Prefill 2 H (d_nope + d_rope + d_v) c; decode works on the cached ranks: 2 H (2 r_kv + d_rope) c."""
-    looked, index = _indexed(sublayer.indexer, context.seen(both_sides=encoder), context)
+    looked, index = _indexed(sublayer.indexer, context.seen(sublayer.window, both_sides=encoder), context)
     if context.phase == "decode":
         width = 2 * sublayer.kv_rank + sublayer.d_rope
     else:
@@ -120,4 +120,5 @@ def _(sublayer: StateSpace, D: int, context: Context, encoder: bool) -> tuple[Fr
 def _indexed(indexer: Indexer | None, candidates: Fraction, context: Context) -> tuple[Fraction, Fraction]:
     if indexer is None:
         return candidates, Fraction()
-    return context.picked(candidates, indexer.top_k), 2 * indexer.n_heads * indexer.d_head * candidates
+    own = 0 if indexer.takes_over_choice else 2 * indexer.n_heads * indexer.d_head
+    return context.picked(candidates, indexer.top_k), own * candidates

@@ -99,7 +99,7 @@ def test_show(ask):
     assert "!  d_model: 512  [alpha-config, config.json]" in text
     assert "!      d_model: 768" in text
     data = ask("show", "model:alpha", "--json").json
-    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "file"}
+    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "findings", "file"}
     assert data["file"] == "data/models/alpha.yaml"
 
 
@@ -154,9 +154,17 @@ def test_query_in_each_form(ask):
 
 def test_audit(ask):
     result = ask("audit")
-    assert "model:alpha [1B] d_model - values differ - open" in result.out
-    assert "768  [second-list, README, row 1; reported]" in result.out
-    assert result.err == "1 disagreements.\n"
+    assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
+    assert "    model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
+    assert "≠ 768 [second-list, README, row 1]\n" in result.out
+    assert result.err.endswith(" findings, 1 open.\n")
+    assert ask("audit", "--rule", "counts").err == "0 findings, 0 open.\n"
+    assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
+    assert "there is no audit rule 'claim'. Families: claims, counts," in ask("audit", "--rule", "claim").err
+    page = ask("audit", "--markdown").out
+    assert "| `claims/differ` | Sources give values" in page
+    assert "### First survey (2)" in page
+    assert "leave the other options out" in ask("audit", "alpha", "--markdown").err
 
 
 def test_stats_in_words(ask):
