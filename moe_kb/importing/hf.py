@@ -58,6 +58,8 @@ def read_config(text: str, *, source: str, locator: str = "config.json") -> Impo
     config = _json(text)
     name = config.get("model_type")
     known = families()
+    if isinstance(name, str) and name in common().refused_types:
+        raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
         near = difflib.get_close_matches(str(name), known, n=3)
         hint = f" (near: {', '.join(near)})" if near else ""
