@@ -130,14 +130,10 @@ def _read(config: Path, source: str) -> tuple[Imported, Parameters]:
     from moe_kb.sizing import UnsizedError, count
 
     with config.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise RefusedError(f"the file is larger than {MAX_BYTES:,} bytes: no config is")
+        content = file.read(MAX_BYTES + 1)  # more is refused by its size
+    imported = read_config(content, source=source)
     try:
-        imported = read_config(content.decode("utf-8-sig"), source=source)
         return imported, count(imported.architecture)
-    except UnicodeDecodeError:
-        raise RefusedError("the file is not UTF-8 text") from None
     except UnsizedError as error:
         raise RefusedError(*error.missing) from None
 
