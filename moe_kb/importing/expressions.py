@@ -45,7 +45,7 @@ def _one_of(value: Any, known: list[Any]) -> Any:
     return value
 
 
-def _only(fields: Any, *known: str) -> dict[str, Any]:
+def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise EvaluationError(f"{fields!r} is not an object of fields")
     if others := sorted(set(fields) - set(known)):
@@ -89,27 +89,42 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
     "only": _only,
+    "joined": lambda *parts: "".join(map(str, parts)),
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of` is its first argument where that is one of the others; `only` is its first where that has no other fields."""
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
+the text of its arguments in a row."""
+
+
+def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for numbers alone: Python would also repeat text, format it, and count true as one."""
+
+    def applied(a: Any, b: Any) -> Any:
+        for value in (a, b):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise EvaluationError(f"{value!r} is not a number")
+        return apply(a, b)
+
+    return applied
+
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Add: _of_numbers(operator.add),
+    ast.Sub: _of_numbers(operator.sub),
+    ast.Mult: _of_numbers(operator.mul),
+    ast.FloorDiv: _of_numbers(operator.floordiv),
+    ast.Mod: _of_numbers(operator.mod),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+    ast.Lt: _of_numbers(operator.lt),
+    ast.LtE: _of_numbers(operator.le),
+    ast.Gt: _of_numbers(operator.gt),
+    ast.GtE: _of_numbers(operator.ge),
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
     ast.Is: operator.is_,
@@ -140,7 +155,7 @@ class Expression:
         """
         try:
             return _value(self._tree, look_up)
-        except (TypeError, ZeroDivisionError, IndexError, KeyError, ValueError, OverflowError) as error:
+        except (EvaluationError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise EvaluationError(f"`{self.text}` cannot be computed: {error}") from None
 
 

@@ -44,6 +44,13 @@ class Fields(BaseModel):
     """Field of a record's claim and the expression of its value."""
 
 
+class Common(Fields):
+    """The table of what holds for all."""
+
+    refused_types: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Values of `model_type` that no table can be for, and why."""
+
+
 class Family(Fields):
     """One table.
 
@@ -117,9 +124,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 @cache
-def common() -> Fields:
+def common() -> Common:
     """What holds for every family."""
-    return Fields.model_validate(_read(FOLDER / f"{COMMON}.yaml"))
+    return Common.model_validate(_read(FOLDER / f"{COMMON}.yaml"))
 
 
 @cache
