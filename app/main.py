@@ -21,6 +21,7 @@ VISIBLE = (
     ("models", "Models", ":material/deployed_code:", "Configurations of models, every value with its source."),
     ("trends", "Trends", ":material/trending_up:", "How the designs of released models moved over time."),
     ("axes", "Three axes", ":material/scatter_plot:", "Models by accuracy, performance and cost."),
+    ("size", "Size", ":material/straighten:", "What models cost: parameters, operations, memory, traffic."),
     ("systems", "Systems", ":material/dns:", "Frameworks and evaluations."),
     ("evidence", "Evidence", ":material/leaderboard:", "Runnable designs compared under one budget."),
     ("query", "Query", ":material/database:", "Ask the database in SQL."),

@@ -52,8 +52,8 @@ class Imported:
     family: Family
 
 
-def read_config(text: str, *, source: str, locator: str = "config.json") -> Imported:
-    """Read the text of a `config.json`; `source` is the key of the source record that stands for the file.
+def read_config(text: str | bytes, *, source: str, locator: str = "config.json") -> Imported:
+    """Read the content of a `config.json`; `source` is the key of the source record that stands for the file.
 
     Raises:
         RefusedError: for anything that is not understood, all of it at once.
@@ -152,8 +152,9 @@ class _Reading:
         raise RefusedError(f"{name} is needed, and the file does not give it")
 
 
-def _json(text: str) -> dict[str, Any]:
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+def _json(content: str | bytes) -> dict[str, Any]:
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if len(raw) > MAX_BYTES:
         raise RefusedError(f"the file is larger than {MAX_BYTES:,} bytes: no config is")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -171,8 +172,9 @@ def _json(text: str) -> dict[str, Any]:
 
     try:
         # Infinity and NaN are not JSON, but stand in released files as limits of no harm: a word is no size.
+        text = raw.decode("utf-8")
         config = json.loads(text, object_pairs_hook=pairs, parse_constant=str, parse_int=whole, parse_float=broken)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
         raise RefusedError(f"not JSON: {error}") from None
     if not isinstance(config, dict):
         raise RefusedError("a config is an object of fields and values")

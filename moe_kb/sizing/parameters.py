@@ -305,7 +305,7 @@ def _(sublayer: LinearAttention, D: int) -> Shares:
     size = (2 * keys + values) * (D + d_conv) + values * D
     if sublayer.kind == "gated-deltanet":  # gate; step and decay of each head, two vectors; a norm over a head
         size += D * values + 2 * D * H + 2 * H + d_v
-    else:  # KDA: decay and gate, mostly through a rank of one head's width; step of each head, two vectors, a norm
+    else:  # KDA: decay and gate (through one head's width), step of each head, two vectors, a norm over a head
         size += D * (keys + values) if sublayer.full_gates else d_v * (D + keys) + d_v * (D + values)
         size += D * H + keys + H + d_v
     return [("mixer", fixed(size))]
