@@ -46,7 +46,7 @@ def test_scores_of_another_setting_are_never_drawn_beside(open_page, sizable):
     at.segmented_control(key="in-setting").set_value("5-shot").run()
     assert not at.exception
     assert list(at.dataframe[0].value["accuracy"]) == [45.0]
-    assert at.query_params["setting"] == ["5-shot"]
+    assert at.query_params["setting"] == "5-shot"
 
 
 def test_what_is_missing_is_listed_with_the_reason(open_page, texts):

@@ -12,7 +12,19 @@ from trees import edit
 
 from moe_kb.claims.statement import Statement
 from moe_kb.figures import axes, axes_charts
-from moe_kb.figures.axes import Choice, Known, Score, Subject, conditions, download, entries, frontier, in_words
+from moe_kb.figures.axes import (
+    Choice,
+    Entry,
+    Known,
+    Score,
+    Subject,
+    Value,
+    conditions,
+    download,
+    entries,
+    frontier,
+    in_words,
+)
 from moe_kb.figures.yardsticks import COST, PERFORMANCE, SIDES, SYMBOLS, YARDSTICKS
 from moe_kb.kb import open_kb
 from moe_kb.records.architecture import Architecture
@@ -210,14 +222,31 @@ def test_the_frontier_is_what_no_point_dominates(points):
     assert axes.undominated(points) == by_definition
 
 
+def of_sizes(**models: tuple[float, float | None, float | None]) -> list[Entry]:
+    """Entries of a score, computed active parameters and a recorded context length."""
+    rows = []
+    for name, (accuracy, cost, performance) in models.items():
+        values = {"accuracy": Value(accuracy, "recorded", "survey", "Table 3", f"{name} Instruct", note="<b>odd</b>")}
+        if cost is not None:
+            values["cost"] = Value(cost, "computed", f"{name}-config", "config.json")
+        if performance is not None:
+            values["performance"] = Value(performance, "recorded", f"{name}-config", "config.json")
+        missing = {side: "why" for side in SIDES if side not in values}
+        rows.append(Entry(Subject(f"model:{name}", "1B", name.upper()), values, missing))
+    return rows
+
+
+def test_rounded_counts_are_not_ranked_among_computed_ones():
+    computed, printed = of_sizes(a=(78.5, 21.4e9, None), b=(77.8, 21e9, None))
+    printed = replace(printed, values=printed.values | {"cost": Value(21e9, "recorded", "survey", "Table 3")})
+    assert frontier([computed, printed], choice(), ("accuracy", "cost")) == {("model:a", "1B")}
+    figure = axes_charts.against([computed, printed], choice(), "cost", "accuracy", named)
+    assert [list(trace.text or []) for trace in figure.data] == [[], ["A 1B"], ["B 1B"]]
+    assert figure.data[2].name.startswith("not ranked")
+
+
 def test_the_frontier_wants_accuracy_high_and_cost_low():
-    held = known(
-        [score("a", 70), score("b", 60), score("c", 65), score("d", 99)],
-        [claim("a", "params_active", 2e9), claim("b", "params_active", 1e9), claim("c", "params_active", 3e9)]
-        + [claim(model, "context_length", value) for model, value in (("a", 1), ("b", 2), ("c", 9))],
-        models="abcd",
-    )
-    rows = entries(held, choice())
+    rows = of_sizes(a=(70, 2e9, 1), b=(60, 1e9, 2), c=(65, 3e9, 9), d=(99, None, None))
     two = {record for record, _ in frontier(rows, choice(), ("accuracy", "cost"))}
     assert two == {"model:a", "model:b"}, "c costs more than a and is worse; d lacks its cost"
     assert len(frontier(rows, choice(), tuple(SIDES))) == 3, "c has the longest context"
@@ -227,18 +256,8 @@ def test_the_frontier_wants_accuracy_high_and_cost_low():
 
 
 @pytest.fixture
-def three() -> list[axes.Entry]:
-    return entries(
-        known(
-            [score("a", 70, note="<b>odd</b>"), score("b", 60), score("c", 65)],
-            [
-                claim(model, field, value)
-                for field, values in {"params_active": (2e9, 1e9, 3e9), "context_length": (4096, 8192, 2048)}.items()
-                for model, value in zip("abc", values, strict=True)
-            ],
-        ),
-        choice(),
-    )
+def three() -> list[Entry]:
+    return of_sizes(a=(70, 2e9, 4096), b=(60, 1e9, 8192), c=(65, 3e9, 2048))
 
 
 def test_the_picture_marks_the_frontier_and_every_mark_leads_to_its_record(three):
@@ -247,7 +266,7 @@ def test_the_picture_marks_the_frontier_and_every_mark_leads_to_its_record(three
     assert (list(line.x), list(line.y), line.line.shape) == ([1, 2], [60, 70], "hv")
     assert (list(best.x), list(best.customdata)) == ([2, 1], ["model:a", "model:b"])
     assert (list(behind.text), list(behind.customdata)) == (["C 1B"], ["model:c"])
-    assert behind.marker.symbol == "diamond-open", "behind the frontier, and as a source gives it"
+    assert (behind.name, behind.marker.symbol) == ("behind it", "circle-open")
     assert figure.layout.xaxis.type == "log"
     assert figure.layout.xaxis.title.text == "Active parameters (billions), ← better"
     assert figure.layout.yaxis.title.text == "MMLU, 5-shot (percent), better →"
@@ -264,13 +283,8 @@ def test_where_more_is_better_the_line_steps_the_other_way(three):
 
 
 def test_many_points_are_named_on_the_frontier_only():
-    models = [f"m{number}" for number in range(30)]
-    held = known(
-        [score(model, number) for number, model in enumerate(models)],
-        [claim(model, "params_active", 1e9 * (1 + number % 7)) for number, model in enumerate(models)],
-        models=models,
-    )
-    figure = axes_charts.against(entries(held, choice()), choice(), "cost", "accuracy", named)
+    models = {f"m{number}": (number, 1e9 * (1 + number % 7), None) for number in range(30)}
+    figure = axes_charts.against(of_sizes(**models), choice(), "cost", "accuracy", named)
     behind = figure.data[-1]
     assert len(behind.text) > axes_charts.NAMED / 2
     assert set(behind.text) == {""}
@@ -288,11 +302,8 @@ def test_side_by_side_better_is_up(three):
 
 
 def test_equal_values_stand_in_the_middle_and_names_do_not_cover_each_other():
-    held = known(
-        [score(model, 50) for model in "abc"],
-        [claim(model, field, 7e9) for model in "abc" for field in ("params_active", "context_length")],
-    )
-    figure = axes_charts.side_by_side(entries(held, choice()), choice(), named)
+    rows = of_sizes(**dict.fromkeys("abc", (50, 7e9, 4096)))
+    figure = axes_charts.side_by_side(rows, choice(), named)
     assert [list(trace.y[:3]) for trace in figure.data] == [[0.5] * 3] * 3
     ends = sorted(trace.y[3] for trace in figure.data)
     assert min(b - a for a, b in pairwise(ends)) > 0.04
