@@ -188,7 +188,11 @@ if axes_charts.drawable(rows, (x, y)):
         "On the frontier: no other ranked configuration is at least as good in both and better in one. Point at a mark "
         "for its sources; click it for the model's page. ≠ marks a value on which sources differ."
         + (f" Scores under {apart} other setting{'s' if apart > 1 else ''} are left out." if apart else "")
-        + " Base and tuned models stand together where a source prints them so: the table says what it names them."
+        + (
+            " Base and tuned models stand together; the table says what the source calls each."
+            if y == "accuracy"
+            else ""
+        )
     )
 else:
     ui.empty("No configuration has both values.", "Choose another measure; below stands what each one lacks.")
@@ -249,7 +253,7 @@ if shown:
     for side in ("performance", "cost"):
         yardstick = axes_charts.yardstick_of(side, choice)
         columns[side] = st.column_config.NumberColumn(
-            yardstick.title, format=yardstick.digits, width=40 + 7 * len(yardstick.title)
+            yardstick.title, format=yardstick.digits, width=24 + 6 * len(yardstick.title)
         )
     columns["frontier"] = st.column_config.MultiselectColumn(
         "Frontier",
@@ -258,7 +262,6 @@ if shown:
         help="two: of the picture; three: of all three axes",
         width=110,
     )
-    columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
     for side, origin in origins.items():
         columns[f"{side}-from"] = st.column_config.TextColumn(f"{origin} from", width=210)
         columns[f"{side}-link"] = st.column_config.LinkColumn("Link", display_text="open", width=60)

@@ -104,7 +104,12 @@ def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Name
             textposition=[labels[number] for number in some],
             textfont={"size": 11},
             cliponaxis=False,
-            marker={"size": 11 if group == "best" else 9, "symbol": symbol, "color": colour, "line": {"width": 2}},
+            marker={
+                "size": 11 if group == "best" else 9,
+                "symbol": symbol,
+                "color": colour,
+                "line": {"width": 0 if group == "best" else 2},
+            },
             customdata=[points[number].subject.record for number in some],
             hovertext=[_hover(points[number], choice, (y, x), named) for number in some],
             hovertemplate="%{hovertext}<extra></extra>",
