@@ -70,14 +70,14 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="axes-yardst
         "Application performance",
         list(PERFORMANCE),
         format_func=lambda name: PERFORMANCE[name].title,
-        width=290,
+        width=265,
         **ui.in_address("performance", "context_length", PERFORMANCE),
     )
     cost = st.selectbox(
         "Deployment cost",
         list(COST),
         format_func=lambda name: COST[name].title,
-        width=290,
+        width=265,
         **ui.in_address("cost", "params_active", COST),
     )
 

@@ -200,7 +200,7 @@ def _accuracy(scores: Sequence[Score], choice: Choice) -> Value | str:
     name = BENCHMARKS.get(choice.benchmark, choice.benchmark)
     if not found:
         others = "; ".join(f"{score.claim.shown} at {in_words(score.condition)}" for score in same)
-        return f"{name} only under other conditions: {others}" if others else f"no score on {name}"
+        return f"only {others}" if others else f"no score on {name}"
     first, *rest = sorted(found, key=lambda score: not score.claim.preferred)
     return _recorded(first.claim, [score.claim for score in rest], first.row)
 
