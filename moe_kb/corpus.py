@@ -20,6 +20,7 @@ KIND_BY_FOLDER = {
     "designs": "design",
     "models": "model",
     "systems": "system",
+    "accelerators": "accelerator",
     "sources": "source",
     "tables": "table",
 }

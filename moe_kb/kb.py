@@ -22,6 +22,7 @@ from moe_kb.places import default_database, find_root
 from moe_kb.records import (
     KINDS,
     RECORD_TYPES,
+    Accelerator,
     Design,
     Model,
     Paper,
@@ -198,6 +199,10 @@ class KnowledgeBase:
     def system(self, key: str) -> System:
         """A system by key."""
         return cast(System, self._load(self.resolve(key, "system")))
+
+    def accelerator(self, key: str) -> Accelerator:
+        """An accelerator by key."""
+        return cast(Accelerator, self._load(self.resolve(key, "accelerator")))
 
     def source(self, key: str) -> Source:
         """A source by key."""

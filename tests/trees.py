@@ -181,6 +181,38 @@ provenance:
   locator: Table 2
   fields: [name, organisation, repository, papers]
 """,
+    "data/accelerators/zeta.yaml": """\
+key: zeta
+name: Zeta 9000
+organisation: Example Lab
+released: 2020-05
+peaks:
+- source: first-survey
+  locator: Table 3
+  printed: 19.5 TFLOPS
+  precision: fp32
+  engine: vector
+- {source: first-survey, locator: Table 3, printed: 300 TFLOPS, precision: bf16}
+- source: second-list
+  printed: 1,200 TFLOPS
+  value: 600000000000000
+  status: derived
+  note: half of the figure with sparsity
+  precision: fp8
+memory: {source: first-survey, locator: Table 3, printed: 80 GB}
+memory_bandwidth: {source: first-survey, locator: Table 3, printed: 2 TB/s}
+interconnect: {source: second-list, printed: 600 GB/s, direction: both-ways, link: ZetaLink}
+claims:
+- source: second-list
+  field: memory_bandwidth
+  value: 2039000000000
+  printed: 2039 GB/s
+  unit: bytes/s
+provenance:
+- source: first-survey
+  locator: Table 3
+  fields: [name, organisation, released]
+""",
     "data/tables/first-table.yaml": """\
 key: first-table
 name: First table

@@ -114,7 +114,12 @@ COLUMNS = {
     "dropped": st.column_config.NumberColumn(
         "Dropped %", format="%.1f", width=82, help="Assignments that found no place in their expert"
     ),
-    "seconds": st.column_config.NumberColumn("Time, s", format="%.0f", width=68, help="Wall-clock time of a run"),
+    "seconds": st.column_config.NumberColumn(
+        "Wall, s", format="%.0f", width=66, help="Time of a run by the clock, with whatever else the machine did"
+    ),
+    "cpu_seconds": st.column_config.NumberColumn(
+        "CPU, s", format="%.0f", width=62, help="Processor time of a run: what the clock says of an idle machine"
+    ),
     "params_active": st.column_config.NumberColumn(
         "Active", format="compact", width=66, help="Active parameters, embeddings left out"
     ),
@@ -125,9 +130,29 @@ COLUMNS = {
 #: What is said of the rows of each group; a note takes the place of what matters less there.
 SHOWN = {
     "ranked": tuple(name for name in COLUMNS if name != "note"),
-    "unmatched": ("mean", "error", "dense", "verdict", "seconds", "params_active", "params_total", "note"),
+    "unmatched": (
+        "mean",
+        "error",
+        "dense",
+        "verdict",
+        "seconds",
+        "cpu_seconds",
+        "params_active",
+        "params_total",
+        "note",
+    ),
     "leaks": tuple(name for name in COLUMNS if name not in ("rank", "note")),
-    "control": ("mean", "error", "dense", "verdict", "seconds", "params_active", "params_total", "trend"),
+    "control": (
+        "mean",
+        "error",
+        "dense",
+        "verdict",
+        "seconds",
+        "cpu_seconds",
+        "params_active",
+        "params_total",
+        "trend",
+    ),
     "failed": ("note",),
 }
 

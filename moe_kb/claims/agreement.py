@@ -13,6 +13,7 @@ from fractions import Fraction
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
 from moe_kb.records.dates import span
+from moe_kb.records.measure import parse_measure
 
 #: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
 DATES = frozenset({"date", "released"})
@@ -63,6 +64,9 @@ def _exact(claim: Statement) -> tuple[Fraction, Fraction]:
         # A percentage printed as 45.0 may be stored with another unit; only trust the print if it is the value.
         if quantity is not None and quantity.value == claim.number:
             return Fraction(str(quantity.value)), Fraction(str(quantity.last_digit))
+        measure = parse_measure(claim.printed)
+        if measure is not None and measure.value == claim.number:
+            return Fraction(measure.value), Fraction(measure.last_digit)
     value = Decimal(claim.text)
     exponent = value.as_tuple().exponent
     return Fraction(value), Fraction(10) ** min(exponent, 0) if isinstance(exponent, int) else Fraction(1)

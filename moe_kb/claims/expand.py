@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from moe_kb.claims.architecture import flatten
 from moe_kb.claims.quantity import evaluate, parse_quantity
 from moe_kb.claims.statement import Statement
-from moe_kb.records import Column, Mark, Model, Record, Row, Table
+from moe_kb.records import Accelerator, Column, Interconnect, Mark, Model, Record, Row, Table
 from moe_kb.records.base import Scalar
 
 #: Nested fields keep the name people search for.
@@ -47,6 +47,8 @@ def expand(record: Record) -> Iterator[Statement]:
         )
     if isinstance(record, Model):
         yield from _architectures(record)
+    elif isinstance(record, Accelerator):
+        yield from _figures(record)
     elif isinstance(record, Table):
         for row in record.rows:
             yield from _row(record, row)
@@ -82,6 +84,25 @@ def _architectures(model: Model) -> Iterator[Statement]:
                 counting=flat.counting,
                 note="counted over the layers" if flat.derived else None,
             )
+
+
+def _figures(device: Accelerator) -> Iterator[Statement]:
+    name = device.reference
+    for field, figure in device.figures():
+        yield Statement(
+            name,
+            name,
+            None,
+            field,
+            figure.number,
+            figure.source,
+            figure.locator,
+            figure.printed,
+            figure.UNIT,
+            figure.status,
+            scope=figure.direction if isinstance(figure, Interconnect) else None,
+            note=figure.note,
+        )
 
 
 def _row(table: Table, row: Row) -> Iterator[Statement]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from moe_kb.records.base import Scalar
+from moe_kb.records.measure import parse_measure
 
 
 @dataclass(slots=True)
@@ -46,6 +47,11 @@ class Statement:
         if self.printed and self.status != "derived":
             return self.printed
         return "; ".join(map(str, self.value)) if isinstance(self.value, list) else self.text
+
+    @property
+    def shown_with_unit(self) -> str:
+        """What people read, with its unit where the source does not print it beside the number."""
+        return f"{self.shown} {self.unit}" if self.unit and parse_measure(self.shown) is None else self.shown
 
     @property
     def place(self) -> str:

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Names = Annotated[list[str], typer.Argument(help="Keys or full names (kind:key).")]
-Kinds = Literal["paper", "design", "model", "system", "source", "table"]
+Kinds = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
 
 
-def _open() -> KnowledgeBase:
+def open_here() -> KnowledgeBase:
+    """The knowledge base meant by `--root`; where its records have findings, a word on standard error."""
     from moe_kb.kb import open_kb
 
     kb = open_kb()
@@ -44,7 +45,7 @@ def search(
 
     from moe_kb.cli import output
 
-    hits = _open().search(text, kind=kind, node=node, year=_years(year), limit=limit)
+    hits = open_here().search(text, kind=kind, node=node, year=_years(year), limit=limit)
     if json:
         output.print_json([asdict(hit) for hit in hits])
     elif hits:
@@ -76,7 +77,7 @@ def show(
     from moe_kb.cli import output
     from moe_kb.cli.show import as_data, as_text
 
-    kb = _open()
+    kb = open_here()
     if json:
         output.print_json(as_data(kb, name))
     else:
@@ -94,7 +95,7 @@ def tree(
 
     from moe_kb.cli import output
 
-    kb = _open()
+    kb = open_here()
     top = kb.tree(node)
     if json:
         output.print_json(asdict(top))
@@ -114,7 +115,7 @@ def compare(names: Names, json: JsonFlag = False) -> None:
 
     from moe_kb.cli import output
 
-    result = _open().compare(names)
+    result = open_here().compare(names)
     if json:
         output.print_json(asdict(result))
         return
@@ -139,7 +140,7 @@ def related(
 
     from moe_kb.cli import output
 
-    found = _open().related(name, limit, kind)
+    found = open_here().related(name, limit, kind)
     if json:
         output.print_json([asdict(item) for item in found])
     elif not found:
@@ -162,7 +163,7 @@ def path(
 
     from moe_kb.cli import output
 
-    steps = _open().path(start, end)
+    steps = open_here().path(start, end)
     if json:
         output.print_json([asdict(step) for step in steps])
         return
@@ -187,7 +188,7 @@ def cite(
     from moe_kb.exporters.behind import behind
     from moe_kb.exporters.bibtex import entries
 
-    kb = _open()
+    kb = open_here()
     support = [place for name in names for place in behind(kb, name, field, part)] if field else []
     found = entries(kb, [f"source:{place.source}" for place in support] if field else names)
     if json:
@@ -211,7 +212,7 @@ def query(
     """Run one read-only SQL query."""
     from moe_kb.cli import output
 
-    result = _open().query(sql, max_rows=max_rows)
+    result = open_here().query(sql, max_rows=max_rows)
     if json or format == "json":
         output.print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
     elif format == "csv":
@@ -240,7 +241,7 @@ def audit(
     from moe_kb.cli import output
     from moe_kb.cli.audit import as_text
 
-    kb = _open()
+    kb = open_here()
     if page is not None:
         if name or rule or unacknowledged or json:
             raise typer.BadParameter("the page has all findings; leave the other options out", param_hint="--page")
@@ -260,7 +261,7 @@ def stats(json: JsonFlag = False) -> None:
     """What is here, counted, and what is missing."""
     from moe_kb.cli import output
 
-    numbers = _open().stats()
+    numbers = open_here().stats()
     if json:
         output.print_json(numbers)
     else:
@@ -273,5 +274,5 @@ def export(
     format: Annotated[str, typer.Option(help="Any of csv,json,parquet,bibtex, separated by commas.")] = "csv",
 ) -> None:
     """Write every table and view, with a data dictionary."""
-    written = _open().export(folder, [name.strip() for name in format.split(",") if name.strip()])
+    written = open_here().export(folder, [name.strip() for name in format.split(",") if name.strip()])
     typer.echo(f"{len(written)} files written to {folder}", err=True)

@@ -111,13 +111,10 @@ def _claims(kb: KnowledgeBase, name: str) -> list[str]:
 def _claim(claim: Statement, disputed: bool) -> str:
     mark = "!" if disputed else " "
     field = f"{claim.field} ({claim.setting})" if claim.setting else claim.field
-    shown = claim.shown
-    if claim.unit:
-        shown += f" {claim.unit}"
     extra = "".join(f", {x}" for x in (claim.counting, claim.scope) if x)
     extra += ", derived" if claim.status == "derived" else ""
     indent = "  " if claim.preferred else "      "
-    return f"{mark}{indent}{field}: {shown[:120]}  {_place(claim.source, claim.locator)}{extra}"
+    return f"{mark}{indent}{field}: {claim.shown_with_unit[:120]}  {_place(claim.source, claim.locator)}{extra}"
 
 
 def _findings(kb: KnowledgeBase, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from moe_kb import facts
 from moe_kb.claims.statement import Statement
-from moe_kb.records import Design, Mixture, Model, Paper, Record, Source, System, Table, Taxonomy
+from moe_kb.records import Accelerator, Design, Mixture, Model, Paper, Record, Source, System, Table, Taxonomy
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
@@ -122,6 +122,8 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
             },
         )
         yield from _described_by(record, name, record.papers)
+    elif isinstance(record, Accelerator):
+        yield "accelerators", _accelerator(record, summary)
     elif isinstance(record, Source):
         yield (
             "sources",
@@ -147,6 +149,21 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
                     "cells": json.dumps(row.model_dump(exclude_none=True)["cells"], ensure_ascii=False),
                 },
             )
+
+
+def _accelerator(device: Accelerator, summary: str | None) -> dict[str, Any]:
+    link = device.interconnect
+    return {
+        "key": device.key,
+        "name": device.name,
+        "organisation": device.organisation,
+        "released": device.released,
+        **{field: figure.number for field, figure in device.figures()},
+        "interconnect_direction": link.direction if link else None,
+        "interconnect_one_way": link.one_way if link else None,
+        "interconnect_link": link.link if link else None,
+        "summary": summary,
+    }
 
 
 def _paper(paper: Paper, name: str, summary: str | None) -> Rows:
@@ -318,7 +335,7 @@ def search_text(record: Record) -> tuple[str, str, str]:
         body += [equation.label for equation in record.equations]
     elif isinstance(record, Model):
         body += [record.organisation or "", record.domain or "", *(c.label for c in record.configurations)]
-    elif isinstance(record, System):
+    elif isinstance(record, (System, Accelerator)):
         body += [record.organisation or ""]
     elif isinstance(record, Table):
         body += [row.label for row in record.rows]

@@ -56,7 +56,7 @@ class RecordRow(Table, table=True):
     __tablename__ = "records"
     id: int | None = Field(default=None, primary_key=True, description="Row id; also the rowid in the search tables")
     record: str = Field(unique=True, description="Full name, kind:key")
-    kind: str = Field(index=True, description="paper, design, model, system, source or table")
+    kind: str = Field(index=True, description="paper, design, model, system, accelerator, source or table")
     key: str = Field(index=True, description="Key within its kind")
     name: str = Field(sa_type=ANY_CASE, index=True, description="Name people use; compared without regard to case")
     year: int | None = Field(default=None, index=True, description="Year it became public or was published")
@@ -343,6 +343,35 @@ class SystemRow(Table, table=True):
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
+class AcceleratorRow(Table, table=True):
+    """Devices that models run on, with the figures of their sheets; each figure is also a claim with its source."""
+
+    __tablename__ = "accelerators"
+    key: str = Field(primary_key=True, description="Key")
+    name: str = Field(description="Name")
+    organisation: str | None = Field(default=None, description="Who makes it")
+    released: str | None = Field(default=None, description="When it was announced or sold")
+    memory_capacity: int | None = Field(default=None, description="Memory, bytes")
+    memory_bandwidth: int | None = Field(default=None, description="Rate of the memory, bytes/s")
+    interconnect_bandwidth: int | None = Field(default=None, description="Rate between devices as printed, bytes/s")
+    interconnect_direction: str | None = Field(default=None, description="one-way, both-ways (their sum) or unstated")
+    interconnect_one_way: int | None = Field(default=None, description="Bytes/s in one direction, where it is stated")
+    interconnect_link: str | None = Field(default=None, description="What the links are called")
+    peak_fp32_vector: int | None = Field(default=None, description="Peak of the vector units in fp32, FLOP/s")
+    peak_fp16_vector: int | None = Field(default=None, description="Peak of the vector units in fp16, FLOP/s")
+    peak_bf16_vector: int | None = Field(default=None, description="Peak of the vector units in bf16, FLOP/s")
+    peak_fp32: int | None = Field(default=None, description="Dense peak of the matrix units in fp32, FLOP/s")
+    peak_tf32: int | None = Field(default=None, description="Dense peak in tf32, FLOP/s")
+    peak_fp16: int | None = Field(default=None, description="Dense peak in fp16, FLOP/s")
+    peak_bf16: int | None = Field(default=None, description="Dense peak in bf16, FLOP/s")
+    peak_fp8: int | None = Field(default=None, description="Dense peak in fp8, FLOP/s")
+    peak_fp6: int | None = Field(default=None, description="Dense peak in fp6, FLOP/s")
+    peak_fp4: int | None = Field(default=None, description="Dense peak in fp4, FLOP/s")
+    peak_int8: int | None = Field(default=None, description="Dense peak in int8, operations/s")
+    peak_int4: int | None = Field(default=None, description="Dense peak in int4, operations/s")
+    summary: str | None = Field(default=None, description="Summary in our own words")
+
+
 class SourceRow(Table, table=True):
     """Sources that values cite."""
 
@@ -469,6 +498,7 @@ TABLES: tuple[type[Table], ...] = (
     DisagreementRow,
     AcknowledgementRow,
     SystemRow,
+    AcceleratorRow,
     SourceRow,
     TableRowRow,
     EdgeRow,
@@ -501,5 +531,6 @@ KEYED: dict[str, str] = {
     "designs": "design",
     "models": "model",
     "systems": "system",
+    "accelerators": "accelerator",
     "sources": "source",
 }

@@ -75,8 +75,8 @@ def board(kb: KnowledgeBase, protocol: str) -> list[dict[str, Any]]:
 
     Rows: implementation, name, record (of its design, else of the implementation), group, rank (of ranked rows with
     two seeds or more: 1 and how many are better by more than two standard errors), mean, error, seeds, against_dense
-    (`Difference`), verdict, seconds, params_active, params_total, causal, why, error_text, curve (pairs of step and
-    mean), and the metrics of the runs by name.
+    (`Difference`), verdict, seconds, cpu_seconds, params_active, params_total, causal, why, error_text, curve (pairs
+    of step and mean), and the metrics of the runs by name.
     """
     runs = kb.rows("SELECT * FROM result_runs WHERE protocol = ? ORDER BY implementation, seed", (protocol,))
     metrics: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -115,6 +115,7 @@ def board(kb: KnowledgeBase, protocol: str) -> list[dict[str, Any]]:
                 "against_dense": against,
                 "verdict": _verdict(against, first["higher_is_better"]),
                 "seconds": mean([run["seconds"] for run in group if run["score"] is not None] or [0.0]),
+                "cpu_seconds": mean([run["cpu_seconds"] for run in group if run["score"] is not None] or [0.0]),
                 "params_active": first["params_active_non_embedding"],
                 "params_total": first["params_total"],
                 "causal": first["causal"],

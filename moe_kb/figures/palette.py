@@ -22,6 +22,7 @@ SYMBOLS = {
     "design": "square",
     "model": "diamond",
     "system": "hexagon",
+    "accelerator": "pentagon",
     "node": "triangle-up",
     "source": "cross",
     "table": "x",

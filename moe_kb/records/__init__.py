@@ -1,5 +1,6 @@
 """The record types: what a file of the knowledge base may say."""
 
+from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
 from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
 from moe_kb.records.base import (
@@ -27,6 +28,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "design": Design,
     "model": Model,
     "system": System,
+    "accelerator": Accelerator,
     "source": Source,
     "table": Table,
 }
@@ -34,6 +36,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
 __all__ = [
     "KINDS",
     "RECORD_TYPES",
+    "Accelerator",
     "Acknowledged",
     "Acknowledgement",
     "Algorithm",
@@ -41,6 +44,7 @@ __all__ = [
     "AlignedRow",
     "Alignment",
     "Architecture",
+    "Bandwidth",
     "Citation",
     "Claim",
     "Column",
@@ -49,10 +53,13 @@ __all__ = [
     "Crosswalk",
     "Design",
     "Equation",
+    "Figure",
     "GatingProperties",
+    "Interconnect",
     "Kind",
     "LayerGroup",
     "Mark",
+    "Memory",
     "Mixture",
     "Model",
     "Node",
@@ -60,7 +67,9 @@ __all__ = [
     "Paper",
     "PaperIds",
     "PaperLinks",
+    "Peak",
     "Placement",
+    "Precision",
     "Provenance",
     "Record",
     "Relation",

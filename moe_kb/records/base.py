@@ -11,9 +11,9 @@ from moe_kb.records.dates import is_partial_date
 
 KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
-KINDS = ("paper", "design", "model", "system", "source", "table")
+KINDS = ("paper", "design", "model", "system", "accelerator", "source", "table")
 
-Kind = Literal["paper", "design", "model", "system", "source", "table"]
+Kind = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
 Scalar = str | int | float | bool
 
 
@@ -43,7 +43,7 @@ Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_url)]
 PartialDate = Annotated[str, AfterValidator(_is_date)]
 Reference = Annotated[
     str,
-    StringConstraints(pattern=r"^(paper|design|model|system|source|table):[a-z0-9]+(?:[.-][a-z0-9]+)*$"),
+    StringConstraints(pattern=r"^(paper|design|model|system|accelerator|source|table):[a-z0-9]+(?:[.-][a-z0-9]+)*$"),
     Field(description="A record's full name, `kind:key`, e.g. `paper:gshard`."),
 ]
 NodeId = Annotated[str, StringConstraints(pattern=NODE_PATTERN, max_length=160)]

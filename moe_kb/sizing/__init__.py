@@ -4,5 +4,6 @@ Nothing is looked up, read or guessed: what an architecture leaves unsaid is nam
 """
 
 from moe_kb.sizing.parameters import Parameters, Share, UnsizedError, count
+from moe_kb.sizing.report import Device, Setting, Size, size
 
-__all__ = ["Parameters", "Share", "UnsizedError", "count"]
+__all__ = ["Device", "Parameters", "Setting", "Share", "Size", "UnsizedError", "count", "size"]

@@ -120,7 +120,7 @@ def count(architecture: Architecture) -> Parameters:
     total: defaultdict[PartName, int] = defaultdict(int)
     active: defaultdict[PartName, Fraction] = defaultdict(Fraction)
     for name, stack in architecture.stacks.items():
-        for times, sublayer, place in _sublayers(stack.groups, 1, name):
+        for times, sublayer, place in written(stack.groups, 1, name):
             try:
                 shares = count_sublayer(sublayer, D)
             except UnsizedError as error:
@@ -175,9 +175,18 @@ def expected_experts(mixture: Mixture) -> Fraction:
 
 def expert_size(mixture: Mixture, d_model: int) -> int:
     """Parameters of one routed expert: its matrices D x F (or latent width x F), and biases."""
-    width, inner, matrices = mixture.d_latent or d_model, _width(mixture, "d_expert"), _matrices(mixture)
+    width, inner, matrices = mixture.d_latent or d_model, size_of_width(mixture), _matrices(mixture)
     biases = (matrices - 1) * inner + width if mixture.bias else 0
     return matrices * width * inner + biases + _size(mixture.expert_weights)
+
+
+def granularity(mixture: Mixture, d_model: int) -> Fraction:
+    """How many experts have as many weights as a dense feed-forward network of width 4 D without a gate: 8 D^2.
+
+    For experts of two matrices it is 4 D / F, the granularity of Krajewski et al. (arXiv 2402.07871); counted in
+    weights, it compares gated experts with others.
+    """
+    return Fraction(8 * d_model**2, _matrices(mixture) * (mixture.d_latent or d_model) * size_of_width(mixture))
 
 
 @singledispatch
@@ -231,7 +240,7 @@ def _(sublayer: CompressedAttention, D: int) -> Shares:
     index = sublayer.indexer
     if sublayer.ratio:
         size += _compressor(sublayer.ratio, d, D, overlaps=index is not None)
-    if index is not None:
+    if index is not None and not index.takes_over_choice:
         size += _compressor(sublayer.ratio, index.d_head, D, overlaps=True)
         size += index.n_heads * (index.d_head * r_q + D)
     return [("mixer", fixed(size))]
@@ -244,7 +253,7 @@ def _compressor(ratio: int, d: int, D: int, *, overlaps: bool) -> int:
 
 def _indexer(indexer: Indexer | None, D: int, query_from: int) -> int:
     """Queries from their compressed form, one key head with a layer norm, a weight for each head."""
-    if indexer is None:
+    if indexer is None or indexer.takes_over_choice:
         return 0
     d = indexer.d_head
     return indexer.n_heads * (d * query_from + D) + d * D + 2 * d
@@ -266,16 +275,23 @@ def _(sublayer: AttentionExperts, D: int) -> Shares:
 @_count.register
 def _(sublayer: StateSpace, D: int) -> Shares:
     if sublayer.kind == "mamba":
-        expand, d_conv, rank, N = _given(sublayer, "expand", "d_conv", "dt_rank", "d_state")
-        inner = expand * D
+        _, d_conv, rank, N = _given(sublayer, "expand", "d_conv", "dt_rank", "d_state")
+        inner = inner_width(sublayer, D)
         size = D * 2 * inner + inner * (d_conv + 1) + inner * (rank + 2 * N) + rank * inner + inner
         size += inner * N + inner + inner * D
         return [("mixer", fixed(size))]
-    heads, d, groups, N, d_conv = _given(sublayer, "n_heads", "d_head", "n_groups", "d_state", "d_conv")
-    inner = heads * d
+    heads, _, groups, N, d_conv = _given(sublayer, "n_heads", "d_head", "n_groups", "d_state", "d_conv")
+    inner = inner_width(sublayer, D)
     convolved = inner + 2 * groups * N
     size = D * (inner + convolved + heads) + convolved * (d_conv + 1) + 3 * heads + inner + inner * D
     return [("mixer", fixed(size))]
+
+
+def inner_width(sublayer: StateSpace, d_model: int) -> int:
+    """Channels of a state-space mixer."""
+    if sublayer.kind == "mamba":
+        return (sublayer.expand or 0) * d_model
+    return (sublayer.n_heads or 0) * (sublayer.d_head or 0)
 
 
 @_count.register
@@ -289,8 +305,9 @@ def _(sublayer: LinearAttention, D: int) -> Shares:
     size = (2 * keys + values) * (D + d_conv) + values * D
     if sublayer.kind == "gated-deltanet":  # gate; step and decay of each head, two vectors; a norm over a head
         size += D * values + 2 * D * H + 2 * H + d_v
-    else:  # KDA: decay and gate through a rank of one head's width, step of each head, two vectors, a norm over a head
-        size += d_v * (D + keys) + d_v * (D + values) + D * H + keys + H + d_v
+    else:  # KDA: decay and gate (through one head's width), step of each head, two vectors, a norm over a head
+        size += D * (keys + values) if sublayer.full_gates else d_v * (D + keys) + d_v * (D + values)
+        size += D * H + keys + H + d_v
     return [("mixer", fixed(size))]
 
 
@@ -303,18 +320,18 @@ def _(sublayer: ShortConvolution, D: int) -> Shares:
 @_count.register
 def _(sublayer: Dense, D: int) -> Shares:
     """Two matrices D x F, three with a gate."""
-    F, matrices = _width(sublayer, "d_ffn"), _matrices(sublayer)
+    F, matrices = size_of_width(sublayer), _matrices(sublayer)
     return [("dense", fixed(matrices * D * F + ((matrices - 1) * F + D if sublayer.bias else 0)))]
 
 
 @_count.register
 def _(sublayer: Mixture, D: int) -> Shares:
-    """E experts; shared experts of D x their width; a router D x (E + zero experts)."""
-    E, zero = sublayer.n_routed_experts, sublayer.zero.count if sublayer.zero else 0
+    """E experts; shared experts of D x their width; a router D x (E + zero experts), or D x two halves of keys."""
+    E = sublayer.n_routed_experts
     size = expert_size(sublayer, D)
     dense = (2 * D * sublayer.d_latent if sublayer.d_latent else 0) + (D if sublayer.output_bias else 0)
     shares: Shares = [
-        ("router", fixed(D * (E + zero) + _router_biases(sublayer))),
+        ("router", fixed(D * _router_rows(sublayer) + _router_biases(sublayer))),
         ("routed", Share(E * size, size * expected_experts(sublayer))),
     ]
     if dense:
@@ -328,6 +345,12 @@ def _(sublayer: Mixture, D: int) -> Shares:
     return shares
 
 
+def _router_rows(sublayer: Mixture) -> int:
+    if sublayer.router and sublayer.router.product_keys:
+        return 2 * sublayer.router.product_keys
+    return sublayer.n_routed_experts + (sublayer.zero.count if sublayer.zero else 0)
+
+
 def _router_biases(sublayer: Mixture | AttentionExperts) -> int:
     zero = sublayer.zero.count if isinstance(sublayer, Mixture) and sublayer.zero else 0
     return sublayer.n_routed_experts + zero if sublayer.router and sublayer.router.logit_bias else 0
@@ -339,10 +362,16 @@ def _hyper_connection(streams: int, D: int) -> int:
     return mappings * streams * D + mappings + 3
 
 
-def _width(sublayer: Dense | Mixture, field: str) -> int:
-    width: int | Expression = getattr(sublayer, field)
+def size_of_width(sublayer: Dense | Mixture) -> int:
+    """Hidden width of a feed-forward network, or of one routed expert.
+
+    Raises:
+        UnsizedError: where it is only given as an expression.
+    """
+    width = sublayer.d_ffn if isinstance(sublayer, Dense) else sublayer.d_expert
     if isinstance(width, Expression):
         if width.value is None:
+            field = "d_ffn" if isinstance(sublayer, Dense) else "d_expert"
             raise UnsizedError([f"{field} of {sublayer.kind} is only given as {width.printed!r}"])
         return width.value
     return width
@@ -365,10 +394,10 @@ def _size(weights: Sequence[Weight]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
-def _sublayers(groups: Sequence[LayerGroup], times: int, place: str) -> Iterator[tuple[int, Sublayer, str]]:
-    """Each sublayer that is written, how often it occurs, and where it stands."""
+def written(groups: Sequence[LayerGroup], times: int, place: str) -> Iterator[tuple[int, Sublayer, str]]:
+    """Each sublayer that is written in `groups`, how often it occurs, and where it stands."""
     for number, group in enumerate(groups, 1):
         here, often = f"{place}, group {number}", times * group.repeat
         for sublayer in group.sublayers or []:
             yield often, sublayer, here
-        yield from _sublayers(group.groups or [], often, here)
+        yield from written(group.groups or [], often, here)

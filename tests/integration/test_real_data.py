@@ -77,6 +77,7 @@ def test_every_file_is_canonical(files):
 
 def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
+    kinds |= {"accelerators": "accelerator"}
     kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "acknowledged")} | {"tables": "table"}
     validators = {kind: Draft202012Validator(json.loads(schema_text(kind))) for kind in {*kinds.values(), "taxonomy"}}
     for path, data in files.items():

@@ -8,7 +8,7 @@ from trees import edit, small_tree
 import moe_kb
 from moe_kb.errors import AmbiguousKeyError, CheckFailedError, MoeKbError, NotFoundError
 from moe_kb.kb import KnowledgeBase, open_kb
-from moe_kb.records import Design, Model, Paper, Source, System, Table
+from moe_kb.records import Accelerator, Design, Model, Paper, Source, System, Table
 
 BETA = "data/papers/2020/beta.yaml"
 
@@ -27,6 +27,7 @@ def test_the_package_offers_open_and_nothing_unknown():
         ("model:alpha", Model),
         ("alpha-router", Design),
         ("gamma", System),
+        ("zeta", Accelerator),
         ("alpha-config", Source),
         ("first-table", Table),
         ("  BETA ", Paper),

@@ -11,7 +11,9 @@ from moe_kb.kb import open_kb
 
 def test_the_fabricated_tree_is_counted(kb):
     stats = kb.stats()
-    assert stats["records"] == {"paper": 2, "design": 2, "model": 1, "system": 1, "source": 3, "table": 2}
+    assert stats["records"] == {
+        "paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2,
+    }  # fmt: skip
     assert stats["designs_by_component"] == {"gating": 2}
     assert (stats["configurations"], stats["released_configurations"]) == (1, 1)
     assert stats["table_rows"] == {"first-table": 2, "second-table": 1}
@@ -39,7 +41,7 @@ def test_a_healthy_machine(tree, monkeypatch):
     assert {what: items[what].state for what in ("Python", "SQLite", "records", "database")} == dict.fromkeys(
         ("Python", "SQLite", "records", "database"), "ok"
     )
-    assert "11 in" in items["records"].detail
+    assert "12 in" in items["records"].detail
 
 
 def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from trees import FILES, edit
 
 from moe_kb.db.build import build
 from moe_kb.errors import CheckFailedError, DatabaseError
+from moe_kb.records import KINDS
 
 BETA = "data/papers/2020/beta.yaml"
 
@@ -24,8 +25,8 @@ def database(tmp_path) -> Path:
 def test_a_full_build_holds_every_record(tree, database):
     report = build(tree, database)
     assert (report.mode, report.files, report.changed) == ("full", len(FILES), len(FILES))
-    assert {kind: report.counts[kind] for kind in ("paper", "design", "model", "system", "source", "table")} == {
-        "paper": 2, "design": 2, "model": 1, "system": 1, "source": 3, "table": 2,
+    assert {kind: report.counts[kind] for kind in KINDS} == {
+        "paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2,
     }  # fmt: skip
     found = contents(database)
     assert {row[0] for row in found["files"]} == set(FILES)

@@ -18,7 +18,7 @@ from moe_kb.db.build import build
 from moe_kb.errors import CheckFailedError
 
 ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
-MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
+MODEL, SYSTEM, DEVICE = "data/models/alpha.yaml", "data/systems/gamma.yaml", "data/accelerators/zeta.yaml"
 ROUTER, OTHER = "data/designs/gating/alpha-router.yaml", "data/designs/gating/beta-router.yaml"
 TABLE, SECOND = "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 SOURCE, TAXONOMY = "data/sources/second-list.yaml", "taxonomy/first.yaml"
@@ -70,6 +70,7 @@ EDITS = {
     "model with another size": ("incremental", lambda t: edit(t, MODEL, "- label: 1B\n", "- label: 9B\n- label: 1B\n")),
     "model with a note": ("incremental", lambda t: edit(t, MODEL, "\nprovenance:", "\nresolutions:\n- {source: first-survey, field: vocab_size, prefer: alpha-config, reason: read}\nprovenance:")),
     "system": ("incremental", lambda t: edit(t, SYSTEM, "repository: https://example.org/gamma", "repository: https://example.org/other")),
+    "accelerator": ("incremental", lambda t: edit(t, DEVICE, "printed: 300 TFLOPS", "printed: 400 TFLOPS")),
     "table's cell": ("incremental", lambda t: edit(t, TABLE, "d_model: '512'", "d_model: '768'")),
     "table's counting": ("incremental", lambda t: edit(t, TABLE, "counting: incl-shared", "counting: unclear")),
     "second table's cell": ("incremental", lambda t: edit(t, SECOND, "d_model: '768'", "d_model: '512'")),
@@ -195,4 +196,4 @@ def test_a_refresh_refuses_what_a_full_build_refuses(tree, tmp_path, name):
 
 def test_the_fabricated_files_cover_every_kind_that_can_be_refreshed():
     kinds = {path.split("/")[1] for path in FILES if path.startswith("data/") and path.count("/") > 1}
-    assert kinds == {"papers", "designs", "models", "systems", "sources", "tables"}
+    assert kinds == {"papers", "designs", "models", "systems", "accelerators", "sources", "tables"}

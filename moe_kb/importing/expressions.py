@@ -1,0 +1,240 @@
+"""The expressions of the family tables: a small, total part of Python over the fields of a config.
+
+Names, numbers, strings, lists, arithmetic, comparisons, `and`, `or`, `not`, `a if b else c`, subscripts, and the
+functions of `FUNCTIONS`. Nothing can be called, reached or changed besides.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class EvaluationError(Exception):
+    """A value does not fit the expression; the message says which."""
+
+
+def _gated(name: Any) -> str:
+    known = {"silu": "swiglu", "swish": "swiglu", "gelu": "geglu", "gelu_new": "geglu", "gelu_pytorch_tanh": "geglu"}
+    known |= {"gelu_fast": "geglu", "relu": "reglu", "quick_gelu": "geglu", "swiglu": "swiglu"}
+    return _looked_up(known, name)
+
+
+def _plain(name: Any) -> str:
+    known = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu"}
+    known |= {"gelu_fast": "gelu", "relu": "relu", "relu2": "relu2", "quick_gelu": "gelu"}
+    return _looked_up(known, name)
+
+
+def _looked_up(known: dict[str, str], name: Any) -> str:
+    if not isinstance(name, str) or name not in known:
+        raise EvaluationError(f"no activation is known by the name {name!r}")
+    return known[name]
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _one_of(value: Any, known: list[Any]) -> Any:
+    if value not in known:
+        raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
+    return value
+
+
+def _only(fields: Any, known: list[str]) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise EvaluationError(f"{fields!r} is not an object of fields")
+    if others := sorted(set(fields) - set(known)):
+        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+    return fields
+
+
+def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
+    """Rows of `tables` embeddings of hashed n-grams, each of `heads` parts; a part has a prime number of rows, the
+    next one from `base` up that no part before has, and a table is padded to a multiple (Qwen4-Exp's code)."""
+    if not (1 <= base <= MAX_PRIME and 0 <= heads * tables <= MAX_PRIMES and multiple >= 1):
+        raise EvaluationError(f"{heads} x {tables} primes from {base} up are not what a model has")
+    rows, candidate = 0, base - 1
+    for _ in range(tables):
+        table = 0
+        for _ in range(heads):
+            candidate += 1
+            while not _is_prime(candidate):
+                candidate += 1
+            table += candidate
+        rows += _ceil_div(table, multiple) * multiple
+    return rows
+
+
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
+
+
+MAX_PRIME, MAX_PRIMES = 10**9, 1000  # bounds of the time that a hostile file can take
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "len": len,
+    "min": min,
+    "max": max,
+    "int": int,
+    "str": str,
+    "list": lambda value: value if isinstance(value, list) else [value],
+    "is_list": lambda value: isinstance(value, list),
+    "ceil_div": _ceil_div,
+    "isqrt": math.isqrt,
+    "distinct": lambda values: len(set(values)),
+    "one_of": _one_of,
+    "only": _only,
+    "joined": lambda *parts: "".join(map(str, parts)),
+    "prime_rows": _prime_rows,
+    "gated": _gated,
+    "plain": _plain,
+}
+"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
+the text of its arguments in a row."""
+
+
+def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for numbers alone: Python would also repeat text, format it, and count true as one."""
+
+    def applied(a: Any, b: Any) -> Any:
+        for value in (a, b):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise EvaluationError(f"{value!r} is not a number")
+        return apply(a, b)
+
+    return applied
+
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: _of_numbers(operator.add),
+    ast.Sub: _of_numbers(operator.sub),
+    ast.Mult: _of_numbers(operator.mul),
+    ast.FloorDiv: _of_numbers(operator.floordiv),
+    ast.Mod: _of_numbers(operator.mod),
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: _of_numbers(operator.lt),
+    ast.LtE: _of_numbers(operator.le),
+    ast.Gt: _of_numbers(operator.gt),
+    ast.GtE: _of_numbers(operator.ge),
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+
+
+class Expression:
+    """A parsed expression.
+
+    Raises:
+        ValueError: for what is not of the language.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self._tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(f"{text!r} is not an expression: {error.msg}") from None
+        self.names = frozenset(_names(self._tree))
+
+    def value(self, look_up: Callable[[str], Any]) -> Any:
+        """What it is worth where names mean what `look_up` says.
+
+        Raises:
+            EvaluationError: where values do not fit.
+        """
+        try:
+            return _value(self._tree, look_up)
+        except (EvaluationError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise EvaluationError(f"`{self.text}` cannot be computed: {error}") from None
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(id=name):
+            yield name
+        case ast.Attribute(value=ast.Name(id=outer), attr=inner):
+            yield f"{outer}.{inner}"
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            if name not in FUNCTIONS:
+                raise ValueError(f"{name} is not a function of the family tables; known: {', '.join(FUNCTIONS)}")
+            for argument in arguments:
+                yield from _names(argument)
+        case ast.Constant(value=bool() | int() | float() | str() | None):
+            pass
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            yield from _names(left)
+            yield from _names(right)
+        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+            yield from _names(operand)
+        case ast.BoolOp(values=values) | ast.List(elts=values):
+            for value in values:
+                yield from _names(value)
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARE for op in ops):
+            for part in (left, *others):
+                yield from _names(part)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            for part in (test, body, orelse):
+                yield from _names(part)
+        case ast.Subscript(value=value, slice=index) if not isinstance(index, ast.Slice):
+            yield from _names(value)
+            yield from _names(index)
+        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=None)):
+            for bound in (value, lower, upper):
+                if bound is not None:
+                    yield from _names(bound)
+        case _:
+            raise ValueError(f"{ast.unparse(node)!r} is not part of the language of the family tables")
+
+
+def _value(node: ast.expr, look_up: Callable[[str], Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return look_up(name)
+        case ast.Attribute(value=ast.Name(id=outer), attr=inner):
+            return look_up(f"{outer}.{inner}")
+        case ast.Constant(value=value):
+            return value
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return FUNCTIONS[name](*(_value(argument, look_up) for argument in arguments))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, look_up), _value(right, look_up))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not _value(operand, look_up)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, look_up)
+        case ast.BoolOp(op=op, values=values):
+            stop, result = isinstance(op, ast.Or), None
+            for value in values:
+                result = _value(value, look_up)
+                if bool(result) is stop:
+                    break
+            return result
+        case ast.List(elts=elements):
+            return [_value(element, look_up) for element in elements]
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            a = _value(left, look_up)
+            for comparison, other in zip(ops, others, strict=True):
+                b = _value(other, look_up)
+                if not _COMPARE[type(comparison)](a, b):
+                    return False
+                a = b
+            return True
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, look_up) else orelse, look_up)
+        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper)):
+            low, high = (None if bound is None else _value(bound, look_up) for bound in (lower, upper))
+            return _value(value, look_up)[low:high]
+        case ast.Subscript(value=value, slice=index):
+            return _value(value, look_up)[_value(index, look_up)]
+    raise AssertionError(ast.dump(node))  # _names has refused everything else

@@ -1,0 +1,65 @@
+"""All-to-all traffic of expert parallelism: what one token sends to experts elsewhere, and gets back.
+
+A layer's E routed experts lie evenly on P devices. For an even choice of k of them and Z zero experts, which are
+everywhere, a token's experts lie on P (1 - C(E + Z - E/P, k) / C(E + Z, k)) devices on average, one in P of which is
+its own. To each of the others goes its vector once, however many of its experts are there, and from each comes one sum
+back; sent once for each expert, it is k E / (E + Z) (P - 1) / P vectors each way. Limits on the groups that a token may
+use are not taken into account; attention experts are taken to be everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb
+
+from moe_kb.records.architecture import Architecture, Mixture
+from moe_kb.sizing.parameters import expected_experts, written
+
+
+@dataclass(frozen=True)
+class AllToAll:
+    """Numbers that one token sends and gets in one layer, on average over its layers with experts.
+
+    Attributes:
+        layers: layers with routed experts.
+        degree: P.
+        merged: one vector a device, both ways together.
+        per_expert: one vector an expert, both ways together.
+    """
+
+    layers: int
+    degree: int
+    merged: Fraction
+    per_expert: Fraction
+
+
+def all_to_all(architecture: Architecture, degree: int) -> AllToAll:
+    """Traffic with `degree` devices for each layer's experts.
+
+    Raises:
+        ValueError: for a degree below one, or one that some layer's experts cannot be laid out on evenly.
+    """
+    if degree < 1:
+        raise ValueError(f"expert-parallel degree {degree}: at least 1")
+    layers, merged, per_expert = 0, Fraction(), Fraction()
+    for name, stack in architecture.stacks.items():
+        for times, sublayer, place in written(stack.groups, 1, name):
+            if not isinstance(sublayer, Mixture):
+                continue
+            E = sublayer.n_routed_experts
+            if E % degree:
+                raise ValueError(f"{place}: {E} experts cannot be laid out evenly on {degree} devices")
+            width = sublayer.d_latent or architecture.d_model or 0
+            layers += times
+            merged += times * 2 * width * devices_reached(sublayer, degree) * Fraction(degree - 1, degree)
+            per_expert += times * 2 * width * expected_experts(sublayer) * Fraction(degree - 1, degree)
+    if not layers:
+        return AllToAll(0, degree, Fraction(), Fraction())
+    return AllToAll(layers, degree, merged / layers, per_expert / layers)
+
+
+def devices_reached(mixture: Mixture, degree: int) -> Fraction:
+    """Of so many devices those that an evenly chosen token's routed experts lie on, on average."""
+    E, Z, k = mixture.n_routed_experts, mixture.zero.count if mixture.zero else 0, mixture.experts_per_token
+    return degree * (1 - Fraction(comb(E + Z - E // degree, k), comb(E + Z, k)))

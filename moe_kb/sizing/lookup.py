@@ -1,0 +1,51 @@
+"""What the knowledge base gives sizing: configurations with layers, and accelerators with the peaks they need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moe_kb.errors import NotFoundError
+from moe_kb.records import Model
+from moe_kb.records.architecture import Architecture
+from moe_kb.sizing.precision import FORMATS, WeightFormat
+from moe_kb.sizing.report import Device
+
+if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
+
+ARITHMETIC = {"fp32": ("fp32",), "fp8": ("fp8",), "fp8-block-128": ("fp8",), "mxfp4": ("fp4",), "nvfp4": ("fp4",)}
+"""What weights of a format are multiplied in where a device can; int4 is unpacked to 16 bits."""
+SIXTEEN_BITS = ("bf16", "fp16")
+
+
+def architectures(kb: KnowledgeBase, name: str, label: str | None = None) -> dict[str, Architecture]:
+    """Configurations of a model by label, those whose layers a source describes.
+
+    Raises:
+        NotFoundError: for an unknown model or label, or where no layers are described.
+    """
+    record = kb.get(name if ":" in name else f"model:{kb.model(name).key}")
+    if not isinstance(record, Model):
+        raise NotFoundError(f"{name} is no model; a model or a config.json can be sized")
+    found = {one.label: one.architecture for one in record.configurations if one.architecture is not None}
+    if label is None and found:
+        return found
+    if label in found:
+        return {label: found[label]}
+    known = ", ".join(found) or "none: no source at hand describes its layers; moe-kb import hf CONFIG.json adds them"
+    raise NotFoundError(f"{name} has no configuration {label or ''} with layers. Those that have: {known}.")
+
+
+def devices(kb: KnowledgeBase, weights: WeightFormat = FORMATS["bf16"]) -> list[Device]:
+    """Accelerators whose memory, its rate and a peak for `weights` have a source, the widest memory first."""
+    found = []
+    for row in kb.rows("SELECT * FROM accelerators ORDER BY memory_capacity DESC, key"):
+        if row["memory_capacity"] is None or row["memory_bandwidth"] is None:
+            continue
+        for precision in (*ARITHMETIC.get(weights.key, ()), *SIXTEEN_BITS):
+            if peak := row[f"peak_{precision}"]:
+                found.append(
+                    Device(row["key"], row["name"], precision, peak, row["memory_bandwidth"], row["memory_capacity"])
+                )
+                break
+    return found

@@ -1,0 +1,92 @@
+"""Accelerators in the database: a row a device, a claim a figure, found and shown like every record."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from trees import FILES, edit
+
+from moe_kb.checks import check_corpus
+from moe_kb.cli.show import as_text
+from moe_kb.corpus import Corpus
+from moe_kb.kb import open_kb
+from moe_kb.records import Precision
+
+DEVICE = "data/accelerators/zeta.yaml"
+
+
+def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
+    (row,) = kb.rows("SELECT * FROM accelerators")
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "key": "zeta",
+        "name": "Zeta 9000",
+        "organisation": "Example Lab",
+        "released": "2020-05",
+        "memory_capacity": 80 * 10**9,
+        "memory_bandwidth": 2 * 10**12,
+        "interconnect_bandwidth": 600 * 10**9,
+        "interconnect_direction": "both-ways",
+        "interconnect_one_way": 300 * 10**9,
+        "interconnect_link": "ZetaLink",
+        "peak_fp32_vector": 19_500_000_000_000,
+        "peak_bf16": 300 * 10**12,
+        "peak_fp8": 600 * 10**12,
+    }
+
+
+def test_every_peak_that_a_record_may_state_has_a_column(kb):
+    columns = {row["name"] for row in kb.rows("SELECT name FROM pragma_table_info('accelerators')")}
+    matrix = {f"peak_{precision}" for precision in get_args(Precision)}
+    vector = {f"peak_{precision}_vector" for precision in ("fp32", "fp16", "bf16")}
+    assert {column for column in columns if column.startswith("peak_")} == matrix | vector
+
+
+def test_every_figure_is_a_claim_with_its_source(kb):
+    claims = {claim.field: claim for claim in kb.claims("accelerator:zeta") if claim.unit and claim.preferred}
+    assert {name: (claim.value, claim.unit, claim.source) for name, claim in claims.items()} == {
+        "peak_fp32_vector": (19_500_000_000_000, "operations/s", "first-survey"),
+        "peak_bf16": (300 * 10**12, "operations/s", "first-survey"),
+        "peak_fp8": (600 * 10**12, "operations/s", "second-list"),
+        "memory_capacity": (80 * 10**9, "bytes", "first-survey"),
+        "memory_bandwidth": (2 * 10**12, "bytes/s", "first-survey"),
+        "interconnect_bandwidth": (600 * 10**9, "bytes/s", "second-list"),
+    }
+    assert (claims["peak_fp8"].status, claims["peak_fp8"].note) == ("derived", "half of the figure with sparsity")
+    assert claims["interconnect_bandwidth"].scope == "both-ways"
+
+
+def test_a_rounded_figure_agrees_with_an_exact_one_and_another_does_not(kb, tree, tmp_path):
+    assert kb.audit("accelerator:zeta") == []  # 2 TB/s and 2039 GB/s
+    edit(tree, DEVICE, "value: 2039000000000\n  printed: 2039 GB/s", "value: 3350000000000\n  printed: 3.35 TB/s")
+    (dispute,) = open_kb(tree, database=tmp_path / "other.db").audit("accelerator:zeta")
+    assert (dispute.field, dispute.resolved) == ("memory_bandwidth", False)
+
+
+@pytest.mark.parametrize("text", ["zeta", "Zeta 9000", "example lab"])
+def test_devices_are_found(kb, text):
+    assert "accelerator:zeta" in [hit.record for hit in kb.search(text)]
+    assert [hit.record for hit in kb.search(text, kind="accelerator")] == ["accelerator:zeta"]
+
+
+def test_devices_are_shown_with_each_unit_once(kb):
+    text = as_text(kb, "accelerator:zeta")
+    assert "Zeta 9000 (2020)   accelerator:zeta" in text
+    assert "memory_bandwidth: 2 TB/s  [first-survey, Table 3]" in text
+    assert "peak_fp8: 600000000000000 operations/s  [second-list], derived" in text
+    assert kb.accelerator("zeta").memory.printed == "80 GB"
+
+
+def test_a_figure_of_a_source_that_is_not_there_is_a_finding(tree):
+    edit(tree, DEVICE, "memory: {source: first-survey", "memory: {source: third-sheet")
+    (finding,) = check_corpus(Corpus.load(tree))
+    assert (finding.path, finding.rule) == (DEVICE, "dangling-reference")
+    assert "the source 'third-sheet' does not exist" in finding.message
+
+
+def test_a_figure_that_is_none_is_a_finding_with_its_line(tree):
+    line = FILES[DEVICE].splitlines().index("memory: {source: first-survey, locator: Table 3, printed: 80 GB}") + 1
+    edit(tree, DEVICE, "printed: 80 GB}", "printed: 80 gigs}")
+    (finding,) = check_corpus(Corpus.load(tree))
+    assert (finding.path, finding.rule, finding.line) == (DEVICE, "schema", line)
+    assert "'80 gigs' is no number with a unit" in finding.message

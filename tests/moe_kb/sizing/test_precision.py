@@ -1,0 +1,72 @@
+"""Bytes of a weight in every format, against a count of each byte."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moe_kb.sizing.precision import FORMATS, FP8_BLOCK, INT4_GROUP_128, WeightFormat
+
+formats = pytest.mark.parametrize("one", FORMATS.values(), ids=FORMATS)
+sizes = st.integers(0, 700)
+
+
+@pytest.mark.parametrize(
+    ("key", "bytes_per_weight", "formula"),
+    [
+        ("fp32", Fraction(4), "32 / 8 = 4"),
+        ("bf16", Fraction(2), "16 / 8 = 2"),
+        ("fp8", Fraction(1), "8 / 8 = 1"),
+        ("fp8-block-128", 1 + Fraction(4, 128 * 128), "(8 + 32 / (128 * 128)) / 8 = 1.0002441"),
+        ("int4-group-128", Fraction(64 + 2, 128) + Fraction(1, 256), "(4 + 20 / 128) / 8 = 0.51953125"),
+        ("int4-group-32", Fraction(18, 32), "(4 + 16 / 32) / 8 = 0.5625"),
+        ("mxfp4", Fraction(17, 32), "(4 + 8 / 32) / 8 = 0.53125"),
+        ("nvfp4", Fraction(9, 16), "(4 + 8 / 16) / 8 = 0.5625"),
+    ],
+)
+def test_bytes_of_a_weight_by_hand(key, bytes_per_weight, formula):
+    assert FORMATS[key].bytes_per_weight == bytes_per_weight
+    assert FORMATS[key].formula == formula
+
+
+def test_every_format_is_tested_by_hand_and_says_where_it_is_laid_down():
+    assert len(FORMATS) == 8
+    assert all(one.source and one.label and key == one.key for key, one in FORMATS.items())
+    assert len({one.label for one in FORMATS.values()}) == len(FORMATS)
+
+
+def test_a_matrix_of_deepseek_v3_by_hand():
+    # 2048 x 7168: a byte a weight, and 16 x 56 scales of four bytes.
+    assert FP8_BLOCK.matrix_bytes(2048, 7168) == 2048 * 7168 + 16 * 56 * 4
+    # One row and one column more open a new row and column of blocks.
+    assert FP8_BLOCK.matrix_bytes(2049, 7169) == 2049 * 7169 + 17 * 57 * 4
+
+
+def test_a_matrix_of_four_bits_by_hand():
+    # 8 outputs of 256 inputs: 1024 bytes of weights; 2 groups an output, each with 16 + 4 bits.
+    assert INT4_GROUP_128.matrix_bytes(8, 256) == 1024 + 16 * Fraction(20, 8)
+
+
+@formats
+@given(rows=sizes, columns=sizes)
+def test_a_matrix_takes_what_its_blocks_take(one, rows, columns):
+    r, c = one.block
+    blocks = sum(1 for _ in range(0, rows, r)) * sum(1 for _ in range(0, columns, c))
+    assert one.matrix_bytes(rows, columns) == Fraction(rows * columns * one.weight_bits + blocks * one.block_bits, 8)
+    assert one.matrix_bytes(rows, columns) >= rows * columns * one.bytes_per_weight
+
+
+@formats
+@given(rows=st.integers(0, 5), columns=st.integers(0, 5))
+def test_evenly_divided_matrices_take_the_same_for_every_weight(one, rows, columns):
+    r, c = one.block
+    assert one.matrix_bytes(rows * r, columns * c) == rows * r * columns * c * one.bytes_per_weight
+
+
+@formats
+def test_no_matrix_has_negative_sizes(one: WeightFormat):
+    with pytest.raises(ValueError, match="no negative sizes: -1 x 4"):
+        one.matrix_bytes(-1, 4)
