@@ -6,12 +6,10 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from moe_kb.records.base import Citation, Line, Part
+from moe_kb.records.base import KINDS, Citation, Line, Part
 
 #: `family/rule/kind:key`, then the configuration after #, the field after /, what tells it from its like after =.
-FINDING_PATTERN = (
-    r"^[a-z0-9-]+/[a-z0-9-]+/(?:paper|design|model|system|source|table):[a-z0-9]+(?:[.-][a-z0-9]+)*(?:[#/=][^\r\n]+)?$"
-)
+FINDING_PATTERN = rf"^[a-z0-9-]+/[a-z0-9-]+/(?:{'|'.join(KINDS)}):[a-z0-9]+(?:[.-][a-z0-9]+)*(?:[#/=][^\r\n]+)?$"
 
 
 class Acknowledgement(Citation):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,8 @@ def test_any_list_of_changes_in_any_order(batches):
         for batch in batches:
             for name in batch:
                 if name not in done:
-                    EDITS[name][1](tree)
+                    with suppress(FileNotFoundError):  # an edit before it has removed the file
+                        EDITS[name][1](tree)
                     done.add(name)
             compared(tree, database)
 
