@@ -93,8 +93,12 @@ def test_a_model_shows_values_with_unit_precision_and_source(open_page):
     assert total["more"] == "+2"
 
 
-def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, texts, tree):
-    assert "Its size cannot be computed: tied" in texts(open_page("model", key="alpha"))
+def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
+    said = texts(open_page("model", key="alpha")).replace("\\", "")
+    assert "Its size cannot be computed: tied_embeddings is not given; norm is not given." in said
+
+
+def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, tree):
     edit(
         tree, "data/models/alpha.yaml", "    vocab_size: 1000\n",
         "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n",
