@@ -19,6 +19,8 @@ VISIBLE = (
     ("papers", "Papers", ":material/article:", "Search and filter the papers."),
     ("designs", "Designs", ":material/alt_route:", "Gating designs compared, and the other components."),
     ("models", "Models", ":material/deployed_code:", "Configurations of models, every value with its source."),
+    ("trends", "Trends", ":material/trending_up:", "How the designs of released models moved over time."),
+    ("axes", "Three axes", ":material/scatter_plot:", "Models by accuracy, performance and cost."),
     ("size", "Size", ":material/straighten:", "What models cost: parameters, operations, memory, traffic."),
     ("systems", "Systems", ":material/dns:", "Frameworks and evaluations."),
     ("evidence", "Evidence", ":material/leaderboard:", "Runnable designs compared under one budget."),

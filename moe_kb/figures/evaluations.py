@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.figures.labels import places
 from moe_kb.figures.models import MEASURES, SYMBOLS, axis, compact
 from moe_kb.figures.palette import BLUE, COLOURS, ORANGE
 from moe_kb.kb import KnowledgeBase
@@ -70,7 +70,13 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         against: One of `AGAINST`.
     """
     points = [row for row in rows if row["benchmark"] == benchmark and row[against] is not None]
-    names = dict(zip(map(id, points), _label_places(points, against), strict=True)) if points else {}
+    found = places(
+        [row[against] for row in points],
+        [row["score"] for row in points],
+        [row["label"] for row in points],
+        log_x=MEASURES[against].wide,
+    )
+    names = dict(zip(map(id, points), found, strict=True))
     figure = go.Figure()
     for number, setting in enumerate(sorted({row["setting"] for row in points})):
         members = [row for row in points if row["setting"] == setting]
@@ -111,53 +117,6 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         yaxis={"title": {"text": f"{BENCHMARKS[benchmark]} (score, percent)"}, "automargin": True},
     )
     return figure
-
-
-#: Size of the plot and of its letters, roughly, to find a place for each name.
-_PLOT = (980.0, 400.0)
-_LETTER, _LINE = 6.3, 14.0
-_PLACES = {
-    "top center": (-0.5, 0.3),
-    "bottom center": (-0.5, -1.3),
-    "middle right": (0.0, -0.5),
-    "middle left": (-1.0, -0.5),
-    "top right": (0.0, 0.3),
-    "bottom right": (0.0, -1.3),
-    "top left": (-1.0, 0.3),
-    "bottom left": (-1.0, -1.3),
-}
-
-
-def _label_places(points: Sequence[dict[str, Any]], against: str) -> list[str]:
-    """For each point the first place of its name that covers the fewest points and names."""
-    xs = [math.log10(row[against]) if MEASURES[against].wide else float(row[against]) for row in points]
-    ys = [float(row["score"]) for row in points]
-    places = list(zip(_pixels(xs, _PLOT[0]), _pixels(ys, _PLOT[1]), strict=True))
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
-    out = []
-    for row, (x, y) in zip(points, places, strict=True):
-        boxes = {name: _box(x, y, len(row["label"]) * _LETTER, *shift) for name, shift in _PLACES.items()}
-        best = min(boxes, key=lambda name: sum(_overlap(boxes[name], box) for box in taken))
-        taken.append(boxes[best])
-        out.append(best)
-    return out
-
-
-def _pixels(values: Sequence[float], size: float) -> list[float]:
-    low, high = min(values), max(values)
-    return [size * (value - low) / (high - low) if high > low else size / 2 for value in values]
-
-
-def _box(x: float, y: float, width: float, along: float, up: float) -> tuple[float, float, float, float]:
-    left = x + along * width + (9 if along == 0 else -9 if along == -1 else 0)
-    bottom = y + up * _LINE + (4 if up > 0 else -4 if up < -1 else 0)
-    return left, bottom, left + width, bottom + _LINE
-
-
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return width * height if width > 0 and height > 0 else 0.0
 
 
 def systems(kb: KnowledgeBase) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from moe_kb.records.architecture import (
     Attention,
     AttentionExperts,
     CompressedAttention,
+    Indexer,
     LatentAttention,
     LinearAttention,
     ShortConvolution,
@@ -98,13 +99,17 @@ def _kept(sublayer: Sublayer, D: int) -> _Kept:
     return _Kept()
 
 
+def _index_key(indexer: Indexer | None) -> int:
+    return 0 if indexer is None or indexer.takes_over_choice else indexer.d_head
+
+
 @_kept.register
 def _(sublayer: Attention, D: int) -> _Kept:
     """G (d + d_v): keys and values, which are kept apart even where one projection makes both; an indexer's key."""
     d = sublayer.d_head or 0
     heads = 0 if sublayer.shares_kv_with_previous else sublayer.n_kv_heads or sublayer.n_heads
     each = heads * (d + (sublayer.d_value or d))
-    index = sublayer.indexer.d_head if sublayer.indexer else 0
+    index = _index_key(sublayer.indexer)
     if sublayer.cross:
         return _Kept(per_source_token=each)
     if sublayer.window is not None:
@@ -117,16 +122,18 @@ def _(sublayer: Attention, D: int) -> _Kept:
 def _(sublayer: LatentAttention, D: int) -> _Kept:
     """r_kv + d_rope for all heads together; an indexer's key."""
     each, indexer = sublayer.kv_rank + sublayer.d_rope, sublayer.indexer
+    if sublayer.window is not None:
+        return _Kept(window=sublayer.window, in_window=each)
     if indexer is None:
         return _Kept(per_token=Fraction(each))
-    return _Kept(per_token=Fraction(each + indexer.d_head), picks=indexer.top_k, picked=Fraction(each))
+    return _Kept(per_token=Fraction(each + _index_key(indexer)), picks=indexer.top_k, picked=Fraction(each))
 
 
 @_kept.register
 def _(sublayer: CompressedAttention, D: int) -> _Kept:
     """d for each token of the window, d (and an indexer's key) for each entry: every `ratio` tokens."""
     d, ratio, indexer = sublayer.d_head, sublayer.ratio, sublayer.indexer
-    slope = Fraction(d + (indexer.d_head if indexer else 0), ratio) if ratio else Fraction()
+    slope = Fraction(d + _index_key(indexer), ratio) if ratio else Fraction()
     if indexer is None or not ratio:
         return _Kept(per_token=slope, window=sublayer.window, in_window=d)
     most = indexer.top_k * ratio

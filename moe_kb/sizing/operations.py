@@ -84,7 +84,7 @@ def _(sublayer: Attention, D: int, context: Context, encoder: bool) -> tuple[Fra
 @_operations.register
 def _(sublayer: LatentAttention, D: int, context: Context, encoder: bool) -> tuple[Fraction, Fraction]:
     """Prefill 2 H (d_nope + d_rope + d_v) c; decode works on the cached ranks: 2 H (2 r_kv + d_rope) c."""
-    looked, index = _indexed(sublayer.indexer, context, both_sides=encoder)
+    looked, index = _indexed(sublayer.indexer, context, sublayer.window, both_sides=encoder)
     if context.phase == "decode":
         width = 2 * sublayer.kv_rank + sublayer.d_rope
     else:
@@ -133,4 +133,5 @@ def _indexed(
         return candidates, Fraction()
     most = indexer.top_k * ratio
     looked = context.seen(most if window is None else min(window, most), both_sides=both_sides) / ratio
-    return looked, 2 * indexer.n_heads * indexer.d_head * candidates
+    own = 0 if indexer.takes_over_choice else 2 * indexer.n_heads * indexer.d_head
+    return looked, own * candidates

@@ -1,0 +1,260 @@
+"""Pictures of the three axes: two of them against each other with the Pareto frontier, and all three side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import plotly.graph_objects as go
+
+from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, ranked, sign
+from moe_kb.figures.evaluations import BENCHMARKS
+from moe_kb.figures.labels import places
+from moe_kb.figures.models import Measure, axis, compact
+from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
+from moe_kb.figures.yardsticks import SIDES, Side, Yardstick
+
+#: With more points than this only those on the frontier are named.
+NAMED = 24
+GROUPS = {
+    "best": ("on the frontier", "circle", BLUE),
+    "behind": ("behind it", "circle-open", GREY),
+    "unranked": ("not ranked: rounded, and counted as its source counts", "diamond-open", ORANGE),
+}
+#: How a source's place reads, given its key and the place in it.
+Named = Callable[[str | None, str | None], str]
+
+
+def name_of(side: Side, choice: Choice) -> str:
+    """Title of a side's axis, with unit and which way is better."""
+    if side == "accuracy":
+        unit = choice.condition[2]
+        return f"{BENCHMARKS.get(choice.benchmark, choice.benchmark)}, {in_words(choice.condition)}" + (
+            f" ({unit})" if unit else ""
+        )
+    return yardstick_of(side, choice).title
+
+
+def yardstick_of(side: Side, choice: Choice) -> Yardstick:
+    """What measures performance or cost."""
+    return choice.performance if side == "performance" else choice.cost
+
+
+def shown(value: Value, side: Side, choice: Choice) -> float:
+    """The number in the unit of its axis."""
+    return value.number if side == "accuracy" else value.number / yardstick_of(side, choice).scale
+
+
+def better(side: Side, choice: Choice) -> int:
+    """1 where more is better, -1 where less is."""
+    return 1 if side == "accuracy" else sign(yardstick_of(side, choice))
+
+
+def drawable(rows: Sequence[Entry], sides: Sequence[Side]) -> list[Entry]:
+    """The entries that have all of these values."""
+    return [row for row in rows if all(side in row.values for side in sides)]
+
+
+def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Named) -> go.Figure:
+    """One axis against another; filled marks and the line between them are the Pareto frontier.
+
+    Args:
+        rows: From `axes.entries`.
+        choice: What they are measured by.
+        x: The side that lies across; logarithmic unless it is accuracy.
+        y: The side that stands up; the same.
+        named: How the hover names a source.
+    """
+    points = drawable(rows, (x, y))
+    best = frontier(points, choice, (x, y))
+    xs = [shown(row.values[x], x, choice) for row in points]
+    ys = [shown(row.values[y], y, choice) for row in points]
+    on = [row.subject.where in best for row in points]
+    log_x, log_y = _log(x, xs), _log(y, ys)
+    names = [row.subject.label if len(points) <= NAMED or kept else "" for row, kept in zip(points, on, strict=True)]
+    labels = places(xs, ys, names, log_x=log_x, log_y=log_y)
+    groups = [
+        "best" if kept else "behind" if ranked(row, choice, (x, y)) else "unranked"
+        for row, kept in zip(points, on, strict=True)
+    ]
+    figure = go.Figure()
+    steps = sorted(zip(xs, ys, on, strict=True))
+    figure.add_scatter(
+        x=[a for a, _, kept in steps if kept],
+        y=[b for _, b, kept in steps if kept],
+        mode="lines",
+        name="Pareto frontier",
+        # Between two marks one has at least what the worse of them gives.
+        line={"color": BLUE, "width": 1.5, "dash": "dot", "shape": "hv" if better(x, choice) < 0 else "vh"},
+        hoverinfo="skip",
+    )
+    for group, (words, symbol, colour) in GROUPS.items():
+        some = [number for number in range(len(points)) if groups[number] == group]
+        if not some:
+            continue
+        figure.add_scatter(
+            x=[xs[number] for number in some],
+            y=[ys[number] for number in some],
+            mode="markers+text",
+            name=words,
+            text=[names[number] for number in some],
+            textposition=[labels[number] for number in some],
+            textfont={"size": 11},
+            cliponaxis=False,
+            marker={
+                "size": 11 if group == "best" else 9,
+                "symbol": symbol,
+                "color": colour,
+                "line": {"width": 0 if group == "best" else 2},
+            },
+            customdata=[points[number].subject.record for number in some],
+            hovertext=[_hover(points[number], choice, (y, x), named) for number in some],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    quiet(figure, 520, top=40).update_layout(
+        margin={"l": 10, "r": 90, "t": 40, "b": 10},
+        legend={"y": 1.02},
+        showlegend=True,
+        xaxis=axis(_measure(x, choice), log_x, xs),
+        yaxis=axis(_measure(y, choice), log_y, ys) | ({"rangemode": "normal"} if not log_y else {}),
+    )
+    return figure
+
+
+def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figure:
+    """All three sides as parallel axes, better always up; a line a configuration that has all three values."""
+    sides: tuple[Side, ...] = tuple(SIDES)
+    points = drawable(rows, sides)
+    best = frontier(points, choice, sides)
+    heights: dict[Side, list[float]] = {}
+    lines: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
+    for number, side in enumerate(sides):
+        values = [shown(row.values[side], side, choice) for row in points]
+        log = _log(side, values)
+        heights[side] = _heights(values, better(side, choice), log)
+        lines.append({"x0": number, "x1": number, "y0": -0.03, "y1": 1.03, "line": {"color": GREY, "width": 1.5}})
+        title = f"<b>{SIDES[side]}</b><br>{name_of(side, choice)}"
+        words.append({"x": number, "y": 1.06, "text": title, "yanchor": "bottom"})
+        words += [
+            {
+                "x": number,
+                "y": height,
+                "text": text,
+                "xanchor": "right",
+                "xshift": -5,
+                "yshift": 9,
+                "font": {"size": 11},
+            }
+            for height, text in _ticks(values, better(side, choice), log)
+        ]
+    ends = _spread(heights[sides[-1]], 0.045)
+    kept = [row.subject.where in best for row in points]
+    traces = [
+        go.Scatter(
+            x=[*range(len(sides)), len(sides) - 1 + 0.08],
+            y=[*(heights[side][at] for side in sides), ends[at]],
+            mode="lines+markers+text",
+            text=["", "", "", points[at].subject.label],
+            textposition="middle right",
+            textfont={"size": 11},
+            cliponaxis=False,
+            line={"color": BLUE if kept[at] else GREY, "width": 2 if kept[at] else 1.2},
+            opacity=1 if kept[at] else 0.65,
+            marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept[at] else GREY},
+            customdata=[points[at].subject.record] * 4,
+            hovertext=_hover(points[at], choice, sides, named),
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+        for at in sorted(range(len(points)), key=lambda at: kept[at])  # those on the frontier over the others
+    ]
+    return quiet(go.Figure(traces), 530).update_layout(
+        showlegend=False,
+        shapes=[{"type": "line", **line} for line in lines],
+        annotations=[{"showarrow": False, **word} for word in words],
+        xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
+        yaxis={"visible": False, "range": [-0.06, 1.06]},
+        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+    )
+
+
+def _log(side: Side, values: Sequence[float]) -> bool:
+    return side != "accuracy" and bool(values) and min(values) > 0
+
+
+def _measure(side: Side, choice: Choice) -> Measure:
+    """What `axis` needs of a side; the title says where better lies."""
+    return Measure(side, f"{name_of(side, choice)}, {'better →' if better(side, choice) > 0 else '← better'}", "")
+
+
+def _heights(values: Sequence[float], way: int, log: bool) -> list[float]:
+    """Places between 0 (worst) and 1 (best)."""
+    places_ = [math.log(value) if log else value for value in values]
+    low, high = (min(places_), max(places_)) if places_ else (0.0, 0.0)
+    if low == high:
+        return [0.5] * len(places_)
+    return [(value - low) / (high - low) if way > 0 else (high - value) / (high - low) for value in places_]
+
+
+def _ticks(values: Sequence[float], way: int, log: bool) -> list[tuple[float, str]]:
+    """Numbers along an axis: its ends and three between them."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    if low == high:
+        return [(0.5, compact(low))]
+    out = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        value = (
+            math.exp(math.log(low) + share * (math.log(high) - math.log(low))) if log else low + share * (high - low)
+        )
+        text = compact({0.0: low, 1.0: high}.get(share) or float(f"{value:.3g}"))
+        out.append((share if way > 0 else 1 - share, text))
+    return out
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights moved as little as a gap between them asks for, in their order; they may run below 0 a little."""
+    order = sorted(range(len(heights)), key=lambda at: heights[at])
+    out = list(heights)
+    for before, at in pairwise(order):
+        out[at] = max(out[at], out[before] + gap)
+    over = max(out) - 1.0 if out else 0.0
+    if over > 0:
+        # Push back from the top, as far as the ones below give way.
+        above = 1.0 + gap
+        for at in reversed(order):
+            out[at] = min(out[at], above - gap)
+            above = out[at]
+    return out
+
+
+def _hover(row: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:
+    subject = row.subject
+    facts = ", ".join(filter(None, (subject.organisation, subject.released, subject.domain)))
+    lines = [f"<b>{_escaped(subject.label)}</b>", _escaped(facts)]
+    for side in sides:
+        value = row.values[side]
+        lines.append(
+            f"{_escaped(name_of(side, choice))}: {compact(float(f'{shown(value, side, choice):.4g}'))}"
+            + (" ≠" if value.differs else "")
+        )
+        if value.row and value.row != subject.label:
+            lines.append(f"printed as {_escaped(value.row)}")
+        if value.kind == "computed":
+            lines.append(f"<i>computed from {_escaped(named(value.source, value.locator))}</i>")
+        else:
+            lines.append(f"<i>{_escaped(named(value.source, value.locator))}</i>")
+        if value.note:
+            lines.append(f"<i>{_escaped(value.note)}</i>")
+        for other in value.others:
+            lines.append(f"<i>also {_escaped(other.shown)}: {_escaped(named(other.source, other.locator))}</i>")
+    return "<br>".join(line for line in lines if line)
+
+
+def _escaped(text: str) -> str:
+    """Record text for a hover, of which plotly reads a few tags."""
+    return escape(text, quote=False)
