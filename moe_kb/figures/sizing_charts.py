@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import log10
+from math import ceil, floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -257,7 +257,8 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     )  # fmt: skip
     quiet(figure, 440, top=40)
     figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
-    figure.update_xaxes(dtick=1, exponentformat="power", showgrid=True)
+    ticks = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks], showgrid=True)
     powers = range(int(log10(low * device.bandwidth)), int(log10(device.peak)) + 2)
     figure.update_yaxes(
         type="log", title="attainable FLOP/s on one device", tickvals=[10.0**p for p in powers],
