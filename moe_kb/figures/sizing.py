@@ -45,8 +45,8 @@ class Sized:
 def entries(kb: KnowledgeBase) -> dict[str, Entry]:
     """Every configuration by its id, in the order of names."""
     found = {}
-    for brief in sorted(kb.briefs("model"), key=lambda brief: brief.label.casefold()):
-        for configuration in kb.model(brief.key).configurations:
+    for model in sorted((kb.model(brief.key) for brief in kb.briefs("model")), key=lambda one: one.name.casefold()):
+        for configuration in model.configurations:
             architecture, why = configuration.architecture, ""
             if architecture is None:
                 why = NO_LAYERS
@@ -55,9 +55,9 @@ def entries(kb: KnowledgeBase) -> dict[str, Entry]:
                     count(architecture)
                 except UnsizedError as error:
                     why = "; ".join(error.missing)
-            name = f"{brief.key}|{configuration.label}"
-            label = f"{brief.label} {configuration.label}"
-            found[name] = Entry(name, label, f"model:{brief.key}", architecture, why)
+            name = f"{model.key}|{configuration.label}"
+            label = f"{model.name} {configuration.label}"
+            found[name] = Entry(name, label, f"model:{model.key}", architecture, why)
     return found
 
 
