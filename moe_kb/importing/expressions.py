@@ -45,7 +45,7 @@ def _one_of(value: Any, known: list[Any]) -> Any:
     return value
 
 
-def _only(fields: Any, *known: str) -> dict[str, Any]:
+def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise EvaluationError(f"{fields!r} is not an object of fields")
     if others := sorted(set(fields) - set(known)):
@@ -89,12 +89,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
     "only": _only,
+    "joined": lambda *parts: "".join(map(str, parts)),
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of` is its first argument where that is one of the others; `only` is its first where that has no other fields."""
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
+the text of its arguments in a row."""
 
 
 def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
