@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from moe_kb import yamlio
 from moe_kb.errors import YamlError
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy
+from moe_kb.records import RECORD_TYPES, Acknowledged, Alignment, Crosswalk, Record, Taxonomy
 
 KIND_BY_FOLDER = {
     "papers": "paper",
@@ -26,6 +26,7 @@ KIND_BY_FOLDER = {
 }
 FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
 ALIGNMENT = "data/alignment.yaml"
+ACKNOWLEDGED = "data/acknowledged.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -67,6 +68,8 @@ def model_type_of(path: str) -> type[BaseModel] | None:
     parts = path.split("/")
     if path == ALIGNMENT:
         return Alignment
+    if path == ACKNOWLEDGED:
+        return Acknowledged
     if path == CROSSWALK:
         return Crosswalk
     if parts[0] == "taxonomy" and len(parts) == 2:
@@ -188,6 +191,7 @@ class Corpus:
     taxonomies: dict[str, Taxonomy] = field(default_factory=dict)
     crosswalk: Crosswalk = field(default_factory=lambda: Crosswalk(crossings=[]))
     alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
+    acknowledged: Acknowledged = field(default_factory=lambda: Acknowledged(findings=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
 
@@ -215,6 +219,8 @@ class Corpus:
             self.crosswalk = record
         elif isinstance(record, Alignment):
             self.alignment = record
+        elif isinstance(record, Acknowledged):
+            self.acknowledged = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

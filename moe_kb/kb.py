@@ -35,6 +35,7 @@ from moe_kb.records import (
 if TYPE_CHECKING:
     import networkx as nx
 
+    from moe_kb.audit.finding import Finding
     from moe_kb.compare import Comparison
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.graph import Related, Step
@@ -369,7 +370,34 @@ class KnowledgeBase:
         known = sorted({c.field for c in self.claims(name) if c.part == part})
         raise NotFoundError(f"no source gives {field!r} for {name}. Known: {', '.join(known) or 'nothing'}.")
 
-    def audit(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
+    def audit(self, name: str | None = None, *, rule: str | None = None, acknowledged: bool = True) -> list[Finding]:
+        """Every finding of the audit's rules (about one record), in the order of the rules.
+
+        Args:
+            name: Only findings that concern this record.
+            rule: A rule's id (`dates/year-before-preprint`) or a family (`dates`).
+            acknowledged: Whether to list those that somebody has acknowledged, too.
+
+        Raises:
+            NotFoundError: There is no such record, or no such rule; the message lists the families.
+        """
+        from moe_kb.audit.rules import FAMILIES, matching, run
+
+        record = self.resolve(name) if name else None
+        wanted = set(matching(rule)) if rule else None
+        if wanted is not None and not wanted:
+            raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
+        with self._connection() as connection:
+            found = run(connection)
+        return [
+            finding
+            for finding in found
+            if (record is None or finding.concerns(record))
+            and (wanted is None or finding.rule in wanted)
+            and (acknowledged or finding.open)
+        ]
+
+    def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
         """Every disagreement between claims (about one record), with the claims concerned."""
         subject = self.resolve(name) if name else None
         rows = self.rows(

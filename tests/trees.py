@@ -187,10 +187,14 @@ name: Zeta 9000
 organisation: Example Lab
 released: 2020-05
 peaks:
-- {source: first-survey, locator: Table 3, printed: 19.5 TFLOPS, precision: fp32, engine: vector}
+- source: first-survey
+  locator: Table 3
+  printed: 19.5 TFLOPS
+  precision: fp32
+  engine: vector
 - {source: first-survey, locator: Table 3, printed: 300 TFLOPS, precision: bf16}
 - source: second-list
-  printed: '1,200 TFLOPS'
+  printed: 1,200 TFLOPS
   value: 600000000000000
   status: derived
   note: half of the figure with sparsity
@@ -278,6 +282,17 @@ rows:
 - {table: second-table, row: '1', subject: 'model:alpha', configuration: 1B}
 configs:
 - {source: alpha-config, subject: 'model:alpha', configuration: 1B}
+""",
+    "data/acknowledged.yaml": """\
+findings:
+- source: first-survey
+  locator: §3
+  finding: coverage/design-without-implementation/design:beta-router/implementation
+  reason: The source gives the steps but no code.
+- source: first-survey
+  locator: §3
+  finding: dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey
+  reason: The idea is older than its name.
 """,
     "taxonomy/first.yaml": """\
 source: first-survey

@@ -131,7 +131,7 @@ with right:
                 )
 
 claims = ui.cached(type(kb).claims, kb, record)
-ui.disagreements(kb, record)
+ui.findings(kb, record)
 if claims:
     with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
         ui.claims_table(kb, claims, key="design-claims")

@@ -36,7 +36,7 @@ with st.container(horizontal=True):
     ui.edit_link(kb, reference)
 if record.superseded_by:
     ui.record_link(f"model:{record.superseded_by}", f"Superseded by {record.superseded_by}", icon=":material/redo:")
-ui.disagreements(kb, reference)
+ui.findings(kb, reference)
 
 # --- one configuration -------------------------------------------------------------------------------------------
 

@@ -78,6 +78,9 @@ if stats["implementations"]:
         {"runs": "no"} if without else None,
     )
 
+if stats["configurations"]:
+    ui.page_link("trends", "How the designs of released models moved over time")
+
 # --- the timeline ------------------------------------------------------------------------------------------------
 
 timelines = ui.cached(timeline.available, kb)

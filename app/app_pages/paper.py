@@ -100,7 +100,7 @@ with right:
 claims = ui.cached(type(kb).claims, kb, record)
 if claims:
     st.header("What sources say of it", anchor=False)
-    ui.disagreements(kb, record)
+    ui.findings(kb, record)
     with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
         ui.claims_table(kb, claims, key="paper-claims")
 

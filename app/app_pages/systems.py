@@ -175,7 +175,7 @@ def show_systems() -> None:
             for paper in one["papers"]:
                 ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
             ui.edit_link(kb, one["record"])
-        ui.disagreements(kb, one["record"])
+        ui.findings(kb, one["record"])
         with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="system-claims") as every:
             if every.open:
                 ui.claims_table(kb, kb.claims(one["record"]), key="system-claim-table")
@@ -197,6 +197,7 @@ def show_tables() -> None:
     table = kb.table(chosen)
     st.markdown(f"**{ui.plain(table.title)}**")
     st.caption("Source: " + ui.source_text(kb, table.source, table.locator))
+    ui.findings(kb, table.reference)
     if table.note:
         st.caption(ui.plain(table.note))
     names = {brief.record: brief.label for brief in kb.briefs()}

@@ -4,6 +4,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 """
 
 from .address import in_address
+from .audit import findings
 from .base import (
     cached,
     empty,
@@ -41,7 +42,6 @@ from .tables import (
     claims_table,
     compared,
     differing,
-    disagreements,
     record_table,
     user_line,
 )
@@ -57,9 +57,9 @@ __all__ = [
     "claims_table",
     "compared",
     "differing",
-    "disagreements",
     "edit_link",
     "empty",
+    "findings",
     "graph",
     "header",
     "in_address",

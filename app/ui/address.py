@@ -24,15 +24,15 @@ def in_address(parameter: str, default: Any = None, options: Iterable[Any] | Non
 
     Args:
         parameter: Name in the address; the widget's key is `in-<parameter>`.
-        default: The value when the address says nothing; its type (text, truth value, list, pair of integers) says how
-            the address is read.
-        options: The values allowed; what the address says beyond them is left out.
+        default: The value when the address says nothing; its type (text, truth value, integer, list, pair of integers)
+            says how the address is read.
+        options: The values allowed, or a range of integers; what the address says beyond them is left out.
     """
     addressed().add(parameter)
     key, said = f"in-{parameter}", st.query_params.get_all(parameter)
     value = _read(said, default) if said else default
     if options is not None:
-        allowed = set(options)
+        allowed = options if isinstance(options, range) else set(options)
         if isinstance(default, list):
             value = [one for one in value if one in allowed]
         elif value not in allowed:
@@ -44,6 +44,8 @@ def in_address(parameter: str, default: Any = None, options: Iterable[Any] | Non
 def _read(said: list[str], default: Any) -> Any:
     if isinstance(default, bool):
         return said[0] in ("yes", "true", "1")
+    if isinstance(default, int):
+        return int(said[0]) if re.match(r"^[0-9]{1,9}$", said[0]) else default
     if isinstance(default, list):
         return said
     if isinstance(default, tuple):

@@ -16,7 +16,8 @@ from moe_kb.settings import edit_address
 from .address import addressed
 from .base import cached, plain
 
-#: The page that shows a record of each kind. Systems and tables are shown on the systems page.
+#: The page that shows a record of each kind. Systems and tables are shown on the systems page,
+#: accelerators on that of sizes.
 DETAIL = {"paper": "paper", "design": "design", "model": "model"}
 
 
@@ -36,6 +37,8 @@ def place_of(record: str) -> tuple[str, dict[str, str]] | None:
         return page("taxonomy"), {"node": f"{key}:"}
     if kind == "implementation":
         return page("lab"), {"implementation": key}
+    if kind == "accelerator":
+        return page("size"), {"accelerator": key}
     if kind in ("system", "table"):
         return page("systems"), {"key": key}
     return None

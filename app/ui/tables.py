@@ -1,4 +1,4 @@
-"""Tables of records, claims, disagreements and comparisons."""
+"""Tables of records, claims and comparisons."""
 
 from __future__ import annotations
 
@@ -113,23 +113,6 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) ->
             "note": "Note",
         },
     )
-
-
-def disagreements(kb: KnowledgeBase, record: str) -> None:
-    """The fields for which sources differ, with every value and its source; nothing where they agree."""
-    found = kb.audit(record)
-    if not found:
-        return
-    open_ones = sum(not one.resolved for one in found)
-    label = f"{len(found)} disagreement{'s' if len(found) > 1 else ''} between sources"
-    with st.expander(label + (f", {open_ones} open" if open_ones else ", all settled"), icon=":material/balance:"):
-        for one in found:
-            where = " · ".join(filter(None, (one.part, one.field, one.setting)))
-            st.markdown(f"**{plain(where)}** " + (":green-badge[settled]" if one.resolved else ":orange-badge[open]"))
-            for claim in one.claims:
-                st.markdown(f"- {plain(claim.shown_with_unit)}: {source_text(kb, claim.source, claim.locator)}")
-            if one.reason:
-                st.caption(plain(one.reason))
 
 
 def user_line(kb: KnowledgeBase, user: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,9 @@ from pydantic import BaseModel
 from moe_kb import facts, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import FOLDER_BY_KIND, Corpus, Finding
+from moe_kb.corpus import ACKNOWLEDGED, ALIGNMENT, CROSSWALK, FOLDER_BY_KIND, Corpus, Finding
 from moe_kb.errors import CheckFailedError, YamlError
-from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy
+from moe_kb.records import Acknowledged, Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy
 from moe_kb.records.base import is_web_address
 from moe_kb.records.dates import is_partial_date
 
@@ -322,6 +323,23 @@ def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Co
             )
 
 
+def acknowledgements_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Each finding is acknowledged once, in the order of the ids, and is about a record that exists."""
+    if not isinstance(record, Acknowledged):
+        return
+    before = ""
+    for position, one in enumerate(record.findings):
+        at = ("findings", position, "finding")
+        if one.finding == before:
+            yield at, "duplicate-finding", f"{one.finding} is acknowledged twice.", "Keep one."
+        elif one.finding < before:
+            yield at, "finding-order", f"{one.finding} stands after {before}.", "Sort the entries by `finding`."
+        before = one.finding
+        subject = re.split("[#/=]", one.finding.split("/", 2)[2], maxsplit=1)[0]
+        if subject not in index.names:
+            yield at, "dangling-finding", f"{subject} does not exist.", "Mend the id, or remove the entry."
+
+
 Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
 RULES: tuple[Rule, ...] = (
     file_matches_key,
@@ -338,6 +356,7 @@ RULES: tuple[Rule, ...] = (
     taxonomy_is_a_tree,
     alignment_points_somewhere,
     crosswalk_crosses,
+    acknowledgements_are_in_order,
 )
 
 
@@ -363,9 +382,11 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
     entries: list[tuple[str, BaseModel]] = [(corpus.paths[name], record) for name, record in corpus.records.items()]
     entries += [(corpus.paths[f"taxonomy:{key}"], taxonomy) for key, taxonomy in corpus.taxonomies.items()]
     if corpus.crosswalk.crossings:
-        entries.append(("taxonomy/crosswalk.yaml", corpus.crosswalk))
+        entries.append((CROSSWALK, corpus.crosswalk))
     if corpus.alignment.rows or corpus.alignment.configs:
-        entries.append(("data/alignment.yaml", corpus.alignment))
+        entries.append((ALIGNMENT, corpus.alignment))
+    if corpus.acknowledged.findings:
+        entries.append((ACKNOWLEDGED, corpus.acknowledged))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

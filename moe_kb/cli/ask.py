@@ -226,28 +226,34 @@ def query(
 @app.command()
 def audit(
     name: Annotated[str | None, typer.Argument(help="Only about this record.", show_default=False)] = None,
-    unresolved: Annotated[bool, typer.Option("--open", help="Only those that no note has closed.")] = False,
+    rule: Annotated[
+        str | None, typer.Option(help="Only this rule or family of rules.", show_default=False, metavar="RULE")
+    ] = None,
+    unacknowledged: Annotated[bool, typer.Option("--open", help="Only those that nobody has acknowledged.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write the findings on surveys and lists into this Markdown page.", show_default=False),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Every disagreement between claims, and every count that does not say what it counts."""
-    from dataclasses import asdict
-
+    """Doubts about the records: claims that differ, counts and sizes that do not fit, dates, identities, gaps."""
+    from moe_kb.audit.report import written
     from moe_kb.cli import output
+    from moe_kb.cli.audit import as_text
 
-    found = open_here().audit(name, resolved=not unresolved)
-    if json:
-        output.print_json([asdict(item) for item in found])
+    kb = open_here()
+    if page is not None:
+        if name or rule or unacknowledged or json:
+            raise typer.BadParameter("the page has all findings; leave the other options out", param_hint="--page")
+        page.write_text(written(page.read_text(encoding="utf-8"), kb), encoding="utf-8")
         return
-    for item in found:
-        about = f"{item.subject}{f' [{item.part}]' if item.part else ''} {item.field}"
-        about += f" ({item.setting})" if item.setting else ""
-        state = f"resolved: {item.reason}" if item.resolved else "open"
-        typer.echo(f"{about} - {'values differ' if item.kind == 'values' else 'counting unclear'} - {state}")
-        for claim in item.claims:
-            place = claim.place
-            extra = ", ".join(x for x in (claim.status, claim.counting, claim.scope) if x)
-            typer.echo(f"    {claim.shown}  [{place}; {extra}]" + (f"  {claim.note}" if claim.note else ""))
-    typer.echo(f"{len(found)} disagreements.", err=True)
+    found = kb.audit(name, rule=rule, acknowledged=not unacknowledged)
+    if json:
+        output.print_json([finding.as_data() for finding in found])
+    else:
+        typer.echo(as_text(found))
+        still_open = sum(finding.open for finding in found)
+        typer.echo(f"{len(found)} finding{'' if len(found) == 1 else 's'}, {still_open} open.", err=True)
 
 
 @app.command()

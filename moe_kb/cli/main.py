@@ -74,4 +74,4 @@ def main() -> None:
         sys.exit(2)
 
 
-from moe_kb.cli import ask, machine, size, tree  # noqa: E402, F401  commands register themselves on `app`
+from moe_kb.cli import ask, imports, machine, size, tree  # noqa: E402, F401  commands register themselves on `app`

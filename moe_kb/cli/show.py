@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
-    """The record with its edges, claims and disagreements."""
+    """The record with its edges, claims, disagreements and audit findings."""
     record = kb.get(name)
     return {
         "record": record.reference,
         "content": record.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
         "edges": kb.edges(record.reference),
         "claims": [asdict(claim) for claim in kb.claims(record.reference)],
-        "disagreements": [asdict(item) for item in kb.audit(record.reference)],
+        "disagreements": [asdict(item) for item in kb.disagreements(record.reference)],
+        "findings": [finding.as_data() for finding in kb.audit(record.reference)],
         "file": kb.path_of(record.reference),
     }
 
@@ -44,6 +45,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
     lines += _placements(kb, record.reference)
     lines += _edges(kb, record.reference)
     lines += _claims(kb, record.reference)
+    lines += _findings(kb, record.reference)
     lines += ["", f"file: {kb.path_of(record.reference)}"]
     return "\n".join(lines)
 
@@ -98,7 +100,7 @@ def _edges(kb: KnowledgeBase, name: str) -> list[str]:
 
 def _claims(kb: KnowledgeBase, name: str) -> list[str]:
     claims = kb.claims(name)
-    disputed = {(item.part, item.field, item.setting) for item in kb.audit(name, resolved=False)}
+    disputed = {(item.part, item.field, item.setting) for item in kb.disagreements(name, resolved=False)}
     lines: list[str] = []
     for part, group in groupby(claims, key=lambda claim: claim.part):
         lines += ["", f"Claims: {part}" if part else "Claims"]
@@ -113,3 +115,14 @@ def _claim(claim: Statement, disputed: bool) -> str:
     extra += ", derived" if claim.status == "derived" else ""
     indent = "  " if claim.preferred else "      "
     return f"{mark}{indent}{field}: {claim.shown_with_unit[:120]}  {_place(claim.source, claim.locator)}{extra}"
+
+
+def _findings(kb: KnowledgeBase, name: str) -> list[str]:
+    findings = kb.audit(name)
+    lines = []
+    for finding in findings:
+        about = " ".join(filter(None, (finding.part and f"[{finding.part}]", finding.field)))
+        lines.append(f"{' ' if finding.acknowledged else '!'} {finding.rule}  {about}: {finding.message}")
+        if finding.acknowledged:
+            lines.append(f"      acknowledged: {finding.acknowledged.text}")
+    return ["", f"Audit: {len(findings)} finding{'s' if len(findings) > 1 else ''}", *lines] if findings else []

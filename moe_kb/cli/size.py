@@ -76,7 +76,7 @@ def _architectures(model: str, configuration: str | None) -> dict[str, Architect
 
         if configuration is not None:
             raise typer.BadParameter("a config.json is one configuration", param_hint="--configuration")
-        return {path.name: read_config(path.read_text(encoding="utf-8"), source="file").architecture}
+        return {path.name: read_config(path.read_bytes(), source="file").architecture}
     from moe_kb.sizing.lookup import architectures
 
     key = model.removeprefix("model:")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims import Statement, expand
-from moe_kb.corpus import ALIGNMENT, Corpus, FileStamp, read_model, scan
+from moe_kb.corpus import ACKNOWLEDGED, ALIGNMENT, Corpus, FileStamp, read_model, scan
 from moe_kb.db import incremental
 from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.replacing import replacing
@@ -76,7 +76,7 @@ def _refresh(root: Path, database: Path, stamps: list[FileStamp], old: State) ->
         if old.touched:
             restamp(database, old.touched)
         return "unchanged", 0, _counts(database)
-    if removed or any(path == ALIGNMENT or not path.startswith("data/") for path in changed):
+    if removed or any(path in (ALIGNMENT, ACKNOWLEDGED) or not path.startswith("data/") for path in changed):
         return None
     if not incremental.refresh(root, database, stamps, changed, old):
         return None
@@ -159,6 +159,8 @@ def _full(
             writer.add("implementations", implementation)
         for table, row in installed_result_rows():
             writer.add(table, row)
+        for acknowledgement in corpus.acknowledged.findings:
+            writer.add("acknowledgements", acknowledgement.model_dump())
         writer.flush()
         align(connection, corpus.alignment, statements)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))

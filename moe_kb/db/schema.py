@@ -321,6 +321,16 @@ class DisagreementRow(Table, table=True):
     reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
 
 
+class AcknowledgementRow(Table, table=True):
+    """Findings of the audit that somebody has looked into; the findings themselves are computed on demand."""
+
+    __tablename__ = "acknowledgements"
+    finding: str = Field(primary_key=True, description="Id of the finding")
+    reason: str = Field(description="Why it stands")
+    source: str = Field(description="Source of the reason")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
 class SystemRow(Table, table=True):
     """Frameworks and libraries."""
 
@@ -486,6 +496,7 @@ TABLES: tuple[type[Table], ...] = (
     ConfigurationRow,
     ClaimRow,
     DisagreementRow,
+    AcknowledgementRow,
     SystemRow,
     AcceleratorRow,
     SourceRow,

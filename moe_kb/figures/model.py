@@ -67,7 +67,7 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
     for claim in kb.claims(record):
         grouped.setdefault((claim.part, claim.field, claim.setting), []).append(claim)
     # A field may be in two disputes; that values differ says more than that their counting is unclear.
-    found = sorted(kb.audit(record), key=lambda one: one.kind == "values")
+    found = sorted(kb.disagreements(record), key=lambda one: one.kind == "values")
     disputes = {(one.part, one.field, one.setting): one for one in found}
     order = {field: position for position, field in enumerate([*MEASURES, *WORDS])}
     out: dict[str | None, list[Value]] = {}

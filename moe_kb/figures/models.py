@@ -213,7 +213,7 @@ def scatter(
         size: Name of a measure that gives the area of the points, or None.
     """
     points = plottable(rows, x, y, log_x=log_x, log_y=log_y)
-    groups = _grouped(points, colour)
+    groups = grouped(points, colour)
     largest = max((row[size] or 0 for row in points), default=0) if size else 0
     figure = go.Figure()
     for number, (name, members) in enumerate(groups.items()):
@@ -281,7 +281,7 @@ def plottable(
     ]
 
 
-def _grouped(rows: Sequence[dict[str, Any]], colour: str | None) -> dict[str, list[dict[str, Any]]]:
+def grouped(rows: Sequence[dict[str, Any]], colour: str | None) -> dict[str, list[dict[str, Any]]]:
     """Rows by group: the most frequent ones (the latest, of years), then the others, then what nobody states."""
     if colour is None:
         return {"configurations": list(rows)} if rows else {}

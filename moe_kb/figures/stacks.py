@@ -91,6 +91,8 @@ def describe(sublayer: AnySublayer) -> str:
                 parts.append("keys and values of the layer before")
         case LatentAttention():
             parts += [f"{sublayer.n_heads} heads", f"rank {sublayer.kv_rank}"]
+            if sublayer.window:
+                parts.append(f"window {sublayer.window:,}")
         case CompressedAttention():
             parts += [f"{sublayer.n_heads} heads", f"{sublayer.ratio} to 1" if sublayer.ratio else "window only"]
         case AttentionExperts():

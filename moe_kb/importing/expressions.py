@@ -7,6 +7,7 @@ functions of `FUNCTIONS`. Nothing can be called, reached or changed besides.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,6 +39,43 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def _one_of(value: Any, known: list[Any]) -> Any:
+    if value not in known:
+        raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
+    return value
+
+
+def _only(fields: Any, known: list[str]) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise EvaluationError(f"{fields!r} is not an object of fields")
+    if others := sorted(set(fields) - set(known)):
+        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+    return fields
+
+
+def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
+    """Rows of `tables` embeddings of hashed n-grams, each of `heads` parts; a part has a prime number of rows, the
+    next one from `base` up that no part before has, and a table is padded to a multiple (Qwen4-Exp's code)."""
+    if not (1 <= base <= MAX_PRIME and 0 <= heads * tables <= MAX_PRIMES and multiple >= 1):
+        raise EvaluationError(f"{heads} x {tables} primes from {base} up are not what a model has")
+    rows, candidate = 0, base - 1
+    for _ in range(tables):
+        table = 0
+        for _ in range(heads):
+            candidate += 1
+            while not _is_prime(candidate):
+                candidate += 1
+            table += candidate
+        rows += _ceil_div(table, multiple) * multiple
+    return rows
+
+
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
+
+
+MAX_PRIME, MAX_PRIMES = 10**9, 1000  # bounds of the time that a hostile file can take
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
@@ -47,25 +85,46 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "list": lambda value: value if isinstance(value, list) else [value],
     "is_list": lambda value: isinstance(value, list),
     "ceil_div": _ceil_div,
+    "isqrt": math.isqrt,
+    "distinct": lambda values: len(set(values)),
+    "one_of": _one_of,
+    "only": _only,
+    "joined": lambda *parts: "".join(map(str, parts)),
+    "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
-"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate."""
+"""`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
+the text of its arguments in a row."""
+
+
+def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for numbers alone: Python would also repeat text, format it, and count true as one."""
+
+    def applied(a: Any, b: Any) -> Any:
+        for value in (a, b):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise EvaluationError(f"{value!r} is not a number")
+        return apply(a, b)
+
+    return applied
+
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Add: _of_numbers(operator.add),
+    ast.Sub: _of_numbers(operator.sub),
+    ast.Mult: _of_numbers(operator.mul),
+    ast.FloorDiv: _of_numbers(operator.floordiv),
+    ast.Mod: _of_numbers(operator.mod),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+    ast.Lt: _of_numbers(operator.lt),
+    ast.LtE: _of_numbers(operator.le),
+    ast.Gt: _of_numbers(operator.gt),
+    ast.GtE: _of_numbers(operator.ge),
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
     ast.Is: operator.is_,
@@ -96,7 +155,7 @@ class Expression:
         """
         try:
             return _value(self._tree, look_up)
-        except (TypeError, ZeroDivisionError, IndexError, KeyError, ValueError, OverflowError) as error:
+        except (EvaluationError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise EvaluationError(f"`{self.text}` cannot be computed: {error}") from None
 
 

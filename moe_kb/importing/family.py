@@ -44,6 +44,13 @@ class Fields(BaseModel):
     """Field of a record's claim and the expression of its value."""
 
 
+class Common(Fields):
+    """The table of what holds for all."""
+
+    refused_types: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Values of `model_type` that no table can be for, and why."""
+
+
 class Family(Fields):
     """One table.
 
@@ -58,8 +65,8 @@ class Family(Fields):
     """The source record of that code."""
     note: str | None = None
     """What to know of this family."""
-    text: str | None = None
-    """The field that holds the text model's config where there is one; what stands beside it is harmless."""
+    text: Annotated[list[str], Field(default_factory=list)]
+    """Fields that hold the text model's config, the outermost first, where they are; what stands beside is harmless."""
     opened: Annotated[list[str], Field(default_factory=list)]
     """Fields that hold fields, which are then named `outer.inner`."""
     aliases: Annotated[dict[str, str], Field(default_factory=dict)]
@@ -117,9 +124,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 @cache
-def common() -> Fields:
+def common() -> Common:
     """What holds for every family."""
-    return Fields.model_validate(_read(FOLDER / f"{COMMON}.yaml"))
+    return Common.model_validate(_read(FOLDER / f"{COMMON}.yaml"))
 
 
 @cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from moe_kb.importing.layers import compress
 from moe_kb.records.architecture import MAX_LAYERS, Architecture
 
 TYING = "tie_word_embeddings"  # a model of text and images may say it outside the text model's own fields
+MAX_DIGITS = 18  # of a whole number; what has more is no size
 MAX_BYTES = 4_000_000  # per-layer lists of large models and label tables have some hundred kilobytes
 
 
@@ -28,8 +30,9 @@ class RefusedError(MoeKbError):
     """The file is not understood; `reasons` says what of it."""
 
     def __init__(self, *reasons: str) -> None:
-        self.reasons = reasons
-        super().__init__("refused: " + "; ".join(reasons))
+        # A file may hold half a surrogate pair, which no terminal can be given.
+        self.reasons = tuple(reason.encode("utf-8", "backslashreplace").decode() for reason in reasons)
+        super().__init__("refused: " + "; ".join(self.reasons))
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ class Imported:
     family: Family
 
 
-def read_config(text: str, *, source: str, locator: str = "config.json") -> Imported:
-    """Read the text of a `config.json`; `source` is the key of the source record that stands for the file.
+def read_config(text: str | bytes, *, source: str, locator: str = "config.json") -> Imported:
+    """Read the content of a `config.json`; `source` is the key of the source record that stands for the file.
 
     Raises:
         RefusedError: for anything that is not understood, all of it at once.
@@ -58,6 +61,8 @@ def read_config(text: str, *, source: str, locator: str = "config.json") -> Impo
     config = _json(text)
     name = config.get("model_type")
     known = families()
+    if isinstance(name, str) and name in common().refused_types:
+        raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
         near = difflib.get_close_matches(str(name), known, n=3)
         hint = f" (near: {', '.join(near)})" if near else ""
@@ -147,8 +152,9 @@ class _Reading:
         raise RefusedError(f"{name} is needed, and the file does not give it")
 
 
-def _json(text: str) -> dict[str, Any]:
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+def _json(content: str | bytes) -> dict[str, Any]:
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if len(raw) > MAX_BYTES:
         raise RefusedError(f"the file is larger than {MAX_BYTES:,} bytes: no config is")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -158,12 +164,22 @@ def _json(text: str) -> dict[str, Any]:
             raise RefusedError(f"given twice: {', '.join(twice)}")
         return dict(items)
 
-    def constant(name: str) -> Any:
-        raise RefusedError(f"{name} is not a number of JSON")
+    def whole(digits: str) -> int | str:
+        return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+    def broken(digits: str) -> float | str:
+        return number if math.isfinite(number := float(digits)) else digits
 
     try:
-        config = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
-    except (json.JSONDecodeError, RecursionError) as error:
+        # Infinity and NaN are not JSON, but stand in released files as limits of no harm: a word is no size.
+        config = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=pairs,
+            parse_constant=str,
+            parse_int=whole,
+            parse_float=broken,
+        )
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
         raise RefusedError(f"not JSON: {error}") from None
     if not isinstance(config, dict):
         raise RefusedError("a config is an object of fields and values")
@@ -172,13 +188,17 @@ def _json(text: str) -> dict[str, Any]:
 
 def _opened(family: Family, config: dict[str, Any]) -> dict[str, Any]:
     """The text model's own fields, those of opened ones by dotted names."""
-    if family.text and family.text in config:
-        inner = config[family.text]
+    for outer in family.text:
+        if outer not in config:
+            continue
+        inner = config[outer]
         if not isinstance(inner, dict):
-            raise RefusedError(f"{family.text} is not an object of fields")
+            raise RefusedError(f"{outer} is not an object of fields")
         tied = config.get(TYING, inner.get(TYING))
-        if inner.get(TYING, tied) != tied:
-            raise RefusedError(f"{TYING} is {tied} for the whole and {inner[TYING]} for its {family.text}")
+        for name in sorted((family.used & set(config) & set(inner)) - set(family.opened)):
+            if config[name] != inner[name]:
+                whole, part = _short(config[name]), _short(inner[name])
+                raise RefusedError(f"{name} is {whole} for the whole and {part} for its {outer}")
         config = inner if tied is None else {**inner, TYING: tied}
     fields: dict[str, Any] = {}
     for name, value in config.items():
@@ -205,12 +225,14 @@ def _not_understood(family: Family, fields: Mapping[str, Any]) -> list[str]:
     used, harmless, refused = _lists(family.model_types[0])
     reasons = []
     for name, value in fields.items():
-        if name in used or name in harmless:
+        bare = name.rpartition(".")[2]  # what holds for all holds inside an opened field too
+        if name in used or name in harmless or (name not in refused and bare in common().harmless):
             continue
-        if name not in refused:
+        reason = refused.get(name, common().refused.get(bare))
+        if reason is None:
             reasons.append(f"{name} = {_short(value)} is not understood")
         elif value not in (None, False, 0, "", [], {}):
-            reasons.append(f"{name} = {_short(value)}: {refused[name]}")
+            reasons.append(f"{name} = {_short(value)}: {reason}")
     return reasons
 
 

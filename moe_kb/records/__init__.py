@@ -1,6 +1,7 @@
 """The record types: what a file of the knowledge base may say."""
 
 from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
+from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
 from moe_kb.records.base import (
     KINDS,
@@ -36,6 +37,8 @@ __all__ = [
     "KINDS",
     "RECORD_TYPES",
     "Accelerator",
+    "Acknowledged",
+    "Acknowledgement",
     "Algorithm",
     "AlignedConfig",
     "AlignedRow",

@@ -53,6 +53,8 @@ class Indexer(Part):
     """Width of its heads."""
     top_k: Positive
     """Tokens (or compressed entries) picked per query."""
+    takes_over_choice: bool = False
+    """Whether it looks at what the layer before picked, and has no weights of its own."""
 
 
 class Router(Part):
@@ -75,6 +77,8 @@ class Router(Part):
     """Whether a bias is added for selection only."""
     logit_bias: bool | None = None
     """Whether the router's linear map has a bias."""
+    product_keys: Positive | None = None
+    """Keys in each of the two halves of product-key retrieval, which stand in place of a key for each expert."""
     n_groups: Positive | None = None
     """Groups of experts in group-limited routing."""
     top_groups: Positive | None = None
@@ -179,6 +183,8 @@ class LatentAttention(Sublayer):
     """Width of the part with rotary position."""
     d_value: Positive
     """Width of a value head."""
+    window: Positive | None = None
+    """Sliding window in tokens; full attention where unset."""
     indexer: Indexer | None = None
     """The indexer of a sparse attention."""
 
@@ -265,6 +271,8 @@ class LinearAttention(Sublayer):
     """Width of the short convolution."""
     output_gate: bool | None = None
     """Whether the output is gated by a projection of the input."""
+    full_gates: bool = False
+    """Whether decay and gate of Kimi delta attention are whole projections, not ones through the width of a head."""
 
 
 class ShortConvolution(Sublayer):

@@ -1,9 +1,10 @@
 """All-to-all traffic of expert parallelism: what one token sends to experts elsewhere, and gets back.
 
-A layer's E routed experts lie evenly on P devices. For an even choice of k of them, a token's experts lie on
-P (1 - C(E - E/P, k) / C(E, k)) devices on average, one in P of which is its own. To each of the others goes its vector
-once, however many of its experts are there, and from each comes one sum back; sent once for each expert, it is
-k (P - 1) / P vectors each way.
+A layer's E routed experts lie evenly on P devices. For an even choice of k of them and Z zero experts, which are
+everywhere, a token's experts lie on P (1 - C(E + Z - E/P, k) / C(E + Z, k)) devices on average, one in P of which is
+its own. To each of the others goes its vector once, however many of its experts are there, and from each comes one sum
+back; sent once for each expert, it is k E / (E + Z) (P - 1) / P vectors each way. Limits on the groups that a token may
+use are not taken into account; attention experts are taken to be everywhere.
 """
 
 from __future__ import annotations
@@ -51,19 +52,14 @@ def all_to_all(architecture: Architecture, degree: int) -> AllToAll:
                 raise ValueError(f"{place}: {E} experts cannot be laid out evenly on {degree} devices")
             width = sublayer.d_latent or architecture.d_model or 0
             layers += times
-            merged += times * 2 * width * _devices(E, expected_experts(sublayer), degree) * Fraction(degree - 1, degree)
+            merged += times * 2 * width * devices_reached(sublayer, degree) * Fraction(degree - 1, degree)
             per_expert += times * 2 * width * expected_experts(sublayer) * Fraction(degree - 1, degree)
     if not layers:
         return AllToAll(0, degree, Fraction(), Fraction())
     return AllToAll(layers, degree, merged / layers, per_expert / layers)
 
 
-def _devices(E: int, k: Fraction, P: int) -> Fraction:
-    """Devices that k of E experts lie on, on average; between whole k on the line between them."""
-    low = k.numerator // k.denominator
-    share = k - low
-    hit = P * (1 - Fraction(comb(E - E // P, low), comb(E, low)))
-    if not share:
-        return hit
-    more = P * (1 - Fraction(comb(E - E // P, low + 1), comb(E, low + 1)))
-    return hit + share * (more - hit)
+def devices_reached(mixture: Mixture, degree: int) -> Fraction:
+    """Of so many devices those that an evenly chosen token's routed experts lie on, on average."""
+    E, Z, k = mixture.n_routed_experts, mixture.zero.count if mixture.zero else 0, mixture.experts_per_token
+    return degree * (1 - Fraction(comb(E + Z - E // degree, k), comb(E + Z, k)))

@@ -15,20 +15,16 @@ class Context:
 
     Attributes:
         tokens: L, tokens of the sequence.
-        phase: `decode` makes the token after L others; `prefill` takes L tokens at once, told is their mean.
+        phase: `decode` takes the last of L tokens, `prefill` all L at once; told is their mean.
     """
 
     tokens: int
     phase: Phase
 
-    def seen(self, window: int | None = None, *, both_sides: bool = False) -> Fraction:
-        """Tokens that one token looks at: itself and those before it, `window` at most; all L if `both_sides`."""
-        L, w = self.tokens, self.tokens if window is None else min(window, self.tokens)
+    def seen(self, most: int | None = None, *, both_sides: bool = False) -> Fraction:
+        """Tokens that one token looks at: itself and those before it, or all L if `both_sides`; no more than `most`."""
+        L, w = self.tokens, self.tokens if most is None else min(most, self.tokens)
         if self.phase == "decode" or both_sides:
             return Fraction(w)
         # Token t sees min(t, w): 1 + 2 + ... + w, then w for the rest.
         return Fraction(w * (w + 1) // 2 + (L - w) * w, L)
-
-    def picked(self, candidates: Fraction, top_k: int) -> Fraction:
-        """Of so many candidates the `top_k` that an indexer picks; for the mean over a prefill an upper bound."""
-        return min(candidates, Fraction(top_k))

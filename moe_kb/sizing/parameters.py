@@ -240,7 +240,7 @@ def _(sublayer: CompressedAttention, D: int) -> Shares:
     index = sublayer.indexer
     if sublayer.ratio:
         size += _compressor(sublayer.ratio, d, D, overlaps=index is not None)
-    if index is not None:
+    if index is not None and not index.takes_over_choice:
         size += _compressor(sublayer.ratio, index.d_head, D, overlaps=True)
         size += index.n_heads * (index.d_head * r_q + D)
     return [("mixer", fixed(size))]
@@ -253,7 +253,7 @@ def _compressor(ratio: int, d: int, D: int, *, overlaps: bool) -> int:
 
 def _indexer(indexer: Indexer | None, D: int, query_from: int) -> int:
     """Queries from their compressed form, one key head with a layer norm, a weight for each head."""
-    if indexer is None:
+    if indexer is None or indexer.takes_over_choice:
         return 0
     d = indexer.d_head
     return indexer.n_heads * (d * query_from + D) + d * D + 2 * d
@@ -305,8 +305,9 @@ def _(sublayer: LinearAttention, D: int) -> Shares:
     size = (2 * keys + values) * (D + d_conv) + values * D
     if sublayer.kind == "gated-deltanet":  # gate; step and decay of each head, two vectors; a norm over a head
         size += D * values + 2 * D * H + 2 * H + d_v
-    else:  # KDA: decay and gate through a rank of one head's width, step of each head, two vectors, a norm over a head
-        size += d_v * (D + keys) + d_v * (D + values) + D * H + keys + H + d_v
+    else:  # KDA: decay and gate (through one head's width), step of each head, two vectors, a norm over a head
+        size += D * (keys + values) if sublayer.full_gates else d_v * (D + keys) + d_v * (D + values)
+        size += D * H + keys + H + d_v
     return [("mixer", fixed(size))]
 
 
@@ -325,12 +326,12 @@ def _(sublayer: Dense, D: int) -> Shares:
 
 @_count.register
 def _(sublayer: Mixture, D: int) -> Shares:
-    """E experts; shared experts of D x their width; a router D x (E + zero experts)."""
-    E, zero = sublayer.n_routed_experts, sublayer.zero.count if sublayer.zero else 0
+    """E experts; shared experts of D x their width; a router D x (E + zero experts), or D x two halves of keys."""
+    E = sublayer.n_routed_experts
     size = expert_size(sublayer, D)
     dense = (2 * D * sublayer.d_latent if sublayer.d_latent else 0) + (D if sublayer.output_bias else 0)
     shares: Shares = [
-        ("router", fixed(D * (E + zero) + _router_biases(sublayer))),
+        ("router", fixed(D * _router_rows(sublayer) + _router_biases(sublayer))),
         ("routed", Share(E * size, size * expected_experts(sublayer))),
     ]
     if dense:
@@ -342,6 +343,12 @@ def _(sublayer: Mixture, D: int) -> Shares:
         bias = (matrices - 1) * width + D if sublayer.bias else 0
         shares.append(("shared", fixed(matrices * D * width + gate + bias)))
     return shares
+
+
+def _router_rows(sublayer: Mixture) -> int:
+    if sublayer.router and sublayer.router.product_keys:
+        return 2 * sublayer.router.product_keys
+    return sublayer.n_routed_experts + (sublayer.zero.count if sublayer.zero else 0)
 
 
 def _router_biases(sublayer: Mixture | AttentionExperts) -> int:

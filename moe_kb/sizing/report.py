@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,6 +13,7 @@ from moe_kb.sizing.communication import AllToAll, all_to_all
 from moe_kb.sizing.context import Context, Phase
 from moe_kb.sizing.operations import Operations, operations
 from moe_kb.sizing.parameters import PARTS, Parameters, count, expected_experts, granularity, written
+from moe_kb.sizing.passes import Needed, decoding, needed
 from moe_kb.sizing.precision import FORMATS, WeightFormat
 from moe_kb.sizing.roofline import Roofline, fewest_devices, roofline
 
@@ -24,7 +25,7 @@ class Setting:
     """What sizes depend on besides the architecture.
 
     Attributes:
-        context: tokens of a sequence: before the decoded one, or taken at once.
+        context: tokens of a sequence: the decoded one with those before it, or all taken at once.
         batch: sequences decoded together.
         degree: devices that each layer's experts are laid out on.
         weights: how weights are kept.
@@ -86,7 +87,8 @@ class Size:
         parameters: by part.
         setting: what the rest depends on.
         prefill: operations of one token, mean over a prefill of `setting.context` tokens.
-        decode: operations of the token after `setting.context` others.
+        decode: operations of the last of `setting.context` tokens; beside a decoder an encoder does nothing then.
+        needed: weights that a pass of each phase needs.
         cache: numbers kept of a sequence.
         traffic: all-to-all; none where a layer's experts cannot be laid out evenly, or there are none.
         experts: the layers with routed experts; none where there are none.
@@ -96,6 +98,7 @@ class Size:
     setting: Setting
     prefill: Operations
     decode: Operations
+    needed: Mapping[Phase, Needed]
     cache: Cache
     traffic: AllToAll | None
     experts: Experts | None
@@ -109,33 +112,21 @@ class Size:
         """Bytes kept of one sequence of `setting.context` tokens (an encoder's sequence as long)."""
         return self.cache.bytes(self.setting.context, self.setting.cache_bytes, self.setting.context)
 
-    def weights_read(self, tokens: int) -> float:
-        """Parameters that `tokens` tokens need together in one pass: an expert that several choose is read once.
-
-        With an even and independent choice, tokens b leave an expert alone with probability (1 - k/E)^b.
-        """
-        parts = self.parameters.parts
-        always = self.parameters.active_excl_input_embedding - parts["routed"].active
-        routed = parts["routed"]
-        if not routed.total:
-            return float(always)
-        share = float(routed.active / routed.total)
-        return float(always) + routed.total * (1 - (1 - share) ** tokens)
-
     def work(self, phase: Phase) -> tuple[float, float]:
         """Operations and bytes moved by one pass: a decoding step of the batch, or a prefill of one sequence.
 
-        Bytes are the weights that are needed, once, and the cache, read whole by every decoded token and written once
-        by a prefill. Activations are left out.
+        Bytes are the weights that are needed, once, and the cache, read by every decoded token (but for what an indexer
+        passes over) and written once by a prefill. Activations are left out.
         """
         s = self.setting
         if phase == "decode":
-            tokens, moved = s.batch, s.batch * self.cache_bytes
+            read = self.cache.read(s.context, s.context)
+            tokens, moved = s.batch, s.batch * float(read) * s.cache_bytes
             done = float(self.decode.total) * s.batch
         else:
             tokens, moved = s.context, self.cache_bytes
             done = float(self.prefill.total) * s.context
-        return done, self.weights_read(tokens) * float(s.weights.bytes_per_weight) + moved
+        return done, self.needed[phase].by(tokens) * float(s.weights.bytes_per_weight) + moved
 
     def on(self, device: Device, phase: Phase) -> Roofline:
         """One pass under the roof of as many of `device` as hold it, dividing the work perfectly, sending for free."""
@@ -181,6 +172,7 @@ class Size:
                 "fixed_numbers": self.cache.fixed,
                 "numbers_per_source_token": self.cache.per_source_token,
                 "bytes": self.cache_bytes,
+                "bytes_read_in_decode": float(self.cache.read(s.context, s.context)) * s.cache_bytes,
             },
             "all_to_all": None if self.traffic is None else {
                 "layers": self.traffic.layers,
@@ -214,6 +206,8 @@ def size(architecture: Architecture, setting: Setting | None = None) -> Size:
     if min(s.context, s.batch, s.degree) < 1:
         raise ValueError("context, batch and expert-parallel degree are at least 1")
     parameters = count(architecture)
+    step = decoding(architecture)
+    step_parameters = parameters if step is architecture else count(step)
     try:
         traffic = all_to_all(architecture, s.degree)
     except ValueError:  # experts that do not lie evenly on so many devices
@@ -222,7 +216,8 @@ def size(architecture: Architecture, setting: Setting | None = None) -> Size:
         parameters=parameters,
         setting=s,
         prefill=operations(architecture, parameters, Context(s.context, "prefill")),
-        decode=operations(architecture, parameters, Context(s.context, "decode")),
+        decode=operations(step, step_parameters, Context(s.context, "decode")),
+        needed={"prefill": needed(architecture, parameters), "decode": needed(step, step_parameters)},
         cache=cache(architecture),
         traffic=traffic if traffic and traffic.layers else None,
         experts=_experts(architecture),

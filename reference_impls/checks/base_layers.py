@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_sigmoid, tokens
-from reference_impls.checks.check import Check, at_least, at_most
+from reference_impls.checks.check import Check, at_least, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.base_layers import BaseLayersConfig
 from reference_impls.core.assignment import balanced_assignment
@@ -60,7 +60,7 @@ def optimum() -> Iterator[Check]:
             copied = np.repeat(score_TE.numpy(), places, axis=1)
             rows, columns = linear_sum_assignment(copied, maximize=True)
             best = float(copied[rows, columns].sum())
-            worst[kind] = max(worst.get(kind, 0.0), abs(sum_of(score_TE, ours) - best) / max(1.0, abs(best)))
+            worst[kind] = worst_of(worst.get(kind, 0.0), abs(sum_of(score_TE, ours) - best) / max(1.0, abs(best)))
     for kind, difference in worst.items():
         yield at_most(f"sum of affinities away from linear_sum_assignment's, {kind}, relative", difference, 1e-12)
     yield at_most("tokens of an expert beyond its places", overload, 0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reference_impls.checks.base_layers import score_kinds, sum_of
 from reference_impls.checks.by_hand import Assignments, beside_hand, tensor_softmax, tokens
-from reference_impls.checks.check import Check, at_most
+from reference_impls.checks.check import Check, at_most, worst_of
 from reference_impls.checks.oracle import opinionated
 from reference_impls.configs.maxscore import MaxScoreConfig
 from reference_impls.core.assignment import balanced_assignment
@@ -57,7 +57,7 @@ def linear_programme() -> Iterator[Check]:
                 -score_TE.numpy().ravel(), A_ub=per_expert, b_ub=np.full(n_experts, places), A_eq=per_token,
                 b_eq=np.full(T, k), bounds=(0, 1), method="highs",
             ).fun  # fmt: skip
-            worst[kind] = max(worst.get(kind, 0.0), abs(sum_of(score_TE, ours) - best) / max(1.0, abs(best)))
+            worst[kind] = worst_of(worst.get(kind, 0.0), abs(sum_of(score_TE, ours) - best) / max(1.0, abs(best)))
     for kind, difference in worst.items():
         yield at_most(f"sum of scores away from scipy's linprog, {kind}, relative", difference, 1e-9)
     yield at_most("experts beyond their places and tokens with an expert twice", broken, 0)

@@ -93,3 +93,24 @@ def test_editing_is_offered_where_a_repository_is_set(open_page, monkeypatch):
     assert links["Edit this record"] == "https://github.com/example/moe-kb/edit/main/data/papers/2021/alpha.yaml"
     monkeypatch.setenv("MOE_KB_REPOSITORY", "javascript:alert(1)")
     assert "Edit this record" not in [link.label for link in open_page("paper", key="alpha").get("link_button")]
+
+
+def test_findings_of_the_audit_stand_on_the_pages_of_all_records_they_concern(open_page, texts):
+    paper, design, model, table = (
+        open_page("paper", key="beta"),
+        open_page("design", key="alpha-router"),
+        open_page("model", key="alpha"),
+        open_page("systems", key="first-table"),
+    )
+
+    def audits(at):
+        return [one.label for one in at.expander if one.label.startswith("Audit")]
+
+    assert audits(paper) == audits(design) == ["Audit: 1 finding, all acknowledged"]
+    assert audits(model) == ["Audit: 4 findings, 4 open"]
+    assert audits(table) == ["Audit: 2 findings, 2 open"], "those of its rows"
+    assert "of 2020, is said to use design:alpha-router of 2021" in texts(paper).replace("\\", "")
+    assert "The idea is older than its name. [First survey](https://example.org/first), §3" in texts(paper)
+    assert "paper:beta uses" in texts(design).replace("\\", "")
+    assert "768 ([Second list](https://example.org/second), README, row 1)" in texts(model)
+    assert audits(open_page("paper", key="alpha")) == []

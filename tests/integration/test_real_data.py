@@ -78,7 +78,7 @@ def test_every_file_is_canonical(files):
 def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
     kinds |= {"accelerators": "accelerator"}
-    kinds |= {"tables": "table", "alignment.yaml": "alignment", "crosswalk.yaml": "crosswalk"}
+    kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "acknowledged")} | {"tables": "table"}
     validators = {kind: Draft202012Validator(json.loads(schema_text(kind))) for kind in {*kinds.values(), "taxonomy"}}
     for path, data in files.items():
         validator = validators[kinds.get(path.split("/")[1], "taxonomy")]
@@ -236,7 +236,7 @@ def test_every_row_of_the_model_tables_is_aligned_or_says_why_not(real_kb):
 
 
 def test_disagreements_that_are_closed_say_why(real_kb):
-    for item in real_kb.audit():
+    for item in real_kb.disagreements():
         assert len(item.claims) >= (2 if item.kind == "values" else 1)
         assert (item.reason is not None) == item.resolved
 

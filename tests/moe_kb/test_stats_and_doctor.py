@@ -41,7 +41,7 @@ def test_a_healthy_machine(tree, monkeypatch):
     assert {what: items[what].state for what in ("Python", "SQLite", "records", "database")} == dict.fromkeys(
         ("Python", "SQLite", "records", "database"), "ok"
     )
-    assert "11 in" in items["records"].detail
+    assert "12 in" in items["records"].detail
 
 
 def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
+ACKNOWLEDGED = "data/acknowledged.yaml"
 
 
 def findings(tree: Path) -> list[Finding]:
@@ -59,6 +60,10 @@ BROKEN = [
     ("unknown-column", TABLE, "    experts: 1/9", "    experts: 1/9\n    colour: red", 35, "'colour' is no column", "Add the column"),
     ("duplicate-node", TAXONOMY, "id: system,", "id: algorithm,", 13, "the node algorithm stands twice", "Keep one"),
     ("node-parent", TAXONOMY, "id: algorithm,", "id: algorithms,", 8, "parent algorithm does not stand above", "move the parent"),
+    ("dangling-reference", ACKNOWLEDGED, "- source: first-survey\n  locator: §3\n  finding: dates", "- source: gone\n  locator: §3\n  finding: dates", 6, "the source 'gone'", "Mend"),
+    ("dangling-finding", ACKNOWLEDGED, "paper:beta", "paper:gone", 8, "paper:gone does not exist", "Mend the id"),
+    ("finding-order", ACKNOWLEDGED, "coverage/design", "later/design", 8, "stands after later/design", "Sort"),
+    ("duplicate-finding", ACKNOWLEDGED, "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey", "coverage/design-without-implementation/design:beta-router/implementation", 8, "acknowledged twice", "Keep one"),
     ("unknown-row", ALIGNMENT, "second-table, row: '1'", "second-table, row: '9'", 4, "second-table has no row '9'", "Mend the row"),
     ("duplicate-row", ALIGNMENT, "second-table, row: '1'", "first-table, row: '1'", 4, "row 1 of first-table is aligned twice", "Keep one"),
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
@@ -173,4 +178,5 @@ def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):
             alone += check_record(record, corpus.paths[name], index, tree)
         alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
+        alone += check_record(corpus.acknowledged, ACKNOWLEDGED, index, tree)
         assert set(alone) == set(check_corpus(corpus))

@@ -85,7 +85,7 @@ def test_a_row_that_is_aligned_with_nothing_stays_a_claim_about_the_row(kb):
 
 
 def test_disagreements_are_listed_with_the_claims_concerned(kb):
-    found = {(d.part, d.field): d for d in kb.audit("model:alpha")}
+    found = {(d.part, d.field): d for d in kb.disagreements("model:alpha")}
     width = found["1B", "d_model"]
     assert [c.value for c in width.claims] == [512, 512, 768]
     assert (width.kind, width.resolved) == ("values", False)
@@ -103,8 +103,8 @@ def test_a_note_closes_a_disagreement(tree):
         "provenance:",
     )
     kb = open_kb(tree, database=tree.parent / "kb.db")
-    (width,) = [d for d in kb.audit("model:alpha") if d.field == "d_model"]
+    (width,) = [d for d in kb.disagreements("model:alpha") if d.field == "d_model"]
     assert width.resolved
     assert width.reason == "misprint (first-survey)"
     assert kb.value("model:alpha", "d_model", part="1B").value == 768
-    assert "d_model" not in {d.field for d in kb.audit("model:alpha", resolved=False)}
+    assert "d_model" not in {d.field for d in kb.disagreements("model:alpha", resolved=False)}

@@ -80,9 +80,10 @@ EDITS = {
     "source's type": ("full", lambda t: edit(t, SOURCE, "type: list", "type: paper")),
     "taxonomy's label": ("full", lambda t: edit(t, TAXONOMY, "label: Sparse", "label: Sparser")),
     "crosswalk": ("full", lambda t: edit(t, "taxonomy/crosswalk.yaml", "same-as", "broader")),
+    "acknowledged": ("full", lambda t: edit(t, "data/acknowledged.yaml", "no code", "none")),
     "alignment": ("full", lambda t: edit(t, "data/alignment.yaml", "second-table, row: '1', subject: 'model:alpha', configuration: 1B", "second-table, row: '1', reason: unsure")),
     "table with another row": ("full", lambda t: (edit(t, TABLE, "- row: '2'", "- {row: '3', label: Third, cells: {}}\n- row: '2'"), edit(t, "data/alignment.yaml", "configs:", "- {table: first-table, row: '3', reason: none}\nconfigs:"))),
-    "design removed": ("full", lambda t: (t / OTHER).unlink()),
+    "design removed": ("full", lambda t: ((t / OTHER).unlink(), (t / "data/acknowledged.yaml").unlink())),
 }  # fmt: skip
 
 
@@ -144,6 +145,7 @@ def test_a_renamed_file_is_built_from_scratch(tree, tmp_path):
     build(tree, database)
     (tree / OTHER).rename(tree / "data/designs/gating/gamma-router.yaml")
     edit(tree, "data/designs/gating/gamma-router.yaml", "key: beta-router", "key: gamma-router")
+    edit(tree, "data/acknowledged.yaml", "design:beta-router", "design:gamma-router")
     assert compared(tree, database) == "full"
 
 

@@ -38,6 +38,7 @@ INDEXER = {"n_heads": 3, "d_head": 4, "top_k": 9}
         (ATTENTION | {"d_value": 3}, 24 * D + 12 * D + 6 * D + 12 * D),
         (ATTENTION | {"shares_kv_with_previous": True}, 48 * D),
         (ATTENTION | {"indexer": INDEXER}, 72 * D + 3 * (4 * D + D) + 4 * D + 8),
+        (ATTENTION | {"indexer": INDEXER | {"takes_over_choice": True}}, 72 * D),
         (ATTENTION | {"weights": [{"name": "w", "shape": [3, 7]}]}, 72 * D + 21),
         (
             {"kind": "mla", "n_heads": 4, "kv_rank": 5, "d_nope": 6, "d_rope": 2, "d_value": 3},
@@ -48,6 +49,14 @@ INDEXER = {"n_heads": 3, "d_head": 4, "top_k": 9}
             D * 7 + 7 + 7 * 4 * 8 + D * 7 + 5 + 5 * 4 * 9 + 12 * D,
         ),
         ({"kind": "short-convolution", "d_conv": 3}, D * 3 * D + 3 * D + D * D),
+        (
+            {"kind": "kda", "n_heads": 2, "d_key": 3, "d_value": 4, "d_conv": 5},
+            20 * (D + 5) + 8 * D + 4 * (D + 6) + 4 * (D + 8) + 2 * D + 6 + 2 + 4,
+        ),
+        (
+            {"kind": "kda", "n_heads": 2, "d_key": 3, "d_value": 4, "d_conv": 5, "full_gates": True},
+            20 * (D + 5) + 8 * D + 6 * D + 8 * D + 2 * D + 6 + 2 + 4,
+        ),
         (
             {"kind": "lightning", "n_heads": 2, "d_key": 3, "d_value": 3},
             3 * 6 * D + 6 * D + 6 * D + 6,
@@ -69,6 +78,10 @@ def test_a_mixture_by_part():
     assert parts["routed"] == (3 * 8 * expert, Fraction(3 * expert * 2 * 8, 12))
     assert parts["shared"].total == 3 * (3 * D * 6 + D)
     assert parts["router"].total == 3 * 12 * D
+
+
+def test_product_keys_stand_in_place_of_a_key_for_each_expert():
+    assert sized(MOE | {"router": {"product_keys": 3}}).parts["router"] == (2 * 3 * D, 2 * 3 * D)
 
 
 @given(

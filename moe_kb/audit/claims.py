@@ -1,0 +1,150 @@
+"""Claims that disagree, within a field and between fields that must fit each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from moe_kb.audit.finding import Acknowledged, Finding
+from moe_kb.claims.statement import Statement
+from moe_kb.db.claims import read_statements, resolutions_of
+
+
+def differ(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Sources give values for one field that do not agree within the precision they print."""
+    yield from disputes(connection, "values")
+
+
+def idle_note(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A resolving note prefers a source that makes no such claim, so it settles nothing."""
+    yield from disputes(connection, "note")
+
+
+def disputes(connection: sqlite3.Connection, kind: str) -> Iterator[Finding]:
+    """Findings from the disagreements of one kind that the build has written down."""
+    rows = connection.execute(
+        "SELECT subject, part, field, setting, claims, resolved FROM disagreements WHERE kind = ? ORDER BY id", (kind,)
+    ).fetchall()
+    wanted = sorted({one for row in rows for one in json.loads(row[4])})
+    by_id = dict(zip(wanted, _claims(connection, wanted), strict=True))
+    notes = resolutions_of(connection, {row[0] for row in rows if row[5]})
+    for subject, part, field, setting, ids, resolved in rows:
+        claims = tuple(by_id[one] for one in json.loads(ids))
+        settled = None
+        if resolved:
+            sources = {claim.source for claim in claims}
+            note = next(
+                (n for n in notes[subject] if (n.field, n.part) == (field, part) and n.prefer in sources),
+                next((n for n in notes[subject] if (n.field, n.part) == (field, part)), None),
+            )
+            settled = Acknowledged(note.reason, note.source, note.locator) if note else None
+        yield Finding(subject, _MESSAGES[kind](claims), part, field, setting, claims, acknowledged=settled)
+
+
+def _claims(connection: sqlite3.Connection, ids: list[int]) -> list[Statement]:
+    return read_statements(connection, "id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+
+
+def said(claim: Statement) -> str:
+    """A claim as a message quotes it: the value as printed, or with its thousands parted, and where it stands."""
+    computed = not claim.printed or claim.status == "derived"
+    large = isinstance(claim.value, int) and computed and abs(claim.value) >= 10_000
+    return f"{f'{claim.value:,}' if large else claim.shown} [{claim.place}]"
+
+
+def _values(claims: tuple[Statement, ...]) -> str:
+    return " ≠ ".join(dict.fromkeys(said(claim) for claim in claims))
+
+
+def _unclear(claims: tuple[Statement, ...]) -> str:
+    return f"{said(claims[0])} does not say whether shared experts are counted"
+
+
+_MESSAGES: dict[str, Callable[[tuple[Statement, ...]], str]] = {
+    "values": _values,
+    "counting": _unclear,
+    "note": lambda claims: "a resolving note prefers a source that makes no such claim",
+}
+
+
+# --- between fields ------------------------------------------------------------------------------------------------
+
+#: Fields of which one must not be greater than the other, and why.
+_ORDERED = (
+    ("params_active", "params_total", "a token cannot use more parameters than there are"),
+    ("n_moe_layers", "n_layers", "no more layers can hold experts than there are"),
+    ("experts_per_token", "n_routed_experts", "a token cannot use more routed experts than there are"),
+    ("n_experts_active", "n_experts_total", "a token cannot use more experts than there are"),
+    ("n_kv_heads", "n_heads", "there are no more key-value heads than query heads"),
+)
+
+
+def impossible_order(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Two numbers of one source cannot both hold, such as more active than total parameters."""
+    for small, large, why in _ORDERED:
+        pairs = connection.execute(
+            "SELECT a.id, b.id FROM claims a JOIN claims b ON b.subject = a.subject AND b.part IS a.part "
+            "AND b.source = a.source AND b.setting IS a.setting "
+            "AND coalesce(a.table_row = b.table_row, true) "
+            "WHERE a.field = ? AND b.field = ? AND a.number > b.number AND a.subject NOT LIKE 'table:%' "
+            "AND NOT a.repeats AND NOT b.repeats",
+            (small, large),
+        )
+        for ids in pairs.fetchall():
+            left, right = (read_statements(connection, "id = ?", (one,))[0] for one in ids)
+            message = f"{small} {said(left)} exceeds {large} {said(right)}: {why}"
+            detail = left.table_row or left.source
+            yield Finding(left.subject, message, left.part, small, detail, (left, right))
+
+
+def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """The printed placement of the experts gives another number of layers than the layers themselves."""
+    printed = read_statements(connection, "field = 'moe_placement' AND part IS NOT NULL", ())
+    for claim in printed:
+        others = read_statements(
+            connection,
+            "subject = ? AND part = ? AND field IN ('n_layers', 'n_moe_layers')",
+            (claim.subject, claim.part or ""),
+        )
+        layers = next((c for c in others if c.field == "n_layers" and c.table_row == claim.table_row), None)
+        if layers is None or layers.number is None:
+            continue
+        expected = layers_with_experts(claim.text, int(layers.number))
+        for counted in others:
+            if counted.field != "n_moe_layers" or expected is None or counted.number == expected:
+                continue
+            message = (
+                f"{said(claim)} of {said(layers)} layers makes {expected} with experts, "
+                f"but {counted.shown} are there [{counted.place}]"
+            )
+            detail = f"{claim.table_row}; {counted.source}"
+            yield Finding(claim.subject, message, claim.part, "moe_placement", detail, (claim, layers, counted))
+
+
+_EXCEPT = re.compile(r"except (?:the )?(?:first (\d+) layers|1st layer)")
+
+
+def layers_with_experts(printed: str, layers: int) -> int | None:
+    """How many layers hold experts where a table prints their placement; None where the text does not say.
+
+    >>> layers_with_experts("1/2", 24), layers_with_experts("1, except first 3 layers", 61)
+    (12, 58)
+    """
+    share, _, rest = printed.partition(",")
+    try:
+        fraction = Fraction(share.strip())
+    except (ValueError, ZeroDivisionError):
+        return None
+    if fraction > 1:
+        return None
+    without = 0
+    match = _EXCEPT.fullmatch(rest.strip())
+    if match:
+        without = int(match.group(1) or 1)
+    elif "except" in rest:
+        return None
+    # In 27 layers every fourth makes 6: the pattern starts anew after the last whole period.
+    return int((layers - without) * fraction)

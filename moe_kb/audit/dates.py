@@ -1,0 +1,164 @@
+"""Dates that contradict identifiers, and works that lean on later ones."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from moe_kb.audit.claims import said
+from moe_kb.audit.finding import Finding
+from moe_kb.claims.statement import Statement
+from moe_kb.db.claims import read_statements
+from moe_kb.records.dates import span
+
+_ARXIV = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
+_ARXIV_ADDRESS = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})")
+#: An identifier carries the month in which a preprint was announced, which is up to some days after its submission.
+_ANNOUNCED_WITHIN = timedelta(days=7)
+#: A release and the report on it may lie some months apart; much more speaks for two different works.
+_APART = timedelta(days=365)
+
+
+def arxiv_month(identifier: str) -> tuple[str, str] | None:
+    """First and last day of the month in an arXiv identifier of the present scheme.
+
+    >>> arxiv_month("2401.04088")
+    ('2024-01-01', '2024-01-31')
+    """
+    match = _ARXIV.fullmatch(identifier)
+    if match is None or not 1 <= int(match[2]) <= 12:
+        return None
+    return span(f"20{match[1]}-{match[2]}")
+
+
+def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """An arXiv identifier cannot exist: no such month, or a number of the wrong length for its time."""
+    for claim in read_statements(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND NOT repeats", ()):
+        match = _ARXIV.fullmatch(claim.text)
+        if match is None:
+            continue
+        year, month, number = match.groups()
+        why = ""
+        if not 1 <= int(month) <= 12:
+            why = f"there is no month {month}"
+        elif (year, month) < ("07", "04"):
+            why = "identifiers of this form begin with April 2007"
+        elif len(number) != (4 if int(year) < 15 else 5):
+            why = f"identifiers of 20{year} have {4 if int(year) < 15 else 5} digits after the point"
+        if why:
+            yield Finding(claim.subject, f"arXiv {said(claim)}: {why}", None, "arxiv", claim.source, (claim,))
+
+
+def year_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A work is said to be published in a year before that of its arXiv identifier."""
+    for claim, identifier in _with_arxiv(connection, "year"):
+        month = arxiv_month(identifier.text)
+        if month and claim.number is not None and claim.number < int(month[0][:4]):
+            message = f"published {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
+            yield Finding(claim.subject, message, None, "year", claim.source, (claim, identifier))
+
+
+def venue_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """The year in the name of a venue is before that of the arXiv identifier."""
+    for claim, identifier in _with_arxiv(connection, "venue"):
+        month, year = arxiv_month(identifier.text), re.search(r"\b(?:19|20)\d\d\b", claim.text)
+        if month and year and int(year[0]) < int(month[0][:4]):
+            message = f"appeared at {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
+            yield Finding(claim.subject, message, None, "venue", claim.source, (claim, identifier))
+
+
+def public_after_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A work is said to have become public after the month of its arXiv identifier."""
+    for claim, identifier in _with_arxiv(connection, "date"):
+        month = arxiv_month(identifier.text)
+        if month and span(claim.text)[0] > month[1]:
+            message = f"first public {said(claim)}, after its preprint, arXiv {said(identifier)} of {month[0][:7]}"
+            yield Finding(claim.subject, message, None, "date", claim.source, (claim, identifier))
+
+
+def public_long_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A work is said to have become public well before the month of its arXiv identifier."""
+    for claim, identifier in _with_arxiv(connection, "date"):
+        month = arxiv_month(identifier.text)
+        if month and date.fromisoformat(span(claim.text)[1]) + _ANNOUNCED_WITHIN < date.fromisoformat(month[0]):
+            message = f"first public {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
+            yield Finding(claim.subject, message, None, "date", claim.source, (claim, identifier))
+
+
+def _with_arxiv(connection: sqlite3.Connection, field: str) -> Iterator[tuple[Statement, Statement]]:
+    """Claims of a field about papers, each with the arXiv identifier shown first.
+
+    A date that other claims already contradict (often the month of the identifier itself) is left to that finding.
+    """
+    identifiers = {
+        claim.subject: claim
+        for claim in read_statements(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND preferred", ())
+    }
+    disputed = {row[0] for row in connection.execute("SELECT subject FROM disagreements WHERE field = 'date'")}
+    for claim in read_statements(connection, "field = ? AND subject LIKE 'paper:%' AND NOT repeats", (field,)):
+        identifier = identifiers.get(claim.subject)
+        if identifier and not (field == "date" and claim.subject in disputed):
+            yield claim, identifier
+
+
+def release_far_from_report(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A model's release lies more than a year from the arXiv identifier of the report named beside it."""
+    reports = read_statements(connection, "field = 'report' AND subject LIKE 'model:%'", ())
+    for report in reports:
+        match = _ARXIV_ADDRESS.search(report.text)
+        month = arxiv_month(match[1]) if match else None
+        if month is None:
+            continue
+        for claim in read_statements(
+            connection,
+            "subject = ? AND part IS ? AND field = 'released' AND NOT repeats",
+            (report.subject, report.part),
+        ):
+            first, last = (date.fromisoformat(day) for day in span(claim.text))
+            if last + _APART < date.fromisoformat(month[0]) or first - _APART > date.fromisoformat(month[1]):
+                message = f"released {said(claim)}, more than a year from its report, {said(report)} of {month[0][:7]}"
+                detail = claim.table_row or claim.source
+                yield Finding(claim.subject, message, claim.part, "released", detail, (claim, report))
+
+
+#: Relations that only something of the same time or earlier can be at the other end of.
+_LEANS = {
+    "extends": "extend",
+    "variant-of": "be a variant of",
+    "combines": "combine",
+    "replaces": "replace",
+    "uses": "use",
+    "based-on": "be based on",
+    "succeeds": "succeed",
+    "modifies": "modify",
+}
+
+
+def leans_on_later_work(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A work is said to use, extend or modify something that became public in a later year."""
+    rows = connection.execute(
+        "SELECT e.head, a.year, e.type, e.tail, b.year, e.source, e.locator FROM edges e "
+        "JOIN records a ON a.record = e.head JOIN records b ON b.record = e.tail "
+        "WHERE e.type IN (SELECT value FROM json_each(?)) AND a.year < b.year ORDER BY e.head, e.tail, e.id",
+        (json.dumps(list(_LEANS)),),
+    )
+    for head, earlier, kind, tail, later, source, locator in rows.fetchall():
+        place = f"{source}, {locator}" if locator else source
+        message = f"of {earlier}, is said to {_LEANS[kind]} {tail} of {later} [{place}]"
+        yield Finding(head, message, None, kind, f"{tail}; {source}", sources=(source,), others=(tail,))
+
+
+def design_year(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A design's year is not that of the earliest work said to introduce it."""
+    rows = connection.execute(
+        "SELECT u.record, d.year, u.by, min(r.year), u.source FROM usages u "
+        "JOIN designs d ON u.record = 'design:' || d.key JOIN records r ON r.record = u.by "
+        "WHERE u.role = 'introduces' AND d.year IS NOT NULL AND r.year IS NOT NULL "
+        "GROUP BY u.record HAVING min(r.year) != d.year ORDER BY 1"
+    )
+    for design, year, by, introduced, source in rows.fetchall():
+        message = f"its year is {year}, but {by}, said to introduce it [{source}], is of {introduced}"
+        yield Finding(design, message, None, "year", by, sources=(source,), others=(by,))

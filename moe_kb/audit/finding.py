@@ -1,0 +1,82 @@
+"""A finding: one doubt about the records that a researcher can verify, with an id that outlives reordering."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from moe_kb.claims.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Why a finding stands as it is."""
+
+    reason: str
+    source: str
+    locator: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The reason with its source, in a line."""
+        return f"{self.reason} ({self.source}{f', {self.locator}' if self.locator else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found out about a record.
+
+    The id is made of the rule, the record, the configuration, the field and a detail, never of values or of an order,
+    so that an acknowledgement holds as long as the doubt is the same.
+    """
+
+    subject: str
+    """Full name of the record it is about."""
+    message: str
+    """In one line, with the numbers and where they stand."""
+    part: str | None = None
+    """Configuration."""
+    field: str | None = None
+    detail: str | None = None
+    """What tells it from others of the same rule, record and field: a setting, a source, another record."""
+    claims: tuple[Statement, ...] = ()
+    """The claims concerned."""
+    sources: tuple[str, ...] = ()
+    """Keys of the sources concerned; those of the claims need not be named."""
+    others: tuple[str, ...] = ()
+    """Full names of further records concerned; the finding shows on their pages too."""
+    rule: str = ""
+    """`family/name`; the runner fills it in."""
+    acknowledged: Acknowledged | None = None
+
+    @property
+    def id(self) -> str:
+        """Stable id: `rule/kind:key#part/field=detail`."""
+        marked = (("#", self.part), ("/", self.field), ("=", self.detail))
+        return f"{self.rule}/{self.subject}" + "".join(f"{mark}{text}" for mark, text in marked if text)
+
+    @property
+    def family(self) -> str:
+        """The family of its rule."""
+        return self.rule.partition("/")[0]
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has acknowledged it."""
+        return self.acknowledged is None
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """Keys of all sources concerned, each once."""
+        return tuple(dict.fromkeys([*(claim.source for claim in self.claims), *self.sources]))
+
+    def concerns(self, record: str) -> bool:
+        """Whether it belongs on a record's page; on a table's, where one of its rows is concerned."""
+        if record == self.subject or record in self.others:
+            return True
+        return any(claim.table_row and f"table:{claim.table_row.partition('#')[0]}" == record for claim in self.claims)
+
+    def as_data(self) -> dict[str, Any]:
+        """The finding as plain data, for JSON."""
+        data = asdict(self)
+        return {"id": self.id, "rule": data.pop("rule"), **data, "sources": list(self.cited)}

@@ -1,0 +1,238 @@
+"""Which work is which: one work under two names, one name for two works, one identifier on two works."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from moe_kb.audit.claims import said
+from moe_kb.audit.finding import Finding
+from moe_kb.claims.statement import Statement
+from moe_kb.db.claims import read_statements
+from moe_kb.facts import normalised_title
+
+#: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
+_ALIKE = 0.8
+_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
+_DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+
+
+# --- one identifier on two works -------------------------------------------------------------------------------------
+
+
+def shared_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Sources give two papers one identifier or one address."""
+    holders: dict[tuple[str, str], dict[str, Statement]] = defaultdict(dict)
+    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl', 'url')"
+    for claim in read_statements(connection, where, ()):
+        for identifier in _identifiers(claim):
+            holders[identifier].setdefault(claim.subject, claim)
+    for (scheme, value), papers in sorted(holders.items()):
+        if len(papers) < 2:
+            continue
+        # The finding stands at the paper whose own identifier it is not, if that can be told.
+        owners = {row[0] for row in connection.execute("SELECT record FROM identifiers WHERE value = ?", (value,))}
+        first = next((paper for paper in sorted(papers) if paper not in owners), min(papers))
+        others = tuple(sorted(set(papers) - {first}))
+        claims = (papers[first], *(papers[other] for other in others))
+        message = f"{scheme} {value} is given to {' and '.join(f'{c.subject} [{c.place}]' for c in claims)}"
+        yield Finding(first, message, None, scheme, "; ".join(others), claims, others=others)
+
+
+def address_of_another_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A paper's address leads to an arXiv identifier that is not the paper's."""
+    own = dict(connection.execute("SELECT 'paper:' || key, arxiv FROM papers WHERE arxiv IS NOT NULL"))
+    for claim in read_statements(connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
+        match = _ARXIV.search(claim.text)
+        if match and own.get(claim.subject, match[1]) != match[1]:
+            message = f"address {said(claim)} leads to arXiv {match[1]}, the paper's own is {own[claim.subject]}"
+            yield Finding(claim.subject, message, None, "url", claim.source, (claim,))
+
+
+def two_identifiers(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Sources give one paper two different identifiers of one scheme."""
+    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl') AND NOT repeats"
+    grouped: dict[tuple[str, str], dict[str, Statement]] = defaultdict(dict)
+    for claim in read_statements(connection, where, ()):
+        grouped[claim.subject, claim.field].setdefault(claim.text.casefold(), claim)
+    for (paper, scheme), found in grouped.items():
+        if len(found) > 1:
+            claims = tuple(found.values())
+            yield Finding(paper, f"{scheme} {' ≠ '.join(map(said, claims))}", None, scheme, None, claims)
+
+
+def report_without_link(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A model's report is a paper of the knowledge base, but the model does not name that paper."""
+    own = dict(connection.execute("SELECT arxiv, 'paper:' || key FROM papers WHERE arxiv IS NOT NULL"))
+    linked = set(connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'"))
+    for claim in read_statements(connection, "subject LIKE 'model:%' AND field = 'report'", ()):
+        match = _ARXIV.search(claim.text)
+        paper = own.get(match[1]) if match else None
+        if paper and (claim.subject, paper) not in linked:
+            message = f"its report {said(claim)} is {paper}, which its `papers` do not name"
+            yield Finding(claim.subject, message, claim.part, "papers", paper, (claim,), others=(paper,))
+
+
+def _identifiers(claim: Statement) -> Iterator[tuple[str, str]]:
+    """Scheme and value of the identifier in a claim; an address that holds none stands for itself."""
+    if claim.field != "url":
+        yield claim.field, claim.text.casefold()
+        return
+    arxiv, doi = _ARXIV.search(claim.text), _DOI.search(claim.text)
+    if arxiv:
+        yield "arxiv", arxiv[1]
+    elif doi:
+        yield "doi", (doi[1] or doi[2]).casefold()
+    else:
+        yield "url", re.sub(r"^https?://(?:www\.)?|/+$", "", claim.text.casefold())
+
+
+# --- one work under two names ----------------------------------------------------------------------------------------
+
+
+def titles_differ(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Sources print one paper under titles that differ in their words."""
+    grouped: dict[str, dict[str, Statement]] = defaultdict(dict)
+    for claim in read_statements(connection, "subject LIKE 'paper:%' AND field = 'title' AND NOT repeats", ()):
+        grouped[claim.subject].setdefault(normalised_title(claim.text), claim)
+    for paper, found in grouped.items():
+        if len(found) > 1:
+            claims = tuple(sorted(found.values(), key=lambda claim: not claim.preferred))
+            message = " ≠ ".join(f"{claim.text!r} [{claim.place}]" for claim in claims)
+            yield Finding(paper, message, None, "title", None, claims)
+
+
+def alike_titles(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Two papers have nearly one title and share an author, so they may be one work."""
+    titles = dict(connection.execute("SELECT 'paper:' || key, title FROM papers"))
+    words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
+    by_author: dict[str, set[str]] = defaultdict(set)
+    for paper, author in connection.execute("SELECT record, author FROM authors"):
+        by_author[author.casefold()].add(paper)
+    pairs = {pair for papers in by_author.values() for pair in combinations(sorted(papers), 2)}
+    for left, right in sorted(pairs):
+        if len(words[left] & words[right]) >= _ALIKE * len(words[left] | words[right]):
+            message = (
+                f"{titles[left]!r} and {titles[right]!r} ({right}) share authors and nearly all words of the title"
+            )
+            yield Finding(left, message, None, "title", right, others=(right,))
+
+
+def printed_under_two_names(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """One source prints a paper under names that are not spellings or parts of each other."""
+    printed: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = defaultdict(dict)
+    rows = connection.execute(
+        "SELECT record, source, printed_as, locator, node FROM placements WHERE printed_as IS NOT NULL ORDER BY id"
+    )
+    for record, source, names, locator, node in rows:
+        for name in names.split("; "):
+            printed[record, source].setdefault(_fold(name), (name, f"{locator}, {node.rpartition('/')[2]}"))
+    for (record, source), names in printed.items():
+        if any(not _spelt_alike(a, b) for a, b in combinations(names, 2)):
+            listed = " and ".join(f"{name!r} [{source}, {place}]" for name, place in names.values())
+            yield Finding(record, f"is printed as {listed}", None, "name", source, sources=(source,))
+
+
+def row_under_another_name(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A table's row prints a name that is neither that of the model it is about nor that of a paper on it."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for record, name, key in connection.execute("SELECT record, name, key FROM records"):
+        names[record] |= {_fold(name), _fold(key)}
+    described = connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'").fetchall()
+    for record, paper in described:
+        names[record] |= names[paper]
+    rows = connection.execute(
+        "SELECT t.record, t.row, t.label, t.subject, t.configuration, substr(t.record, 7), r.content ->> 'source' "
+        "FROM table_rows t JOIN records r ON r.record = t.record WHERE t.subject IS NOT NULL ORDER BY t.id"
+    )
+    for table, row, label, subject, part, key, source in rows.fetchall():
+        folded, begins = _fold(label), _fold(re.split(r"[\W_]", label, maxsplit=1)[0])
+        if not any(_spelt_alike(name, folded) or name.startswith(begins) for name in names[subject]):
+            message = f"row {row} of {table} prints {label!r}, which is not what {subject} is called"
+            yield Finding(subject, message, part, "name", f"{key}#{row}", sources=(source,), others=(table,))
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _spelt_alike(a: str, b: str) -> bool:
+    """Whether one folded name is part of the other."""
+    return a in b or b in a
+
+
+# --- one name for two works ------------------------------------------------------------------------------------------
+
+
+def one_name(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Two records of one kind go by one name."""
+    rows = connection.execute(
+        "SELECT f.folded, f.record, r.year FROM folded_names f JOIN records r ON r.record = f.record "
+        "WHERE r.kind IN ('paper', 'design', 'model', 'system') ORDER BY f.record"
+    )
+    holders: dict[tuple[str, str], dict[str, int | None]] = defaultdict(dict)
+    for folded, record, year in rows:
+        holders[record.partition(":")[0], folded][record] = year
+    introduced = defaultdict(set)
+    for design, paper in connection.execute("SELECT record, by FROM usages WHERE role = 'introduces'"):
+        introduced[design].add(paper)
+    shared = {key: found for key, found in holders.items() if len(found) > 1}
+    said_of = _names_said(connection, {record for found in shared.values() for record in found})
+    for (kind, folded), found in sorted(shared.items()):
+        if kind == "design" and _of_one_work(found, introduced):
+            continue
+        first, *others = sorted(found)
+        claims = {record: said_of.get((record, folded)) for record in sorted(found)}
+        listed = ", ".join(
+            f"{record} ({found[record] or 'no year'})" + (f" [{claim[1].place}]" if claim else "")
+            for record, claim in claims.items()
+        )
+        written = next((claim[0] for claim in claims.values() if claim), folded)
+        yield Finding(
+            first,
+            f"{written!r} is a name of {listed}",
+            None,
+            "name",
+            "; ".join(others),
+            sources=tuple(claim[1].source for claim in claims.values() if claim),
+            others=tuple(others),
+        )
+
+
+def _names_said(connection: sqlite3.Connection, records: set[str]) -> dict[tuple[str, str], tuple[str, Statement]]:
+    """How sources write the names of records, by record and folded name."""
+    found: dict[tuple[str, str], tuple[str, Statement]] = {}
+    for claim in read_statements(connection, "field IN ('name', 'aliases', 'title')", ()):
+        if claim.subject in records:
+            for name in claim.value if isinstance(claim.value, list) else [claim.text]:
+                found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
+    return found
+
+
+def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """One source prints one name for two papers."""
+    printed: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    shown: dict[str, str] = {}
+    rows = connection.execute(
+        "SELECT record, source, printed_as, locator FROM placements "
+        "WHERE printed_as IS NOT NULL AND record LIKE 'paper:%' ORDER BY record, id"
+    )
+    for record, source, names, locator in rows:
+        for name in names.split("; "):
+            printed[source, _fold(name)].setdefault(record, f"{source}, {locator}")
+            shown.setdefault(_fold(name), name)
+    for (source, folded), found in sorted(printed.items()):
+        if len(found) > 1:
+            first, *others = sorted(found)
+            message = f"{shown[folded]!r} is printed for {' and '.join(sorted(found))} [{found[first]}]"
+            detail = f"{source}; {'; '.join(others)}"
+            yield Finding(first, message, None, "printed_as", detail, sources=(source,), others=tuple(others))
+
+
+def _of_one_work(designs: Iterable[str], introduced: dict[str, set[str]]) -> bool:
+    """Whether the same work introduces all the designs: a work's name stands for all it brings."""
+    works = [introduced[design] for design in designs]
+    return all(works) and bool(set.intersection(*works))

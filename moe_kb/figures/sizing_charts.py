@@ -1,0 +1,275 @@
+"""Charts of sizes: parameters and operations by part, memory, cache, all-to-all and the roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log10
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from moe_kb.figures.models import compact
+from moe_kb.figures.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
+from moe_kb.figures.sizing import Sized, bytes_text, rate_text
+from moe_kb.sizing import Device
+from moe_kb.sizing.communication import all_to_all
+from moe_kb.sizing.context import Phase
+from moe_kb.sizing.parameters import PartName
+from moe_kb.sizing.precision import FORMATS
+
+#: What stands together in a bar, and its colour.
+PARTS: dict[str, tuple[str, tuple[PartName, ...]]] = {
+    "attention and other mixers": (BLUE, ("mixer",)),
+    "routed experts": (ORANGE, ("routed",)),
+    "shared experts": (GREEN, ("shared",)),
+    "dense networks": (PINK, ("dense",)),
+    "embedding": (YELLOW, ("embedding",)),
+    "head": (SKY, ("head",)),
+    "routers, norms, other": (GREY, ("router", "norm", "other")),
+}
+PRODUCTS = {"queries with keys and values": RED, "recurrent states": "#7a5cc0"}
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross", "x")
+#: Contexts of the cache's chart, and degrees of the all-to-all's.
+CONTEXTS = tuple(2**power for power in range(7, 21))
+DEGREES = tuple(2**power for power in range(10))
+ROW, BARS = 34, 130
+
+
+def parameters(shown: Sequence[Sized]) -> go.Figure:
+    """Parameters by part, stacked: all of them beside those of one token."""
+    titles = ("All parameters", "Parameters of one token")
+    columns: list[list[dict[str, float]]] = [
+        [
+            {
+                part: float(sum(getattr(one.size.parameters.parts[name], field) for name in names))
+                for part, (_, names) in PARTS.items()
+            }
+            for one in shown
+        ]
+        for field in ("total", "active")
+    ]
+    return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters")
+
+
+def operations(shown: Sequence[Sized]) -> go.Figure:
+    """Operations of one token by part, stacked: the mean of a prefill beside the last token's."""
+    context = shown[0].size.setting.context
+    titles = (f"Prefill of {context:,} tokens, mean", f"Decode, the last of {context:,}")
+    columns = []
+    for phase in ("prefill", "decode"):
+        column = []
+        for one in shown:
+            done = getattr(one.size, phase)
+            parts = {part: float(sum(done.by_part.get(n, 0) for n in names)) for part, (_, names) in PARTS.items()}
+            column.append(
+                parts | dict(zip(PRODUCTS, (float(done.attention), float(done.state)), strict=True))
+            )  # fmt: skip
+        columns.append(column)
+    colours = {part: colour for part, (colour, _) in PARTS.items()} | PRODUCTS
+    return _bars(shown, columns, titles, colours, "FLOPs a token")
+
+
+def _bars(
+    shown: Sequence[Sized],
+    columns: Sequence[Sequence[dict[str, float]]],
+    titles: tuple[str, str],
+    colours: dict[str, str],
+    unit: str,
+) -> go.Figure:
+    figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
+    labels = [one.label for one in shown]
+    for part, colour in colours.items():
+        if not any(row[part] for column in columns for row in column):
+            continue
+        for number, column in enumerate(columns, 1):
+            figure.add_bar(
+                x=[row[part] for row in column],
+                y=labels,
+                orientation="h",
+                name=part,
+                legendgroup=part,
+                showlegend=number == 1,
+                marker={"color": colour, "line": {"width": 0}},
+                customdata=[f"{compact(row[part])} · {_share(row[part], row)}" for row in column],
+                hovertemplate="%{y}<br>" + part + ": %{customdata}<extra></extra>",
+                row=1,
+                col=number,
+            )
+    for number, column in enumerate(columns, 1):
+        totals = [sum(row.values()) for row in column]
+        figure.add_scatter(
+            x=totals, y=labels, mode="text", text=[f" {compact(total)}" for total in totals],
+            textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False, row=1, col=number,
+        )  # fmt: skip
+        figure.update_xaxes(
+            title=unit, range=[0, 1.17 * max(totals)], exponentformat="B", nticks=6, showgrid=True, row=1, col=number
+        )
+    quiet(figure, BARS + ROW * len(shown), top=62)
+    above = 26 / (ROW * len(shown) + 30)  # the titles of both halves stand between the bars and the legend
+    figure.update_layout(barmode="stack", bargap=0.3, legend={"y": 1 + above, "traceorder": "normal"})
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    return figure
+
+
+def _share(value: float, row: dict[str, float]) -> str:
+    total = sum(row.values())
+    return f"{value / total:.1%}" if total else ""
+
+
+def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
+    """Bytes of the weights in every format, over the memory of one accelerator and of eight."""
+    figure = go.Figure()
+    rows = [one.label for one in FORMATS.values()]
+    for number, one in enumerate(shown):
+        sizes = [one.size.weight_bytes(kept) for kept in FORMATS.values()]
+        figure.add_scatter(
+            x=sizes, y=rows, mode="markers", name=one.label, text=[bytes_text(size) for size in sizes],
+            marker={"size": 11, "color": _colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)]},
+            hovertemplate="%{fullData.name}<br>%{y}: %{text}<extra></extra>",
+        )  # fmt: skip
+    for times, row in ((1, "memory of one accelerator"), (8, "memory of eight")):
+        figure.add_scatter(
+            x=[times * device.memory for device in devices], y=[row] * len(devices), mode="markers", showlegend=False,
+            marker={"size": 13, "symbol": "line-ns-open", "color": GREY, "line": {"width": 2}},
+            text=[f"{times} × {device.name}: {bytes_text(times * device.memory)}" for device in devices],
+            customdata=[f"accelerator:{device.key}" for device in devices], hovertemplate="%{text}<extra></extra>",
+        )  # fmt: skip
+    quiet(figure, 60 + 32 * (len(rows) + 2), top=40)
+    order = [*rows, "memory of one accelerator", "memory of eight"]
+    every = [size for trace in figure.data for size in trace.x]
+    figure.update_yaxes(categoryorder="array", categoryarray=order, autorange="reversed", automargin=True)
+    figure.update_xaxes(**_bytes_axis(every), title="bytes", showgrid=True)
+    return figure
+
+
+def cache(shown: Sequence[Sized]) -> go.Figure:
+    """Bytes of one sequence's cache as it grows, both axes logarithmic; windows are where the slope changes."""
+    figure = go.Figure()
+    setting = shown[0].size.setting
+    every: list[float] = []
+    for number, one in enumerate(shown):
+        kept = one.size.cache
+        knees = [window for window in kept.windows if CONTEXTS[0] < window < CONTEXTS[-1]]
+        contexts = sorted({*CONTEXTS, *knees, min(max(setting.context, CONTEXTS[0]), CONTEXTS[-1])})
+        sizes = {n: kept.bytes(n, setting.cache_bytes, n) for n in contexts}
+        if not any(sizes.values()):
+            continue
+        every += sizes.values()
+        figure.add_scatter(
+            x=contexts, y=list(sizes.values()), mode="lines", name=one.label, legendgroup=one.label,
+            line={"color": _colour(number), "width": 2}, text=[bytes_text(size) for size in sizes.values()],
+            hovertemplate="%{fullData.name}<br>%{x:,} tokens: %{text}<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=knees, y=[sizes[n] for n in knees], mode="markers", legendgroup=one.label, showlegend=False,
+            marker={"size": 10, "symbol": "circle-open", "color": _colour(number), "line": {"width": 2}},
+            hovertemplate=one.label + "<br>a window of %{x:,} tokens is full<extra></extra>",
+        )  # fmt: skip
+    if CONTEXTS[0] <= setting.context <= CONTEXTS[-1]:
+        figure.add_vline(x=setting.context, line={"color": GREY, "width": 1, "dash": "dash"})
+    quiet(figure, 400, top=40)
+    figure.update_xaxes(
+        type="log", title="tokens of the sequence", tickvals=CONTEXTS[1::2],
+        ticktext=[_tokens(n) for n in CONTEXTS[1::2]], showgrid=True,
+    )  # fmt: skip
+    figure.update_yaxes(**_bytes_axis(every), title="bytes of one sequence", showgrid=True, automargin=True)
+    return figure
+
+
+def traffic(shown: Sequence[Sized]) -> go.Figure:
+    """Bytes that one token sends and gets in a layer, against the expert-parallel degree."""
+    figure = go.Figure()
+    degrees = sorted({*DEGREES, shown[0].size.setting.degree})
+    for number, one in enumerate(shown):
+        found = []
+        for degree in degrees:
+            try:
+                found.append(all_to_all(one.architecture, degree))
+            except ValueError:  # its experts do not lie evenly on so many
+                continue
+        found = [each for each in found if each.layers]
+        if not found:
+            continue
+        for field, dash, words in (("merged", "solid", "one vector a device"), ("per_expert", "dot", "one an expert")):
+            sent = [float(getattr(each, field)) * one.size.setting.cache_bytes for each in found]
+            figure.add_scatter(
+                x=[str(each.degree) for each in found], y=[value / 1e3 for value in sent], name=one.label,
+                legendgroup=one.label, showlegend=field == "merged", mode="lines+markers",
+                line={"color": _colour(number), "dash": dash, "width": 2}, marker={"size": 7},
+                text=[bytes_text(value) for value in sent],
+                hovertemplate="%{fullData.name}<br>" + words + ", %{x} devices: %{text}<extra></extra>",
+            )  # fmt: skip
+    quiet(figure, 400, top=40)
+    figure.update_xaxes(
+        title="devices that each layer's experts lie on", type="category", categoryorder="array",
+        categoryarray=[str(degree) for degree in degrees], showgrid=True,
+    )  # fmt: skip
+    figure.update_yaxes(title="kB a token and layer, both ways", rangemode="tozero", showgrid=True, automargin=True)
+    return figure
+
+
+def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
+    """The roof of one device, and where a prefill and a decoding step of each configuration stand under it."""
+    figure = go.Figure()
+    ridge = device.peak / device.bandwidth
+    phases: tuple[tuple[Phase, str, str], ...] = (("prefill", "circle", "prefill"), ("decode", "diamond", "decode"))
+    marks = [
+        (number, one, symbol, words, one.size.on(device, phase), one.size.devices(device))
+        for number, one in enumerate(shown)
+        for phase, symbol, words in phases
+    ]
+    intensities = [found.intensity for *_, found, _ in marks]
+    low, high = min([*intensities, ridge / 100]) / 2, max([*intensities, ridge * 10]) * 2
+    figure.add_scatter(
+        x=[low, ridge, high], y=[low * device.bandwidth, device.peak, device.peak], mode="lines", showlegend=False,
+        line={"color": GREY, "width": 3}, hoverinfo="skip",
+    )  # fmt: skip
+    for number, one, symbol, words, found, together in marks:
+        figure.add_scatter(
+            x=[found.intensity], y=[found.attainable / together], mode="markers", name=f"{one.label}, {words}",
+            marker={
+                "size": 13, "symbol": symbol, "color": _colour(number),
+                "line": {"width": 1, "color": "rgba(128,128,128,0.9)"},
+            },
+            text=[f"{found.intensity:,.3g} FLOP/B, {rate_text(found.attainable / together, 'FLOP/s')}"],
+            hovertemplate="%{fullData.name}<br>%{text}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=ridge, line={"color": GREY, "width": 1, "dash": "dash"})
+    figure.add_annotation(
+        x=log10(ridge), y=log10(device.peak), xref="x", yref="y", yshift=14, showarrow=False,
+        text=f"ridge at {ridge:,.0f} FLOP/B, peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}",
+        xanchor="center",
+    )  # fmt: skip
+    quiet(figure, 460, top=70)
+    figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
+    figure.update_xaxes(dtick=1, exponentformat="power", showgrid=True)
+    powers = range(int(log10(low * device.bandwidth)), int(log10(device.peak)) + 2)
+    figure.update_yaxes(
+        type="log", title="attainable FLOP/s on one device", tickvals=[10.0**p for p in powers],
+        ticktext=[rate_text(10.0**p, "") for p in powers], showgrid=True, automargin=True,
+        range=[log10(low * device.bandwidth), log10(device.peak) + 0.35],
+    )  # fmt: skip
+    return figure
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _tokens(number: int) -> str:
+    return f"{number // 2**20}M" if number >= 2**20 else f"{number // 2**10}K" if number >= 2**10 else str(number)
+
+
+def _bytes_axis(values: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis of bytes with a tick at every power of ten."""
+    found = [value for value in values if value > 0] or [1.0]
+    powers = range(int(log10(min(found))), int(log10(max(found))) + 2)
+    ticks = [10.0**power for power in powers]
+    if log10(max(found) / min(found)) < 2.5:
+        ticks = [step * tick for tick in ticks for step in (1, 2, 5)]
+    span = log10(max(found) / min(found)) or 1
+    return {
+        "type": "log", "tickvals": ticks, "ticktext": [bytes_text(tick) for tick in ticks],
+        "range": [log10(min(found)) - 0.06 * span, log10(max(found)) + 0.06 * span],
+    }  # fmt: skip

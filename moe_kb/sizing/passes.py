@@ -1,0 +1,70 @@
+"""What a pass of many tokens goes through: which layers, and which of the weights it has to read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from moe_kb.records.architecture import AnySublayer, Architecture, Attention, LayerGroup
+from moe_kb.sizing.parameters import Parameters, count_sublayer, written
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Weights that tokens need in one pass.
+
+    Attributes:
+        always: those that every token needs; of embeddings only what is multiplied with.
+        routed: weights of experts by the share of them that a token chooses.
+    """
+
+    always: Fraction
+    routed: Mapping[Fraction, int]
+
+    def by(self, tokens: int) -> float:
+        """Weights that so many tokens need together; an expert that several choose is read once.
+
+        With an even and independent choice, b tokens leave an expert alone with probability (1 - k/E)^b.
+        """
+        return float(self.always) + sum(
+            total * (1 - (1 - float(share)) ** tokens) for share, total in self.routed.items()
+        )
+
+
+def needed(architecture: Architecture, parameters: Parameters) -> Needed:
+    """Weights needed of `architecture`, whose `parameters` were counted."""
+    routed: defaultdict[Fraction, int] = defaultdict(int)
+    for name, stack in architecture.stacks.items():
+        for times, sublayer, _ in written(stack.groups, 1, name):
+            for part, share in count_sublayer(sublayer, architecture.d_model or 0):
+                if part == "routed":
+                    routed[share.active / share.total] += times * share.total
+    return Needed(parameters.active_excl_input_embedding - parameters.parts["routed"].active, dict(routed))
+
+
+def decoding(architecture: Architecture) -> Architecture:
+    """What a decoded token goes through: beside a decoder no encoder, and no keys and values of the encoder's tokens.
+
+    Those were made when the encoder's sequence was read.
+    """
+    if architecture.encoder is None or architecture.decoder is None:
+        return architecture
+    groups = [_without_keys_of_encoder(group) for group in architecture.decoder.groups]
+    decoder = architecture.decoder.model_copy(update={"groups": groups})
+    return architecture.model_copy(update={"encoder": None, "decoder": decoder})
+
+
+def _without_keys_of_encoder(group: LayerGroup) -> LayerGroup:
+    def reading(sublayer: AnySublayer) -> AnySublayer:
+        if isinstance(sublayer, Attention) and sublayer.cross:
+            return sublayer.model_copy(update={"shares_kv_with_previous": True})
+        return sublayer
+
+    return group.model_copy(
+        update={
+            "sublayers": group.sublayers and [reading(sublayer) for sublayer in group.sublayers],
+            "groups": group.groups and [_without_keys_of_encoder(inner) for inner in group.groups],
+        }
+    )

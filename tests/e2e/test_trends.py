@@ -1,0 +1,66 @@
+"""A journey through the trends: from a measure over its chart to a model, and to a question of the survey's table."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from playwright.sync_api import Page, expect
+
+#: Where the mark of a record stands in the window.
+MARK = """(record) => {
+  const chart = document.querySelector('.js-plotly-plot');
+  const {xaxis, yaxis} = chart._fullLayout;
+  for (const trace of chart.data) {
+    const at = (trace.customdata || []).indexOf(record);
+    if (at < 0) continue;
+    const box = chart.getBoundingClientRect();
+    return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
+  }
+}"""
+
+
+def settle(page: Page) -> None:
+    """Wait until the page's script has run to its end and the chart stands still."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator(".js-plotly-plot .scatterlayer .point:visible").first).to_be_visible()
+
+
+def choose(page: Page, label: str, words: str) -> None:
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    page.get_by_role("option", name=words, exact=True).click()
+
+
+def test_follow_a_measure_to_a_model_and_ask_the_table(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="How the designs of released models moved over time").click()
+    expect(page.get_by_role("heading", name="Trends", level=1)).to_be_visible()
+    choose(page, "Measure", "Granularity")
+    expect(page).to_have_url(re.compile(r"measure=granularity"))
+    expect(page.locator(".katex").first).to_be_visible()
+    expect(page.get_by_text(re.compile("Medians: 2020"))).to_be_visible()
+    settle(page)
+
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    with started.value.path().open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {"record", "granularity", "source", "released"} <= set(rows[0])
+    assert all(row["source"] for row in rows)
+
+    page.locator(".js-plotly-plot").scroll_into_view_if_needed()
+    x, y = page.evaluate(MARK, "model:deepseek-v3")
+    page.mouse.move(x, y)
+    expect(page.locator(".hoverlayer .hovertext")).to_contain_text("DeepSeek-V3 671B")
+    page.mouse.click(x, y)
+    expect(page).to_have_url(re.compile(r"/model\?.*key=deepseek-v3"))
+    expect(page.get_by_role("heading", name="DeepSeek-V3", level=1)).to_be_visible()
+
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/trends\?.*measure=granularity"))
+    page.get_by_text("Questions of survey A's Table 2", exact=True).click()
+    choose(page, "Question", "Do layers keep experts that every token uses?")
+    expect(page).to_have_url(re.compile(r"question=shared"))
+    expect(page.get_by_text(re.compile(r"Have shared experts: .* in Table 2, .* newer than the table"))).to_be_visible()
+    settle(page)

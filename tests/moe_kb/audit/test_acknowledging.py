@@ -1,0 +1,94 @@
+"""Acknowledgements, the runner, and what every finding has."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from trees import FILES, edit, small_tree
+
+from moe_kb.audit import FAMILIES, RULES, Finding
+from moe_kb.audit.rules import IDLE, explanation
+from moe_kb.checks import check_corpus
+from moe_kb.corpus import ACKNOWLEDGED, Corpus
+from moe_kb.errors import NotFoundError
+from moe_kb.kb import open_kb
+from moe_kb.records.acknowledged import FINDING_PATTERN
+
+LATER = "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey"
+WIDTH = "claims/differ/model:alpha#1B/d_model"
+SIZES = [
+    f"sizes/described-shape/model:alpha#1B/params_total={place}"
+    for place in ("alpha-config", "first-table#1", "second-table#1")
+]
+ENTRY = "- source: {}\n  locator: §3\n  finding: {}\n  reason: The idea is older than its name.\n"
+
+
+def with_entries(*entries: tuple[str, str]) -> dict[str, str]:
+    return {ACKNOWLEDGED: "findings:\n" + "".join(ENTRY.format(*entry) for entry in entries)}
+
+
+def test_an_acknowledgement_travels_with_its_finding(tree, kb):
+    (finding,) = kb.audit(rule="dates")
+    assert finding.acknowledged.text == "The idea is older than its name. (first-survey, §3)"
+    assert {f.id for f in kb.audit(acknowledged=False)} == {WIDTH, *SIZES}
+    assert json.loads(json.dumps(finding.as_data()))["acknowledged"]["source"] == "first-survey"
+    edit(tree, ACKNOWLEDGED, "older than its name", "old")
+    assert open_kb(tree, database=kb.database).audit(rule="dates")[0].acknowledged.reason == "The idea is old."
+
+
+def test_an_acknowledgement_of_what_is_found_no_more_is_a_finding(tmp_path):
+    gone = "dates/year-before-preprint/paper:alpha/year=first-survey"
+    tree = small_tree(tmp_path / "tree", with_entries(("first-survey", gone)))
+    (finding,) = open_kb(tree, database=tmp_path / "kb.db").audit("paper:alpha", rule=IDLE)
+    assert (finding.subject, finding.rule, finding.open) == ("paper:alpha", IDLE, True)
+    assert gone in finding.message
+
+
+@pytest.mark.parametrize(
+    ("entries", "rule"),
+    [
+        ([("first-survey", LATER)], None),
+        ([("first-survey", WIDTH), ("first-survey", LATER)], None),
+        ([("first-survey", LATER), ("first-survey", WIDTH)], "finding-order"),
+        ([("first-survey", LATER), ("first-survey", LATER)], "duplicate-finding"),
+        ([("gone", LATER)], "dangling-reference"),
+        ([("first-survey", LATER.replace("beta", "gone"))], "dangling-finding"),
+        ([("first-survey", "no id")], "schema"),
+    ],
+)
+def test_the_check_reads_acknowledgements_strictly(tmp_path, entries, rule):
+    tree = small_tree(tmp_path / "tree", with_entries(*entries))
+    found = check_corpus(Corpus.load(tree))
+    assert [(f.path, f.rule) for f in found] == ([(ACKNOWLEDGED, rule)] if rule else [])
+
+
+def test_findings_of_one_record_of_one_rule_or_family(kb):
+    assert {f.id for f in kb.audit("model:alpha")} == {WIDTH, *SIZES}
+    assert [f.id for f in kb.audit("design:alpha-router", rule="dates")] == [LATER], "on the other end's page, too"
+    assert [f.id for f in kb.audit(rule="claims/differ")] == [WIDTH]
+    assert {f.id for f in kb.audit("table:second-table")} == {WIDTH, SIZES[-1]}, "one of its rows is concerned"
+    with pytest.raises(NotFoundError, match="there is no audit rule 'zebra'"):
+        kb.audit(rule="zebra")
+
+
+def test_ids_do_not_depend_on_values_or_order(tmp_path, kb):
+    changes = {"data/tables/second-table.yaml": FILES["data/tables/second-table.yaml"].replace("'768'", "'1024'")}
+    other = open_kb(small_tree(tmp_path / "other", changes), database=tmp_path / "other.db")
+    assert [f.id for f in other.audit()] == [f.id for f in kb.audit()]
+    assert [f.message for f in other.audit()] != [f.message for f in kb.audit()]
+
+
+def test_every_finding_has_an_id_that_can_be_acknowledged(kb):
+    findings = kb.audit()
+    assert len({f.id for f in findings}) == len(findings) == 6
+    assert all(re.fullmatch(FINDING_PATTERN, f.id) for f in findings)
+    assert all("\n" not in f.message for f in findings)
+    assert re.fullmatch(FINDING_PATTERN, Finding("paper:a", "m", "0.1B/1.9B", "f", "d; e", rule="a/b").id)
+
+
+@pytest.mark.parametrize("rule", [*RULES, IDLE])
+def test_every_rule_says_in_a_sentence_what_it_looks_for(rule):
+    assert explanation(rule).endswith(".")
+    assert rule.partition("/")[0] in FAMILIES

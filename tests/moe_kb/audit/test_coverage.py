@@ -1,0 +1,95 @@
+"""What is missing, and what leads to nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+BETA, MODEL = "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
+ROUTER, OTHER = "data/designs/gating/alpha-router.yaml", "data/designs/gating/beta-router.yaml"
+PLACEMENT = """\
+placements:
+- source: first-survey
+  locator: Figure 1
+  taxonomy: first
+  node: algorithm/gating
+"""
+
+
+def test_a_paper_without_place(ids):
+    assert ids((BETA, PLACEMENT, "")) == {"coverage/unplaced-paper/paper:beta/placements"}
+
+
+def test_only_papers_on_mixtures_need_a_place(ids):
+    assert ids((BETA, PLACEMENT, "scope: background\n")) == set()
+
+
+def test_a_design_with_neither_equations_nor_steps(ids):
+    steps = "algorithm:\n  source: first-survey\n  locator: §3\n"
+    steps += "  steps: [Score every token., Give each expert its best tokens.]\n"
+    assert ids((OTHER, steps, "")) == {"coverage/design-without-equations/design:beta-router/equations"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("  architecture:", "- label: 2B\n  architecture:", set()),
+        ("openness: open", "openness: closed", set()),
+    ],
+)
+def test_a_model_whose_layers_are_described(ids, old, new, found):
+    assert ids((MODEL, old, new)) == found
+
+
+def test_models_without_configuration_or_layers(audit):
+    bare = "key: {0}\nname: {0}\nopenness: {1}\n{2}provenance:\n- {{source: second-list, fields: [name, openness]}}\n"
+    found = audit(
+        data__models__bare=bare.format("bare", "open", ""),
+        data__models__shut=bare.format("shut", "closed", ""),
+        data__models__flat=bare.format("flat", "open", "configurations:\n- {label: 1B}\n"),
+        data__models__shy=bare.format("shy", "closed", "configurations:\n- {label: 1B}\n"),
+    )
+    assert {f.subject: f.message for f in found} == {
+        "model:bare": "has no configuration, though it is open",
+        "model:shut": "has no configuration",
+        "model:flat": "none of its configurations describes its layers, though it is open",
+    }
+
+
+def test_an_implementation_that_is_not_installed(ids):
+    found = ids((ROUTER, "implementation: switch-top1", "implementation: gone"))
+    assert found == {
+        "coverage/design-without-implementation/design:alpha-router/implementation",
+        "coverage/missing-implementation/design:alpha-router/implementation",
+    }
+
+
+def test_an_implementation_that_the_record_does_not_name(tmp_path, monkeypatch):
+    from trees import small_tree
+
+    from moe_kb.kb import open_kb
+
+    row = {
+        "key": "two",
+        "name": "Two",
+        "status": "complete",
+        "summary": "s",
+        "designs": "alpha-router; beta-router; gone",
+    }
+    monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "oracle": "o"}])
+    kb = open_kb(small_tree(tmp_path / "tree"), database=tmp_path / "kb.db")
+    found = [f.id for f in kb.audit(rule="coverage/one-sided-implementation")]
+    assert found == ["coverage/one-sided-implementation/design:beta-router/implementation=two"]
+
+
+@pytest.mark.parametrize(
+    ("locator", "found"),
+    [
+        ("Table 1, row 1", []),
+        ("Table 1, rows 1 and 2", []),
+        ("Table 1, rows 1 and 3", ["first-survey, Table 1, 3"]),
+        ("Table 9, row 7", []),  # not transcribed, so nothing is known of it
+    ],
+)
+def test_a_locator_that_names_a_row(ids, locator, found):
+    edited = ids((MODEL, "  locator: Table 1, row 1\n", f"  locator: {locator}\n"))
+    assert edited == {f"coverage/row-that-does-not-exist/model:alpha/locator={detail}" for detail in found}

@@ -1,0 +1,116 @@
+"""One identifier on two works, one work under two names, one name for two works."""
+
+from __future__ import annotations
+
+import pytest
+
+ALPHA, BETA, MODEL = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
+ROUTER, OTHER = "data/designs/gating/alpha-router.yaml", "data/designs/gating/beta-router.yaml"
+TABLE = "data/tables/second-table.yaml"
+
+
+def beta_claims(field: str, value: str) -> tuple[str, str, str]:
+    return BETA, "placements:", f"claims:\n- {{source: second-list, field: {field}, value: {value}}}\nplacements:"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "scheme"),
+    [
+        ("arxiv", "'2103.00001'", "arxiv"),
+        ("url", "'https://arxiv.org/pdf/2103.00001'", "arxiv"),
+        ("url", "'http://www.example.org/alpha/'", "url"),
+        ("url", "'https://example.org/beta'", None),
+    ],
+)
+def test_one_identifier_on_two_papers(audit, field, value, scheme):
+    found = [f for f in audit(beta_claims(field, value)) if f.rule == "identity/shared-identifier"]
+    assert [f.field for f in found] == ([scheme] if scheme else [])
+    if scheme:
+        assert found[0].concerns("paper:alpha")
+        assert found[0].concerns("paper:beta")
+        assert "[second-list]" in found[0].message
+    if scheme == "arxiv":
+        assert found[0].subject == "paper:beta", "alpha holds the identifier"
+
+
+def test_an_address_that_leads_to_another_preprint(audit):
+    found = audit((ALPHA, "https://example.org/alpha'", "https://arxiv.org/abs/2104.00009'"))
+    assert [f.id for f in found] == ["identity/address-of-another-identifier/paper:alpha/url=first-survey"]
+    assert "leads to arXiv 2104.00009, the paper's own is 2103.00001" in found[0].message
+
+
+def test_two_identifiers_of_one_paper(audit):
+    claims = "claims:\n- {source: second-list, field: arxiv, value: '2103.00002'}\nplacements:"
+    found = audit((ALPHA, "placements:", claims))
+    assert [f.id for f in found] == ["identity/two-identifiers/paper:alpha/arxiv"]
+
+
+@pytest.mark.parametrize(("papers", "found"), [("[alpha]", 0), ("[beta]", 1)])
+def test_a_report_that_the_model_does_not_name(audit, papers, found):
+    claim = "- {source: second-list, field: report, value: 'https://arxiv.org/abs/2103.00001'}\nprovenance:"
+    findings = audit((MODEL, "papers: [alpha]", f"papers: {papers}"), (MODEL, "provenance:", claim))
+    assert [f.id for f in findings] == ["identity/report-without-link/model:alpha/papers=paper:alpha"] * found
+
+
+@pytest.mark.parametrize(
+    ("title", "found"), [("beta learns to share!", 0), ("Beta Learns How to Share", 1), ("Gamma Learns to Share", 1)]
+)
+def test_titles_that_differ_in_their_words(audit, title, found):
+    findings = audit(beta_claims("title", f"'{title}'"))
+    assert [f.id for f in findings] == ["identity/titles-differ/paper:beta/title"] * found
+    if found:
+        assert f"'Beta Learns to Share' [first-survey, reference 2] ≠ '{title}' [second-list]" in findings[0].message
+
+
+@pytest.mark.parametrize(("author", "found"), [("Bo Writer", 1), ("Cy Other", 0)])
+def test_two_papers_with_nearly_one_title(audit, author, found):
+    text = f"""\
+key: nearly
+name: Nearly
+title: Beta Learns to Share Experts
+authors: [{author}]
+year: 2020
+scope: background
+provenance:
+- {{source: second-list, fields: [name, title, authors, year]}}
+"""
+    findings = audit(data__papers__2020__nearly=text)
+    assert [f.id for f in findings] == ["identity/alike-titles/paper:beta/title=paper:nearly"] * found
+
+
+@pytest.mark.parametrize(
+    ("printed", "found"), [("[Alpha, Alpha-L]", 0), ("[Alpha, AlphaMoE]", 0), ("[Alpha, Omega]", 1)]
+)
+def test_a_paper_printed_under_two_names(audit, printed, found):
+    findings = audit((ALPHA, "[Alpha, Alpha-L]", printed))
+    assert [f.id for f in findings] == ["identity/printed-under-two-names/paper:alpha/name=first-survey"] * found
+
+
+@pytest.mark.parametrize(("label", "found"), [("Alpha", 0), ("Alpha-7B Instruct", 0), ("Alfa", 1)])
+def test_a_row_that_prints_another_name(audit, label, found):
+    findings = audit((TABLE, "label: Alpha\n", f"label: {label}\n"))
+    assert [f.id for f in findings] == ["identity/row-under-another-name/model:alpha#1B/name=second-table#1"] * found
+    assert all(f.concerns("table:second-table") for f in findings)
+
+
+def test_one_name_for_two_papers_and_for_two_designs(audit):
+    found = audit((BETA, "name: Beta\n", "name: Alpha-MoE\n"), (OTHER, "name: Beta router\n", "name: Alpha Router\n"))
+    assert {f.id for f in found} == {
+        "identity/one-name/paper:alpha/name=paper:beta",
+        "identity/one-name/design:alpha-router/name=design:beta-router",
+    }
+    assert {f.message for f in found} == {
+        "'AlphaMoE' is a name of paper:alpha (2021), paper:beta (2020)",
+        "'Alpha router' is a name of design:alpha-router (2021), design:beta-router (no year)",
+    }
+
+
+def test_designs_of_one_work_may_share_its_name(ids):
+    usage = "usages:\n- {source: first-survey, by: 'paper:alpha', role: introduces}\nprovenance:"
+    assert ids((OTHER, "name: Beta router\n", "name: Alpha Router\n"), (OTHER, "provenance:", usage)) == set()
+
+
+def test_one_name_printed_for_two_papers(ids):
+    printed = "  node: algorithm/gating\n  printed_as: [alpha-l]\n"
+    found = ids((BETA, "  node: algorithm/gating\n", printed))
+    assert found == {"identity/printed-for-two-works/paper:alpha/printed_as=first-survey; paper:beta"}

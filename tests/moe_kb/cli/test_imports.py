@@ -1,0 +1,178 @@
+"""`moe-kb import hf`: what it writes, what it prints, what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from trees import FILES
+
+CONFIG = {
+    "model_type": "mixtral", "hidden_size": 16, "vocab_size": 100, "max_position_embeddings": 64, "hidden_act": "silu",
+    "num_hidden_layers": 2, "num_attention_heads": 4, "num_local_experts": 4, "num_experts_per_tok": 2,
+    "intermediate_size": 32, "router_aux_loss_coef": 0.02,
+}  # fmt: skip
+# Embedding and head, attention and norms of each layer, experts and router, last norm.
+TOTAL = 2 * 100 * 16 + 2 * (4 * 16 * 16 + 2 * 16 + 4 * 3 * 16 * 32 + 4 * 16) + 16
+MODEL, SOURCE = "data/models/tiny.yaml", "data/sources/tiny-config.yaml"
+
+
+@pytest.fixture
+def tree(tree):
+    """The fabricated tree with what an imported Mixtral refers to, in canonical form."""
+    (tree / "data/sources/transformers-code.yaml").write_text(
+        "key: transformers-code\nname: Code\ntitle: Code of invented models\ntype: repository\n"
+    )
+    design = FILES["data/designs/gating/beta-router.yaml"].replace("key: beta-router", "key: mixtral-top2-router")
+    (tree / "data/designs/gating/mixtral-top2-router.yaml").write_text(design)
+    return tree
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Write a `config.json` with some fields changed; its path."""
+
+    def write(name="Tiny.json", **changes):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        fields = {field: value for field, value in {**CONFIG, **changes}.items() if value is not ...}
+        path.write_text(json.dumps(fields))
+        return path
+
+    return write
+
+
+def test_a_file_becomes_two_records_that_pass_the_check(moe, tree, config):
+    assert moe("format").status == 0
+    url = "https://example.org/tiny"
+    result = moe("import", "hf", config(), "--url", url, "--version", "abc123", "--accessed", "2026-11")
+    assert result.status == 0, result.err
+    assert f"Tiny [{TOTAL:,}-A" in result.out
+    assert f"{TOTAL:,} parameters" in result.out
+    assert [line for line in result.out.splitlines() if line.startswith("wrote ")] == [
+        f"wrote {tree / SOURCE}",
+        f"wrote {tree / MODEL}",
+    ]
+    assert "num_key_value_heads = 4" in result.out
+    assert (moe("check").status, moe("check").out) == (0, "")
+    source = (tree / SOURCE).read_text()
+    assert all(line in source for line in (f"url: {url}", "version: abc123", "accessed: 2026-11", "type: config"))
+    assert "router_aux_loss_coef of the file" in (tree / MODEL).read_text()
+    shown = moe("size", "tiny", "--json")
+    assert shown.json["params_total"] == TOTAL
+    again = moe("import", "hf", config())
+    assert again.status == 2
+    assert "model:tiny exists" in again.err
+
+
+def test_name_and_label_can_be_given(moe, tree, config):
+    assert moe("import", "hf", config(), "--name", "Small One", "--label", "2 layers").status == 0
+    text = (tree / "data/models/small-one.yaml").read_text()
+    assert "name: Small One" in text
+    assert "label: 2 layers" in text
+    assert "local file" in (tree / "data/sources/small-one-config.yaml").read_text()
+
+
+def test_a_config_json_is_called_after_its_folder(moe, tree, config):
+    assert moe("import", "hf", config("my-model/config.json")).status == 0
+    assert (tree / "data/models/my-model.yaml").exists()
+
+
+def test_a_configuration_is_added_to_a_model_that_is_named_by_its_key(moe, tree, config):
+    alpha = tree / "data/models/alpha.yaml"
+    alpha.write_text("# A comment that stays.\n" + alpha.read_text())
+    assert moe("format").status == 0
+    before = alpha.read_text()
+    told = moe("import", "hf", config(), "--name", "Alpha")
+    assert told.status == 2
+    assert "model:alpha exists. To add a configuration to it give --key alpha --label LABEL" in told.err
+    nameless = moe("import", "hf", config(), "--key", "alpha")
+    assert nameless.status == 2
+    assert "name the size" in nameless.err
+    assert alpha.read_text() == before
+    assert moe("import", "hf", config(), "--key", "alpha", "--label", "Tiny").status == 0
+    after = alpha.read_text()
+    assert after.startswith("# A comment that stays.\n")
+    assert "label: 1B" in after
+    assert "label: Tiny" in after
+    assert (tree / "data/sources/alpha-tiny-config.yaml").exists()
+    assert moe("check").status == 0
+    again = moe("import", "hf", config(), "--key", "alpha", "--label", "1B")
+    assert again.status == 2
+    assert "has a configuration '1B'" in again.err
+    renamed = moe("import", "hf", config(), "--key", "alpha", "--label", "New", "--name", "Beta")
+    assert (renamed.status, alpha.read_text()) == (2, after)
+    assert "is called 'Alpha'" in renamed.err
+
+
+def test_nothing_is_written_on_a_dry_run_or_outside_the_output(moe, tree, config, tmp_path):
+    before = sorted(tree.rglob("*.yaml"))
+    dry = moe("import", "hf", config(), "--dry-run")
+    assert dry.status == 0
+    assert "key: tiny-config" in dry.out
+    assert "# data/models/tiny.yaml" in dry.out
+    assert f"{TOTAL:,} parameters" in dry.err
+    out = tmp_path / "out"
+    assert moe("import", "hf", config(), "--output", out).status == 0
+    assert (out / MODEL).exists()
+    assert (out / SOURCE).exists()
+    assert sorted(tree.rglob("*.yaml")) == before
+    twice = moe("import", "hf", config(), "--output", out)
+    assert twice.status == 2
+    assert "overwrites no file" in twice.err
+    assert not list(out.rglob(".*"))
+
+
+def test_what_is_not_understood_is_listed_line_by_line(moe, tree, config):
+    result = moe("import", "hf", config(a_new_field=3, another=[], intermediate_size=...))
+    assert (result.status, result.out) == (1, "")
+    assert result.err.splitlines() == [
+        "Tiny.json: refused: a_new_field = 3 is not understood",
+        "Tiny.json: refused: another = [] is not understood",
+    ]
+    silent = moe("import", "hf", config(intermediate_size=...))
+    assert silent.err == "Tiny.json: refused: intermediate_size is needed, and the file does not give it\n"
+    assert not (tree / MODEL).exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff\xfe", b'{"model_type": 3}', b'{"model_type": "yuan"}', b" " * 4_000_001]
+)
+def test_what_is_no_config_is_refused(moe, tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    result = moe("import", "hf", path)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("x.json: refused: ")
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--key", "../x"), "key cannot be"),
+        (("--url", "example.org"), "url cannot be"),
+        (("--accessed", "soon"), "accessed cannot be"),
+        (("--name", "模型"), "no key can be made"),
+        (("--output", "/proc/nowhere"), "/proc/nowhere"),
+    ],
+)
+def test_bad_options_are_one_line(moe, config, arguments, message):
+    result = moe("import", "hf", config(), *arguments)
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert message in result.err
+
+
+def test_a_missing_file_is_one_line(moe):
+    result = moe("import", "hf", "nowhere.json")
+    assert result.status == 2
+    assert result.err == "moe-kb: nowhere.json: No such file or directory.\n"
+
+
+def test_records_that_would_not_pass_the_check_are_not_written(moe, tree, config):
+    (tree / "data/sources/transformers-code.yaml").unlink()
+    result = moe("import", "hf", config())
+    assert result.status == 2
+    assert "transformers-code" in result.err
+    assert not (tree / MODEL).exists()

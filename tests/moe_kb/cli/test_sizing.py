@@ -1,0 +1,111 @@
+"""The command `size`: models, configurations, files, and everything that it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from trees import edit
+
+CONFIGS = Path(__file__).resolve().parents[2] / "importing/configs"
+SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
+
+
+@pytest.fixture
+def sized(moe, tree):
+    """`moe` on a tree whose model says all that its size depends on."""
+    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)
+    return moe
+
+
+def test_a_model_in_words_and_as_json(sized):
+    # Embedding and head; four attentions; three layers of nine experts with a router; nine norms.
+    expert, attention = 2 * 512 * 2048, 4 * 512 * 512
+    total = 2 * 1000 * 512 + 4 * attention + expert + 3 * (9 * expert + 8 * 512) + 9 * 512
+    result = sized("size", "alpha", "--json")
+    assert result.status == 0
+    told = result.json
+    assert told["name"] == "alpha [1B]"
+    assert told["params_total"] == total
+    assert told["params_active"] == total - 3 * 7 * expert
+    assert told["params_active_excl_input_embedding"] == told["params_active"] - 1000 * 512
+    assert [device["key"] for device in told["devices"]] == ["zeta"]
+    words = sized("size", "model:alpha", "--configuration", "1B").out
+    assert f"{total:,}" in words
+    assert "no multi-token-prediction layers" in words
+    assert "Zeta 9000" in words
+
+
+def test_settings_reach_the_numbers(sized):
+    one, other = (
+        sized("size", "alpha", "--json", "--context", n, "--weights", f, "--degree", d, "--batch", 4).json
+        for n, f, d in ((100, "bf16", 4), (200, "fp8", 3))
+    )
+    assert other["cache"]["bytes"] == 2 * one["cache"]["bytes"]
+    assert (one["devices"][0]["arithmetic"], other["devices"][0]["arithmetic"]) == ("bf16", "fp8")
+    assert one["all_to_all"]["degree"] == 4
+    assert other["all_to_all"] is None
+    assert other["setting"] | {"bytes_per_weight": 0} == {
+        "context": 200, "batch": 4, "expert_parallel_degree": 3, "weights": "fp8", "bytes_per_weight": 0,
+        "cache_bytes_per_number": 2,
+    }  # fmt: skip
+    assert "all-to-all on 3" not in sized("size", "alpha", "--degree", 3).out
+
+
+def test_a_config_file(ask):
+    told = ask("size", CONFIGS / "mixtral-8x7b.json", "--json").json
+    assert told["name"] == "mixtral-8x7b.json"
+    assert (told["params_total"], told["params_active"]) == (46_702_792_704, 12_879_925_248)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"),
+        ("not json", "not JSON"),
+        ([1], "an object of fields"),
+        (b"\xff\xfe\x00", "not JSON"),
+        ('{"model_type": "\ud800"}', "not JSON"),
+        ("9" * 5000, "not JSON"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message):
+    path = tmp_path / "config.json"
+    text = content if isinstance(content, str | bytes) else json.dumps(content)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    result = ask("size", path)
+    assert result.status != 0
+    assert message in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nothing",), "nothing"),
+        (("alpha", "-c", "9B"), "alpha has no configuration 9B with layers"),
+        (("alpha", "--accelerator", "abacus"), "no accelerator abacus"),
+        (("alpha", "--weights", "int3"), "known: fp32, bf16"),
+        (("alpha", "--context", "0"), "greater than or equal to 1"),
+        (("missing.json",), "missing.json"),
+        ((CONFIGS / "mixtral-8x7b.json", "-c", "1B"), "a config.json is one configuration"),
+        (("alpha",), "tied_embeddings is not given; norm is not given"),
+    ],
+)
+def test_what_cannot_be_sized_says_why(ask, arguments, message):
+    result = ask("size", *arguments)
+    assert result.status != 0
+    assert message in " ".join(result.err.replace("│", " ").split())
+    assert result.out == ""
+
+
+def test_a_configuration_without_layers(moe, tree):
+    (tree / "data/models/beta.yaml").write_text(
+        "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
+        "provenance:\n- {source: first-survey, fields: [name]}\n"
+    )
+    result = moe("size", "beta")
+    assert "no source at hand describes its layers" in result.err
+    assert result.status != 0
