@@ -80,6 +80,10 @@ def test_a_mixture_by_part():
     assert parts["router"].total == 3 * 12 * D
 
 
+def test_product_keys_stand_in_place_of_a_key_for_each_expert():
+    assert sized(MOE | {"router": {"product_keys": 3}}).parts["router"] == (2 * 3 * D, 2 * 3 * D)
+
+
 @given(
     experts=st.integers(1, 64), chosen=st.integers(1, 64), width=st.integers(1, 40),
     latent=st.none() | st.integers(1, 9), bias=st.booleans(), gated=st.booleans(), layers=st.integers(1, 5),

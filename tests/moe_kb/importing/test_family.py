@@ -1,0 +1,74 @@
+"""The family tables: each is whole in itself, and slips in one are told."""
+
+import pytest
+from pydantic import ValidationError
+
+from moe_kb.importing.expressions import FUNCTIONS
+from moe_kb.importing.family import Family, common, families, names_in
+
+TABLES = {id(family): family for family in families().values()}.values()
+SMALLEST = {"model_types": ["some"], "code": "modeling_some.py", "architecture": {"d_model": "=hidden_size"}}
+
+
+def name_of(family):
+    return family.model_types[0]
+
+
+@pytest.mark.parametrize("family", TABLES, ids=name_of)
+def test_no_field_is_in_two_lists_of_a_table(family):
+    assert not set(family.harmless) & set(family.refused)
+    assert not set(family.aliases) & set(family.aliases.values())
+    assert len(set(family.harmless)) == len(family.harmless)
+
+
+@pytest.mark.parametrize("family", TABLES, ids=name_of)
+def test_what_is_used_is_not_called_harmless_or_refused(family):
+    used = family.used - set(family.aliases)
+    assert not used & set(family.harmless)
+    assert not names_of(family.architecture) & set(family.refused)
+
+
+def names_of(part):
+    if isinstance(part, dict):
+        return {name for inner in part.values() for name in names_of(inner)}
+    if isinstance(part, list):
+        return {name for inner in part for name in names_of(inner)}
+    return names_in(part) if isinstance(part, str) else set()
+
+
+@pytest.mark.parametrize("family", TABLES, ids=name_of)
+def test_every_default_and_every_name_of_its_own_is_used(family):
+    assert set(family.defaults) <= family.used
+    assert set(family.let) <= family.names
+
+
+@pytest.mark.parametrize("family", TABLES, ids=name_of)
+def test_what_decides_a_size_has_no_default(family):
+    decisive = {"hidden_size", "vocab_size", "num_hidden_layers", "num_experts", "num_local_experts"}
+    decisive |= {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size", "num_attention_heads"}
+    assert not [name for name in decisive if isinstance(family.defaults.get(name), int)]
+
+
+def test_types_that_are_not_read_have_no_table():
+    assert not set(common().refused_types) & set(families())
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"architecture": {"d_model": "=hidden_size +"}}, "is not an expression"),
+        ({"architecture": {"d_model": "=eval(hidden_size)"}}, "eval is not a function"),
+        ({"checks": [{"that": "=a", "otherwise": "b", "where": "c"}]}, "Extra inputs"),
+        ({"model_types": []}, "at least 1 item"),
+        ({"fields": {}}, "Extra inputs"),
+    ],
+)
+def test_a_slip_in_a_table_is_told(change, why):
+    with pytest.raises((ValidationError, ValueError), match=why):
+        Family.model_validate(SMALLEST | change).names  # noqa: B018
+
+
+def test_names_of_functions_are_not_fields():
+    family = Family.model_validate(SMALLEST | {"architecture": {"d_model": "=max(hidden_size, 1)"}})
+    assert family.used == {"hidden_size"}
+    assert "max" in FUNCTIONS
