@@ -18,8 +18,8 @@ from moe_kb.sizing import Setting
 from moe_kb.sizing.lookup import devices
 from moe_kb.sizing.precision import FORMATS
 
-CONTEXTS = [str(2**power) for power in range(10, 21)]
-BATCHES = [str(2**power) for power in range(0, 11)]
+CONTEXTS = [2**power for power in range(7, 21)]
+BATCHES = [2**power for power in range(11)]
 PAIRS: dict[str, tuple[Side, Side]] = {
     "accuracy-cost": ("cost", "accuracy"),
     "accuracy-performance": ("performance", "accuracy"),
@@ -70,26 +70,26 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="axes-yardst
         "Application performance",
         list(PERFORMANCE),
         format_func=lambda name: PERFORMANCE[name].title,
-        width=290,
+        width=265,
         **ui.in_address("performance", "context_length", PERFORMANCE),
     )
     cost = st.selectbox(
         "Deployment cost",
         list(COST),
         format_func=lambda name: COST[name].title,
-        width=290,
+        width=265,
         **ui.in_address("cost", "params_active", COST),
     )
 
 needs = YARDSTICKS[performance].needs | YARDSTICKS[cost].needs
-context, batch, weights, device = "4096", "1", "bf16", None
+context, batch, weights, device = 4096, 1, "bf16", None
 if needs:
     with st.container(horizontal=True, vertical_alignment="bottom", key="axes-setting"):
         if "context" in needs:
             context = st.selectbox(
                 "Context, tokens",
                 CONTEXTS,
-                format_func=lambda tokens: f"{int(tokens):,}",
+                format_func=lambda tokens: f"{tokens:,}",
                 width=150,
                 **ui.in_address("context", context, CONTEXTS),
             )
@@ -97,7 +97,7 @@ if needs:
             batch = st.selectbox(
                 "Sequences together",
                 BATCHES,
-                format_func=lambda number: f"{int(number):,}",
+                format_func=lambda number: f"{number:,}",
                 width=170,
                 **ui.in_address("batch", batch, BATCHES),
             )
@@ -118,7 +118,7 @@ if needs:
                     list(by_key),
                     format_func=lambda key: f"{by_key[key].name}, {by_key[key].arithmetic}",
                     width=290,
-                    **ui.in_address("device", first, by_key),
+                    **ui.in_address("accelerator", first, by_key),
                 )
                 device = by_key[key]
 
@@ -127,7 +127,7 @@ choice = Choice(
     condition,
     PERFORMANCE[performance],
     COST[cost],
-    Setting(context=int(context), batch=int(batch), weights=FORMATS[weights]),
+    Setting(context=context, batch=batch, weights=FORMATS[weights]),
     device,
 )
 
@@ -185,10 +185,14 @@ if axes_charts.drawable(rows, (x, y)):
         alt=f"{axes_charts.name_of(y, choice)} against {axes_charts.name_of(x, choice)}, with the Pareto frontier",
     )
     st.caption(
-        "On the frontier: no other configuration here is at least as good in both and better in one. Point at a mark "
+        "On the frontier: no other ranked configuration is at least as good in both and better in one. Point at a mark "
         "for its sources; click it for the model's page. ≠ marks a value on which sources differ."
         + (f" Scores under {apart} other setting{'s' if apart > 1 else ''} are left out." if apart else "")
-        + " Base and tuned models stand together where a source prints them so: the table says what it names them."
+        + (
+            " Base and tuned models stand together; the table says what the source calls each."
+            if y == "accuracy"
+            else ""
+        )
     )
 else:
     ui.empty("No configuration has both values.", "Choose another measure; below stands what each one lacks.")
@@ -211,13 +215,12 @@ else:
 
 def line(row: Entry) -> dict:
     """A row of the table; where performance and cost are from the same place, it is said once."""
-    where = (row.subject.record, row.subject.part)
     cells = {
         "record": row.subject.record,
         "label": row.subject.label,
         "printed": row.values["accuracy"].row if "accuracy" in row.values else None,
         "domain": row.subject.domain,
-        "frontier": [name for name, best in (("two", of_two), ("three", of_three)) if where in best],
+        "frontier": [name for name, best in (("two", of_two), ("three", of_three)) if row.subject.where in best],
     }
     for side in SIDES:
         value = row.values.get(side)
@@ -249,7 +252,9 @@ if shown:
     }
     for side in ("performance", "cost"):
         yardstick = axes_charts.yardstick_of(side, choice)
-        columns[side] = st.column_config.NumberColumn(yardstick.title, format=yardstick.digits, width=150)
+        columns[side] = st.column_config.NumberColumn(
+            yardstick.title, format=yardstick.digits, width=24 + 6 * len(yardstick.title)
+        )
     columns["frontier"] = st.column_config.MultiselectColumn(
         "Frontier",
         options=["two", "three"],
@@ -257,12 +262,12 @@ if shown:
         help="two: of the picture; three: of all three axes",
         width=110,
     )
-    columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
     for side, origin in origins.items():
         columns[f"{side}-from"] = st.column_config.TextColumn(f"{origin} from", width=210)
         columns[f"{side}-link"] = st.column_config.LinkColumn("Link", display_text="open", width=60)
         if any(one[f"{side}-note"] for one in lines):
             columns[f"{side}-note"] = st.column_config.TextColumn(f"Note on {origin.lower()}", width=190)
+    columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
     ui.record_table(
         lines,
         columns,
@@ -345,4 +350,5 @@ with st.expander("Formulas, symbols and the accelerator's figures", icon=":mater
 with st.container(horizontal=True):
     if PROFILING in {f"design:{brief.key}" for brief in kb.briefs("design")}:
         ui.record_link(PROFILING, "Where the three axes are from: MoE-CAP", icon=":material/alt_route:")
+    ui.page_link("size", "What each model costs, part by part", {"context": str(context), "weights": weights})
     ui.page_link("evidence", "Measured here: designs under one budget")

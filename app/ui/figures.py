@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import Any
 
@@ -40,9 +41,7 @@ _INK = {"light": "#3a4450", "dark": "#c9d1db"}
 def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, height: Any = "content") -> Any:
     """A figure in the app's theme; with `on_select` a click on a point selects it."""
     ink = _INK.get(str(st.context.theme.type), _INK["light"])
-    shown = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)  # a copy: the figure is shared
-    shown.update_xaxes(tickfont_color=ink, title_font_color=ink)
-    shown.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    shown = _inked(figure, ink)
     if on_select is None:
         return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
     return st.plotly_chart(
@@ -54,6 +53,24 @@ def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, heigh
         on_select=on_select,
         selection_mode="points",
     )
+
+
+#: Copying a figure costs more than all else of showing it; of figures that are kept (`ui.cached`) the copies are too.
+_copies: dict[tuple[int, str], tuple[weakref.ref[go.Figure], go.Figure]] = {}
+
+
+def _inked(figure: go.Figure, ink: str) -> go.Figure:
+    """A copy with text in this colour: the figure itself is shared between themes."""
+    original, copy = _copies.get((id(figure), ink), (None, None))
+    if copy is not None and original is not None and original() is figure:
+        return copy
+    for key in [key for key, (gone, _) in list(_copies.items()) if gone() is None]:
+        _copies.pop(key, None)
+    copy = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)
+    copy.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    copy.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    _copies[id(figure), ink] = weakref.ref(figure), copy
+    return copy
 
 
 def latex(formula: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from moe_kb.audit.claims import disputes, said
 from moe_kb.audit.finding import Finding
+from moe_kb.audit.sizes import check_sheet, printed_sheets
 from moe_kb.claims.statement import Statement
 from moe_kb.db.claims import read_statements
+from moe_kb.records.base import Counting
 
 #: What tables print (with shared experts, if they say so), and the routed count it is made of.
 _COUNTS = {"n_experts_total": "n_routed_experts", "n_experts_active": "experts_per_token"}
@@ -85,6 +88,24 @@ def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Finding]:
                     message = f"{printed} {said(claim)} leaves no routed expert beside {said(shared)} shared"
                     detail = claim.table_row or claim.source
                     yield Finding(claim.subject, message, claim.part, printed, detail, (claim, shared))
+
+
+def fits_one_way_only(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Where a source does not say whether its counts include shared experts, its sizes fit in one way only."""
+    unclear_ones = "SELECT subject, part FROM claims WHERE counting = 'unclear'"
+    for claims, sheet, sizes, vocabulary in printed_sheets(connection, unclear_ones):
+        if sheet.counting != "unclear" or not sheet.n_shared_experts:
+            continue
+        ways: tuple[Counting, Counting] = ("incl-shared", "excl-shared")
+        fitting = [way for way in ways if not check_sheet(replace(sheet, counting=way), sizes, vocabulary)]
+        if len(fitting) == 1:
+            counted = [*claims["n_experts_active"], *claims["n_experts_total"]]
+            listed = " and ".join(f"{size.field} {said(size)}" for size in sizes)
+            way = "within the counts" if fitting == ["incl-shared"] else "on top of the counts"
+            shared = f"{sheet.n_shared_experts} shared a layer"
+            message = f"{listed} can only be reached with the shared experts {way} of experts ({shared})"
+            detail = counted[0].table_row or counted[0].source
+            yield Finding(counted[0].subject, message, counted[0].part, counted[0].field, detail, (*counted, *sizes))
 
 
 def _shared(claims: dict[str, list[Statement]], beside: Statement) -> Statement | None:

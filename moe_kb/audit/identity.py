@@ -107,18 +107,17 @@ def titles_differ(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 def alike_titles(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Two papers have nearly one title and share an author, so they may be one work."""
-    titles = connection.execute("SELECT 'paper:' || key, title FROM papers ORDER BY key").fetchall()
-    words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles}
-    authors: dict[str, set[str]] = defaultdict(set)
+    titles = dict(connection.execute("SELECT 'paper:' || key, title FROM papers"))
+    words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
+    by_author: dict[str, set[str]] = defaultdict(set)
     for paper, author in connection.execute("SELECT record, author FROM authors"):
-        authors[paper].add(author.casefold())
-    for (left, left_title), (right, right_title) in combinations(titles, 2):
-        a, b = words[left], words[right]
-        # Sets whose sizes differ that much cannot share enough.
-        if min(len(a), len(b)) < _ALIKE * max(len(a), len(b)) or len(a & b) < _ALIKE * len(a | b):
-            continue
-        if authors[left] & authors[right]:
-            message = f"{left_title!r} and {right_title!r} ({right}) share authors and nearly all words of the title"
+        by_author[author.casefold()].add(paper)
+    pairs = {pair for papers in by_author.values() for pair in combinations(sorted(papers), 2)}
+    for left, right in sorted(pairs):
+        if len(words[left] & words[right]) >= _ALIKE * len(words[left] | words[right]):
+            message = (
+                f"{titles[left]!r} and {titles[right]!r} ({right}) share authors and nearly all words of the title"
+            )
             yield Finding(left, message, None, "title", right, others=(right,))
 
 
@@ -171,24 +170,46 @@ def _spelt_alike(a: str, b: str) -> bool:
 def one_name(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Two records of one kind go by one name."""
     rows = connection.execute(
-        "SELECT f.folded, f.record, r.name FROM folded_names f JOIN records r ON r.record = f.record "
+        "SELECT f.folded, f.record, r.year FROM folded_names f JOIN records r ON r.record = f.record "
         "WHERE r.kind IN ('paper', 'design', 'model', 'system') ORDER BY f.record"
     )
-    holders: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for folded, record, name in rows:
-        holders[record.partition(":")[0], folded][record] = name
+    holders: dict[tuple[str, str], dict[str, int | None]] = defaultdict(dict)
+    for folded, record, year in rows:
+        holders[record.partition(":")[0], folded][record] = year
     introduced = defaultdict(set)
     for design, paper in connection.execute("SELECT record, by FROM usages WHERE role = 'introduces'"):
         introduced[design].add(paper)
-    years = dict(connection.execute("SELECT record, year FROM records"))
-    named = _as_written(connection)
-    for (kind, folded), found in sorted(holders.items()):
-        if len(found) < 2 or (kind == "design" and _of_one_work(found, introduced)):
+    shared = {key: found for key, found in holders.items() if len(found) > 1}
+    said_of = _names_said(connection, {record for found in shared.values() for record in found})
+    for (kind, folded), found in sorted(shared.items()):
+        if kind == "design" and _of_one_work(found, introduced):
             continue
         first, *others = sorted(found)
-        listed = ", ".join(f"{record} ({years[record] or 'no year'})" for record in sorted(found))
-        message = f"{named.get((first, folded), found[first])!r} is a name of {listed}"
-        yield Finding(first, message, None, "name", "; ".join(others), others=tuple(others))
+        claims = {record: said_of.get((record, folded)) for record in sorted(found)}
+        listed = ", ".join(
+            f"{record} ({found[record] or 'no year'})" + (f" [{claim[1].place}]" if claim else "")
+            for record, claim in claims.items()
+        )
+        written = next((claim[0] for claim in claims.values() if claim), folded)
+        yield Finding(
+            first,
+            f"{written!r} is a name of {listed}",
+            None,
+            "name",
+            "; ".join(others),
+            sources=tuple(claim[1].source for claim in claims.values() if claim),
+            others=tuple(others),
+        )
+
+
+def _names_said(connection: sqlite3.Connection, records: set[str]) -> dict[tuple[str, str], tuple[str, Statement]]:
+    """How sources write the names of records, by record and folded name."""
+    found: dict[tuple[str, str], tuple[str, Statement]] = {}
+    for claim in read_statements(connection, "field IN ('name', 'aliases', 'title')", ()):
+        if claim.subject in records:
+            for name in claim.value if isinstance(claim.value, list) else [claim.text]:
+                found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
+    return found
 
 
 def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -215,12 +236,3 @@ def _of_one_work(designs: Iterable[str], introduced: dict[str, set[str]]) -> boo
     """Whether the same work introduces all the designs: a work's name stands for all it brings."""
     works = [introduced[design] for design in designs]
     return all(works) and bool(set.intersection(*works))
-
-
-def _as_written(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """How a record writes a name that is known folded."""
-    rows = connection.execute(
-        "SELECT record, key FROM records UNION ALL SELECT record, alias FROM aliases "
-        "UNION ALL SELECT record, name FROM records"
-    )
-    return {(record, _fold(name)): name for record, name in rows}

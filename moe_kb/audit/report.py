@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
 
 #: The page's hand-written part ends here.
-MARK = "<!-- From here on written by `moe-kb audit --markdown`. -->"
+MARK = "<!-- From here on written by `moe-kb audit --page docs/audit.md`. -->"
+
+
+def written(page: str, kb: KnowledgeBase) -> str:
+    """A page with what stands below its mark written anew; one without the mark gets it at its end."""
+    return page.partition(MARK)[0] + markdown(kb)
 
 
 def markdown(kb: KnowledgeBase) -> str:

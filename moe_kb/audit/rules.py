@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from moe_kb.audit import claims, counts, coverage, dates, identity
+from moe_kb.audit import claims, counts, coverage, dates, identity, sizes
 from moe_kb.audit.finding import Acknowledged, Finding
 from moe_kb.corpus import ACKNOWLEDGED
 
@@ -18,9 +18,19 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
         "Claims that disagree",
         (claims.differ, claims.idle_note, claims.impossible_order, claims.placement_of_experts),
     ),
+    "sizes": (
+        "Sizes that do not follow from the hyperparameters",
+        (sizes.printed_shape, sizes.described_shape),
+    ),
     "counts": (
         "Counts that mix routed and shared experts",
-        (counts.unclear, counts.sum_does_not_fit, counts.routed_with_shared, counts.no_room_for_shared),
+        (
+            counts.unclear,
+            counts.fits_one_way_only,
+            counts.sum_does_not_fit,
+            counts.routed_with_shared,
+            counts.no_room_for_shared,
+        ),
     ),
     "dates": (
         "Dates that contradict identifiers",

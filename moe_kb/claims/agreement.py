@@ -51,6 +51,12 @@ def agree(left: Statement, right: Statement) -> bool:
     return _plain(left.text) == _plain(right.text)
 
 
+def stands_for(claim: Statement) -> tuple[Fraction, Fraction]:
+    """The values a numeric claim stands for: the least, and the one that is too large."""
+    value, step = _exact(claim)
+    return value - step / 2, value + step
+
+
 def _exact(claim: Statement) -> tuple[Fraction, Fraction]:
     """The value and the size of its last digit: as printed, else as far as the number is written out."""
     if claim.printed:

@@ -230,19 +230,22 @@ def audit(
         str | None, typer.Option(help="Only this rule or family of rules.", show_default=False, metavar="RULE")
     ] = None,
     unacknowledged: Annotated[bool, typer.Option("--open", help="Only those that nobody has acknowledged.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print what docs/audit.md has of it.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write the findings on surveys and lists into this Markdown page.", show_default=False),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Doubts about the records: claims that differ, counts and sizes that do not fit, dates, identities, gaps."""
-    from moe_kb.audit.report import markdown as report
+    from moe_kb.audit.report import written
     from moe_kb.cli import output
     from moe_kb.cli.audit import as_text
 
     kb = open_here()
-    if markdown:
+    if page is not None:
         if name or rule or unacknowledged or json:
-            raise typer.BadParameter("the page has all findings; leave the other options out", param_hint="--markdown")
-        typer.echo(report(kb), nl=False)
+            raise typer.BadParameter("the page has all findings; leave the other options out", param_hint="--page")
+        page.write_text(written(page.read_text(encoding="utf-8"), kb), encoding="utf-8")
         return
     found = kb.audit(name, rule=rule, acknowledged=not unacknowledged)
     if json:

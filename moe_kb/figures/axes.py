@@ -75,6 +75,11 @@ class Subject:
         """Name and size."""
         return f"{self.name} {self.part}" if self.part else self.name
 
+    @property
+    def where(self) -> Where:
+        """The model and the label of the configuration."""
+        return self.record, self.part
+
 
 @dataclass(frozen=True)
 class Known:
@@ -172,7 +177,7 @@ def entries(known: Known, choice: Choice) -> list[Entry]:
     """Every configuration with what it has of the three values."""
     out = []
     for subject in known.subjects:
-        where = (subject.record, subject.part)
+        where = subject.where
         values: dict[Side, Value] = {}
         missing: dict[Side, str] = {}
         found: dict[Side, Value | str] = {
@@ -195,7 +200,7 @@ def _accuracy(scores: Sequence[Score], choice: Choice) -> Value | str:
     name = BENCHMARKS.get(choice.benchmark, choice.benchmark)
     if not found:
         others = "; ".join(f"{score.claim.shown} at {in_words(score.condition)}" for score in same)
-        return f"{name} only under other conditions: {others}" if others else f"no score on {name}"
+        return f"only {others}" if others else f"no score on {name}"
     first, *rest = sorted(found, key=lambda score: not score.claim.preferred)
     return _recorded(first.claim, [score.claim for score in rest], first.row)
 
@@ -250,7 +255,7 @@ def _beyond(context: Sequence[Statement], yardstick: Yardstick, setting: Setting
     most = context[0].number if context else None
     if most is None or "context" not in yardstick.needs or setting.context <= most:
         return None
-    return f"its configuration allows {most:,.0f} tokens only"
+    return f"allows {most:,.0f} tokens only"
 
 
 def undominated(points: Sequence[Sequence[float]]) -> list[bool]:
@@ -267,12 +272,26 @@ def undominated(points: Sequence[Sequence[float]]) -> list[bool]:
     return [tuple(point) in kept_points for point in points]
 
 
+def ranked(row: Entry, choice: Choice, sides: Sequence[Side]) -> bool:
+    """Whether an entry has values of these sides that can be told apart finely enough to rank it.
+
+    A printed count of parameters is rounded, and whoever printed it may have counted otherwise; so where others are
+    computed from their layers it stands in the picture, but outdoes none and is outdone by none.
+    """
+    measures = {"performance": choice.performance, "cost": choice.cost}
+    return all(
+        side in row.values
+        and (row.values[side].kind == "computed" or side not in measures or not measures[side].computed)
+        for side in sides
+    )
+
+
 def frontier(rows: Sequence[Entry], choice: Choice, sides: Sequence[Side]) -> set[Where]:
-    """Which of the entries are on the frontier of some sides; entries without all of these values are not."""
-    whole = [row for row in rows if all(side in row.values for side in sides)]
+    """Which of the entries are on the frontier of some sides, among those that can be ranked."""
+    whole = [row for row in rows if ranked(row, choice, sides)]
     signs = {"accuracy": 1, "performance": sign(choice.performance), "cost": sign(choice.cost)}
     best = undominated([[signs[side] * row.values[side].number for side in sides] for row in whole])
-    return {(row.subject.record, row.subject.part) for row, kept in zip(whole, best, strict=True) if kept}
+    return {row.subject.where for row, kept in zip(whole, best, strict=True) if kept}
 
 
 def sign(yardstick: Yardstick) -> int:

@@ -10,16 +10,20 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, sign
+from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, ranked, sign
 from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.labels import places
 from moe_kb.figures.models import Measure, axis, compact
-from moe_kb.figures.palette import BLUE, GREY, quiet
+from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.figures.yardsticks import SIDES, Side, Yardstick
 
 #: With more points than this only those on the frontier are named.
 NAMED = 24
-KINDS = {"recorded": ("diamond", "as a source gives it"), "computed": ("circle", "computed from the layers")}
+GROUPS = {
+    "best": ("on the frontier", "circle", BLUE),
+    "behind": ("behind it", "circle-open", GREY),
+    "unranked": ("not ranked: rounded, and counted as its source counts", "diamond-open", ORANGE),
+}
 #: How a source's place reads, given its key and the place in it.
 Named = Callable[[str | None, str | None], str]
 
@@ -55,7 +59,7 @@ def drawable(rows: Sequence[Entry], sides: Sequence[Side]) -> list[Entry]:
 
 
 def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Named) -> go.Figure:
-    """One axis against another; filled marks and the line are the Pareto frontier.
+    """One axis against another; filled marks and the line between them are the Pareto frontier.
 
     Args:
         rows: From `axes.entries`.
@@ -68,11 +72,14 @@ def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Name
     best = frontier(points, choice, (x, y))
     xs = [shown(row.values[x], x, choice) for row in points]
     ys = [shown(row.values[y], y, choice) for row in points]
-    on = [(row.subject.record, row.subject.part) in best for row in points]
+    on = [row.subject.where in best for row in points]
     log_x, log_y = _log(x, xs), _log(y, ys)
     names = [row.subject.label if len(points) <= NAMED or kept else "" for row, kept in zip(points, on, strict=True)]
     labels = places(xs, ys, names, log_x=log_x, log_y=log_y)
-    kinds = ["computed" if "computed" in (row.values[x].kind, row.values[y].kind) else "recorded" for row in points]
+    groups = [
+        "best" if kept else "behind" if ranked(row, choice, (x, y)) else "unranked"
+        for row, kept in zip(points, on, strict=True)
+    ]
     figure = go.Figure()
     steps = sorted(zip(xs, ys, on, strict=True))
     figure.add_scatter(
@@ -84,30 +91,29 @@ def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Name
         line={"color": BLUE, "width": 1.5, "dash": "dot", "shape": "hv" if better(x, choice) < 0 else "vh"},
         hoverinfo="skip",
     )
-    for kept in (True, False):
-        for kind, (symbol, words) in KINDS.items():
-            some = [number for number in range(len(points)) if on[number] is kept and kinds[number] == kind]
-            if not some:
-                continue
-            figure.add_scatter(
-                x=[xs[number] for number in some],
-                y=[ys[number] for number in some],
-                mode="markers+text",
-                name=f"{'on the frontier' if kept else 'behind it'}, {words}",
-                text=[names[number] for number in some],
-                textposition=[labels[number] for number in some],
-                textfont={"size": 11},
-                cliponaxis=False,
-                marker={
-                    "size": 11 if kept else 9,
-                    "symbol": symbol if kept else f"{symbol}-open",
-                    "color": BLUE if kept else GREY,
-                    "line": {"width": 1 if kept else 2},
-                },
-                customdata=[points[number].subject.record for number in some],
-                hovertext=[_hover(points[number], choice, (y, x), named) for number in some],
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
+    for group, (words, symbol, colour) in GROUPS.items():
+        some = [number for number in range(len(points)) if groups[number] == group]
+        if not some:
+            continue
+        figure.add_scatter(
+            x=[xs[number] for number in some],
+            y=[ys[number] for number in some],
+            mode="markers+text",
+            name=words,
+            text=[names[number] for number in some],
+            textposition=[labels[number] for number in some],
+            textfont={"size": 11},
+            cliponaxis=False,
+            marker={
+                "size": 11 if group == "best" else 9,
+                "symbol": symbol,
+                "color": colour,
+                "line": {"width": 0 if group == "best" else 2},
+            },
+            customdata=[points[number].subject.record for number in some],
+            hovertext=[_hover(points[number], choice, (y, x), named) for number in some],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
     quiet(figure, 520, top=40).update_layout(
         margin={"l": 10, "r": 90, "t": 40, "b": 10},
         legend={"y": 1.02},
@@ -134,11 +140,19 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
         title = f"<b>{SIDES[side]}</b><br>{name_of(side, choice)}"
         words.append({"x": number, "y": 1.06, "text": title, "yanchor": "bottom"})
         words += [
-            {"x": number, "y": height, "text": text, "xanchor": "right", "xshift": -8, "font": {"size": 11}}
+            {
+                "x": number,
+                "y": height,
+                "text": text,
+                "xanchor": "right",
+                "xshift": -5,
+                "yshift": 9,
+                "font": {"size": 11},
+            }
             for height, text in _ticks(values, better(side, choice), log)
         ]
     ends = _spread(heights[sides[-1]], 0.045)
-    kept = [(row.subject.record, row.subject.part) in best for row in points]
+    kept = [row.subject.where in best for row in points]
     traces = [
         go.Scatter(
             x=[*range(len(sides)), len(sides) - 1 + 0.08],
@@ -149,7 +163,6 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
             textfont={"size": 11},
             cliponaxis=False,
             line={"color": BLUE if kept[at] else GREY, "width": 2 if kept[at] else 1.2},
-            opacity=1 if kept[at] else 0.65,
             marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept[at] else GREY},
             customdata=[points[at].subject.record] * 4,
             hovertext=_hover(points[at], choice, sides, named),
@@ -157,13 +170,13 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
         )
         for at in sorted(range(len(points)), key=lambda at: kept[at])  # those on the frontier over the others
     ]
-    return quiet(go.Figure(traces), 560).update_layout(
+    return quiet(go.Figure(traces), 530).update_layout(
         showlegend=False,
         shapes=[{"type": "line", **line} for line in lines],
         annotations=[{"showarrow": False, **word} for word in words],
         xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
         yaxis={"visible": False, "range": [-0.06, 1.06]},
-        margin={"l": 10, "r": 10, "t": 80, "b": 10},
+        margin={"l": 10, "r": 10, "t": 50, "b": 10},
     )
 
 
@@ -197,7 +210,8 @@ def _ticks(values: Sequence[float], way: int, log: bool) -> list[tuple[float, st
         value = (
             math.exp(math.log(low) + share * (math.log(high) - math.log(low))) if log else low + share * (high - low)
         )
-        out.append((share if way > 0 else 1 - share, compact(float(f"{value:.3g}"))))
+        text = compact({0.0: low, 1.0: high}.get(share) or float(f"{value:.3g}"))
+        out.append((share if way > 0 else 1 - share, text))
     return out
 
 

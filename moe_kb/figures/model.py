@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
 from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
+from moe_kb.figures.sizing import CONVENTIONS
 from moe_kb.kb import Disagreement, KnowledgeBase
+from moe_kb.records.architecture import Architecture
+from moe_kb.sizing import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,37 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
         value = Value(field, setting, claims[0], tuple(claims[1:]), disputes.get((part, field, setting)))
         out.setdefault(part, []).append(value)
     return out
+
+
+def computed(architecture: Architecture, values: Mapping[str, Value]) -> list[dict[str, str]]:
+    """Parameters that follow from the layers beside those that sources claim.
+
+    Rows: Parameters, Computed, Claimed, Difference. A claim of active parameters stands beside the convention that it
+    comes nearest to, as sources seldom say which they use.
+
+    Raises:
+        UnsizedError: where the layers leave unsaid what the size depends on.
+    """
+    counted = count(architecture)
+    numbers = {field: float(getattr(counted, field)) for field in CONVENTIONS}
+    claims = {
+        field: values[name].first
+        for field, name in (("total", "params_total"), ("active", "params_active"))
+        if name in values and values[name].first.number is not None
+    }
+    if "active" in claims:
+        claim = claims.pop("active")
+        of_token = [field for field in CONVENTIONS if field != "total"]
+        claims[min(of_token, key=lambda field: abs(numbers[field] - (claim.number or 0)))] = claim
+    return [
+        {
+            "Parameters": name,
+            "Computed": f"{compact(numbers[field])} ({round(numbers[field]):,})",
+            "Claimed": shown(claims[field]) if field in claims else "",
+            "Difference": f"{(claims[field].number or 0) / numbers[field] - 1:+.2%}" if field in claims else "",
+        }
+        for field, (name, _) in CONVENTIONS.items()
+    ]
 
 
 def routers(kb: KnowledgeBase, name: str) -> list[dict[str, Any]]:

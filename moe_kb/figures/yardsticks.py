@@ -165,7 +165,7 @@ COST = {
         ),
         Yardstick(
             "flops_prefill",
-            "Operations per token of a prefill",
+            "Operations per prefill token",
             "GFLOP",
             scale=1e9,
             compute=lambda size: float(size.prefill.total),
@@ -205,7 +205,7 @@ COST = {
         ),
         Yardstick(
             "device_time",
-            "Accelerator time per decoded token, at least",
+            "Device time per token, at least",
             "ms",
             scale=1e-3,
             on_device=lambda size, device: size.devices(device) * _step(size, device) / size.setting.batch,

@@ -45,6 +45,15 @@ def _one_of(value: Any, known: list[Any]) -> Any:
     return value
 
 
+def _numbers(value: Any) -> list[int]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(
+        type(item) is int or (isinstance(item, str) and item.strip().isdecimal()) for item in items
+    ):
+        raise EvaluationError(f"{value!r} is no list of whole numbers")
+    return [int(item) for item in items]
+
+
 def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise EvaluationError(f"{fields!r} is not an object of fields")
@@ -100,34 +109,40 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "one_of": _one_of,
     "of_layer": _of_layer,
     "only": _only,
+    "numbers": _numbers,
     "joined": lambda *parts: "".join(map(str, parts)),
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
-the text of its arguments in a row."""
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `numbers`
+reads a list of whole numbers, also where it is written as text; `joined` is the text of its arguments in a row."""
 
 
-def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _of_numbers(apply: Callable[[Any, Any], Any], kinds: tuple[type, ...] = (int, float)) -> Callable[[Any, Any], Any]:
     """`apply` for numbers alone: Python would also repeat text, format it, and count true as one."""
 
     def applied(a: Any, b: Any) -> Any:
         for value in (a, b):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise EvaluationError(f"{value!r} is not a number")
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise EvaluationError(f"{value!r} is not a {'whole ' if float not in kinds else ''}number")
         return apply(a, b)
 
     return applied
+
+
+def _of_whole(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for whole numbers: layers and widths are counted, so 1.5 is a slip."""
+    return _of_numbers(apply, (int,))
 
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: _of_numbers(operator.add),
     ast.Sub: _of_numbers(operator.sub),
     ast.Mult: _of_numbers(operator.mul),
-    ast.FloorDiv: _of_numbers(operator.floordiv),
-    ast.Mod: _of_numbers(operator.mod),
+    ast.FloorDiv: _of_whole(operator.floordiv),
+    ast.Mod: _of_whole(operator.mod),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,

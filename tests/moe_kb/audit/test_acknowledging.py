@@ -18,6 +18,10 @@ from moe_kb.records.acknowledged import FINDING_PATTERN
 
 LATER = "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey"
 WIDTH = "claims/differ/model:alpha#1B/d_model"
+SIZES = [
+    f"sizes/described-shape/model:alpha#1B/params_total={place}"
+    for place in ("alpha-config", "first-table#1", "second-table#1")
+]
 ENTRY = "- source: {}\n  locator: §3\n  finding: {}\n  reason: The idea is older than its name.\n"
 
 
@@ -28,7 +32,7 @@ def with_entries(*entries: tuple[str, str]) -> dict[str, str]:
 def test_an_acknowledgement_travels_with_its_finding(tree, kb):
     (finding,) = kb.audit(rule="dates")
     assert finding.acknowledged.text == "The idea is older than its name. (first-survey, §3)"
-    assert {f.id for f in kb.audit(acknowledged=False)} == {WIDTH}
+    assert {f.id for f in kb.audit(acknowledged=False)} == {WIDTH, *SIZES}
     assert json.loads(json.dumps(finding.as_data()))["acknowledged"]["source"] == "first-survey"
     edit(tree, ACKNOWLEDGED, "older than its name", "old")
     assert open_kb(tree, database=kb.database).audit(rule="dates")[0].acknowledged.reason == "The idea is old."
@@ -61,10 +65,10 @@ def test_the_check_reads_acknowledgements_strictly(tmp_path, entries, rule):
 
 
 def test_findings_of_one_record_of_one_rule_or_family(kb):
-    assert {f.id for f in kb.audit("model:alpha")} == {WIDTH}
+    assert {f.id for f in kb.audit("model:alpha")} == {WIDTH, *SIZES}
     assert [f.id for f in kb.audit("design:alpha-router", rule="dates")] == [LATER], "on the other end's page, too"
     assert [f.id for f in kb.audit(rule="claims/differ")] == [WIDTH]
-    assert {f.id for f in kb.audit("table:second-table")} == {WIDTH}, "one of its rows is concerned"
+    assert {f.id for f in kb.audit("table:second-table")} == {WIDTH, SIZES[-1]}, "one of its rows is concerned"
     with pytest.raises(NotFoundError, match="there is no audit rule 'zebra'"):
         kb.audit(rule="zebra")
 
@@ -78,7 +82,7 @@ def test_ids_do_not_depend_on_values_or_order(tmp_path, kb):
 
 def test_every_finding_has_an_id_that_can_be_acknowledged(kb):
     findings = kb.audit()
-    assert len({f.id for f in findings}) == len(findings) == 3
+    assert len({f.id for f in findings}) == len(findings) == 6
     assert all(re.fullmatch(FINDING_PATTERN, f.id) for f in findings)
     assert all("\n" not in f.message for f in findings)
     assert re.fullmatch(FINDING_PATTERN, Finding("paper:a", "m", "0.1B/1.9B", "f", "d; e", rule="a/b").id)

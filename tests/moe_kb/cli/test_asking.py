@@ -157,14 +157,25 @@ def test_audit(ask):
     assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
     assert "    model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
     assert "≠ 768 [second-list, README, row 1]\n" in result.out
-    assert result.err.endswith(" findings, 1 open.\n")
+    assert result.err.endswith(" findings, 4 open.\n")
     assert ask("audit", "--rule", "counts").err == "0 findings, 0 open.\n"
     assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
-    assert "there is no audit rule 'claim'. Families: claims, counts," in ask("audit", "--rule", "claim").err
-    page = ask("audit", "--markdown").out
-    assert "| `claims/differ` | Sources give values" in page
-    assert "### First survey (2)" in page
-    assert "leave the other options out" in ask("audit", "alpha", "--markdown").err
+    assert "there is no audit rule 'claim'. Families: claims, sizes," in ask("audit", "--rule", "claim").err
+
+
+def test_the_audit_writes_a_page_below_its_mark(ask, tmp_path):
+    page = tmp_path / "audit.md"
+    page.write_text("By hand.\n\n")
+    assert ask("audit", "--page", page).status == 0
+    once = page.read_text()
+    assert once.startswith("By hand.\n\n<!-- From here on written by")
+    assert "| `claims/differ` | Sources give values" in once
+    assert "### First survey (3)" in once
+    assert "*Acknowledged: The idea is older than its name. (first-survey, §3)*" in once
+    assert ask("audit", "--page", page).status == 0
+    assert page.read_text() == once
+    assert "leave the other options out" in ask("audit", "model:alpha", "--page", page).err
+    assert ask("audit", "--page", tmp_path / "none.md").status == 2
 
 
 def test_stats_in_words(ask):

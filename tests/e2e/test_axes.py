@@ -1,0 +1,76 @@
+"""A journey over the three axes: from a choice of measures over the picture to a model, and to the file."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from playwright.sync_api import Page, expect
+
+#: Where the mark of a record stands in the window, in the first picture.
+MARK = """(record) => {
+  const chart = document.querySelector('.js-plotly-plot');
+  const {xaxis, yaxis} = chart._fullLayout;
+  for (const trace of chart.data) {
+    const at = (trace.customdata || []).indexOf(record);
+    if (at < 0) continue;
+    const box = chart.getBoundingClientRect();
+    return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
+  }
+}"""
+
+
+def settle(page: Page) -> None:
+    """Wait until the page's script has run to its end and the picture stands."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator(".js-plotly-plot .scatterlayer .point:visible").first).to_be_visible()
+
+
+def choose(page: Page, label: str, words: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=words, exact=True).click()
+
+
+def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Three axes").first.click()
+    expect(page.get_by_role("heading", name="Three axes", level=1)).to_be_visible()
+    settle(page)
+    choose(page, "Deployment cost", "Memory of the weights (GB)")
+    expect(page).to_have_url(re.compile(r"cost=weight_bytes"))
+    choose(page, "Weights kept in", "mxfp4")
+    expect(page).to_have_url(re.compile(r"weights=mxfp4"))
+    page.get_by_text("GSM8K", exact=True).click()
+    expect(page).to_have_url(re.compile(r"benchmark=gsm8k"))
+    page.get_by_text("5-shot (6)", exact=True).click()
+    expect(page).to_have_url(re.compile(r"setting=5-shot"))
+    expect(page.get_by_text("under 2 other settings are left out")).to_be_visible()
+    settle(page)
+
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    with started.value.path().open(newline="", encoding="utf-8") as file:
+        rows = {row["label"]: row for row in csv.DictReader(file)}
+    grok = rows["Grok-1 314B"]
+    assert (float(grok["accuracy"]), grok["accuracy_of"], grok["accuracy_source"]) == (
+        62.9,
+        "gsm8k, 5-shot",
+        "survey-a",
+    )
+    assert (grok["cost_of"], grok["cost_formula"]) == ("weight_bytes; weights mxfp4", r"\beta N")
+    assert "3-shot" in rows["Jamba v0.1"]["accuracy_missing"]
+
+    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
+    x, y = page.evaluate(MARK, "model:grok-1")
+    page.mouse.move(x, y)
+    hover = page.locator(".hoverlayer .hovertext")
+    expect(hover).to_contain_text("Grok-1 314B")
+    expect(hover).to_contain_text("Survey A")
+    page.mouse.click(x, y)
+    expect(page).to_have_url(re.compile(r"/model\?.*key=grok-1"))
+    expect(page.get_by_role("heading", name="Grok-1", level=1)).to_be_visible()
+
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/axes\?.*weights=mxfp4"))
+    page.get_by_text("Formulas, symbols and the accelerator's figures").click()
+    expect(page.locator(".katex").first).to_be_visible()
