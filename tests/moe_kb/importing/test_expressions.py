@@ -84,7 +84,8 @@ def test_what_is_not_of_the_language_is_no_expression(text):
     ("text", "why"),
     [
         ("word * 1000000000000", "'ab' is not a number"),
-        ("word % 3", "'ab' is not a number"),
+        ("word % 3", "'ab' is not a whole number"),
+        ("2.5 // layer", "2.5 is not a whole number"),
         ("flag + 1", "True is not a number"),
         ("flag < 2", "True is not a number"),
         ("layer >= missing", "None is not a number"),
