@@ -62,6 +62,16 @@ def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     return fields
 
 
+def _of_layer(by_layer: Any, layer: int) -> Any:
+    """What an object whose keys are numbers of layers holds for one; transformers writes them with zeros in front."""
+    if not isinstance(by_layer, dict) or len(by_layer) > MAX_NAMED_LAYERS:
+        raise EvaluationError(f"fields of single layers are an object of at most {MAX_NAMED_LAYERS:,} layers")
+    numbers = [int(key) for key in by_layer]
+    if len(set(numbers)) < len(numbers):
+        raise EvaluationError("a layer is named twice")
+    return by_layer[list(by_layer)[numbers.index(layer)]] if layer in numbers else {}
+
+
 def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
     """Rows of `tables` embeddings of hashed n-grams, each of `heads` parts; a part has a prime number of rows, the
     next one from `base` up that no part before has, and a table is padded to a multiple (Qwen4-Exp's code)."""
@@ -83,7 +93,7 @@ def _is_prime(n: int) -> bool:
     return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
 
 
-MAX_PRIME, MAX_PRIMES = 10**9, 1000  # bounds of the time that a hostile file can take
+MAX_PRIME, MAX_PRIMES, MAX_NAMED_LAYERS = 10**9, 1000, 1000  # bounds of the time that a hostile file can take
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
@@ -97,6 +107,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isqrt": math.isqrt,
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
+    "of_layer": _of_layer,
     "only": _only,
     "numbers": _numbers,
     "joined": lambda *parts: "".join(map(str, parts)),
