@@ -100,8 +100,10 @@ def test_one_name_for_two_papers_and_for_two_designs(audit):
         "identity/one-name/design:alpha-router/name=design:beta-router",
     }
     assert {f.message for f in found} == {
-        "'AlphaMoE' is a name of paper:alpha (2021), paper:beta (2020)",
-        "'Alpha router' is a name of design:alpha-router (2021), design:beta-router (no year)",
+        "'AlphaMoE' is a name of paper:alpha (2021) [first-survey, reference 1], "
+        "paper:beta (2020) [first-survey, reference 2]",
+        "'Alpha router' is a name of design:alpha-router (2021) [first-survey, §2], "
+        "design:beta-router (no year) [first-survey, §3]",
     }
 
 
