@@ -90,32 +90,34 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
 def computed(architecture: Architecture, values: Mapping[str, Value]) -> list[dict[str, str]]:
     """Parameters that follow from the layers beside those that sources claim.
 
-    Rows: Parameters, Computed, Claimed, Difference. A claim of active parameters stands beside the convention that it
-    comes nearest to, as sources seldom say which they use.
+    Rows: Parameters, Computed, Claimed, Difference (of each claim). A claim of active parameters stands beside the
+    convention that it comes nearest to, as sources seldom say which they use.
 
     Raises:
         UnsizedError: where the layers leave unsaid what the size depends on.
     """
     counted = count(architecture)
     numbers = {field: float(getattr(counted, field)) for field in CONVENTIONS}
-    claims = {
-        field: values[name].first
-        for field, name in (("total", "params_total"), ("active", "params_active"))
-        if name in values and values[name].first.number is not None
-    }
-    if "active" in claims:
-        claim = claims.pop("active")
-        of_token = [field for field in CONVENTIONS if field != "total"]
-        claims[min(of_token, key=lambda field: abs(numbers[field] - (claim.number or 0)))] = claim
+    claimed: dict[str, dict[str, float]] = {field: {} for field in CONVENTIONS}
+    for name, fields in (("params_total", ["total"]), ("params_active", [f for f in CONVENTIONS if f != "total"])):
+        for claim in (values[name].first, *values[name].others) if name in values else ():
+            if claim.number is not None:
+                number = float(claim.number)
+                near = min((abs(numbers[field] - number), field) for field in fields)
+                claimed[near[1]][shown(claim)] = number
     return [
         {
             "Parameters": name,
-            "Computed": f"{compact(numbers[field])} ({round(numbers[field]):,})",
-            "Claimed": shown(claims[field]) if field in claims else "",
-            "Difference": f"{(claims[field].number or 0) / numbers[field] - 1:+.2%}" if field in claims else "",
+            "Computed": f"{round(numbers[field]):,}",
+            "Claimed": "; ".join(claimed[field]),
+            "Difference": "; ".join(_difference(number, numbers[field]) for number in claimed[field].values()),
         }
         for field, (name, _) in CONVENTIONS.items()
     ]
+
+
+def _difference(claimed: float, number: float) -> str:
+    return "none" if round(claimed) == round(number) else f"{claimed / number - 1:+.2%}"
 
 
 def routers(kb: KnowledgeBase, name: str) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(o
     )  # fmt: skip
     at = open_page("model", key="alpha")
     computed = next(one.value for one in at.table if "Computed" in one.value.columns)
-    assert computed["Claimed"].iloc[0] == "1,200,000,000"
+    assert computed["Claimed"].iloc[0].split("; ") == ["1,200,000,000", "1.2B", "1B"]
     assert any("models=alpha" in str(link.proto) for link in at.get("page_link"))
 
 
