@@ -196,8 +196,8 @@ def formula(title: str) -> None:
     told = FORMULAS[title]
     with st.expander(f"How it is computed: {title.lower()}", icon=":material/function:"):
         lines = (f"| {what} | $\\displaystyle {latex}$ |" for what, latex in told.lines)
-        st.markdown("\n".join(["| | |", "|:--|:--|", *lines]))
-        st.caption(told.symbols + ".")
+        st.markdown("\n".join(["| Of | Formula |", "|:--|:--|", *lines]))
+        st.caption(told.symbols + ("." if title == "Parameters" else ". Other letters stand under parameters."))
         st.markdown(f"**Counted.** {told.counted}\n\n**Left out.** {told.left_out}")
 
 
