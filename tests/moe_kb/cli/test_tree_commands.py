@@ -108,7 +108,7 @@ def test_a_broken_tree_answers_from_its_old_database_and_says_so(moe, tree):
 
 
 def test_schema(moe, tmp_path):
-    assert len(moe("schema", tmp_path / "schema").out.splitlines()) == 10
+    assert len(moe("schema", tmp_path / "schema").out.splitlines()) == 11
     assert moe("schema", tmp_path / "schema").out == ""
     assert moe("schema", tmp_path / "schema", "--check").status == 0
     (tmp_path / "schema" / "paper.schema.json").write_text("{}")
