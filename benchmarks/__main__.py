@@ -17,6 +17,7 @@ TITLES = {
     "views": "Views",
     "cli": "Command line",
     "app": "App",
+    "computed": "Computed",
 }
 
 

@@ -24,6 +24,8 @@ PAGES = {
     "taxonomy": ("taxonomy", 800),
     "designs": ("compare?keys=switch-top1-router,mixtral-top2-router,deepseek-v3-router", 800),
     "model": ("model?key=deepseek-v3", 800),
+    "size": ("size", 860),
+    "trends": ("trends", 860),
 }
 
 

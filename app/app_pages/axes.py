@@ -18,8 +18,8 @@ from moe_kb.sizing import Setting
 from moe_kb.sizing.lookup import devices
 from moe_kb.sizing.precision import FORMATS
 
-CONTEXTS = [str(2**power) for power in range(10, 21)]
-BATCHES = [str(2**power) for power in range(0, 11)]
+CONTEXTS = [2**power for power in range(7, 21)]
+BATCHES = [2**power for power in range(11)]
 PAIRS: dict[str, tuple[Side, Side]] = {
     "accuracy-cost": ("cost", "accuracy"),
     "accuracy-performance": ("performance", "accuracy"),
@@ -82,14 +82,14 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="axes-yardst
     )
 
 needs = YARDSTICKS[performance].needs | YARDSTICKS[cost].needs
-context, batch, weights, device = "4096", "1", "bf16", None
+context, batch, weights, device = 4096, 1, "bf16", None
 if needs:
     with st.container(horizontal=True, vertical_alignment="bottom", key="axes-setting"):
         if "context" in needs:
             context = st.selectbox(
                 "Context, tokens",
                 CONTEXTS,
-                format_func=lambda tokens: f"{int(tokens):,}",
+                format_func=lambda tokens: f"{tokens:,}",
                 width=150,
                 **ui.in_address("context", context, CONTEXTS),
             )
@@ -97,7 +97,7 @@ if needs:
             batch = st.selectbox(
                 "Sequences together",
                 BATCHES,
-                format_func=lambda number: f"{int(number):,}",
+                format_func=lambda number: f"{number:,}",
                 width=170,
                 **ui.in_address("batch", batch, BATCHES),
             )
@@ -118,7 +118,7 @@ if needs:
                     list(by_key),
                     format_func=lambda key: f"{by_key[key].name}, {by_key[key].arithmetic}",
                     width=290,
-                    **ui.in_address("device", first, by_key),
+                    **ui.in_address("accelerator", first, by_key),
                 )
                 device = by_key[key]
 
@@ -127,7 +127,7 @@ choice = Choice(
     condition,
     PERFORMANCE[performance],
     COST[cost],
-    Setting(context=int(context), batch=int(batch), weights=FORMATS[weights]),
+    Setting(context=context, batch=batch, weights=FORMATS[weights]),
     device,
 )
 
@@ -350,4 +350,5 @@ with st.expander("Formulas, symbols and the accelerator's figures", icon=":mater
 with st.container(horizontal=True):
     if PROFILING in {f"design:{brief.key}" for brief in kb.briefs("design")}:
         ui.record_link(PROFILING, "Where the three axes are from: MoE-CAP", icon=":material/alt_route:")
+    ui.page_link("size", "What each model costs, part by part", {"context": str(context), "weights": weights})
     ui.page_link("evidence", "Measured here: designs under one budget")

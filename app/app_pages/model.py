@@ -10,6 +10,7 @@ from moe_kb.figures import around, models, stacks
 from moe_kb.figures import model as sheet
 from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.model import Value, precision, shown
+from moe_kb.sizing import UnsizedError
 
 kb = ui.knowledge_base()
 reference = ui.asked(kb, "model", "models")
@@ -69,6 +70,23 @@ if any(name in own for name in shown_first):
                 )
 
 if architecture:
+    try:
+        computed = sheet.computed(architecture, own)
+    except UnsizedError as error:
+        st.caption(f"Its size cannot be computed: {ui.plain('; '.join(error.missing))}.")
+    else:
+        with st.expander("Parameters computed from its layers, beside those claimed", icon=":material/straighten:"):
+            st.table(
+                [{key: ui.plain(value) for key, value in row.items()} for row in computed],
+                border="horizontal",
+                hide_index=True,
+                alt="Computed parameters beside claimed ones",
+            )
+            st.caption(
+                "A claim of active parameters stands beside the convention that it comes nearest to; printed numbers "
+                "are rounded."
+            )
+        ui.page_link("size", "Size it: operations, memory, traffic", {"models": f"{record.key}|{part}"})
     st.subheader("Layers", anchor=False)
     drawing, exact = st.columns([11, 9], gap="medium")
     with drawing:

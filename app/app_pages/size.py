@@ -92,8 +92,7 @@ with st.grid(5, min_column_width=180):
 setting = Setting(context, batch, degree, FORMATS[kept])
 shown = [sizing.of_entry(entries[name], setting) for name in names]
 
-left, right = st.columns(2, gap="medium")
-with left, st.expander("Size a config.json", icon=":material/upload_file:"):
+with st.expander("Size a config.json", icon=":material/upload_file:"):
     file = st.file_uploader(
         "A config.json of the Hugging Face kind",
         type=["json"],
@@ -131,20 +130,22 @@ def other_base() -> None:
 
 
 before = after = None
-with right, st.expander("What if it had other experts?", icon=":material/tune:", expanded="change" in st.query_params):
+with st.expander("What if it had other experts?", icon=":material/tune:", expanded="change" in st.query_params):
     choices = [one.label for one in shown if sizing.experts_of(one.architecture)]
     address = ui.in_address("change", None, [None, *choices])
     base = st.selectbox(
         "Configuration to change",
         choices,
+        index=None,
         placeholder="choose one",
+        width=420,
         **{**address, "on_change": other_base, "args": ()},
     )
     if base:
         before = next(one for one in shown if one.label == base)
         own, differ = sizing.experts_of(before.architecture) or (Experts(1, 1, 1, 0), False)
         step, piece = gcd(own.routed, 8), max(own.width // 8, 1)
-        with st.grid(2):
+        with st.grid(4, min_column_width=200):
             routed = st.slider(
                 "Routed experts E",
                 step,
@@ -195,8 +196,8 @@ def formula(title: str) -> None:
     told = FORMULAS[title]
     with st.expander(f"How it is computed: {title.lower()}", icon=":material/function:"):
         lines = (f"| {what} | $\\displaystyle {latex}$ |" for what, latex in told.lines)
-        st.markdown("\n".join(["| | |", "|:--|:--|", *lines]))
-        st.caption(told.symbols + ".")
+        st.markdown("\n".join(["| Of | Formula |", "|:--|:--|", *lines]))
+        st.caption(told.symbols + ("." if title == "Parameters" else ". Other letters stand under parameters."))
         st.markdown(f"**Counted.** {told.counted}\n\n**Left out.** {told.left_out}")
 
 
@@ -276,6 +277,7 @@ chart(
     "roofline",
     alt=f"Attainable operations against intensity on {device.name}, with a prefill and a decoding step of each",
 )
+st.caption("Circles: a prefill; diamonds: a decoding step of the batch, each on as many devices as hold the model.")
 table(sizing.roofline_rows(shown, device), "What limits each pass, and its least time")
 formula("Roofline")
 

@@ -255,7 +255,7 @@ def _beyond(context: Sequence[Statement], yardstick: Yardstick, setting: Setting
     most = context[0].number if context else None
     if most is None or "context" not in yardstick.needs or setting.context <= most:
         return None
-    return f"its configuration allows {most:,.0f} tokens only"
+    return f"allows {most:,.0f} tokens only"
 
 
 def undominated(points: Sequence[Sequence[float]]) -> list[bool]:

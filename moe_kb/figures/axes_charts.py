@@ -163,7 +163,6 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
             textfont={"size": 11},
             cliponaxis=False,
             line={"color": BLUE if kept[at] else GREY, "width": 2 if kept[at] else 1.2},
-            opacity=1 if kept[at] else 0.65,
             marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept[at] else GREY},
             customdata=[points[at].subject.record] * 4,
             hovertext=_hover(points[at], choice, sides, named),

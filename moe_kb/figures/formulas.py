@@ -22,7 +22,7 @@ WIDTHS = (
     r"$D$ model width, $V$ vocabulary, $H$ query heads, $G$ key-value heads, $d, d_v$ widths of a head, $r_q, r_{kv}$ "
     r"ranks of compressed queries and of compressed keys and values, $d_n, d_r$ widths of a head without and with "
     r"rotary position, $E$ routed experts, $k$ chosen for a token, $S$ shared experts, $Z$ zero-computation experts, "
-    r"$F$ hidden width of an expert or network, $m$ its matrices: 3 with a gate, else 2"
+    r"$F$ hidden width of an expert or network, $F_S$ of a shared one, $m$ its matrices: 3 with a gate, else 2"
 )
 
 FORMULAS: dict[str, Formula] = {
@@ -65,7 +65,8 @@ FORMULAS: dict[str, Formula] = {
                 ("tokens seen, prefill", r"c = \tfrac{1}{L} \textstyle\sum_{t=1}^{L} \min(w, t)"),
             ),
             r"$N$ parameters (in the state space: width of its state), $L$ tokens of the sequence, $w$ the window, or "
-            r"as many tokens as an indexer picks, or $L$; $d_k$ width of a key head",
+            r"as many tokens as an indexer picks, or $L$; $d_k$ width of a key head, $n_\text{inner}$ "
+            r"channels of a state-space mixer",
             "Two operations, a multiplication and an addition, for each product: of the token with every weight it "
             "passes, of its queries with the keys it sees, of attention weights with values, and of the recurrent "
             "state. An indexer's own products with all that it scores are attention. Decoding latent attention works "
@@ -91,7 +92,8 @@ FORMULAS: dict[str, Formula] = {
                 ("linear attention", r"H d_k d_v \text{ and } (n_\text{conv} - 1)(2 H_k d_k + H d_v)"),
                 ("state space", r"n_\text{inner} N \text{ and } (n_\text{conv} - 1)\, n_\text{convolved}"),
             ),
-            r"$\rho$ tokens of a compressed entry, $n_\text{conv}$ width of the convolution; an indexer adds its key",
+            r"$\rho$ tokens of a compressed entry, $n_\text{conv}$ width of a short convolution and "
+            r"$n_\text{convolved}$ its channels, $H_k$ key heads; an indexer adds its key",
             "Numbers kept of one sequence in all layers, in 16 bits: some for each token (slope), some for the last "
             "tokens of a window, some whatever the length (state). Layers that take keys and values from the one "
             "before keep none. Cross-attention keeps those of the encoder's tokens, taken to be as many.",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
 from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
+from moe_kb.figures.sizing import CONVENTIONS
 from moe_kb.kb import Disagreement, KnowledgeBase
+from moe_kb.records.architecture import Architecture
+from moe_kb.sizing import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,39 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
         value = Value(field, setting, claims[0], tuple(claims[1:]), disputes.get((part, field, setting)))
         out.setdefault(part, []).append(value)
     return out
+
+
+def computed(architecture: Architecture, values: Mapping[str, Value]) -> list[dict[str, str]]:
+    """Parameters that follow from the layers beside those that sources claim.
+
+    Rows: Parameters, Computed, Claimed, Difference (of each claim). A claim of active parameters stands beside the
+    convention that it comes nearest to, as sources seldom say which they use.
+
+    Raises:
+        UnsizedError: where the layers leave unsaid what the size depends on.
+    """
+    counted = count(architecture)
+    numbers = {field: float(getattr(counted, field)) for field in CONVENTIONS}
+    claimed: dict[str, dict[str, float]] = {field: {} for field in CONVENTIONS}
+    for name, fields in (("params_total", ["total"]), ("params_active", [f for f in CONVENTIONS if f != "total"])):
+        for claim in (values[name].first, *values[name].others) if name in values else ():
+            if claim.number is not None:
+                number = float(claim.number)
+                near = min((abs(numbers[field] - number), field) for field in fields)
+                claimed[near[1]][shown(claim)] = number
+    return [
+        {
+            "Parameters": name,
+            "Computed": f"{round(numbers[field]):,}",
+            "Claimed": "; ".join(claimed[field]),
+            "Difference": "; ".join(_difference(number, numbers[field]) for number in claimed[field].values()),
+        }
+        for field, (name, _) in CONVENTIONS.items()
+    ]
+
+
+def _difference(claimed: float, number: float) -> str:
+    return "none" if round(claimed) == round(number) else f"{claimed / number - 1:+.2%}"
 
 
 def routers(kb: KnowledgeBase, name: str) -> list[dict[str, Any]]:

@@ -40,6 +40,8 @@ class Sized:
     record: str | None
     architecture: Architecture
     size: Size
+    is_change: bool = False
+    """Whether its experts were changed; drawn hollow or dashed, as it may lie on the original."""
 
 
 def entries(kb: KnowledgeBase) -> dict[str, Entry]:
@@ -94,9 +96,8 @@ def with_experts(one: Sized, experts: Experts) -> Sized:
         ValueError: where more experts would be chosen than there are.
     """
     architecture = changed(one.architecture, experts)
-    return Sized(
-        f"{one.key}, {experts}", f"{one.label}, changed", None, architecture, size(architecture, one.size.setting)
-    )
+    found = size(architecture, one.size.setting)
+    return Sized(f"{one.key}, {experts}", f"{one.label}, changed", None, architecture, found, is_change=True)
 
 
 # --- what if -----------------------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ def parameter_rows(shown: Sequence[Sized]) -> list[dict[str, str]]:
     """The conventions, and what follows from them, a row each, a column a configuration."""
     rows = [
         {"Parameters": name, "What is counted": what}
-        | {one.label: _counted(getattr(one.size.parameters, field)) for one in shown}
+        | {one.label: f"{round(getattr(one.size.parameters, field)):,}" for one in shown}
         for field, (name, what) in CONVENTIONS.items()
     ]
     rows.append(
@@ -197,10 +198,6 @@ def parameter_rows(shown: Sequence[Sized]) -> list[dict[str, str]]:
         | {one.label: f"{one.size.experts.granularity:.3g}" if one.size.experts else "no experts" for one in shown}
     )
     return rows
-
-
-def _counted(number: Any) -> str:
-    return f"{compact(float(number))} ({round(number):,})" if number >= 1e6 else f"{round(number):,}"
 
 
 def bytes_text(number: float) -> str:
@@ -278,7 +275,9 @@ def roofline_rows(shown: Sequence[Sized], device: Device) -> list[dict[str, str]
                     "Configuration": one.label,
                     "Pass": name,
                     "Devices": f"{together:,}",
-                    "Intensity": f"{found.intensity:,.3g} FLOP/B",
+                    "Intensity": f"{found.intensity:,.0f} FLOP/B"
+                    if found.intensity >= 100
+                    else f"{found.intensity:.3g} FLOP/B",
                     "Limited by": "arithmetic" if found.bound == "compute" else "memory",
                     "Attainable on each": rate_text(found.attainable / together, "FLOP/s"),
                     "Least time": time_text(found.seconds),
@@ -308,8 +307,8 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
     pairs: list[tuple[str, float, float, Callable[[float], str]]] = [
         ("Total parameters", before.size.parameters.total, after.size.parameters.total, compact),
         ("Active parameters", float(before.size.parameters.active), float(after.size.parameters.active), compact),
-        ("FLOPs a token, prefill", float(before.size.prefill.total), float(after.size.prefill.total), _scientific),
-        ("FLOPs a token, decode", float(before.size.decode.total), float(after.size.decode.total), _scientific),
+        ("FLOPs a token, prefill", float(before.size.prefill.total), float(after.size.prefill.total), _gigaflops),
+        ("FLOPs a token, decode", float(before.size.decode.total), float(after.size.decode.total), _gigaflops),
         (
             f"Weights in {before.size.setting.weights.label}",
             before.size.weight_bytes(before.size.setting.weights),
@@ -322,11 +321,18 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
             (f"Fewest {device.name}", before.size.devices(device), after.size.devices(device), compact)
         )  # fmt: skip
     rows = [
-        {"Quantity": name, "As it is": text(old), "Changed": text(new), "Change": f"{new / old - 1:+.1%}"}
+        {"Quantity": name, "As it is": text(old), "Changed": text(new), "Change": _relative(old, new)}
         for name, old, new, text in pairs
     ]
     a, b = (one.size.parameters.sparsity for one in (before, after))
-    rows.append({"Quantity": "Sparsity", "As it is": f"{a:.1%}", "Changed": f"{b:.1%}", "Change": f"{b - a:+.1%}"})
+    rows.append(
+        {
+            "Quantity": "Sparsity",
+            "As it is": f"{a:.1%}",
+            "Changed": f"{b:.1%}",
+            "Change": f"{100 * (b - a):+.2f} points",
+        }
+    )
     sent = [
         one.size.traffic and float(one.size.traffic.merged) * one.size.setting.cache_bytes for one in (before, after)
     ]
@@ -337,11 +343,15 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
                 "Quantity": f"All-to-all a token and layer on {before.size.setting.degree}",
                 "As it is": bytes_text(old) if old else "not even",
                 "Changed": bytes_text(new) if new else "not even",
-                "Change": f"{new / old - 1:+.1%}" if old and new else "",
+                "Change": _relative(old, new) if old and new else "",
             }
         )
     return rows
 
 
-def _scientific(number: float) -> str:
-    return f"{number / 1e9:,.4g} G"
+def _relative(old: float, new: float) -> str:
+    return "none" if old == new else f"{new / old - 1:+.2%}"
+
+
+def _gigaflops(number: float) -> str:
+    return f"{number / 1e9:,.4g} GFLOP"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import log10
+from collections.abc import Callable, Sequence
+from math import ceil, floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -31,9 +31,9 @@ PARTS: dict[str, tuple[str, tuple[PartName, ...]]] = {
 PRODUCTS = {"queries with keys and values": RED, "recurrent states": "#7a5cc0"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross", "x")
 #: Contexts of the cache's chart, and degrees of the all-to-all's.
-CONTEXTS = tuple(2**power for power in range(7, 21))
+CONTEXTS = tuple(2**power for power in range(6, 21))
 DEGREES = tuple(2**power for power in range(10))
-ROW, BARS = 34, 130
+ROW, BARS = 34, 138
 
 
 def parameters(shown: Sequence[Sized]) -> go.Figure:
@@ -49,7 +49,7 @@ def parameters(shown: Sequence[Sized]) -> go.Figure:
         ]
         for field in ("total", "active")
     ]
-    return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters")
+    return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters", compact)
 
 
 def operations(shown: Sequence[Sized]) -> go.Figure:
@@ -67,7 +67,7 @@ def operations(shown: Sequence[Sized]) -> go.Figure:
             )  # fmt: skip
         columns.append(column)
     colours = {part: colour for part, (colour, _) in PARTS.items()} | PRODUCTS
-    return _bars(shown, columns, titles, colours, "FLOPs a token")
+    return _bars(shown, columns, titles, colours, "FLOPs a token", _operations)
 
 
 def _bars(
@@ -76,6 +76,7 @@ def _bars(
     titles: tuple[str, str],
     colours: dict[str, str],
     unit: str,
+    text: Callable[[float], str],
 ) -> go.Figure:
     figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
     labels = [one.label for one in shown]
@@ -91,7 +92,7 @@ def _bars(
                 legendgroup=part,
                 showlegend=number == 1,
                 marker={"color": colour, "line": {"width": 0}},
-                customdata=[f"{compact(row[part])} · {_share(row[part], row)}" for row in column],
+                customdata=[f"{text(row[part])} · {_share(row[part], row)}" for row in column],
                 hovertemplate="%{y}<br>" + part + ": %{customdata}<extra></extra>",
                 row=1,
                 col=number,
@@ -99,17 +100,28 @@ def _bars(
     for number, column in enumerate(columns, 1):
         totals = [sum(row.values()) for row in column]
         figure.add_scatter(
-            x=totals, y=labels, mode="text", text=[f" {compact(total)}" for total in totals],
+            x=totals, y=labels, mode="text", text=[f" {text(total)}" for total in totals],
             textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False, row=1, col=number,
         )  # fmt: skip
         figure.update_xaxes(
-            title=unit, range=[0, 1.17 * max(totals)], exponentformat="B", nticks=6, showgrid=True, row=1, col=number
+            title=unit,
+            range=[0, 1.17 * max(totals)],
+            exponentformat="B" if text is compact else "SI",
+            nticks=6,
+            showgrid=True,
+            row=1,
+            col=number,
         )
+    figure.update_annotations(font_size=13, yshift=4)
     quiet(figure, BARS + ROW * len(shown), top=62)
-    above = 26 / (ROW * len(shown) + 30)  # the titles of both halves stand between the bars and the legend
+    above = 32 / (ROW * len(shown) + 16)  # the titles of both halves stand between the bars and the legend
     figure.update_layout(barmode="stack", bargap=0.3, legend={"y": 1 + above, "traceorder": "normal"})
     figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     return figure
+
+
+def _operations(number: float) -> str:
+    return f"{number / 1e9:.3g}G" if number >= 1e9 else f"{number / 1e6:.3g}M"
 
 
 def _share(value: float, row: dict[str, float]) -> str:
@@ -125,7 +137,7 @@ def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
         sizes = [one.size.weight_bytes(kept) for kept in FORMATS.values()]
         figure.add_scatter(
             x=sizes, y=rows, mode="markers", name=one.label, text=[bytes_text(size) for size in sizes],
-            marker={"size": 11, "color": _colour(number), "symbol": SYMBOLS[number % len(SYMBOLS)]},
+            marker=_marker(number, one, SYMBOLS[number % len(SYMBOLS)], 11),
             hovertemplate="%{fullData.name}<br>%{y}: %{text}<extra></extra>",
         )  # fmt: skip
     for times, row in ((1, "memory of one accelerator"), (8, "memory of eight")):
@@ -150,7 +162,7 @@ def cache(shown: Sequence[Sized]) -> go.Figure:
     every: list[float] = []
     for number, one in enumerate(shown):
         kept = one.size.cache
-        knees = [window for window in kept.windows if CONTEXTS[0] < window < CONTEXTS[-1]]
+        knees = [window for window in kept.windows if CONTEXTS[0] <= window <= CONTEXTS[-1]]
         contexts = sorted({*CONTEXTS, *knees, min(max(setting.context, CONTEXTS[0]), CONTEXTS[-1])})
         sizes = {n: kept.bytes(n, setting.cache_bytes, n) for n in contexts}
         if not any(sizes.values()):
@@ -158,7 +170,8 @@ def cache(shown: Sequence[Sized]) -> go.Figure:
         every += sizes.values()
         figure.add_scatter(
             x=contexts, y=list(sizes.values()), mode="lines", name=one.label, legendgroup=one.label,
-            line={"color": _colour(number), "width": 2}, text=[bytes_text(size) for size in sizes.values()],
+            line={"color": _colour(number), "width": 2, "dash": "dash" if one.is_change else "solid"},
+            text=[bytes_text(size) for size in sizes.values()],
             hovertemplate="%{fullData.name}<br>%{x:,} tokens: %{text}<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
@@ -170,8 +183,8 @@ def cache(shown: Sequence[Sized]) -> go.Figure:
         figure.add_vline(x=setting.context, line={"color": GREY, "width": 1, "dash": "dash"})
     quiet(figure, 400, top=40)
     figure.update_xaxes(
-        type="log", title="tokens of the sequence", tickvals=CONTEXTS[1::2],
-        ticktext=[_tokens(n) for n in CONTEXTS[1::2]], showgrid=True,
+        type="log", title="tokens of the sequence", tickvals=CONTEXTS[::2],
+        ticktext=[_tokens(n) for n in CONTEXTS[::2]], showgrid=True,
     )  # fmt: skip
     figure.update_yaxes(**_bytes_axis(every), title="bytes of one sequence", showgrid=True, automargin=True)
     return figure
@@ -227,23 +240,25 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     )  # fmt: skip
     for number, one, symbol, words, found, together in marks:
         figure.add_scatter(
-            x=[found.intensity], y=[found.attainable / together], mode="markers", name=f"{one.label}, {words}",
-            marker={
-                "size": 13, "symbol": symbol, "color": _colour(number),
-                "line": {"width": 1, "color": "rgba(128,128,128,0.9)"},
-            },
+            x=[found.intensity], y=[found.attainable / together], mode="markers", name=one.label, legendgroup=one.label,
+            showlegend=words == "prefill",
+            marker=_marker(number, one, symbol, 13),
             text=[f"{found.intensity:,.3g} FLOP/B, {rate_text(found.attainable / together, 'FLOP/s')}"],
-            hovertemplate="%{fullData.name}<br>%{text}<extra></extra>",
+            hovertemplate=one.label + ", " + words + "<br>%{text}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=ridge, line={"color": GREY, "width": 1, "dash": "dash"})
     figure.add_annotation(
-        x=log10(ridge), y=log10(device.peak), xref="x", yref="y", yshift=14, showarrow=False,
-        text=f"ridge at {ridge:,.0f} FLOP/B, peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}",
-        xanchor="center",
+        x=log10(ridge), y=0.04, xref="x", yref="paper", xanchor="left", xshift=6, showarrow=False,
+        text=f"ridge at {ridge:,.0f} FLOP/B",
     )  # fmt: skip
-    quiet(figure, 460, top=70)
+    figure.add_annotation(
+        x=1, y=log10(device.peak), xref="paper", yref="y", xanchor="right", yshift=16, showarrow=False,
+        text=f"peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}",
+    )  # fmt: skip
+    quiet(figure, 440, top=40)
     figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
-    figure.update_xaxes(dtick=1, exponentformat="power", showgrid=True)
+    ticks = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks], showgrid=True)
     powers = range(int(log10(low * device.bandwidth)), int(log10(device.peak)) + 2)
     figure.update_yaxes(
         type="log", title="attainable FLOP/s on one device", tickvals=[10.0**p for p in powers],
@@ -255,6 +270,12 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
 
 def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
+
+
+def _marker(number: int, one: Sized, symbol: str, size: int) -> dict[str, Any]:
+    if one.is_change:
+        return {"size": size + 5, "symbol": f"{symbol}-open", "color": _colour(number), "line": {"width": 2}}
+    return {"size": size, "symbol": symbol, "color": _colour(number)}
 
 
 def _tokens(number: int) -> str:

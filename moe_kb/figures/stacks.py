@@ -127,6 +127,8 @@ def facts(part: object) -> list[tuple[str, str]]:
             out.append((name, _width(value)))
         elif hasattr(type(value), "model_fields"):
             out += [(f"{name}.{inner}", text) for inner, text in facts(value)]
+        elif isinstance(value, list):  # tensors that no field stands for
+            out += [(f"{name}: {one.name}", " x ".join(f"{side:,}" for side in one.shape)) for one in value]
         else:
             number = isinstance(value, int) and value is not True
             out.append((name, f"{value:,}" if number else "yes" if value is True else str(value)))

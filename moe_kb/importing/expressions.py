@@ -45,12 +45,31 @@ def _one_of(value: Any, known: list[Any]) -> Any:
     return value
 
 
+def _numbers(value: Any) -> list[int]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(
+        type(item) is int or (isinstance(item, str) and item.strip().isdecimal()) for item in items
+    ):
+        raise EvaluationError(f"{value!r} is no list of whole numbers")
+    return [int(item) for item in items]
+
+
 def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise EvaluationError(f"{fields!r} is not an object of fields")
     if others := sorted(set(fields) - set(known)):
         raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
     return fields
+
+
+def _of_layer(by_layer: Any, layer: int) -> Any:
+    """What an object whose keys are numbers of layers holds for one; transformers writes them with zeros in front."""
+    if not isinstance(by_layer, dict) or len(by_layer) > MAX_NAMED_LAYERS:
+        raise EvaluationError(f"fields of single layers are an object of at most {MAX_NAMED_LAYERS:,} layers")
+    numbers = [int(key) for key in by_layer]
+    if len(set(numbers)) < len(numbers):
+        raise EvaluationError("a layer is named twice")
+    return by_layer[list(by_layer)[numbers.index(layer)]] if layer in numbers else {}
 
 
 def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
@@ -74,7 +93,7 @@ def _is_prime(n: int) -> bool:
     return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
 
 
-MAX_PRIME, MAX_PRIMES = 10**9, 1000  # bounds of the time that a hostile file can take
+MAX_PRIME, MAX_PRIMES, MAX_NAMED_LAYERS = 10**9, 1000, 1000  # bounds of the time that a hostile file can take
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
@@ -88,35 +107,42 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isqrt": math.isqrt,
     "distinct": lambda values: len(set(values)),
     "one_of": _one_of,
+    "of_layer": _of_layer,
     "only": _only,
+    "numbers": _numbers,
     "joined": lambda *parts: "".join(map(str, parts)),
     "prime_rows": _prime_rows,
     "gated": _gated,
     "plain": _plain,
 }
 """`gated` and `plain` turn the name of an activation function into that of a feed-forward with and without gate;
-`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `joined` is
-the text of its arguments in a row."""
+`one_of(value, known)` and `only(fields, known)` are their first argument, and refuse what is not known; `numbers`
+reads a list of whole numbers, also where it is written as text; `joined` is the text of its arguments in a row."""
 
 
-def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _of_numbers(apply: Callable[[Any, Any], Any], kinds: tuple[type, ...] = (int, float)) -> Callable[[Any, Any], Any]:
     """`apply` for numbers alone: Python would also repeat text, format it, and count true as one."""
 
     def applied(a: Any, b: Any) -> Any:
         for value in (a, b):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise EvaluationError(f"{value!r} is not a number")
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise EvaluationError(f"{value!r} is not a {'whole ' if float not in kinds else ''}number")
         return apply(a, b)
 
     return applied
+
+
+def _of_whole(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for whole numbers: layers and widths are counted, so 1.5 is a slip."""
+    return _of_numbers(apply, (int,))
 
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: _of_numbers(operator.add),
     ast.Sub: _of_numbers(operator.sub),
     ast.Mult: _of_numbers(operator.mul),
-    ast.FloorDiv: _of_numbers(operator.floordiv),
-    ast.Mod: _of_numbers(operator.mod),
+    ast.FloorDiv: _of_whole(operator.floordiv),
+    ast.Mod: _of_whole(operator.mod),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,

@@ -73,6 +73,8 @@ class Family(Fields):
     """Other names of fields; giving both with different values is refused."""
     defaults: Annotated[dict[str, Any], Field(default_factory=dict)]
     """What the code takes where the file is silent; `=` expressions may use other fields."""
+    nullable: Annotated[list[str], Field(default_factory=list)]
+    """Fields without default whose null says something; any other null is as bad as a silent file."""
     let: Annotated[dict[str, str], Field(default_factory=dict)]
     """Names for expressions; `layer` is the number of the layer from 0."""
     checks: Annotated[list[Check], Field(default_factory=list)]

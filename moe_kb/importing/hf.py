@@ -124,7 +124,10 @@ class _Reading:
         if isinstance(given, str):
             return self.evaluate(given[1:], scope) if given.startswith("=") else given
         if isinstance(given, dict):
-            if not self.value(given.get("when", True), scope):
+            when = self.value(given.get("when", True), scope)
+            if when is not None and not isinstance(when, int):  # a list or a word is no answer
+                raise RefusedError(f"{given['when']} is {_short(when)}: neither yes nor no")
+            if not when:
                 return None
             pairs = ((key, self.value(inner, scope)) for key, inner in given.items() if key != "when")
             return {key: value for key, value in pairs if value is not None}
@@ -144,6 +147,8 @@ class _Reading:
         if name in self.family.let:
             return self.value(self.family.let[name], scope)
         if name in self.fields:
+            if self.fields[name] is None and name not in {*self.family.defaults, *self.family.nullable}:
+                raise RefusedError(f"{name} is needed, and the file gives it as null")
             return self.fields[name]
         if name in self.family.defaults:
             value = self.value(self.family.defaults[name], scope)

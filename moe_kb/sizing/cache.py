@@ -123,7 +123,7 @@ def _(sublayer: LatentAttention, D: int) -> _Kept:
     """r_kv + d_rope for all heads together; an indexer's key."""
     each, indexer = sublayer.kv_rank + sublayer.d_rope, sublayer.indexer
     if sublayer.window is not None:
-        return _Kept(window=sublayer.window, in_window=each)
+        return _Kept(window=sublayer.window, in_window=each + _index_key(indexer))
     if indexer is None:
         return _Kept(per_token=Fraction(each))
     return _Kept(per_token=Fraction(each + _index_key(indexer)), picks=indexer.top_k, picked=Fraction(each))

@@ -13,9 +13,16 @@ from moe_kb.sizing.report import Device
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
 
-ARITHMETIC = {"fp32": ("fp32",), "fp8": ("fp8",), "fp8-block-128": ("fp8",), "mxfp4": ("fp4",), "nvfp4": ("fp4",)}
-"""What weights of a format are multiplied in where a device can; int4 is unpacked to 16 bits."""
 SIXTEEN_BITS = ("bf16", "fp16")
+ARITHMETIC = {
+    "fp32": ("fp32", "fp32_vector"),
+    "fp8": ("fp8", *SIXTEEN_BITS),
+    "fp8-block-128": ("fp8", *SIXTEEN_BITS),
+    "mxfp4": ("fp4", *SIXTEEN_BITS),
+    "nvfp4": ("fp4", *SIXTEEN_BITS),
+}
+"""What weights of a format are multiplied in, the first that a device's sheet gives; narrow ones can be unpacked to 16
+bits, as all others are. A device that has none of them is left out."""
 
 
 def architectures(kb: KnowledgeBase, name: str, label: str | None = None) -> dict[str, Architecture]:
@@ -42,7 +49,7 @@ def devices(kb: KnowledgeBase, weights: WeightFormat = FORMATS["bf16"]) -> list[
     for row in kb.rows("SELECT * FROM accelerators ORDER BY memory_capacity DESC, key"):
         if row["memory_capacity"] is None or row["memory_bandwidth"] is None:
             continue
-        for precision in (*ARITHMETIC.get(weights.key, ()), *SIXTEEN_BITS):
+        for precision in ARITHMETIC.get(weights.key, SIXTEEN_BITS):
             if peak := row[f"peak_{precision}"]:
                 found.append(
                     Device(row["key"], row["name"], precision, peak, row["memory_bandwidth"], row["memory_capacity"])

@@ -67,7 +67,7 @@ def test_only_what_the_measures_depend_on_is_asked(open_page, sizable):
     at.selectbox(key="in-cost").set_value("cache_bytes").run()
     assert {box.key for box in at.selectbox} - keys == {"in-context"}
     at.selectbox(key="in-cost").set_value("devices").run()
-    assert {box.key for box in at.selectbox} - keys == {"in-context", "in-batch", "in-weights", "in-device"}
+    assert {box.key for box in at.selectbox} - keys == {"in-context", "in-batch", "in-weights", "in-accelerator"}
     assert list(at.dataframe[0].value["cost"]) == [1]
 
 
@@ -112,5 +112,5 @@ def test_on_the_real_records(real_page, texts):
     assert not at.exception
     assert at.segmented_control(key="in-setting").options == ["8-shot (9)", "5-shot (6)", "3-shot (1)"]
     at.selectbox(key="in-cost").set_value("device_time").run()
-    assert at.selectbox(key="in-device").value == "h100-sxm"
+    assert at.selectbox(key="in-accelerator").value == "h100-sxm"
     assert "memory bandwidth" in texts(at)

@@ -108,6 +108,7 @@ def test_an_address_cannot_break_out_of_its_link():
         ("node:first:algorithm/gating", "taxonomy", {"node": "first:algorithm/gating"}),
         ("paper:alpha", "paper", {"key": "alpha"}),
         ("table:first-table", "systems", {"key": "first-table"}),
+        ("accelerator:zeta", "size", {"accelerator": "zeta"}),
     ],
 )
 def test_every_record_and_node_has_its_page(open_page, record, page, query):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trees import edit
 
 BETA = """\
 key: beta
@@ -90,6 +91,22 @@ def test_a_model_shows_values_with_unit_precision_and_source(open_page):
     assert (total["value"], total["unit"], total["precision"]) == ("1,200,000,000", "parameters", "exact")
     assert total["source"] == "Alpha config"
     assert total["more"] == "+2"
+
+
+def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
+    said = texts(open_page("model", key="alpha")).replace("\\", "")
+    assert "Its size cannot be computed: tied_embeddings is not given; norm is not given." in said
+
+
+def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, tree):
+    edit(
+        tree, "data/models/alpha.yaml", "    vocab_size: 1000\n",
+        "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n",
+    )  # fmt: skip
+    at = open_page("model", key="alpha")
+    computed = next(one.value for one in at.table if "Computed" in one.value.columns)
+    assert computed["Claimed"].iloc[0].split("; ") == ["1,200,000,000", "1.2B", "1B"]
+    assert any("models=alpha" in str(link.proto) for link in at.get("page_link"))
 
 
 def test_a_disagreement_is_marked_where_the_value_stands_with_both_values(open_page, texts):

@@ -29,7 +29,8 @@ def sized_tree(tree):
 def rows(at, heading):
     """The rows of the table with this first column."""
     frame = next(one.value for one in at.table if heading in one.value.columns)
-    return {row[heading]: row for row in frame.to_dict("records")}
+    plain = [{key: value.replace("\\", "") for key, value in row.items()} for row in frame.to_dict("records")]
+    return {row[heading]: row for row in plain}
 
 
 EXPERT, ATTENTION = 2 * 512 * 2048, 4 * 512 * 512
@@ -38,7 +39,7 @@ TOTAL = 2 * 1000 * 512 + 4 * ATTENTION + EXPERT + 3 * (9 * EXPERT + 8 * 512) + 9
 
 def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
-    assert rows(at, "Parameters")["Total"]["Alpha 1B"].endswith(f"({TOTAL:,})")
+    assert rows(at, "Parameters")["Total"]["Alpha 1B"] == f"{TOTAL:,}"
     assert len(at.get("plotly_chart")) == 6
     assert "no multi-token-prediction layers" in texts(at)
     devices = next(frame.value for frame in at.dataframe if "peak" in frame.value.columns)
@@ -55,9 +56,9 @@ def test_a_view_has_an_address(sized_tree, open_page):
     at = open_page("size", models="alpha|1B", context="1024", weights="fp8", degree="4", accelerator="zeta")
     assert at.select_slider(key="in-context").value == 1024
     assert at.number_input(key="in-degree").value == 4
-    assert "At 1,024 tokens" in rows(at, "Configuration")["Alpha 1B"] or True
+    assert any("At 1,024 tokens" in one.value.columns for one in at.table)
     at.selectbox(key="in-weights").set_value("mxfp4").run()
-    assert at.query_params["weights"] == ["mxfp4"]
+    assert at.query_params["weights"] == "mxfp4"
     at.multiselect(key="sized-models").set_value([]).run()
     assert not at.exception
     assert any("No configuration is chosen" in one.value for one in at.info)
@@ -69,14 +70,12 @@ def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
     assert "Move a slider" in texts(at)
     at.slider(key="in-experts").set_value(16).run()
     told = rows(at, "Quantity")
-    assert told["Total parameters"]["Change"] == f"{3 * 8 * (EXPERT + 512) / TOTAL:+.1%}".replace("+", "\\+", 0)
-    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"].endswith(f"({TOTAL + 24 * (EXPERT + 512):,})")
-    assert at.query_params["experts"] == ["16"]
+    assert told["Total parameters"]["Change"] == f"{3 * 8 * (EXPERT + 512) / TOTAL:+.2%}"
+    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"] == f"{TOTAL + 24 * (EXPERT + 512):,}"
+    assert at.query_params["experts"] == "16"
     at.slider(key="in-shared").set_value(0).run()
     assert not at.exception
-    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"].endswith(
-        f"({TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,})"
-    )
+    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"] == f"{TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,}"
     at.slider(key="in-chosen").set_value(16)
     at.slider(key="in-experts").set_value(8).run()
     assert "16 experts cannot be chosen of 8: make k smaller or E larger" in texts(at)
@@ -120,7 +119,7 @@ def upload(at, name, content):
 def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
     at = upload(open_page("size"), "config.json", (CONFIGS / "mixtral-8x7b.json").read_bytes())
     assert not at.exception
-    assert rows(at, "Parameters")["Total"]["config.json (file)"].endswith("(46,702,792,704)")
+    assert rows(at, "Parameters")["Total"]["config.json (file)"] == "46,702,792,704"
     assert sorted(path.name for path in (sized_tree / "data/models").iterdir()) == ["alpha.yaml"]
 
 
@@ -146,7 +145,7 @@ def test_a_file_that_is_refused_lists_the_reasons(sized_tree, open_page, content
     lines = error.value.replace("\\", "").splitlines()
     for reason in reasons:
         assert any(line.startswith(f"- {reason}") for line in lines)
-    assert "<img" not in error.value
+    assert "<img" not in error.value.replace("\\<", "")
     assert "config.json (file)" not in rows(at, "Parameters")["Total"]
 
 
@@ -161,7 +160,8 @@ def test_without_accelerators_all_else_is_shown(sized_tree, open_page, texts):
 def test_real_configurations_of_every_shape(open_page, monkeypatch, real_kb):
     at = open_page("size")
     monkeypatch.setenv("MOE_KB_ROOT", str(real_kb.root))
-    for models in ("deepseek-v3|671B,nllb|MoE-54B,jamba|52B", "longcat-flash|560B,jetmoe|8B"):
+    for models in ("deepseek-v3|671B,nllb|MoE-54B,jamba|v0.1", "longcat-flash|560B,jetmoe|8B"):
         at.query_params["models"] = models
         at.run(timeout=120)
         assert not at.exception, models
+        assert not at.warning, models

@@ -82,13 +82,13 @@ def test_a_label_says_all_and_active_parameters():
 
 def test_claims_and_assumptions_have_the_file_as_source():
     config = json.loads(CONFIGS["mixtral-8x7b"])
-    del config["num_key_value_heads"]
+    del config["tie_word_embeddings"]
     found = read_config(json.dumps(config), source="a-config")
     model = model_record("a", "A", "B", found)
     (claim,) = model.claims
     assert (claim.source, claim.field, claim.value, claim.part) == ("a-config", "w_aux", 0.02, "B")
     assert claim.note.startswith("router_aux_loss_coef of the file")
-    assert "num_key_value_heads 32" in model.configurations[0].architecture.note
+    assert "tie_word_embeddings false" in model.configurations[0].architecture.note
     assert [(p.source, p.fields) for p in model.provenance] == [("a-config", ["name"])]
 
 

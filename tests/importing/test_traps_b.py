@@ -274,6 +274,13 @@ def test_hunyuan_gives_widths_and_shared_experts_for_each_layer():
         layers("hunyuan_v1_moe", HUNYUAN, moe_topk=2, num_shared_expert=[2, 2, 2, 2])
 
 
+def test_the_file_of_hunyuan_a13b_means_the_same_under_either_type():
+    file = released("hunyuan-a13b")
+    assert count(architecture("hunyuan_v1_moe", file)) == count(architecture("hunyuan", file))
+    with pytest.raises(RefusedError, match="keys and values in every layer"):
+        layers("hunyuan_v1_moe", file, use_cla=True)
+
+
 def test_hunyuan_calls_the_width_of_a_head_by_another_name():
     assert layers("hunyuan", HUNYUAN, moe_topk=1, head_dim=..., attention_head_dim=6)[0][0].d_head == 6
 

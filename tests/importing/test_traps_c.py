@@ -207,6 +207,9 @@ def step(**changes):
 
 def test_step_names_its_sparse_layers_in_a_text_and_pads_its_lists():
     assert kinds(step()) == ["dense", "moe", "dense", "moe", "moe"]
+    assert kinds(step(moe_layers_enum="1, 3,4")) == kinds(step())
+    refused(step(moe_layers_enum="1-4"), "no list of whole numbers")
+    refused(step(moe_layers_enum=["first"]), "no list of whole numbers")
     assert kinds(step(moe_layers_enum=[1])) == ["dense", "moe", "dense", "dense", "dense"]
     assert [layer[0].n_heads for layer in decoder(step())] == [4, 6, 4, 4, 4]
     assert architecture(step()).n_mtp_layers == 1
@@ -314,6 +317,30 @@ def test_yuan_is_refused_with_the_reason():
 )
 def test_more_chosen_experts_than_there_are_is_a_contradiction(name, text, field):
     refused(released(name, text, **{field: 1000}), f"{field} is more than")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field"),
+    [
+        ("llama-4-scout", "text_config", "num_key_value_heads"),
+        ("gemma-4-26b-a4b", "text_config", "num_key_value_heads"),
+        ("ernie-4.5-21b-a3b", None, "num_key_value_heads"),
+        ("ernie-4.5-21b-a3b", None, "moe_num_shared_experts"),
+        ("k-exaone-236b-a23b", None, "num_shared_experts"),
+        ("minimax-text-01", None, "num_key_value_heads"),
+        ("mimo-v2-flash", None, "v_head_dim"),
+        ("nllb-moe-54b", None, "decoder_layers"),
+        ("grok-1", None, "num_key_value_heads"),
+        ("snowflake-arctic", None, "vocab_size"),
+    ],
+)
+def test_a_null_is_no_width_or_count(name, text, field):
+    refused(released(name, text, **{field: None}), f"{field} is needed, and the file gives it as null")
+
+
+def test_what_is_neither_yes_nor_no_decides_nothing():
+    refused(released("lfm2-8b-a1b", conv_bias="x"), "neither yes nor no")
+    refused(released("llama-4-scout", "text_config", interleave_moe_layer_step=1.5), "1.5 is not a whole number")
 
 
 @pytest.mark.parametrize("name", ["llama-4-scout", "gemma-4-26b-a4b", "nllb-moe-54b", "switch-base-32", "grok-1"])

@@ -9,8 +9,8 @@ from trees import FILES
 
 CONFIG = {
     "model_type": "mixtral", "hidden_size": 16, "vocab_size": 100, "max_position_embeddings": 64, "hidden_act": "silu",
-    "num_hidden_layers": 2, "num_attention_heads": 4, "num_local_experts": 4, "num_experts_per_tok": 2,
-    "intermediate_size": 32, "router_aux_loss_coef": 0.02,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
+    "num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 32, "router_aux_loss_coef": 0.02,
 }  # fmt: skip
 # Embedding and head, attention and norms of each layer, experts and router, last norm.
 TOTAL = 2 * 100 * 16 + 2 * (4 * 16 * 16 + 2 * 16 + 4 * 3 * 16 * 32 + 4 * 16) + 16
@@ -53,7 +53,7 @@ def test_a_file_becomes_two_records_that_pass_the_check(moe, tree, config):
         f"wrote {tree / SOURCE}",
         f"wrote {tree / MODEL}",
     ]
-    assert "num_key_value_heads = 4" in result.out
+    assert "tie_word_embeddings = False" in result.out
     assert (moe("check").status, moe("check").out) == (0, "")
     source = (tree / SOURCE).read_text()
     assert all(line in source for line in (f"url: {url}", "version: abc123", "accessed: 2026-11", "type: config"))

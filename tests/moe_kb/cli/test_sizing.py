@@ -67,7 +67,7 @@ def test_a_config_file(ask):
         ([1], "an object of fields"),
         (b"\xff\xfe\x00", "not JSON"),
         ('{"model_type": "\ud800"}', "not JSON"),
-        ("9" * 5000, "not JSON"),
+        ("9" * 5000, "refused"),
         ("[" * 100_000, "not JSON"),
     ],
 )

@@ -180,7 +180,7 @@ def test_without_an_accelerator_its_measures_are_missing(key):
 def test_a_context_longer_than_the_model_allows_is_noted_where_it_matters():
     held = known(recorded=[claim("a", "context_length", 2048)], architectures={"a": SMALL})
     long = choice(cost="cache_bytes", setting=Setting(context=4096))
-    assert entries(held, long)[0].values["cost"].note == "its configuration allows 2,048 tokens only"
+    assert entries(held, long)[0].values["cost"].note == "allows 2,048 tokens only"
     assert entries(held, replace(long, setting=Setting(context=2048)))[0].values["cost"].note is None
     assert entries(held, replace(long, cost=COST["params_total"]))[0].values["cost"].note is None
 

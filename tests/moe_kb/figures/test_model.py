@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import small
+from small import architecture
 
 from moe_kb.claims.statement import Statement
-from moe_kb.figures.model import precision, routers, shown, values
+from moe_kb.figures.model import Value, computed, precision, routers, shown, values
 from moe_kb.figures.stacks import describe, picture, table
 from moe_kb.records.architecture import Architecture
+from moe_kb.sizing import UnsizedError, count
 
 
 def claim(value: object, printed: str | None = None, status: str = "reported") -> Statement:
@@ -53,6 +56,33 @@ def test_every_claim_is_in_exactly_one_value(kb):
 
 def test_routers_of_a_model_that_states_none(kb):
     assert routers(kb, "alpha") == [] or all(row["record"] == "design:alpha-router" for row in routers(kb, "alpha"))
+
+
+def claimed(field: str, number: int) -> Value:
+    return Value(field, None, claim(number), (), None)
+
+
+def test_computed_parameters_stand_beside_those_claimed():
+    built = architecture(small.ATTENTION, small.MOE, repeat=2)
+    p = count(built)
+    near = round(p.active_excl_embeddings_and_head) + 3
+    rows = {
+        row["Parameters"]: row
+        for row in computed(built, {name: claimed(name, n) for name, n in
+                                    (("params_total", 2 * p.total), ("params_active", near))})
+    }  # fmt: skip
+    assert rows["Total"]["Computed"] == f"{p.total:,}"
+    assert rows["Total"]["Difference"] == "+100.00%"
+    assert rows["Active, without both"]["Claimed"] == f"{near:,}"
+    assert rows["Active, without both"]["Difference"] == f"{3 / float(p.active_excl_embeddings_and_head):+.2%}"
+    assert rows["Active, with embeddings and head"]["Claimed"] == ""
+    several = Value("params_total", None, claim(p.total), (claim(p.total), claim(p.total * 3)), None)
+    total = computed(built, {"params_total": several})[0]
+    assert total["Claimed"] == f"{p.total:,}; {3 * p.total:,}"
+    assert total["Difference"] == "none; +200.00%"
+    assert all(row["Claimed"] == row["Difference"] == "" for row in computed(built, {}))
+    with pytest.raises(UnsizedError):
+        computed(architecture(small.MOE, norm=None), {})
 
 
 MOE = {
@@ -113,6 +143,11 @@ def test_the_table_counts_the_layers_of_equal_sublayers_together():
     assert settings["router.renormalise"] == "yes"
     assert settings["d_expert"] == "256 (4*d_model)"
     assert settings["shared.count"] == "1"
+
+
+def test_tensors_without_a_field_are_named_with_their_shape():
+    rows = table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
+    assert [(row["setting"], row["value"]) for row in rows if "w" in row["setting"]] == [("weights: w", "3 x 1,024")]
 
 
 @pytest.mark.integration

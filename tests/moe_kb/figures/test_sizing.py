@@ -118,8 +118,8 @@ def test_what_a_change_does_is_told_of_every_quantity():
     expert = 3 * D * 5
     total = before.size.parameters.total
     assert rows["Total parameters"]["Changed"] == f"{total + 8 * expert + 8 * D:,}"
-    assert rows["Total parameters"]["Change"] == f"{(8 * expert + 8 * D) / total:+.1%}"
-    assert rows["Fewest Zeta"]["Change"] == "+0.0%"
+    assert rows["Total parameters"]["Change"] == f"{(8 * expert + 8 * D) / total:+.2%}"
+    assert rows["Fewest Zeta"]["Change"] == "none"
     assert "All-to-all a token and layer on 4" in rows
     uneven = sizing.with_experts(before, Experts(7, 2, 5, 0))
     rows = {row["Quantity"]: row for row in sizing.change_rows(before, uneven, None)}

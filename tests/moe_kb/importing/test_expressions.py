@@ -30,6 +30,8 @@ def value(text, **names):
         ("list(a) == [5] and is_list(list(layers))", True),
         ("distinct(['x', 'y', 'x'])", 2),
         ("one_of(a, [5, 6])", 5),
+        ("of_layer(by_layer, 2)['d']", 3),
+        ("len(of_layer(by_layer, 1))", 0),
         ("gated('silu')", "swiglu"),
         ("plain('relu2')", "relu2"),
         ("prime_rows(8, 2, 1, 4)", 24),
@@ -37,6 +39,7 @@ def value(text, **names):
 )
 def test_what_an_expression_is_worth(text, expected):
     names = {"a": 5, "b": 7, "missing": None, "layers": ["x", "y"], "inner.field": 11}
+    names["by_layer"] = {"02": {"d": 3}, "11": {"d": 4}}
     assert Expression(text).value(names.__getitem__) == expected
 
 
@@ -81,7 +84,8 @@ def test_what_is_not_of_the_language_is_no_expression(text):
     ("text", "why"),
     [
         ("word * 1000000000000", "'ab' is not a number"),
-        ("word % 3", "'ab' is not a number"),
+        ("word % 3", "'ab' is not a whole number"),
+        ("2.5 // layer", "2.5 is not a whole number"),
         ("flag + 1", "True is not a number"),
         ("flag < 2", "True is not a number"),
         ("layer >= missing", "None is not a number"),
@@ -96,12 +100,15 @@ def test_what_is_not_of_the_language_is_no_expression(text):
         ("gated(word)", "no activation is known by the name 'ab'"),
         ("gated(layers)", "no activation"),
         ("one_of(word, ['full', 'sliding'])", "'ab' is none of 'full', 'sliding'"),
+        ("of_layer(layers, 1)", "an object of at most"),
+        ("of_layer(twice, 2)", "a layer is named twice"),
+        ("of_layer(odd, 2)", "invalid literal"),
         ("prime_rows(1000000000000, 1, 1, 1)", "are not what a model has"),
     ],
 )
 def test_values_that_do_not_fit_are_told_with_the_expression(text, why):
     with pytest.raises(EvaluationError) as told:
-        value(text, word="ab", flag=True, layer=2, missing=None, layers=[1])
+        value(text, word="ab", flag=True, layer=2, missing=None, layers=[1], twice={"2": {}, "02": {}}, odd={"all": {}})
     assert f"`{text}` cannot be computed" in str(told.value)
     assert why in str(told.value)
 

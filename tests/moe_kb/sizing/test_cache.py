@@ -37,6 +37,8 @@ KINDS = [
     (ATTENTION | {"indexer": INDEXER, "window": 7}, 0, {7: 2 * (6 + 6) + 4}, 0, {}),
     (MLA, 5 + 2, {}, 0, {}),
     (MLA | {"indexer": INDEXER}, 5 + 2 + 4, {}, 0, {9: 5 + 2}),
+    (MLA | {"window": 7}, 0, {7: 5 + 2}, 0, {}),
+    (MLA | {"indexer": INDEXER | {"takes_over_choice": True}}, 5 + 2, {}, 0, {9: 5 + 2}),
     (COMPRESSED, Fraction(6, 4), {16: 6}, 0, {}),
     (COMPRESSED | {"ratio": 0}, 0, {16: 6}, 0, {}),
     (COMPRESSED | {"indexer": INDEXER}, Fraction(6 + 4, 4), {16: 6}, 0, {9 * 4: Fraction(6, 4)}),

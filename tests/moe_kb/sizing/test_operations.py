@@ -61,6 +61,12 @@ def mean(of):
             2 * 4 * 12 * 9 + 2 * 3 * 4 * 20,
             mean(lambda t: 2 * 4 * 11 * min(t, 9) + 2 * 3 * 4 * t),
         ),
+        (MLA | {"window": 7}, 2 * 4 * 12 * 7, mean(lambda t: 2 * 4 * 11 * min(t, 7))),
+        (
+            MLA | {"indexer": INDEXER | {"takes_over_choice": True}},
+            2 * 4 * 12 * 9,
+            mean(lambda t: 2 * 4 * 11 * min(t, 9)),
+        ),
         # A window of 16, and an entry for each 4 tokens.
         (COMPRESSED, 4 * 4 * 6 * (16 + 5), mean(lambda t: 4 * 4 * 6 * (min(t, 16) + Fraction(t, 4)))),
         (COMPRESSED | {"ratio": 0}, 4 * 4 * 6 * 16, mean(lambda t: 4 * 4 * 6 * min(t, 16))),
