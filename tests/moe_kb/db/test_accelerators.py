@@ -59,7 +59,7 @@ def test_every_figure_is_a_claim_with_its_source(kb):
 def test_a_rounded_figure_agrees_with_an_exact_one_and_another_does_not(kb, tree, tmp_path):
     assert kb.audit("accelerator:zeta") == []  # 2 TB/s and 2039 GB/s
     edit(tree, DEVICE, "value: 2039000000000\n  printed: 2039 GB/s", "value: 3350000000000\n  printed: 3.35 TB/s")
-    (dispute,) = open_kb(tree, database=tmp_path / "other.db").audit("accelerator:zeta")
+    (dispute,) = open_kb(tree, database=tmp_path / "other.db").disagreements("accelerator:zeta")
     assert (dispute.field, dispute.resolved) == ("memory_bandwidth", False)
 
 
