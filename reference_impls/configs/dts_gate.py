@@ -1,15 +1,19 @@
 """Settings of EvoMoE's dense-to-sparse gate (`gating/dts_gate.py`)."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, expert_width, loss_weight, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.entry import Entry
 
 
 class DTSGateConfig(RunConfig):
     """All experts at first, one at the end, as a temperature falls."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        "text": {"steps": 200},  # a step costs thrice that of a sparse design: so it ends within two minutes
+    }
 
     d_expert: int = expert_width(256)
     temperature_start: float = setting(2.0, "Temperature of the gate before the first step.", gt=0, le=100)

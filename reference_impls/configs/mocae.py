@@ -1,13 +1,17 @@
 """Settings of calibrated fusion, MoCaE (`gating/mocae.py`)."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
 from reference_impls.entry import Entry
 
 
 class MoCaEConfig(RunConfig):
     """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        "text": {"steps": 200},  # a step is three whole passes: so it ends within two minutes
+    }
 
     n_experts: int = setting(
         3, "Experts, each a feed-forward in every layer; all of them run on everything.", group="model", ge=1, le=256
