@@ -295,8 +295,12 @@ def test_openmoe_has_a_dense_network_after_its_mixtures_and_four_matrices():
     refused(released("openmoe-8b", gated=False), "hidden_act swiglu and a gate")
 
 
-def test_yuan_is_refused_with_the_reason():
-    refused((CONFIGS / "yuan2-m32.json").read_text(), "attention among the experts")
+def test_yuan_has_three_vectors_an_expert_in_its_router_and_filters_queries_and_keys():
+    D, E, layers = 2048, 32, 24
+    parts = count(read_config((CONFIGS / "yuan2-m32.json").read_text(), source="s").architecture).parts
+    assert parts["router"].total == layers * 3 * E * D
+    filtering = 2 * (D * D // 2) * 2 + D // 2 + D + D
+    assert parts["mixer"].total == layers * (4 * 4096 * D + filtering)
 
 
 @pytest.mark.parametrize(

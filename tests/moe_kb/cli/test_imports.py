@@ -136,7 +136,7 @@ def test_what_is_not_understood_is_listed_line_by_line(moe, tree, config):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"\xff\xfe", b'{"model_type": 3}', b'{"model_type": "yuan"}', b" " * 4_000_001]
+    "content", [b"", b"[]", b"\xff\xfe", b'{"model_type": 3}', b'{"model_type": "gemma4_assistant"}', b" " * 4_000_001]
 )
 def test_what_is_no_config_is_refused(moe, tmp_path, content):
     path = tmp_path / "x.json"
