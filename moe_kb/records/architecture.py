@@ -112,6 +112,8 @@ class Weight(Part):
     """What it is, or its name in the model's code."""
     shape: Annotated[list[Positive], Field(min_length=1)]
     """Its size."""
+    table: bool = False
+    """Whether a token only looks up rows of it, as of the input embedding; of tensors outside the layers."""
 
     @property
     def size(self) -> int:

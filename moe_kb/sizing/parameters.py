@@ -63,10 +63,12 @@ class Parameters:
     Attributes:
         parts: of each part, all and those of one token.
         tied: whether input and output embeddings are one tensor, which then counts once, as `embedding`.
+        tables: of the part `embedding`, tables besides the input embedding.
     """
 
     parts: dict[PartName, Share]
     tied: bool
+    tables: int = 0
 
     @property
     def total(self) -> int:
@@ -80,8 +82,8 @@ class Parameters:
 
     @property
     def active_excl_input_embedding(self) -> Fraction:
-        """The same without the table that a token only looks a row up in; a tied one stays, as it is the head."""
-        return self.active if self.tied else self.active - self.parts["embedding"].active
+        """The same without what a token only looks rows up in; a tied embedding stays, as it is the head."""
+        return self.active - (self.tables if self.tied else self.parts["embedding"].active)
 
     @property
     def active_excl_embeddings_and_head(self) -> Fraction:
@@ -137,14 +139,16 @@ def count(architecture: Architecture) -> Parameters:
         active["norm"] += norm
     if missing or V is None:
         raise UnsizedError(missing)
-    whole: list[tuple[PartName, int]] = [("embedding", V * D), ("other", _size(architecture.weights))]
+    tables = _size([weight for weight in architecture.weights if weight.table])
+    whole: list[tuple[PartName, int]] = [("embedding", V * D + tables)]
+    whole.append(("other", _size(architecture.weights) - tables))
     whole.append(("head", 0 if tied else V * D))
     if streams > 1:
         whole.append(("other", streams * streams * D + streams + 1))  # the read-out of the streams
     for part, size in whole:
         total[part] += size
         active[part] += size
-    return Parameters({part: Share(total[part], active[part]) for part in PARTS}, bool(tied))
+    return Parameters({part: Share(total[part], active[part]) for part in PARTS}, bool(tied), tables)
 
 
 Shares = list[tuple[PartName, Share]]

@@ -137,3 +137,15 @@ def test_what_is_missing_is_named_with_its_place():
         "decoder, group 1: activation of moe is not given, so that two or three matrices are possible",
         "decoder, group 1: the token mixer is unknown",
     )
+
+
+def test_a_table_is_looked_up_as_the_embedding_is():
+    table = [{"name": "n-grams", "shape": [70, D], "table": True}]
+    for tied in (True, False):
+        plain, with_table = (
+            sized(ATTENTION, tied_embeddings=tied),
+            sized(ATTENTION, tied_embeddings=tied, weights=table),
+        )
+        assert with_table.active == plain.active + 70 * D
+        assert with_table.active_excl_input_embedding == plain.active_excl_input_embedding
+        assert with_table.active_excl_embeddings_and_head == plain.active_excl_embeddings_and_head
