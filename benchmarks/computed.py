@@ -5,6 +5,7 @@ python -m benchmarks.computed
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed
@@ -21,7 +22,7 @@ SIZE_MS = 5
 def run() -> list[Result]:
     """All results of this benchmark."""
     progress("sizing every configuration")
-    times = [timed(lambda a=one: size(a), repeat=20).wall * 1e3 for one in sizable()]  # type: ignore[misc]
+    times = [timed(partial(size, one), repeat=20).wall * 1e3 for one in sizable()]
     sizing = Result(
         f"sizing a model, {len(times)} configurations",
         f"median {median(times):.2f} ms, worst {max(times):.2f} ms",

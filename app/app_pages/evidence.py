@@ -127,32 +127,13 @@ COLUMNS = {
     "trend": st.column_config.LineChartColumn("On the way", width=90, help="The score at each validation"),
     "note": st.column_config.TextColumn("Note", width=340),
 }
+NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "params_active", "params_total")
 #: What is said of the rows of each group; a note takes the place of what matters less there.
 SHOWN = {
     "ranked": tuple(name for name in COLUMNS if name != "note"),
-    "unmatched": (
-        "mean",
-        "error",
-        "dense",
-        "verdict",
-        "seconds",
-        "cpu_seconds",
-        "params_active",
-        "params_total",
-        "note",
-    ),
+    "unmatched": (*NUMBERS, "note"),
     "leaks": tuple(name for name in COLUMNS if name not in ("rank", "note")),
-    "control": (
-        "mean",
-        "error",
-        "dense",
-        "verdict",
-        "seconds",
-        "cpu_seconds",
-        "params_active",
-        "params_total",
-        "trend",
-    ),
+    "control": (*NUMBERS, "trend"),
     "failed": ("note",),
 }
 

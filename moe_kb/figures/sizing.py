@@ -10,8 +10,10 @@ from moe_kb.figures.models import compact
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, SharedExperts, Stack
 from moe_kb.sizing import Device, Setting, Size, UnsizedError, count, size
+from moe_kb.sizing.context import Phase
 from moe_kb.sizing.parameters import size_of_width, written
 
+PASSES: dict[Phase, str] = {"prefill": "prefill", "decode": "decoding step"}
 #: Shown where nothing is asked for, as far as they are there.
 FIRST = ("mixtral|8x7B", "gpt-oss|20b", "deepseek-v3|671B")
 NO_LAYERS = "no source at hand describes its layers"
@@ -267,8 +269,8 @@ def roofline_rows(shown: Sequence[Sized], device: Device) -> list[dict[str, str]
     """What limits each pass of each configuration on as many of a device as hold it."""
     rows = []
     for one in shown:
-        for phase, name in (("prefill", "prefill"), ("decode", "decoding step")):
-            found = one.size.on(device, phase)  # type: ignore[arg-type]
+        for phase, name in PASSES.items():
+            found = one.size.on(device, phase)
             together = one.size.devices(device)
             rows.append(
                 {

@@ -157,7 +157,8 @@ def run_model(task: Task, batch: Any) -> Forward:
 
 def update_model(task: Task, batch: Any) -> None:
     """A step of expectation maximisation on the batch, in place of the optimiser's step."""
-    gate, experts, config = task.model.layer.router, task.model.layer.experts, task.config  # type: ignore[union-attr]
+    layer, config = task.model.get_submodule("layer"), task.config
+    gate, experts = layer.get_submodule("router"), layer.get_submodule("experts")
     assert isinstance(gate, TreeGate)
     assert isinstance(experts, LinearExperts)
     assert isinstance(config, HMEConfig)

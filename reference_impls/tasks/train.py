@@ -204,7 +204,7 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
         raise _diverged(config, progress)
     if not task.update(batch):
         optimiser.zero_grad(set_to_none=True)
-        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(outcome.loss)
         if not math.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)):
             raise _diverged(config, progress)
         optimiser.step()

@@ -5,37 +5,15 @@ from __future__ import annotations
 import csv
 import re
 
+from browsing import MARK, choose, settle
 from playwright.sync_api import Page, expect
-
-#: Where the mark of a record stands in the window, in the first picture.
-MARK = """(record) => {
-  const chart = document.querySelector('.js-plotly-plot');
-  const {xaxis, yaxis} = chart._fullLayout;
-  for (const trace of chart.data) {
-    const at = (trace.customdata || []).indexOf(record);
-    if (at < 0) continue;
-    const box = chart.getBoundingClientRect();
-    return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
-  }
-}"""
-
-
-def settle(page: Page) -> None:
-    """Wait until the page's script has run to its end and the picture stands."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.locator(".js-plotly-plot .scatterlayer .point:visible").first).to_be_visible()
-
-
-def choose(page: Page, label: str, words: str) -> None:
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=words, exact=True).click()
 
 
 def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="Three axes").first.click()
     expect(page.get_by_role("heading", name="Three axes", level=1)).to_be_visible()
-    settle(page)
+    settle(page, picture=True)
     choose(page, "Deployment cost", "Memory of the weights (GB)")
     expect(page).to_have_url(re.compile(r"cost=weight_bytes"))
     choose(page, "Weights kept in", "mxfp4")
@@ -45,7 +23,7 @@ def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) ->
     page.get_by_text("5-shot (6)", exact=True).click()
     expect(page).to_have_url(re.compile(r"setting=5-shot"))
     expect(page.get_by_text("under 2 other settings are left out")).to_be_visible()
-    settle(page)
+    settle(page, picture=True)
 
     with page.expect_download() as started:
         page.get_by_role("button", name="Download CSV").click()

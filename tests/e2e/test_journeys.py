@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from contextlib import suppress
 
+from browsing import choose, settle
 from playwright.sync_api import Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 #: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
 ROW = 35
@@ -17,22 +16,6 @@ ROW = 35
 def open_page(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-
-
-def settle(page: Page) -> None:
-    """Wait until the page's script has run to its end: what it still draws would undo a click."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
-def pick(page: Page, label: str, words: str) -> None:
-    """Choose from a list that opens; a picture that is drawn meanwhile may close it, and then it is opened again."""
-    option = page.get_by_role("option", name=words).first
-    for _ in range(5):
-        page.get_by_role("combobox", name=label).click()
-        with suppress(PlaywrightTimeoutError):
-            option.click(timeout=5_000)
-            return
-    raise AssertionError(f"{label} never showed {words}")
 
 
 def table(page: Page, words: str) -> Locator:
@@ -222,7 +205,7 @@ def test_size_models_side_by_side_change_one_and_size_a_file(page: Page) -> None
 
     page.get_by_text("What if it had other experts?").click()
     settle(page)
-    pick(page, "Configuration to change", "Mixtral 8x7B")
+    choose(page, "Configuration to change", "Mixtral 8x7B")
     expect(page.get_by_text("Move a slider to see what it does.")).to_be_visible()
     settle(page)
     page.get_by_role("slider", name="Routed experts E").press("ArrowRight")

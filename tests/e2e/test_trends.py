@@ -5,31 +5,8 @@ from __future__ import annotations
 import csv
 import re
 
+from browsing import MARK, choose, settle
 from playwright.sync_api import Page, expect
-
-#: Where the mark of a record stands in the window.
-MARK = """(record) => {
-  const chart = document.querySelector('.js-plotly-plot');
-  const {xaxis, yaxis} = chart._fullLayout;
-  for (const trace of chart.data) {
-    const at = (trace.customdata || []).indexOf(record);
-    if (at < 0) continue;
-    const box = chart.getBoundingClientRect();
-    return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
-  }
-}"""
-
-
-def settle(page: Page) -> None:
-    """Wait until the page's script has run to its end and the chart stands still."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.locator(".js-plotly-plot .scatterlayer .point:visible").first).to_be_visible()
-
-
-def choose(page: Page, label: str, words: str) -> None:
-    box = page.get_by_role("combobox", name=label)
-    box.click()
-    page.get_by_role("option", name=words, exact=True).click()
 
 
 def test_follow_a_measure_to_a_model_and_ask_the_table(page: Page) -> None:
@@ -40,7 +17,7 @@ def test_follow_a_measure_to_a_model_and_ask_the_table(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"measure=granularity"))
     expect(page.locator(".katex").first).to_be_visible()
     expect(page.get_by_text(re.compile("Medians: 2020"))).to_be_visible()
-    settle(page)
+    settle(page, picture=True)
 
     with page.expect_download() as started:
         page.get_by_role("button", name="Download CSV").click()
@@ -63,4 +40,4 @@ def test_follow_a_measure_to_a_model_and_ask_the_table(page: Page) -> None:
     choose(page, "Question", "Do layers keep experts that every token uses?")
     expect(page).to_have_url(re.compile(r"question=shared"))
     expect(page.get_by_text(re.compile(r"Have shared experts: .* in Table 2, .* newer than the table"))).to_be_visible()
-    settle(page)
+    settle(page, picture=True)
