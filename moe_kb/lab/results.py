@@ -68,7 +68,7 @@ class Params(_Strict):
 
     total: Annotated[int, Field(ge=0)]
     active: Annotated[int, Field(ge=0)] | None = None
-    active_non_embedding: int | None = None
+    active_non_embedding: Annotated[int, Field(ge=0)] | None = None
 
 
 class ResultFile(_Strict):

@@ -80,8 +80,9 @@ class NoLayer(nn.Module):
 
 
 def active_parameters(entry: Entry, config: RunConfig) -> int:
-    """Parameters that a token uses, without embedding and output head."""
-    return entry.estimate(config).params_active - 2 * VOCABULARY * config.d_model
+    """Parameters that a token uses, without embedding and output head; points have neither, only a small read-out."""
+    around = 2 * VOCABULARY * config.d_model if config.task == "text" else 0
+    return entry.estimate(config).params_active - around
 
 
 CONTROLS: dict[str, Callable[[Any], nn.Module]] = {

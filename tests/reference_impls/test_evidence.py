@@ -17,6 +17,7 @@ from reference_impls.evidence.protocol import (
     TOLERANCE,
     Protocol,
     active_parameters,
+    candidate,
 )
 from reference_impls.tasks.language import TextTask
 from reference_impls.tasks.train import TASKS, make_task
@@ -176,3 +177,9 @@ def test_every_committed_result_is_read_by_the_knowledge_base():
         assert path == files.path_of(files.FOLDER, read.protocol, read.implementation)
         assert find(read.implementation) or read.implementation in CONTROLS
         assert read.headline == TASKS[read.task].headline
+
+
+def test_points_have_no_embedding_to_leave_out():
+    entry = find("mixtral-top2")
+    config = candidate(PROTOCOLS["clusters"], entry, 0).config
+    assert active_parameters(entry, config) == entry.estimate(config).params_active > 0
