@@ -1,7 +1,7 @@
 """Speed and memory of the fast dispatch beside transformers' experts and beside the bare matrix products.
 
-All ratios come from one run: the methods take turns in every round, so that a machine that slows down does
-so for all, and the medians over the rounds are compared. A ratio above 1 means that ours is faster, or needs
+All ratios come from one run: the methods take turns in every round, another one first each time, so that a
+machine that slows down does so for all and none always follows the same one, and the medians are compared. A ratio above 1 means that ours is faster, or needs
 less memory. The routing is random and given; no router is timed.
 """
 
@@ -180,22 +180,26 @@ def _interleaved(methods: dict[str, Callable[[], object]], rounds: int) -> dict[
     """
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in methods}
+    order = list(methods)
     for number in range(rounds + 1):
-        for name, run in methods.items():
+        for name in order:
             start = clock()
-            run()
+            methods[name]()
             if number:
                 times[name].append((clock() - start) * 1e3)
+        order.append(order.pop(0))
     return {name: median(values) for name, values in times.items()}
 
 
 def _peak(name: str, shape: Shape, dtype: str, threads: int) -> float | None:
     """Growth of this process's resident memory at its peak, MiB; meant for a fresh process."""
     torch.set_num_threads(threads)
-    # What libraries take at their first use is no method's doing: a layer of a few numbers pays for it.
+    # What is taken once in a process is no step's doing: a layer of a few numbers pays for the first use of
+    # libraries, and the products are calibrated, for the peer too, which then has the library's memory as well.
     small = _make_case(Shape(8, 8, 8, 2, 1), DTYPES[dtype])
     _both(small, _method(small, name), torch.ones_like(small.x_TD))
     case = _make_case(shape, DTYPES[dtype])
+    _gemms(case)
     run, direction_TD = _method(case, name), torch.ones_like(case.x_TD)
     try:
         # glibc: give back what drawing the weights has freed, or growth up to its size would not show.

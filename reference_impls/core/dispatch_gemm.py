@@ -27,6 +27,7 @@ SMALLEST = 2**22
 _MOST_ROWS = 512  # the calibration's own cost is bounded; more of them do not change which is faster
 _FEW_ROWS = 64  # with more, turning the result back takes what the turned product saves
 _ROUNDS = 6
+_SECONDS = 0.05  # a quick product is timed for so long, as something else may hold the machine for six of its rounds
 _MARGIN = 1.03  # what is faster by less may be so by chance, and plain products are the safer choice
 _PIECE = 2**20  # numbers
 
@@ -118,12 +119,14 @@ def _fastest(kind: Kind, ways: tuple[Way, ...], rows: int, w_END: Tensor, dtype:
     x_RD, g_RN = (torch.full((rows, width), 0.5, dtype=dtype) for width in (d, n))
     out = torch.empty({"forward": (rows, n), "input": (rows, d), "weight": (n, d)}[kind], dtype=dtype)
     least = dict.fromkeys(ways, float("inf"))
-    for number in range(_ROUNDS):
+    number, begun = 0, time.perf_counter()
+    while number < _ROUNDS or time.perf_counter() - begun < _SECONDS:
         for place, way in enumerate(ways):
             a, b = _factors(kind, x_RD, w_END[(number * len(ways) + place) % E].to(dtype), g_RN)
             start = time.perf_counter()
             multiply(kind, a, b, way, out)
             least[way] = min(least[way], time.perf_counter() - start)
+        number += 1
     return min(least, key=lambda way: least[way] * (1 if way == "plain" else _MARGIN))
 
 
