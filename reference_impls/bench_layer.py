@@ -1,8 +1,8 @@
 """Speed and memory of the fast dispatch beside transformers' experts and beside the bare matrix products.
 
-All ratios come from one run: the methods take turns in every round, another one first each time, so that a
-machine that slows down does so for all and none always follows the same one, and the medians are compared. A ratio above 1 means that ours is faster, or needs
-less memory. The routing is random and given; no router is timed.
+All ratios come from one run: the methods take turns in every round, another one first each time, so that a machine
+that slows down does so for all and none always follows the same one, and the medians are compared. A ratio above 1
+means that ours is faster, or needs less memory. The routing is random and given; no router is timed.
 """
 
 import ctypes

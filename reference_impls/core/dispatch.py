@@ -13,6 +13,9 @@ from reference_impls.core import step_memory
 from reference_impls.core.experts import ExpertBank, Experts
 from reference_impls.core.routing import SparseRouting
 
+# Experts with few rows are worked through together, as long as what a block makes stays in the cache.
+BLOCK = 2**19  # numbers before the activation
+
 
 def dispatch_loop(x_TD: Tensor, routing: SparseRouting, bank: Experts) -> Tensor:
     """The definition: expert by expert, weight times output, added to the token. Returns [T, D]."""
@@ -29,9 +32,9 @@ def dispatch_loop(x_TD: Tensor, routing: SparseRouting, bank: Experts) -> Tensor
 def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> Tensor:
     """The same numbers up to rounding, faster and with less memory. Returns [T, D].
 
-    The assignments are sorted by expert once; then each expert gathers its rows and multiplies. Its outputs
-    are added up for the tokens at the end, in one pass that reads every output once and writes every token
-    once. The products go through `dispatch_gemm`.
+    The assignments are sorted by expert once; then each expert, or a block of experts that have few rows,
+    gathers its rows and multiplies. Outputs are added up for the tokens at the end, in one pass that reads
+    every output once and writes every token once. The products go through `dispatch_gemm`.
 
     The backward pass is written out (first derivatives only; PyTorch's error says so where a second is asked
     for). It keeps the products before the activation and nothing else: rows are gathered again, activations
@@ -50,7 +53,8 @@ def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> T
     if x_TD.is_cuda and _grouped_mm_takes(bank, dtype):
         return dispatch_grouped(x_TD, routing, bank, dtype)
     order_A = torch.argsort(routing.expert_A, stable=True)
-    order = _Order.of(routing.token_A[order_A], routing.expert_A, bank.n_experts, len(x_TD))
+    most_rows = BLOCK // bank.w_in_EID.shape[1]
+    order = _Order.of(routing.token_A[order_A], routing.expert_A, bank.n_experts, len(x_TD), most_rows)
     y_TD: Tensor = _Experts.apply(  # type: ignore[no-untyped-call]
         x_TD, routing.weight_A[order_A], bank.w_in_EID, bank.w_out_EDF, order, bank, dtype, torch.is_grad_enabled()
     )
@@ -81,36 +85,82 @@ def _grouped_mm_takes(bank: ExpertBank, dtype: torch.dtype) -> bool:
 
 
 @dataclass(frozen=True)
+class _Block:
+    """Neighbouring experts that are worked through together.
+
+    Attributes:
+        rows: their assignments.
+        experts: the number of each and its rows within the block.
+    """
+
+    rows: slice
+    experts: list[tuple[int, slice]]
+
+    def multiply(
+        self, kind: gemm.Kind, a_RX: Tensor, w_ENM: Tensor, way: dict[gemm.Kind, gemm.Way], out: Tensor | None = None
+    ) -> Tensor:
+        """Rows of each expert times its weights, in the dtype of the rows; `out`, if given, takes the result."""
+        if out is None and len(self.experts) == 1:
+            return gemm.multiply(kind, a_RX, w_ENM[self.experts[0][0]].to(a_RX.dtype), way[kind])
+        if out is None:
+            out = a_RX.new_empty(len(a_RX), w_ENM.shape[1 if kind == "forward" else 2])
+        for expert, r in self.experts:
+            gemm.multiply(kind, a_RX[r], w_ENM[expert].to(a_RX.dtype), way[kind], out=out[r])
+        return out
+
+    def multiply_weight(self, grad_RN: Tensor, x_RD: Tensor, dw_END: Tensor, way: dict[gemm.Kind, gemm.Way]) -> None:
+        """The gradient of each expert's weights, written to its place in `dw_END`."""
+        for expert, r in self.experts:
+            gemm.multiply("weight", grad_RN[r], x_RD[r], way["weight"], out=dw_END[expert])
+
+
+@dataclass(frozen=True)
 class _Order:
     """Assignments sorted by expert, and the way back to tokens.
 
     Attributes:
         token_A: token of each assignment.
-        rows_E: for each expert that has any, its number and its assignments.
+        blocks: the experts that have any.
         idle: the experts that have none.
         back_A: assignments sorted by token.
         start_T: where each token's begin in `back_A`, and at the end their number.
     """
 
     token_A: Tensor
-    rows_E: list[tuple[int, slice]]
+    blocks: list[_Block]
     idle: list[int]
     back_A: Tensor
     start_T: Tensor
 
     @classmethod
-    def of(cls, token_A: Tensor, expert_A: Tensor, n_experts: int, n_tokens: int) -> "_Order":
-        count_E = torch.bincount(expert_A, minlength=n_experts)
-        stop_E = count_E.cumsum(0).tolist()
-        rows_E = [(e, slice(a, b)) for e, (a, b) in enumerate(zip([0, *stop_E], stop_E, strict=False)) if a < b]
+    def of(cls, token_A: Tensor, expert_A: Tensor, n_experts: int, n_tokens: int, most_rows: int) -> "_Order":
+        """`most_rows`: of a block of several experts; one expert may have more."""
+        count_E = torch.bincount(expert_A, minlength=n_experts).tolist()
+        blocks: list[_Block] = []
+        start = 0
+        for expert, count in enumerate(count_E):
+            if count == 0:
+                continue
+            begun = blocks[-1].rows.start if blocks else start
+            if blocks and start + count - begun <= most_rows:
+                experts = [*blocks.pop().experts, (expert, slice(start - begun, start + count - begun))]
+            else:
+                begun, experts = start, [(expert, slice(0, count))]
+            start += count
+            blocks.append(_Block(slice(begun, start), experts))
         back_A = torch.argsort(token_A, stable=True)
         start_T = F.pad(torch.bincount(token_A, minlength=n_tokens).cumsum(0), (1, 0))
-        idle = sorted(set(range(n_experts)) - {expert for expert, _ in rows_E})
-        return cls(token_A, rows_E, idle, back_A.int(), start_T.int())
+        idle = [expert for expert, count in enumerate(count_E) if count == 0]
+        return cls(token_A, blocks, idle, back_A.int(), start_T.int())
 
-    def rows_of(self, rows_TD: Tensor, expert_rows: slice, dtype: torch.dtype) -> Tensor:
-        """Rows of the tokens of one expert's assignments, in new memory."""
-        return rows_TD.index_select(0, self.token_A[expert_rows]).to(dtype)
+    @property
+    def rows_of_an_expert(self) -> int:
+        """On average over the experts that have any, rounded up."""
+        return -(-len(self.token_A) // max(sum(len(block.experts) for block in self.blocks), 1))
+
+    def rows_of(self, rows_TD: Tensor, block: _Block, dtype: torch.dtype) -> Tensor:
+        """Rows of the tokens of a block's assignments, in new memory."""
+        return rows_TD.index_select(0, self.token_A[block.rows]).to(dtype)
 
     def combine(self, rows_AD: Tensor, weight_A: Tensor) -> Tensor:
         """For each token the weighted sum of its assignments' rows, [T, D]."""
@@ -134,19 +184,16 @@ class _Experts(torch.autograd.Function):
         ctx: Any, x_TD: Tensor, weight_A: Tensor, w_in_EID: Tensor, w_out_EDF: Tensor,
         order: _Order, bank: ExpertBank, dtype: torch.dtype, keep: bool,
     ) -> Tensor:  # fmt: skip
-        rows = -(-len(weight_A) // max(len(order.rows_E), 1))
-        way_in, way_out = (gemm.choose(rows, w_ENM, dtype) for w_ENM in (w_in_EID, w_out_EDF))
+        way_in, way_out = (gemm.choose(order.rows_of_an_expert, w_ENM, dtype) for w_ENM in (w_in_EID, w_out_EDF))
         # Rows that wait for their sum: one memory does for all layers, as they take turns.
         output_AD = _memory(_Experts, "rows", len(weight_A), x_TD.shape[1], x_TD, x_TD.dtype)
         in_AI = _memory(bank, "before the activation", len(weight_A), w_in_EID.shape[1], x_TD, dtype) if keep else None
         with torch.autocast(x_TD.device.type, enabled=False):
-            for expert, r in order.rows_E:
-                x_RD = order.rows_of(x_TD, r, dtype)
-                kept_RI = None if in_AI is None else in_AI[r]
-                in_RI = gemm.multiply("forward", x_RD, w_in_EID[expert].to(dtype), way_in["forward"], out=kept_RI)
-                hidden_RF = bank.activate(in_RI)
-                w_out_DF = w_out_EDF[expert].to(dtype)
-                gemm.multiply("forward", hidden_RF, w_out_DF, way_out["forward"], out=output_AD[r])
+            for block in order.blocks:
+                x_RD = order.rows_of(x_TD, block, dtype)
+                kept_RI = None if in_AI is None else in_AI[block.rows]
+                in_RI = block.multiply("forward", x_RD, w_in_EID, way_in, out=kept_RI)
+                block.multiply("forward", bank.activate(in_RI), w_out_EDF, way_out, out=output_AD[block.rows])
             y_TD = order.combine(output_AD, weight_A)
         if in_AI is not None:
             ctx.save_for_backward(x_TD, weight_A, w_in_EID, w_out_EDF, in_AI)
@@ -165,21 +212,20 @@ class _Experts(torch.autograd.Function):
             step_memory.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
             for name, w_ENM, need in zip(("in", "out"), (w_in_EID, w_out_EDF), need_banks, strict=True)
         )
-        for expert, r in order.rows_E:
-            weight_R1 = weight_A[r, None].to(dtype)
-            dy_RD = order.rows_of(dy_TD, r, dtype)
-            dhidden_RF = gemm.multiply("input", dy_RD, w_out_EDF[expert].to(dtype), way_out["input"])
-            hidden_RF, din_RI = ctx.bank.activate_backward(in_AI[r], dhidden_RF)
+        for block in order.blocks:
+            weight_R1 = weight_A[block.rows, None].to(dtype)
+            dy_RD = order.rows_of(dy_TD, block, dtype)
+            dhidden_RF = block.multiply("input", dy_RD, w_out_EDF, way_out)
+            hidden_RF, din_RI = ctx.bank.activate_backward(in_AI[block.rows], dhidden_RF)
             if dw_out_EDF is not None:
-                gemm.multiply("weight", dy_RD.mul_(weight_R1), hidden_RF, way_out["weight"], out=dw_out_EDF[expert])
+                block.multiply_weight(dy_RD.mul_(weight_R1), hidden_RF, dw_out_EDF, way_out)
             if dweight_A is not None:
-                torch.sum(hidden_RF.mul_(dhidden_RF), -1, dtype=weight_A.dtype, out=dweight_A[r])
+                torch.sum(hidden_RF.mul_(dhidden_RF), -1, dtype=weight_A.dtype, out=dweight_A[block.rows])
             del dy_RD, hidden_RF, dhidden_RF
             if dw_in_EID is not None:
-                x_RD = order.rows_of(x_TD, r, dtype).mul_(weight_R1)
-                gemm.multiply("weight", din_RI, x_RD, way_in["weight"], out=dw_in_EID[expert])
+                block.multiply_weight(din_RI, order.rows_of(x_TD, block, dtype).mul_(weight_R1), dw_in_EID, way_in)
             if dx_AD is not None:
-                gemm.multiply("input", din_RI, w_in_EID[expert].to(dtype), way_in["input"], out=dx_AD[r])
+                block.multiply("input", din_RI, w_in_EID, way_in, out=dx_AD[block.rows])
         for dw in (dw_in_EID, dw_out_EDF):
             if dw is not None:
                 for expert in order.idle:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from reference_impls.core import dispatch, step_memory
 from reference_impls.core import dispatch_gemm as gemm
-from reference_impls.core import step_memory
 from reference_impls.core.dispatch import dispatch_grouped, dispatch_loop, dispatch_sorted
 from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
 from reference_impls.core.routing import SparseRouting
@@ -93,6 +93,18 @@ def test_float64_equals_the_definition_whatever_is_asked(backend, pattern, bank_
     with gemm.backend(backend):
         got = results(dispatch_sorted, x_TD, routing, bank)
     assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **FP64)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize(("rows", "sizes"), [(0, [1, 1, 1, 1]), (35, [2, 2]), (60, [4])])
+def test_experts_may_be_taken_together_or_one_by_one(rows, sizes, pattern, monkeypatch):
+    bank = SwiGLUExperts(E, D, FF).double()
+    monkeypatch.setattr(dispatch, "BLOCK", rows * 2 * FF)
+    x_TD, routing = make(pattern, torch.float64)
+    assert_equal(results(dispatch_sorted, x_TD, routing, bank), results(dispatch_loop, x_TD, routing, bank), **FP64)
+    if pattern == "usual":
+        order = dispatch._Order.of(routing.token_A, routing.expert_A, E, len(x_TD), rows)
+        assert [len(block.experts) for block in order.blocks] == sizes
 
 
 @pytest.mark.parametrize("bank_class", [SwiGLUExperts, GELUExperts])
