@@ -90,7 +90,16 @@ def _prime_rows(base: int, heads: int, tables: int, multiple: int) -> int:
 
 
 def _is_prime(n: int) -> bool:
-    return n > 1 and all(n % divisor for divisor in range(2, math.isqrt(n) + 1))
+    """Miller and Rabin's test. The first number that it mistakes with these bases is 3,215,031,751 (OEIS A014233)."""
+    bases = (2, 3, 5, 7)
+    if n < 11 or any(n % base == 0 for base in bases):
+        return n in bases
+    twos = ((n - 1) & (1 - n)).bit_length() - 1
+    exponents = [(n - 1) >> power for power in range(1, twos + 1)]
+    return all(
+        pow(base, exponents[-1], n) == 1 or any(pow(base, exponent, n) == n - 1 for exponent in exponents)
+        for base in bases
+    )
 
 
 MAX_PRIME, MAX_PRIMES, MAX_NAMED_LAYERS = 10**9, 1000, 1000  # bounds of the time that a hostile file can take

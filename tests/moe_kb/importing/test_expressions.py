@@ -1,6 +1,7 @@
 """The language of the family tables: what it means, what is not of it, what values do not fit."""
 
 import pytest
+import sympy
 
 from moe_kb.importing.expressions import EvaluationError, Expression
 
@@ -118,3 +119,11 @@ def test_only_what_decides_is_computed():
     assert value("a if a else missing", a=1) == 1
     assert value("a or missing", a=1) == 1
     assert value("not a and missing", a=1) is False
+
+
+@pytest.mark.parametrize("base", [1, 100, 10**6, 10**9])
+def test_rows_of_hashed_n_grams_are_the_primes_from_the_base_up(base):
+    primes = [sympy.nextprime(base - 1)]
+    while len(primes) < 1000:
+        primes.append(sympy.nextprime(primes[-1]))
+    assert value("prime_rows(base, 20, 50, 1)", base=base) == sum(primes)
