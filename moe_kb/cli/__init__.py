@@ -1,5 +1,5 @@
 """The command line, `moe-kb`. Modules here import only typer at the top, so that `--help` is instant."""
 
-from moe_kb.cli.main import app, main
+from moe_kb.cli.main import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

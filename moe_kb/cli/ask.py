@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from moe_kb.cli.main import app
+from moe_kb.cli.root import JsonFlag, app, open_here
 
-if TYPE_CHECKING:
-    from moe_kb.kb import KnowledgeBase
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Names = Annotated[list[str], typer.Argument(help="Keys or full names (kind:key).")]
 Kinds = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
-
-
-def open_here() -> KnowledgeBase:
-    """The knowledge base meant by `--root`; where its records have findings, a word on standard error."""
-    from moe_kb.kb import open_kb
-
-    kb = open_kb()
-    if kb.stale:
-        typer.echo(
-            f"moe-kb: answering from the database built {kb.meta['built']}: the records have findings since "
-            "(moe-kb check lists them).",
-            err=True,
-        )
-    return kb
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moe_kb.cli.main import app
+from moe_kb.cli.root import app
 
 if TYPE_CHECKING:
     from moe_kb.corpus import Corpus

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from moe_kb.cli.main import app
+from moe_kb.cli.root import app
 
 
 @app.command("app")

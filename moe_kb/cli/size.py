@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moe_kb.cli.ask import JsonFlag, open_here
-from moe_kb.cli.main import app
+from moe_kb.cli.root import JsonFlag, app, open_here
 
 if TYPE_CHECKING:
     from moe_kb.records.architecture import Architecture
