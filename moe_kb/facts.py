@@ -26,9 +26,9 @@ from moe_kb.records import (
     Table,
     Taxonomy,
 )
-from moe_kb.records.architecture import Router
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
+from moe_kb.records.sublayers import Router
 from moe_kb.records.table import Mark
 
 Path = tuple[str | int, ...]

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements
+from moe_kb.db.claims import Disagreement, read_disagreements, read_statements
 from moe_kb.db.connect import connect
 from moe_kb.db.console import QueryResult, run_query
 from moe_kb.db.search import Hit
 from moe_kb.db.search import search as run_search
-from moe_kb.errors import AmbiguousKeyError, CheckFailedError, DatabaseError, NotFoundError
+from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
+from moe_kb.names import resolve_node, resolve_record
 from moe_kb.places import default_database, find_root
 from moe_kb.records import (
-    KINDS,
     RECORD_TYPES,
     Accelerator,
     Design,
@@ -31,6 +30,7 @@ from moe_kb.records import (
     System,
     Table,
 )
+from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -56,52 +56,6 @@ class Brief:
     def label(self) -> str:
         """Name with year, since short names are not unique."""
         return f"{self.name} ({self.year})" if self.year else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class TreeNode:
-    """A taxonomy node with what lies under it."""
-
-    taxonomy: str
-    node: str
-    label: str
-    level: int
-    description: str | None
-    locator: str | None
-    placed: int
-    """Records placed here."""
-    under: int
-    """Different records placed here or below."""
-    children: tuple[TreeNode, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Full name, `taxonomy:path`."""
-        return f"{self.taxonomy}:{self.node}"
-
-    def walk(self) -> Iterator[TreeNode]:
-        """The node and everything below it, in printed order."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Claims about one field that do not agree (`values`) or whose counting is unclear (`counting`).
-
-    Or a resolving note that no claim bears out (`note`).
-    """
-
-    kind: Literal["values", "counting", "note"]
-    subject: str
-    part: str | None
-    field: str
-    setting: str | None
-    claims: tuple[Statement, ...]
-    """The claims concerned, the one shown first at the front."""
-    resolved: bool
-    reason: str | None
 
 
 class KnowledgeBase:
@@ -153,27 +107,7 @@ class KnowledgeBase:
             NotFoundError: No such record; the message lists close keys.
             AmbiguousKeyError: Several kinds have this key; the message lists them.
         """
-        asked, _, key = _text(name).strip().lower().rpartition(":")
-        if asked and kind and asked != kind:
-            raise NotFoundError(f"{name!r} is no {kind}. Give the key of a {kind}.")
-        kind = asked or kind
-        if kind and kind not in KINDS:
-            raise NotFoundError(f"{kind!r} is no kind of record. Kinds: {', '.join(KINDS)}.")
-        with self._connection() as connection:
-            found = [row[0] for row in connection.execute("SELECT record FROM records WHERE key = ?", (key,))]
-            if kind:
-                found = [record for record in found if record == f"{kind}:{key}"]
-            if len(found) == 1:
-                return str(found[0])
-            if found:
-                raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
-            keys = [
-                row[0] for row in connection.execute("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
-            ]
-        close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
-        known = ", ".join(dict.fromkeys(close))
-        hint = f" Did you mean: {known}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
-        raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
+        return resolve_record(self, name, kind)
 
     def get(self, name: str) -> Record:
         """The whole record, typed, by full name or unambiguous bare key."""
@@ -268,69 +202,15 @@ class KnowledgeBase:
 
     def taxonomies(self) -> list[dict[str, Any]]:
         """Key, name, description, source and number of nodes of each taxonomy."""
-        return self.rows(
-            "SELECT t.*, (SELECT count(*) FROM nodes n WHERE n.taxonomy = t.key) AS n_nodes FROM taxonomies t "
-            "ORDER BY t.key"
-        )
+        return taxonomies(self)
 
     def resolve_node(self, name: str) -> str:
         """Full name `taxonomy:path` of a node from its full name, its path, or the last part of its path."""
-        taxonomy, _, path = _text(name).strip().strip("/").removeprefix("node:").rpartition(":")
-        rows = self.rows("SELECT taxonomy, node FROM nodes WHERE ? IN ('', taxonomy)", (taxonomy,))
-        for matches in (
-            [r for r in rows if r["node"] == path and (path or taxonomy)],
-            [r for r in rows if r["taxonomy"] == path and r["node"] == ""],
-            [r for r in rows if r["node"].rpartition("/")[2] == path and path],
-        ):
-            names = [f"{r['taxonomy']}:{r['node']}" for r in matches]
-            if len(names) == 1:
-                return names[0]
-            if names:
-                raise AmbiguousKeyError(f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.")
-        close = difflib.get_close_matches(path, [r["node"].rpartition("/")[2] for r in rows], n=3)
-        hint = f" Did you mean: {', '.join(close)}?" if close else " See: moe-kb tree"
-        raise NotFoundError(f"there is no taxonomy node {name!r}.{hint}")
+        return resolve_node(self, name)
 
     def tree(self, name: str = "survey-a") -> TreeNode:
         """A taxonomy, or the part of it under a node, with the number of records at and under each node."""
-        taxonomy, _, top = self.resolve_node(name).partition(":")
-        rows = self.rows("SELECT * FROM nodes WHERE taxonomy = ? ORDER BY position", (taxonomy,))
-        placed = dict(
-            self._pairs(
-                "SELECT node, count(DISTINCT record) FROM placements WHERE taxonomy = ? GROUP BY node", (taxonomy,)
-            )
-        )
-        under = dict(
-            self._pairs(
-                "SELECT a.ancestor, count(DISTINCT l.record) FROM placements l JOIN node_ancestors a "
-                "ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? GROUP BY a.ancestor",
-                (taxonomy,),
-            )
-        )
-        children: dict[str | None, list[dict[str, Any]]] = {}
-        for row in rows:
-            children.setdefault(row["parent"], []).append(row)
-
-        def make(row: dict[str, Any]) -> TreeNode:
-            node = row["node"]
-            below = tuple(make(child) for child in children.get(node, []))
-            return TreeNode(
-                taxonomy,
-                node,
-                row["label"],
-                row["level"],
-                row["description"],
-                row["locator"],
-                placed.get(node, 0),
-                under.get(node, 0),
-                below,
-            )
-
-        return make(next(row for row in rows if row["node"] == top))
-
-    def _pairs(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, Any]]:
-        with self._connection() as connection:
-            return connection.execute(sql, tuple(parameters)).fetchall()
+        return read_tree(self, self.resolve_node(name))
 
     def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
         """What is placed at a node (and below it).
@@ -338,16 +218,7 @@ class KnowledgeBase:
         Returns:
             Rows of record, name, kind, key, year, node, printed_as, status, source and locator.
         """
-        taxonomy, _, path = self.resolve_node(node).partition(":")
-        condition = "a.ancestor = ?" if below else "a.ancestor = ? AND l.node = a.ancestor"
-        return self.rows(
-            "SELECT l.record, r.name, r.kind, r.key, r.year, l.node, l.printed_as, l.status, l.source, "
-            "l.locator "
-            "FROM placements l JOIN records r ON r.record = l.record JOIN node_ancestors a "
-            f"ON a.taxonomy = l.taxonomy AND a.node = l.node WHERE l.taxonomy = ? AND {condition} "
-            "ORDER BY r.kind, r.year, r.name",
-            (taxonomy, path),
-        )
+        return records_at(self, self.resolve_node(node), below=below)
 
     # --- claims ------------------------------------------------------------------------------------------------
 
@@ -400,29 +271,8 @@ class KnowledgeBase:
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
         """Every disagreement between claims (about one record), with the claims concerned."""
         subject = self.resolve(name) if name else None
-        rows = self.rows(
-            "SELECT * FROM disagreements WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) "
-            "ORDER BY subject, part, field",
-            (subject, resolved),
-        )
-        out = []
         with self._connection() as connection:
-            for row in rows:
-                ids = json.loads(row["claims"])
-                by_id = {i: read_statements(connection, "id = ?", (i,))[0] for i in ids}
-                out.append(
-                    Disagreement(
-                        row["kind"],
-                        row["subject"],
-                        row["part"],
-                        row["field"],
-                        row["setting"],
-                        tuple(by_id[i] for i in ids),
-                        bool(row["resolved"]),
-                        row["reason"],
-                    )
-                )
-        return out
+            return read_disagreements(connection, subject, resolved=resolved)
 
     # --- relations ---------------------------------------------------------------------------------------------
 
@@ -478,11 +328,6 @@ class KnowledgeBase:
         from moe_kb.stats import stats
 
         return stats(self)
-
-
-def _text(name: str) -> str:
-    """A name without what no database takes for text: bytes of another encoding, as a command line passes them on."""
-    return name.encode(errors="replace").decode()
 
 
 def open_kb(

@@ -353,6 +353,16 @@ def edit(tree: Path, path: str, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def remove_model(tree: Path) -> None:
+    """Take the tree's only model away; rows of tables say so."""
+    (tree / "data/models/alpha.yaml").unlink()
+    (tree / "data/alignment.yaml").write_text(
+        "rows:\n"
+        "- {table: first-table, row: '1', reason: gone}\n- {table: first-table, row: '2', reason: gone}\n"
+        "- {table: second-table, row: '1', reason: gone}\nconfigs: []\n"
+    )
+
+
 def many_papers(folder: Path, number: int) -> Path:
     """A tree of one source and many papers with one claim and one relation each."""
     small_tree(folder, dict.fromkeys(FILES))

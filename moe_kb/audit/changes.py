@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from moe_kb.records.architecture import (
-    MATRICES,
-    Architecture,
-    Attention,
-    Dense,
-    Expression,
-    LayerGroup,
-    Mixture,
-    SharedExperts,
-    Stack,
-    Sublayer,
-)
+from moe_kb.records.architecture import Architecture, LayerGroup, Stack
+from moe_kb.records.sublayers import MATRICES, Attention, Dense, Expression, Mixture, SharedExperts, Sublayer
 
 Edit = Callable[[Sublayer], Sublayer]
 

@@ -17,7 +17,7 @@ from moe_kb.claims.agreement import stands_for
 from moe_kb.claims.statement import Statement
 from moe_kb.db.claims import read_statements
 from moe_kb.records import Architecture, Configuration
-from moe_kb.records.architecture import Attention, Dense, Mixture, Sublayer
+from moe_kb.records.sublayers import Attention, Dense, Mixture, Sublayer
 from moe_kb.sizing.parameters import Parameters, UnsizedError, count
 
 #: Vocabularies where no record tells of any.

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moe_kb.records.architecture import (
-    Architecture,
-    Attention,
-    Dense,
-    Expression,
-    LatentAttention,
-    Mixture,
-)
+from moe_kb.records.architecture import Architecture
 from moe_kb.records.base import Scalar
+from moe_kb.records.sublayers import Attention, Dense, Expression, LatentAttention, Mixture
 
 
 @dataclass(frozen=True, slots=True)

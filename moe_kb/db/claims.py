@@ -1,4 +1,4 @@
-"""Reading claims back from the database."""
+"""Reading claims, and where they do not agree, back from the database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from moe_kb.claims.statement import Statement
 from moe_kb.records.base import Resolution
@@ -76,6 +77,46 @@ def _value(text: str, number: float | None) -> Any:
             return text
         return value if json.dumps(value, ensure_ascii=False) == text else text
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Claims about one field that do not agree (`values`) or whose counting is unclear (`counting`).
+
+    Or a resolving note that no claim bears out (`note`).
+    """
+
+    kind: Literal["values", "counting", "note"]
+    subject: str
+    part: str | None
+    field: str
+    setting: str | None
+    claims: tuple[Statement, ...]
+    """The claims concerned, the one shown first at the front."""
+    resolved: bool
+    reason: str | None
+
+
+def read_disagreements(connection: sqlite3.Connection, subject: str | None, *, resolved: bool) -> list[Disagreement]:
+    """Disagreements (about one record, by its full name), those that a note has resolved only where asked."""
+    rows = connection.execute(
+        "SELECT kind, subject, part, field, setting, claims, resolved, reason FROM disagreements "
+        "WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) ORDER BY subject, part, field",
+        (subject, resolved),
+    ).fetchall()
+    return [
+        Disagreement(
+            kind,
+            about,
+            part,
+            field,
+            setting,
+            tuple(read_statements(connection, "id = ?", (i,))[0] for i in json.loads(claims)),
+            bool(settled),
+            reason,
+        )
+        for kind, about, part, field, setting, claims, settled, reason in rows
+    ]
 
 
 def resolutions_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, list[Resolution]]:

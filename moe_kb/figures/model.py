@@ -8,9 +8,10 @@ from typing import Any
 
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.claims.statement import Statement
+from moe_kb.db.claims import Disagreement
 from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
 from moe_kb.figures.sizing import CONVENTIONS
-from moe_kb.kb import Disagreement, KnowledgeBase
+from moe_kb.kb import KnowledgeBase
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import count
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from moe_kb.figures.models import compact
 from moe_kb.kb import KnowledgeBase
-from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, SharedExperts, Stack
+from moe_kb.records.architecture import Architecture, LayerGroup, Stack
+from moe_kb.records.sublayers import Mixture, SharedExperts
 from moe_kb.sizing import Device, Setting, Size, UnsizedError, count, size
 from moe_kb.sizing.context import Phase
 from moe_kb.sizing.parameters import size_of_width, written

@@ -9,20 +9,18 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE
-from moe_kb.records.architecture import (
+from moe_kb.records.architecture import Architecture, LayerGroup, Stack
+from moe_kb.records.sublayers import (
     AnySublayer,
-    Architecture,
     Attention,
     AttentionExperts,
     CompressedAttention,
     Dense,
     Expression,
     LatentAttention,
-    LayerGroup,
     LinearAttention,
     Mixture,
     ShortConvolution,
-    Stack,
     StateSpace,
     UnknownMixer,
 )

@@ -13,8 +13,8 @@ from moe_kb.figures import released, trend_charts, trend_marks, trends
 from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE, quiet
 from moe_kb.figures.trends import Row, having
 from moe_kb.kb import KnowledgeBase
-from moe_kb.records.architecture import MATRICES
 from moe_kb.records.dates import span
+from moe_kb.records.sublayers import MATRICES
 
 TABLE = "table:survey-a-table-2"
 IN_TABLE, BESIDE, NEWER, UNDATED = "in Table 2", "other models of its time", "newer than the table", "date not known"

@@ -9,7 +9,8 @@ from html import escape
 import plotly.graph_objects as go
 
 from moe_kb.figures.palette import FILL_GREY, FILLS, quiet
-from moe_kb.kb import KnowledgeBase, TreeNode
+from moe_kb.kb import KnowledgeBase
+from moe_kb.tree import TreeNode
 
 ROW = 22
 """Height of a leaf in pixels: one line of text."""

@@ -13,7 +13,7 @@ from moe_kb.figures import models
 from moe_kb.figures.models import compact
 from moe_kb.figures.trend_terms import TRENDS
 from moe_kb.kb import KnowledgeBase
-from moe_kb.records.architecture import MATRICES
+from moe_kb.records.sublayers import MATRICES
 
 Row = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
 from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
-from moe_kb.records.architecture import Architecture, LayerGroup, Mixture, Stack
+from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.base import (
     KINDS,
     Citation,
@@ -19,6 +19,7 @@ from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties,
 from moe_kb.records.model import Configuration, Model
 from moe_kb.records.paper import Paper, PaperIds, PaperLinks
 from moe_kb.records.source import Source
+from moe_kb.records.sublayers import Mixture
 from moe_kb.records.system import System
 from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
 from moe_kb.records.taxonomy import Crossing, Crosswalk, Node, Taxonomy

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
 
-from moe_kb.records.architecture import (
-    Architecture,
+from moe_kb.records.architecture import Architecture
+from moe_kb.records.sublayers import (
     Attention,
     AttentionExperts,
     CompressedAttention,

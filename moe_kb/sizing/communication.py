@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-from moe_kb.records.architecture import Architecture, Mixture
+from moe_kb.records.architecture import Architecture
+from moe_kb.records.sublayers import Mixture
 from moe_kb.sizing.parameters import expected_experts, written
 
 

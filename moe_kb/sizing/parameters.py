@@ -16,9 +16,9 @@ from functools import singledispatch
 from math import prod
 from typing import Literal, NamedTuple, get_args
 
-from moe_kb.records.architecture import (
+from moe_kb.records.architecture import Architecture, LayerGroup
+from moe_kb.records.sublayers import (
     MATRICES,
-    Architecture,
     Attention,
     AttentionExperts,
     CompressedAttention,
@@ -26,7 +26,6 @@ from moe_kb.records.architecture import (
     Expression,
     Indexer,
     LatentAttention,
-    LayerGroup,
     LinearAttention,
     Mixture,
     ShortConvolution,

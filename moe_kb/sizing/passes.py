@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from moe_kb.records.architecture import AnySublayer, Architecture, Attention, LayerGroup
+from moe_kb.records.architecture import Architecture, LayerGroup
+from moe_kb.records.sublayers import AnySublayer, Attention
 from moe_kb.sizing.parameters import Parameters, count_sublayer, written
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from moe_kb.records.architecture import Architecture, Mixture
+from moe_kb.records.architecture import Architecture
+from moe_kb.records.sublayers import Mixture
 from moe_kb.sizing.cache import Cache, cache
 from moe_kb.sizing.communication import AllToAll, all_to_all
 from moe_kb.sizing.context import Context, Phase

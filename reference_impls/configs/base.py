@@ -213,6 +213,12 @@ class RunConfig(BaseModel):
         """Whether layer `layer` (from 0) has experts: the last of each group of `moe_every`."""
         return layer % self.moe_every == self.moe_every - 1
 
+    def require_multiple(self, field: str, of: str) -> None:
+        """For a design's own check: refuse a value of `field` that is no multiple of the value of `of`."""
+        value, unit = getattr(self, field), getattr(self, of)
+        if value % unit:
+            raise ValueError(f"{field} = {value} must be a multiple of {of} = {unit}")
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_for_the_task(cls, values: Any) -> Any:

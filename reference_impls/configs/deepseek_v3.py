@@ -48,9 +48,8 @@ class DeepSeekV3Config(SharedExpertsConfig):
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:
-        size, rest = divmod(self.n_experts, self.n_groups)
-        if rest:
-            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_groups = {self.n_groups}")
+        self.require_multiple("n_experts", "n_groups")
+        size = self.n_experts // self.n_groups
         if self.n_groups > 1 and size < 2:
             raise ValueError(
                 f"n_groups = {self.n_groups} must be at most n_experts / 2 = {self.n_experts / 2:g}, "

@@ -35,8 +35,7 @@ class DeepSeekMoEConfig(SharedExpertsConfig):
 
     @model_validator(mode="after")
     def _devices_divide_experts(self) -> Self:
-        if self.n_experts % self.n_devices:
-            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_devices = {self.n_devices}")
+        self.require_multiple("n_experts", "n_devices")
         return self
 
 

@@ -62,8 +62,7 @@ class HMEConfig(RunConfig):
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:
-        if self.n_experts % self.n_groups:
-            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_groups = {self.n_groups}")
+        self.require_multiple("n_experts", "n_groups")
         return self
 
 

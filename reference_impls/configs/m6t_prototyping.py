@@ -39,8 +39,7 @@ class M6TConfig(CapacityConfig):
 
     @model_validator(mode="after")
     def _prototypes_divide_experts(self) -> Self:
-        if self.n_experts % self.n_prototypes:
-            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_prototypes = {self.n_prototypes}")
+        self.require_multiple("n_experts", "n_prototypes")
         return self
 
 

@@ -49,8 +49,7 @@ class MultiHeadConfig(TopKConfig):
 
     @model_validator(mode="after")
     def _heads_divide_the_token(self) -> "MultiHeadConfig":
-        if self.d_model % self.token_heads:
-            raise ValueError(f"d_model = {self.d_model} must be a multiple of token_heads = {self.token_heads}")
+        self.require_multiple("d_model", "token_heads")
         return self
 
 

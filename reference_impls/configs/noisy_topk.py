@@ -74,8 +74,7 @@ class HierarchicalNoisyTopKConfig(_NoisyConfig):
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
-        if self.n_experts % self.n_groups:
-            raise ValueError(f"n_experts = {self.n_experts} must be a multiple of n_groups = {self.n_groups}")
+        self.require_multiple("n_experts", "n_groups")
         if self.groups_per_token > self.n_groups:
             raise ValueError(f"groups_per_token = {self.groups_per_token} must be at most n_groups = {self.n_groups}")
         if self.experts_per_group > self.group_size:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from reference_impls.core.layer import LayerInfo
 from reference_impls.core.routing import AuxiliaryLoss
 from reference_impls.entry import Entry
 
+Batch = TypeVar("Batch")
 MakeLayer = Callable[[Any], nn.Module]
 """From a config to a layer: with experts (`MoELayer`), or any other from tokens [B, S, D] to tokens."""
 
@@ -132,3 +133,11 @@ class Task(ABC):
             return False
         self._update_model(self, batch)
         return True
+
+
+def draw_validation(draw: Callable[[int, int, torch.Generator], Batch], config: RunConfig) -> list[Batch]:
+    """Held-out batches, so many sequences in all as the config says; `draw` takes sequences, length and chance."""
+    generator = torch.Generator().manual_seed(config.seed + 1)
+    starts = range(0, config.validation_sequences, config.batch_size)
+    sizes = [min(config.batch_size, config.validation_sequences - start) for start in starts]
+    return [draw(size, config.sequence_length, generator) for size in sizes]

@@ -24,7 +24,7 @@ from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Forward, MakeLayer, Task
+from reference_impls.tasks.base import Forward, MakeLayer, Task, draw_validation
 from reference_impls.tasks.sizes import POINT_CLASSES as CLASSES
 
 FEATURES = 8
@@ -103,12 +103,7 @@ class ClustersTask(Task):
         super().__init__(entry, config, make_layer)
         self.model = PointModel(config, self.make_layer(config))
         self.source = PointSource(config.n_clusters, config.d_model, config.cluster_unit, config.seed)
-        generator = torch.Generator().manual_seed(config.seed + 1)
-        left, self._validation = config.validation_sequences, []
-        while left > 0:
-            size = min(left, config.batch_size)
-            self._validation.append(self.source.draw(size, config.sequence_length, generator))
-            left -= size
+        self._validation = draw_validation(self.source.draw, config)
 
     def training_batch(self, generator: torch.Generator) -> Points:
         """Fresh points."""

@@ -25,7 +25,7 @@ from reference_impls.configs.multitask import MultitaskConfig
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
-from reference_impls.tasks.base import Forward, MakeLayer, Task
+from reference_impls.tasks.base import Forward, MakeLayer, Task, draw_validation
 from reference_impls.tasks.sizes import TOWER_WIDTH
 
 
@@ -115,12 +115,7 @@ class MultitaskTask(Task):
             raise TypeError(f"the multitask task needs a MultitaskConfig, not {type(config).__name__}")
         self.model = TowerModel(config, self.make_layer(config))
         self.source = RegressionSource(config)
-        generator = torch.Generator().manual_seed(config.seed + 1)
-        left, self._validation = config.validation_sequences, []
-        while left > 0:
-            size = min(left, config.batch_size)
-            self._validation.append(self.source.draw(size, config.sequence_length, generator))
-            left -= size
+        self._validation = draw_validation(self.source.draw, config)
 
     def training_batch(self, generator: torch.Generator) -> Examples:
         """Fresh examples."""

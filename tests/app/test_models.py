@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from trees import edit
+from trees import edit, remove_model
 
 BETA = """\
 key: beta
@@ -73,12 +73,7 @@ def test_any_field_against_any(open_page, measure, colour):
 
 
 def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
-    (tree / "data/models/alpha.yaml").unlink()
-    (tree / "data/alignment.yaml").write_text(
-        "rows:\n"
-        "- {table: first-table, row: '1', reason: gone}\n- {table: first-table, row: '2', reason: gone}\n"
-        "- {table: second-table, row: '1', reason: gone}\nconfigs: []\n"
-    )
+    remove_model(tree)
     assert "No configurations yet" in texts(open_page("models"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trees import remove_model
 
 from moe_kb.figures.table2 import QUESTIONS
 from moe_kb.figures.trend_terms import FOLLOWED
@@ -65,12 +66,7 @@ def test_unknown_words_in_the_address_are_left_out(open_page):
 
 
 def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
-    (tree / "data/models/alpha.yaml").unlink()
-    (tree / "data/alignment.yaml").write_text(
-        "rows:\n"
-        "- {table: first-table, row: '1', reason: gone}\n- {table: first-table, row: '2', reason: gone}\n"
-        "- {table: second-table, row: '1', reason: gone}\nconfigs: []\n"
-    )
+    remove_model(tree)
     assert "No configurations yet" in texts(open_page("trends"))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from config_files import CONFIGS
 from trees import edit
 
-CONFIGS = Path(__file__).resolve().parents[2] / "importing/configs"
 SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
 
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from moe_kb import yamlio
 from moe_kb.corpus import validate
-from moe_kb.records.architecture import (
+from moe_kb.records.architecture import Architecture
+from moe_kb.records.sublayers import (
     MATRICES,
-    Architecture,
     Attention,
     AttentionExperts,
     CompressedAttention,

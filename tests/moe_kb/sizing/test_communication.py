@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import ATTENTION, MOE, D, architecture
 
-from moe_kb.records.architecture import Mixture
+from moe_kb.records.sublayers import Mixture
 from moe_kb.sizing.communication import all_to_all, devices_reached
 
 ZERO = {"count": 3, "kind": "identity"}

@@ -12,7 +12,7 @@ from moe_kb.sizing import count
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIGS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "configs").glob("*.json"))}
 
 

@@ -22,7 +22,7 @@ from moe_kb.importing.records import (
 from moe_kb.records import Model
 from moe_kb.sizing import count
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIGS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "configs").glob("*.json"))}
 
 
