@@ -47,7 +47,7 @@ def resolve_node(kb: KnowledgeBase, name: str) -> str:
             return names[0]
         if names:
             raise AmbiguousKeyError(f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.")
-    close = difflib.get_close_matches(path, [r["node"].rpartition("/")[2] for r in rows], n=3)
+    close = difflib.get_close_matches(path, [r["node"].rpartition("/")[2] for r in rows if r["node"]], n=3)
     hint = f" Did you mean: {', '.join(close)}?" if close else " See: moe-kb tree"
     raise NotFoundError(f"there is no taxonomy node {name!r}.{hint}")
 
