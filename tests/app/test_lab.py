@@ -87,7 +87,9 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
     assert sorted(links(at)) == sorted(entry.name for entry in entries)
     assert [h.value.lower() for h in at.subheader] == families(entries)
     said = texts(at)
-    assert all(part in said for part in (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters"))
+    assert all(
+        part in said for part in (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters")
+    )
     at.text_input(key="in-q").set_value("hash").run()
     assert any("ash" in link for link in links(at))
     assert len(links(at)) < 5
