@@ -137,7 +137,7 @@ def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, 
 def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
     entries = installed_catalogue().entries
     leaky = next(entry for entry in entries if details(entry).causal == "no")
-    assert "leaks: later tokens can reach earlier ones" in texts(open_page("lab", implementation=leaky.key))
+    assert "not causal: later tokens can reach earlier ones" in texts(open_page("lab", implementation=leaky.key))
     partial = next(entry for entry in entries if entry.status == "partial")
     assert "What no source at hand defines" in texts(open_page("lab", implementation=partial.key))
 
