@@ -20,7 +20,7 @@ ui.header(
 
 find, add = st.columns([3, 1], vertical_alignment="bottom")
 text = find.text_input(
-    "Find a paper",
+    "Find a paper, a design or a model",
     placeholder="a name, a part of one, an author, or words: seekmoe, top-k, load balancing",
     key="find",
     icon=":material/search:",
@@ -65,21 +65,25 @@ for row in (tiles[:4], tiles[4:]):
             st.metric(label, f"{number:,}")
             ui.page_link(page, words, query)
 differ = stats["disagreements"]
+described = records.get("model", 0) - len(stats["missing"]["models_without_configuration"])
 st.caption(
-    f"{stats['configurations']} configurations of models, {records.get('source', 0)} sources. Sources differ on "
-    f"{sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is silently "
-    "corrected."
+    f"{stats['configurations']} configurations of {described} models, {records.get('source', 0)} sources. Sources "
+    f"differ on {sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is "
+    "silently corrected."
 )
-if stats["implementations"]:
-    missing = f"; {without} have no implementation yet" if without else ""
-    ui.page_link(
-        "designs",
-        f"{gates - without} of {gates} gating designs can be run{missing}",
-        {"runs": "no"} if without else None,
-    )
-
-if stats["configurations"]:
-    ui.page_link("trends", "How the designs of released models moved over time")
+with st.container(horizontal=True):
+    if stats["implementations"]:
+        missing = f"; {without} have no implementation yet" if without else ""
+        ui.page_link(
+            "designs",
+            f"{gates - without} of {gates} gating designs can be run{missing}",
+            {"runs": "no"} if without else None,
+        )
+        ui.page_link("evidence", "What the runnable designs do under one budget")
+    if stats["configurations"]:
+        ui.page_link("trends", "How the designs of released models moved over time")
+        ui.page_link("axes", "Models by accuracy, performance and cost")
+        ui.page_link("size", "What models cost, part by part")
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 

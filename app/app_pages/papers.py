@@ -62,6 +62,11 @@ rows = papers.select(
         with_code=code,
     ),
 )
+if text.strip() and (others := papers.elsewhere(kb, text.strip())):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Also found:", width="content")
+        for hit in others:
+            ui.record_link(hit.record, f"{hit.name} ({hit.kind})")
 if not rows:
     ui.empty("No paper passes.", "Use fewer words or a part of a name, or clear a filter.")
     st.stop()
@@ -76,7 +81,7 @@ columns = {
     "title": st.column_config.TextColumn("Title", width=350),
     **({"found": st.column_config.TextColumn("Found in", width=300)} if text.strip() else {}),
     "venue": st.column_config.TextColumn("Venue", width=110),
-    "url": st.column_config.LinkColumn("Paper", display_text="read", width=60),
+    "url": st.column_config.LinkColumn("Link", display_text="read", width=60),
     "code": st.column_config.LinkColumn("Code", display_text="code", width=60),
     "designs": st.column_config.NumberColumn("Designs", width=75, help="Designs it introduces"),
     "authors": st.column_config.TextColumn("Authors", width="medium"),

@@ -135,6 +135,7 @@ with main:
             hide_index=True,
             key="result",
             alt="Result of the query",
+            placeholder="NULL",
             column_config=links,
             height="auto" if len(frame) <= 12 else 560,
         )

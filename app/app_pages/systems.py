@@ -67,9 +67,10 @@ def show_evaluations() -> None:
             key="score-chart",
             alt=f"{BENCHMARKS[benchmark]} scores against {label_of(against).lower()}",
         )
+    unplaced = sum(row[against] is None for row in found)
     st.caption(
-        "Scores of different settings are not comparable with each other: colour and shape tell the number of shots. "
-        f"{sum(row[against] is None for row in found)} of {len(found)} scores have no place on the horizontal axis."
+        "Scores of different settings are not comparable with each other: colour and shape tell the number of shots."
+        + (f" {unplaced} of {len(found)} scores have no place on the horizontal axis." if unplaced else "")
     )
     ui.record_table(
         [

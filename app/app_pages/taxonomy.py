@@ -40,7 +40,7 @@ left, right = st.columns([1, 2], vertical_alignment="bottom")
 left.segmented_control(
     "Survey",
     list(surveys),
-    format_func=lambda key: surveys[key]["name"],
+    format_func=lambda key: ui.source_name(kb, surveys[key]["source"]) or surveys[key]["name"],
     key="survey",
     on_change=survey_chosen,
     required=True,
@@ -82,7 +82,6 @@ for line in ui.cached(taxonomy.crossings, kb, node):
         st.caption(ui.plain(line.reason))
 
 held = ui.cached(taxonomy.held, kb, node)
-placed = {kind: [row for row in rows if "nodes" in row] for kind, rows in held.items()}
 titles = {
     "paper": f"Papers ({len(held['paper'])})",
     "design": f"Designs ({len(held['design'])})",
@@ -98,6 +97,7 @@ common = {
 }
 reached = {
     "year": common["year"],
+    "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
     "through": st.column_config.ListColumn("Through the paper", width="large"),
     "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
 }
@@ -114,7 +114,8 @@ with papers:
     else:
         ui.empty("No paper is placed here.", "Click a box above, or choose another node.")
 with designs:
-    st.caption("Placed here, or introduced, used or modified by a paper placed here.")
+    runs = sum(bool(row["runs"]) for row in held["design"])
+    st.caption(f"Placed here, or introduced, used or modified by a paper placed here. {runs} can be run in the lab.")
     if held["design"]:
         ui.record_table(
             held["design"],

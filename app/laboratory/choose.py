@@ -100,5 +100,5 @@ def badges(entry: Entry, *, year: int | None) -> list[str]:
         *([f":gray-badge[{year}]"] if year else []),
         ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]",
         f":gray-badge[{ui.plain(', '.join(entry.tasks))}]",
-        *([":violet-badge[leaks]"] if leak else []),
+        *([":violet-badge[not causal]"] if leak else []),
     ]

@@ -97,7 +97,7 @@ def watch(lab: Lab, run: Run) -> None:
         )
         st.progress(min(progress.step / progress.steps, 1.0), f"Step {progress.step:,} of {progress.steps:,}{left}")
     elif run.status == "running":
-        st.progress(0.0, "Starting: loading PyTorch and the text …")
+        st.progress(0.0, "Starting: loading PyTorch and the data …")
     numbers(run, curves)
     charts(run, curves, known.get(run.implementation), progress.steps if progress else None)
     loads(curves)
@@ -176,8 +176,9 @@ def numbers(run: Run, curves: RunCurves) -> None:
         st.metric("Elapsed", duration(run.seconds), border=True)
         st.metric("Estimated", duration(run.estimate.seconds), border=True)
         headline = figures.headline_of(curves)
-        label = figures.metric_label(headline).removesuffix(" (percent)")
-        st.metric(f"{label}, valid", figures.metric_text(headline, last(curves.valid, headline)), border=True)
+        label = figures.metric_label(headline).removesuffix(" (percent)") if headline else "Score"
+        score = figures.metric_text(headline, last(curves.valid, headline)) if headline else "–"
+        st.metric(f"{label}, valid", score, border=True)
         st.metric("Dropped, training", figures.metric_text("dropped_fraction", dropped), border=True)
         st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
         st.metric(

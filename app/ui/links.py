@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import streamlit as st
@@ -97,7 +98,15 @@ def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
         st.info(f"No {kind} is chosen.", icon=":material/info:")
         st.page_link(page(index), label=f"Choose one among the {index}", icon=":material/arrow_back:")
         st.stop()
-    return kb.resolve(key, kind)
+    try:
+        return kb.resolve(key, kind)
+    except NotFoundError as error:
+        st.error(plain(error), icon=":material/error:")
+        known = {brief.key: brief for brief in cached(KnowledgeBase.briefs, kb, kind)}
+        for close in get_close_matches(key.lower(), known, n=5):
+            record_link(known[close].record, known[close].label)
+        st.page_link(page(index), label=f"All {index}", icon=":material/arrow_back:")
+        st.stop()
 
 
 def problem(error: MoeKbError) -> None:

@@ -15,7 +15,7 @@ Kinds = Literal["paper", "design", "model", "system", "accelerator", "source", "
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="Words, a name, or part of a name.")],
+    text: Annotated[list[str], typer.Argument(help="Words, a name, or part of a name.")],
     kind: Annotated[Kinds | None, typer.Option(help="Only this kind of record.")] = None,
     node: Annotated[str | None, typer.Option(help="Only at or under this taxonomy node.")] = None,
     year: Annotated[str | None, typer.Option(help="A year (2024) or years (2022-2024).")] = None,
@@ -27,7 +27,8 @@ def search(
 
     from moe_kb.cli import output
 
-    hits = open_here().search(text, kind=kind, node=node, year=_years(year), limit=limit)
+    words = " ".join(text)
+    hits = open_here().search(words, kind=kind, node=node, year=_years(year), limit=limit)
     if json:
         output.print_json([asdict(hit) for hit in hits])
     elif hits:
@@ -36,7 +37,7 @@ def search(
             [[hit.record, hit.name, hit.year, " ".join((hit.title or hit.snippet).split())] for hit in hits],
         )
     else:
-        typer.echo(f"Nothing found for {text!r}. Try fewer words, part of a name, or no filters.", err=True)
+        typer.echo(f"Nothing found for {words!r}. Try fewer words, part of a name, or no filters.", err=True)
     raise typer.Exit(0 if hits else 1)
 
 

@@ -71,7 +71,7 @@ def causality(known: Details) -> str | None:
     if known.causal in (None, "yes"):
         return None
     when = "" if known.causal == "no" else f" (causal only {known.causal})"
-    return f"leaks: later tokens can reach earlier ones{when}"
+    return f"not causal: later tokens can reach earlier ones{when}"
 
 
 def task_field(fields: Iterable[FormField]) -> FormField | None:

@@ -75,9 +75,9 @@ def is_share(name: str) -> bool:
     return name in _PERCENT
 
 
-def headline_of(curves: RunCurves) -> str:
-    """The metric that a run is told by."""
-    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), HEADLINES[0])
+def headline_of(curves: RunCurves) -> str | None:
+    """The metric that a run is told by; None while it has told nothing, since that depends on its task."""
+    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), None)
 
 
 def metric_text(name: str, value: float | None) -> str:

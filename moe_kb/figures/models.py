@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -119,9 +120,9 @@ def compact(number: float | None, *, suffix: bool = True) -> str:
 def configurations(kb: KnowledgeBase) -> list[dict[str, Any]]:
     """One row a configuration: the view `hyperparameters`, what describes it, and the place of each value.
 
-    Beside the view's columns: `record`, `label` (name and size), `year`, `active_share` (percent), `described_by`
-    (`released config` or `tables and papers`), `places` (field to where its value was read) and `disputed`
-    (fields whose sources disagree, to whether a note settles it).
+    Organisations are called by their usual spelling. Beside the view's columns: `record`, `label` (name and size),
+    `year`, `active_share` (percent), `described_by` (`released config` or `tables and papers`), `places` (field to
+    where its value was read) and `disputed` (fields whose sources disagree, to whether a note settles it).
     """
     released = {
         (row["record"], row["label"]): bool(row["released_config"])
@@ -163,7 +164,27 @@ def configurations(kb: KnowledgeBase) -> list[dict[str, Any]]:
                 "disputed": disputed.get(where, {}),
             }
         )
+    usual = spellings(row["organisation"] for row in out if row["organisation"])
+    for row in out:
+        row["organisation"] = usual.get(row["organisation"])
     return out
+
+
+def spellings(names: Iterable[str]) -> dict[str, str]:
+    """Each name to the most frequent spelling of it, so that one organisation has one filter and one colour.
+
+    >>> spellings(["DeepSeek", "DeepSeek", "DeepSeek-AI", "xAI"])
+    {'DeepSeek': 'DeepSeek', 'DeepSeek-AI': 'DeepSeek', 'xAI': 'xAI'}
+    """
+    counts = Counter(names)
+
+    def bare(name: str) -> str:
+        return re.sub(r"\(.*\)|[\W_]", "", name.lower()).removesuffix("ai")
+
+    best: dict[str, str] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        best.setdefault(bare(name), name)
+    return {name: best[bare(name)] for name in counts}
 
 
 def chosen(

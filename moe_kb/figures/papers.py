@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from moe_kb.db.search import Hit
 from moe_kb.kb import KnowledgeBase
 
 #: Everything a person could want to list at once; far above any number of papers this project will hold.
@@ -108,6 +109,12 @@ def select(kb: KnowledgeBase, rows: list[dict[str, Any]], facets: Facets) -> lis
         and (not facets.scopes or row["scope"] in facets.scopes)
         and (not facets.with_code or row["code"])
     ]
+
+
+def elsewhere(kb: KnowledgeBase, text: str, most: int = 6) -> list[Hit]:
+    """The best designs, models and systems for a text: what a person may have meant where no paper is so called."""
+    hits = kb.search(text, limit=20 * most)
+    return [hit for hit in hits if hit.kind in ("design", "model", "system")][:most]
 
 
 def _around(snippet: str) -> str:

@@ -148,7 +148,7 @@ WHERE search MATCH '"load" "balancing"' AND r.kind = 'paper' ORDER BY rank LIMIT
         """SELECT name, year, key FROM designs_without_implementation ORDER BY year, name""",
     ),
     Example(
-        "Which devices have much arithmetic for their memory's rate?",
+        "Which devices compute most for a byte read?",
         """SELECT name, memory_bandwidth / 1e12 AS memory_tb_s, peak_bf16 / 1e12 AS bf16_tflops,
   round(1.0 * peak_bf16 / memory_bandwidth) AS ridge_flop_per_byte
 FROM accelerators WHERE peak_bf16 IS NOT NULL ORDER BY ridge_flop_per_byte""",

@@ -121,7 +121,10 @@ def _bars(
 
 
 def _operations(number: float) -> str:
-    return f"{number / 1e9:.3g}G" if number >= 1e9 else f"{number / 1e6:.3g}M"
+    for letter, factor in (("P", 1e15), ("T", 1e12), ("G", 1e9)):
+        if number >= factor:
+            return f"{number / factor:.3g}{letter}"
+    return f"{number / 1e6:.3g}M"
 
 
 def _share(value: float, row: dict[str, float]) -> str:
@@ -258,7 +261,8 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     quiet(figure, 440, top=40)
     figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
     ticks = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
-    figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks], showgrid=True)
+    numbers = [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks]
+    figure.update_xaxes(tickvals=ticks, ticktext=numbers, showgrid=True)
     powers = range(int(log10(low * device.bandwidth)), int(log10(device.peak)) + 2)
     figure.update_yaxes(
         type="log", title="attainable FLOP/s on one device", tickvals=[10.0**p for p in powers],

@@ -8,6 +8,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from moe_kb.figures import designs
 from moe_kb.figures.palette import FILL_GREY, FILLS, quiet
 from moe_kb.kb import KnowledgeBase
 from moe_kb.tree import TreeNode
@@ -164,10 +165,11 @@ def held(kb: KnowledgeBase, name: str) -> dict[str, list[dict[str, object]]]:
     """What a node holds, by kind: records placed there with who placed them, designs of its papers, models of those.
 
     Surveys place papers. The designs that those papers introduce or use, and the models described by them, follow over
-    the typed edges; each row says by which paper (`through`).
+    the typed edges; each row says by which paper (`through`), that of a design also whether it can be run (`runs`).
     """
     placed: dict[str, dict[str, object]] = {}
     labels = choices(kb, name.partition(":")[0])
+    sources = {row["key"]: row["name"] for row in kb.rows("SELECT key, name FROM sources")}
     for row in kb.placed(name):
         inferred = "inferred" if row["status"] == "derived" else None
         entry = placed.setdefault(
@@ -185,7 +187,7 @@ def held(kb: KnowledgeBase, name: str) -> dict[str, list[dict[str, object]]]:
         for field, value in (
             ("nodes", _end(labels[f"{name.partition(':')[0]}:{row['node']}"])),
             ("printed", row["printed_as"]),
-            ("placed_by", ", ".join(filter(None, (row["source"], row["locator"], inferred)))),
+            ("placed_by", ", ".join(filter(None, (sources.get(row["source"]), row["locator"], inferred)))),
         ):
             column = entry[field]
             if value and isinstance(column, list) and value not in column:
@@ -208,6 +210,9 @@ def held(kb: KnowledgeBase, name: str) -> dict[str, list[dict[str, object]]]:
             if isinstance(through, list) and row["through"] not in through:
                 through.append(row["through"])
         out[kind] += sorted(reached.values(), key=lambda one: (str(one["name"]).lower(), str(one["record"])))
+    runs = designs.running(kb)
+    for entry in out["design"]:
+        entry["runs"] = entry["record"] in runs
     return out
 
 

@@ -87,7 +87,9 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
     assert sorted(links(at)) == sorted(entry.name for entry in entries)
     assert [h.value.lower() for h in at.subheader] == families(entries)
     said = texts(at)
-    assert all(part in said for part in (":orange-badge[partial]", ":violet-badge[leaks]", "[2017]", "text, clusters"))
+    assert all(
+        part in said for part in (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters")
+    )
     at.text_input(key="in-q").set_value("hash").run()
     assert any("ash" in link for link in links(at))
     assert len(links(at)) < 5
@@ -135,7 +137,7 @@ def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, 
 def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
     entries = installed_catalogue().entries
     leaky = next(entry for entry in entries if details(entry).causal == "no")
-    assert "leaks: later tokens can reach earlier ones" in texts(open_page("lab", implementation=leaky.key))
+    assert "not causal: later tokens can reach earlier ones" in texts(open_page("lab", implementation=leaky.key))
     partial = next(entry for entry in entries if entry.status == "partial")
     assert "What no source at hand defines" in texts(open_page("lab", implementation=partial.key))
 

@@ -33,6 +33,12 @@ def test_an_unknown_key_is_answered_with_close_ones(open_page, name):
     at = open_page(name, key="alpha-rooter" if name == "design" else "alpah")
     assert len(at.error) == 1
     assert "Did you mean" in at.error[0].value
+    assert at.get("page_link")[-1].label == f"All {name}s"
+
+
+def test_close_records_of_an_unknown_key_can_be_opened(open_page):
+    links = open_page("paper", key="alphas").get("page_link")
+    assert [link.label for link in links] == ["Alpha (2021)", "All papers"]
 
 
 def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_page, tree, texts):

@@ -25,6 +25,12 @@ def test_gates_without_an_implementation_are_counted(open_page):
     assert links["1 of 2 gating designs can be run; 1 have no implementation yet"] == "runs=no"
 
 
+def test_ways_lead_to_what_is_drawn_and_computed(open_page):
+    labels = {link.label for link in open_page("overview").get("page_link")}
+    assert {"Models by accuracy, performance and cost", "What models cost, part by part"} <= labels
+    assert "What the runnable designs do under one budget" in labels
+
+
 def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()

@@ -54,6 +54,13 @@ def test_senseless_addresses_do_no_harm(open_page, query):
     assert at.title[0].value == "Papers"
 
 
+def test_a_search_leads_to_designs_and_models_too(open_page, texts):
+    assert "Also found:" not in texts(open_page("papers"))
+    at = open_page("papers", q="alpha router")
+    assert "Also found:" in texts(at)
+    assert "Alpha router (design)" in [link.label for link in at.get("page_link")]
+
+
 def test_nothing_found_says_what_to_do(open_page, texts):
     at = open_page("papers", q="zzzz")
     assert "No paper passes." in texts(at)

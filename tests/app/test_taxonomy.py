@@ -19,7 +19,9 @@ def test_a_node_shows_its_meaning_its_works_and_the_crosswalk(open_page, texts):
     assert list(papers.value["name"]) == ["Beta", "Alpha"]
     assert list(designs.value["name"]) == ["Alpha router"]
     assert list(models.value["name"]) == ["Alpha"]
-    assert papers.value["placed_by"].iloc[0] == ["first-survey, Figure 1"]
+    assert papers.value["placed_by"].iloc[0] == ["First survey, Figure 1"]
+    assert list(designs.value["runs"]) == [True]
+    assert "1 can be run in the lab." in words
 
 
 def test_the_crosswalk_reads_from_either_side(open_page, texts):

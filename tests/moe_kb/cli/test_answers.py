@@ -21,6 +21,7 @@ def test_an_empty_answer_is_an_answer_except_of_a_search(ask):
         ("search", ""),
     ):
         assert ask(*question).status == 0, question
+    assert ask("search", "alpha", "router").out == ask("search", "alpha router").out != ""
     nothing = ask("search", "zebra")
     assert (nothing.status, nothing.out) == (1, "")
     assert ask("show", "zebra").status == ask("query", "SELECT nothing FROM nowhere").status == 2

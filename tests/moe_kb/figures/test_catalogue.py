@@ -85,7 +85,7 @@ def test_what_is_beyond_the_contract_is_optional_and_never_trusted():
 def test_leaks_are_named():
     assert catalogue.causality(Details(causal="yes")) is None
     assert catalogue.causality(Details()) is None
-    assert catalogue.causality(Details(causal="no")) == "leaks: later tokens can reach earlier ones"
+    assert catalogue.causality(Details(causal="no")) == "not causal: later tokens can reach earlier ones"
     assert "only where nothing is dropped" in str(catalogue.causality(Details(causal="where nothing is dropped")))
 
 

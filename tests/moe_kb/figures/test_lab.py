@@ -94,6 +94,7 @@ def test_loads_over_the_steps_are_a_column_a_report():
 
 
 def test_a_run_is_told_by_its_headline():
+    assert headline_of(RunCurves(None, None, None, {}, {}, {}, (), ())) is None
     assert headline_of(curves(loss=[1.0])) == "bits_per_byte"
     told = RunCurves(None, None, None, {}, {"accuracy": Curve((1,), (0.5,))}, {}, (), ())
     assert headline_of(told) == "accuracy"

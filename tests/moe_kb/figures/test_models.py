@@ -28,6 +28,13 @@ def test_a_configuration_has_its_values_their_places_and_its_disputes(kb):
     assert alpha["disputed"]["d_model"] is False, "512 in the config, 768 in the list, and no note settles it"
 
 
+def test_an_organisation_is_called_by_its_usual_spelling():
+    told = models.spellings(["Moonshot AI", "Moonshot AI", "MoonshotAI", "Ant (Group)", "Ant", "OpenAI", "xAI", "MIT"])
+    assert told["MoonshotAI"] == "Moonshot AI"
+    assert told["Ant (Group)"] == "Ant"
+    assert {told[name] for name in ("OpenAI", "xAI", "MIT")} == {"OpenAI", "xAI", "MIT"}
+
+
 @pytest.mark.integration
 def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb):
     rows = {(r["record"], r["configuration"]): r for r in configurations(real_kb)}

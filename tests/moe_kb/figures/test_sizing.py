@@ -222,6 +222,11 @@ def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
     for mark in marks:
         assert mark.y[0] == pytest.approx(min(TINY.peak, TINY.bandwidth * mark.x[0]))
     assert "ridge at 100 FLOP/B" in figure.layout.annotations[0].text
+    assert not any("e" in tick for tick in figure.layout.xaxis.ticktext)
+
+
+def test_many_operations_get_a_larger_unit():
+    assert [sizing_charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
 
 
 def test_every_formula_says_what_is_counted_and_what_is_not():
