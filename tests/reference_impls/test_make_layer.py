@@ -95,6 +95,8 @@ def test_a_block_that_does_not_fit_is_refused_and_nothing_is_copied():
     before = {name: value.clone() for name, value in layer.state_dict().items()}
     with pytest.raises(ValueError, match=r"experts.w_in_EID is \(4, 24, 16\) here, \(4, 40, 16\) in MixtralSparse"):
         layer.load_transformers_block(block(intermediate_size=20))
+    with pytest.raises(ValueError, match=r"experts_per_token is 2 here, 1 in MixtralSparseMoeBlock: make the layer"):
+        layer.load_transformers_block(block(num_experts_per_tok=1))
     with pytest.raises(ValueError, match=r"Linear (has|lacks) "):
         layer.load_transformers_block(torch.nn.Linear(2, 2))
     shared = make_layer("deepseek-v3", **SIZES | {"n_groups": 2, "top_groups": 1, "experts_per_token": 2})
