@@ -104,7 +104,7 @@ def run(
         except Cancelled:
             events.end("cancelled", trainer.summary if trainer else {})
             return CANCELLED
-        except CheckpointError as error:
+        except (CheckpointError, ConfigError) as error:
             events.end("failed", {}, str(error))
             return _complain(str(error))
         except BaseException as error:

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from reference_impls.core import dispatch_gemm as gemm
@@ -36,8 +35,8 @@ def dispatch_sorted(x_TD: Tensor, routing: SparseRouting, bank: ExpertBank) -> T
     gathers its rows and multiplies. Outputs are added up for the tokens at the end, in one pass that reads
     every output once and writes every token once. The products go through `dispatch_gemm`.
 
-    The backward pass is written out (first derivatives only; PyTorch's error says so where a second is asked
-    for). It keeps the products before the activation and nothing else: rows are gathered again, activations
+    The backward pass is written out (first derivatives only; an error says so where a second is asked for).
+    It keeps the products before the activation and nothing else: rows are gathered again, activations
     computed again. Everything in it is linear in the routing weight, which is therefore applied where rows
     are narrow, to x and to dy and in the sums over a token's assignments, and never to the wide hidden
     layer; its own gradient is the row sum of the activation times the activation's gradient, both at hand.
@@ -201,8 +200,10 @@ class _Experts(torch.autograd.Function):
         return y_TD
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dy_TD: Tensor) -> tuple[Tensor | None, ...]:
+        # PyTorch's `once_differentiable` would pass over a constant dy, and lose all that depends on x and weights.
+        if torch.is_grad_enabled():
+            raise RuntimeError("the experts' fast path has first derivatives only: no create_graph=True through it")
         x_TD, weight_A, w_in_EID, w_out_EDF, in_AI = ctx.saved_tensors
         order, dtype, way_in, way_out = ctx.order, ctx.dtype, ctx.way_in, ctx.way_out
         need_x, need_weight, *need_banks = ctx.needs_input_grad[:4]

@@ -83,15 +83,17 @@ class MoELayer(nn.Module):
             given["task"] = task.repeat_interleave(S)
         if real_BS is None:
             y_TD, info = self._mix(x_TD, RoutingContext.of_sequences(sequence_T, B, given))
-            return y_TD.view(B, S, D), info
+            return y_TD.to(x_BSD.dtype).view(B, S, D), info
         (kept_T,) = torch.where(real_BS.reshape(B * S))
         given = {name: value[kept_T] for name, value in given.items()}
         y_TD, info = self._mix(x_TD[kept_T], RoutingContext.of_sequences(sequence_T[kept_T], B, given))
-        return torch.zeros_like(x_TD).index_copy(0, kept_T, y_TD).view(B, S, D), info
+        return torch.zeros_like(x_TD).index_copy(0, kept_T, y_TD.to(x_BSD.dtype)).view(B, S, D), info
 
     def _mix(self, x_TD: Tensor, context: RoutingContext) -> tuple[Tensor, LayerInfo]:
         seen_TD, seen_context = self.view(x_TD, context)
-        routing = self.router(seen_TD, seen_context)
+        # Routers compute in float32 at least: in a narrower type rounding would flip the choice of experts.
+        with torch.autocast(x_TD.device.type, enabled=False):
+            routing = self.router(seen_TD, seen_context)
         y_TD = self.combine(seen_TD, routing)
         losses = self.expert_losses(seen_TD, routing)
         if routing.identity_T is not None:

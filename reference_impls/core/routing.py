@@ -47,15 +47,24 @@ class RoutingContext:
             return self.sequence_T, self.n_sequences
         return torch.zeros_like(self.sequence_T), 1
 
-    def need(self, name: ContextName) -> Tensor:
+    def need(self, name: ContextName, below: int | None = None) -> Tensor:
         """What this design cannot route without, int64 [T].
 
+        Args:
+            name: which argument of the layer.
+            below: how many values it may have, where the design keeps something for each: 0 to `below` - 1.
+
         Raises:
-            ValueError: naming the argument of the layer that was not given.
+            ValueError: naming the argument that was not given, or that is out of bounds.
         """
         if name not in self.given:
             raise ValueError(f"this design routes by {name}: call the layer with {name}=…")
-        return self.given[name]
+        value_T = self.given[name]
+        if below is not None and value_T.numel():
+            least, most = int(value_T.min()), int(value_T.max())
+            if not 0 <= least <= most < below:
+                raise ValueError(f"{name} reaches from {least} to {most}, and must lie between 0 and {below - 1}")
+        return value_T
 
     def repeat(self, times: int) -> "RoutingContext":
         """Each token `times` in a row, for designs that split a token into parts."""

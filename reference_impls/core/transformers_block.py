@@ -23,10 +23,13 @@ def load_block(layer: MoELayer, block: nn.Module) -> None:
     Understood are blocks with a linear router (and a bias on it, or a bias that only selects), experts of two
     or three matrices, stacked or one by one, shared experts of three, and gpt-oss's experts with biases.
 
+    How a block weighs and scales what it has chosen is no weight, and not compared.
+
     Raises:
-        ValueError: if a weight of the block has no place in the layer, one of the layer gets none, or
-            the shapes differ; nothing is copied then.
+        ValueError: if a weight of the block has no place in the layer, one of the layer gets none, the
+            shapes differ, or a token has another number of experts; nothing is copied then.
     """
+    _refuse_another_k(layer, block)
     given = dict(block.named_parameters()) | {n: b for n, b in block.named_buffers() if b.is_floating_point()}
     wanted = dict(layer.named_parameters()) | {n: b for n, b in layer.named_buffers() if b.is_floating_point()}
     found, used = {}, set()
@@ -46,6 +49,17 @@ def load_block(layer: MoELayer, block: nn.Module) -> None:
     with torch.no_grad():
         for name, value in found.items():
             wanted[name].copy_(value)
+
+
+def _refuse_another_k(layer: MoELayer, block: nn.Module) -> None:
+    parts = (block, getattr(block, "gate", None), getattr(block, "router", None))
+    told = (getattr(part, "top_k", None) for part in parts)
+    theirs = next((k for k in told if isinstance(k, int)), None)
+    ours = getattr(getattr(layer.router, "config", None), "experts_per_token", None)
+    if ours is not None and theirs not in (None, ours):
+        raise ValueError(
+            f"experts_per_token is {ours} here, {theirs} in {type(block).__name__}: make the layer with the block's"
+        )
 
 
 def _matched(given: dict[str, Tensor]) -> Iterator[tuple[str, Tensor, list[str]]]:

@@ -68,6 +68,8 @@ reaches thresholds and embeddings, and a sequence of adaptations. No library at 
 
 ## How long, and what to see
 
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
 `experts_alive` rises by at most one every `adapt_every` steps while `idle_tokens` is above zero, then stays.
 `experts_per_token` depends on `efficiency_coefficient` more than on anything else: at 0 it grows until every expert
 in use takes every token.

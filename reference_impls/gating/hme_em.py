@@ -72,6 +72,8 @@ where the experts start at a solution nothing moves.
 
 ## How long, and what to see
 
+Well under a minute.
+
 The first steps are the slow ones, in which every expert has a share of every point. `cross_entropy` falls within a few
 steps, far faster than any optimiser's, and then stays where the experts have settled: `information` says whether
 several share a cluster. Fewer experts, or another `seed`, settle elsewhere.

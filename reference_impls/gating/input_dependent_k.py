@@ -59,6 +59,8 @@ scale grows, and keeps within its bounds.
 
 ## How long, and what to see
 
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
 With `entropy`, `experts_per_token` starts at $K_{\max}$ and falls with `router_entropy`. With `norm` on text it hardly
 varies from token to token: the measure, not the router, decides what this design can do.
 """

@@ -67,6 +67,8 @@ up to one; what every design is asked (padding, causality, edge cases, the fast 
 
 ## How long, and what to see
 
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
 On the clustered task the gate turns from a blend into a choice: `router_entropy` falls towards 0 and `information`
 rises towards 1. Set `competition` off to see the experts cooperate instead: the entropy stays higher, and the
 accuracy comes closer to the dense layer's. On text the gate keeps much of its entropy: nothing asks it to choose.

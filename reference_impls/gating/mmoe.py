@@ -84,7 +84,7 @@ class MultiGateRouter(Router):
         """Weights of all experts by the gate of each token's task."""
         K, E, D = self.gate_KED.shape
         logit_TKE = wide_linear(x_TD, self.gate_KED.view(K * E, D)).view(-1, K, E)
-        own_T = torch.arange(len(x_TD), device=x_TD.device), context.need("task")
+        own_T = torch.arange(len(x_TD), device=x_TD.device), context.need("task", below=K)
         return dense_routing(logit_TKE[own_T].softmax(-1))
 
 

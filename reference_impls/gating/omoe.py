@@ -75,7 +75,7 @@ from reference_impls.core.build import expert_bank
 from reference_impls.core.combine import combine
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting, wide
+from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting, wide, wide_linear
 from reference_impls.gating.mixtral import MixtralTop2Router
 
 SMALLEST_NORM = 1e-6  # an output that the experts before it span becomes zero, not noise of length one
@@ -117,8 +117,7 @@ class OMoELayer(MoELayer):
 def orthogonality_loss(bank: ExpertBank) -> Tensor:
     """Sum over ordered pairs of different experts of the squared inner product of all their weights."""
     weight_EW = torch.cat([bank.w_in_EID.flatten(1), bank.w_out_EDF.flatten(1)], dim=1)
-    weight_EW = wide(weight_EW)
-    gram_EE = weight_EW @ weight_EW.T
+    gram_EE = wide_linear(weight_EW, weight_EW)
     return (gram_EE - torch.diag(gram_EE.diagonal())).square().sum()
 
 

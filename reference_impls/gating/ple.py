@@ -162,7 +162,7 @@ class PLERouter(Router):
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> LastLevel:
         """Weights of the experts of each token's task and of the shared ones, at the last level."""
-        task_T = context.need("task")
+        task_T = context.need("task", below=self.config.n_tasks)
         shared_TD = wide(x_TD)
         stream_KTD = shared_TD.expand(self.config.n_tasks, -1, -1)
         for level in self.levels:

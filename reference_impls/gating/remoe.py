@@ -64,6 +64,8 @@ in steps however small. Then: the coefficient moves the right way, and all layer
 
 ## How long, and what to see
 
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
 `experts_per_token` starts at half of the experts, or more, and stays there while the coefficient grows from almost
 nothing; then it falls to $K$ and swings about it, and `penalty` settles. With `balance` off the load is less even. A smaller
 `penalty_growth` takes longer and swings less.

@@ -122,7 +122,8 @@ class TaskLevelRouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> Routing:
         """Route the tokens of each sequence by its domain."""
         config, sequence_T = self.config, context.sequence_T
-        task_G = sequence_T.new_zeros(context.n_sequences).index_copy(0, sequence_T, context.need("domain"))
+        task_T = context.need("domain", below=config.n_tasks)
+        task_G = sequence_T.new_zeros(context.n_sequences).index_copy(0, sequence_T, task_T)
         logit_GE = self.logits(task_G)
         probability_TE = logit_GE.softmax(-1)[sequence_T]
         stats = {"temperature": float(self.temperature)}

@@ -61,6 +61,8 @@ not, and the bound on $m(x)$ holds.
 
 ## How long, and what to see
 
+A default run reads 491,520 bytes of text, by estimate in under two minutes on two idle cores.
+
 `experts_per_token` starts near its bound, for a fresh router has no opinion, and falls as the router learns. A larger
 `dynamic_coefficient` lets it fall faster, a larger `threshold` holds it up.
 """

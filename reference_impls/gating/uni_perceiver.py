@@ -115,7 +115,7 @@ class UniPerceiverRouter(LinearRouter):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token by the attributes of its kind."""
         config, k = self.config, self.config.experts_per_token
-        logit_TE = self.kind_logits()[context.need("token_id")]
+        logit_TE = self.kind_logits()[context.need("token_id", below=len(self.attribute_VA))]
         score_TE = logit_TE
         if self.training and config.noise == "gumbel":
             score_TE = logit_TE + config.noise_scale * gumbel_noise(logit_TE)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import reference_impls
-from reference_impls.configs.base import RunConfig
+from reference_impls.configs.base import WORDS_PER_CLUSTER, ConfigError, RunConfig
 from reference_impls.core.metrics import RoutingTally
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -24,6 +24,7 @@ from reference_impls.tasks.digits import DigitsTask
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
 from reference_impls.tasks.multitask import MultitaskTask
+from reference_impls.tasks.sizes import VOCABULARY
 
 TASKS: dict[str, type[Task]] = {
     "text": TextTask,
@@ -71,7 +72,15 @@ def make_task(entry: Entry, config: RunConfig, make_layer: MakeLayer | None = No
     """The config's task for an implementation, or for the layers of `make_layer` in its stead.
 
     Weights are drawn from torch's global generator.
+
+    Raises:
+        ConfigError: if the design's table has no place for some token ids of the task. (A layer by itself may have a
+            smaller one.)
     """
+    ids = {"text": VOCABULARY, "clusters": WORDS_PER_CLUSTER * config.n_clusters}.get(config.task, 0)
+    table = getattr(config, "vocabulary", ids)
+    if table < ids:
+        raise ConfigError(f"vocabulary = {table} must be at least {ids}, the token ids of the {config.task} task")
     return TASKS[config.task](entry, config, make_layer)
 
 

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import pytest
 import yaml
+
+from reference_impls.catalogue import entries
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +34,40 @@ def test_all_but_three_designs_beat_their_twin_on_the_clusters():
             unable.add(path.stem)
     assert unable == {"jacobs-dense", "mocae", "thor"}
     assert f"{len(paths) - len(unable)} of {len(paths)} designs" in PAGE
+
+
+def contents(protocol: str) -> dict[str, dict[str, Any]]:
+    paths = (REPOSITORY / "reference_impls" / "results" / protocol).glob("*.yaml")
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def test_the_sizes_on_the_page_are_those_of_the_results():
+    sizes = [c["params"]["active_non_embedding"] for c in contents("text-1").values() if c["group"] == "matched"]
+    assert f"{min(sizes):,} to {max(sizes):,} in the designs" in PAGE
+
+
+def test_the_drops_on_the_page_are_those_of_the_results():
+    text = contents("text-1")
+
+    def dropped(key: str) -> str:
+        return f"{100 * mean(run['values']['dropped_fraction'] for run in text[key]['runs']):.0f}"
+
+    assert f"both drop alike ({dropped('st-moe')} and {dropped('gshard-top2')} %)" in PAGE
+    told = f"`gshard-top2` drops\n{dropped('gshard-top2')} % and `vmoe-bpr` {dropped('vmoe-bpr')} %"
+    assert told in PAGE
+    assert dropped("nllb-cmr") == "0"
+
+
+def test_the_gains_of_routers_on_the_clusters_are_those_of_the_results():
+    learnt = {entry.key for entry in entries() if entry.clusters == "finds" and not entry.beyond}
+    gain = {
+        key: 100 * mean(run["values"]["accuracy"] - run["values"]["accuracy_dense"] for run in content["runs"])
+        for key, content in contents("clusters-1").items()
+    }
+    least, most = (choose(learnt, key=gain.__getitem__) for choose in (min, max))
+    assert f"{gain[least]:.0f} (`{least}`) to {gain[most]:.0f} (`{most}`)" in PAGE
+    fixed = [f"`{key}` {how}{gain[key]:.0f}" for key, how in (("random-frozen", "gains "), ("hash", "by word "))]
+    assert all(words in PAGE for words in fixed)
 
 
 def test_the_page_names_differences():

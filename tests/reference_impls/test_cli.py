@@ -164,6 +164,21 @@ def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, caps
     assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 240)\n")
 
 
+@pytest.mark.parametrize(
+    ("key", "fields", "told"),
+    [
+        ("hash", ["--vocabulary", 255], "vocabulary = 255 must be at least 256, the token ids of the text task"),
+        (
+            "pangu-sigma-rre", ["--task", "clusters", "--n-clusters", 100],
+            "vocabulary = 256 must be at least 400, the token ids of the clusters task",
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_that_lacks_token_ids_of_the_task_is_told_before_training(capsys, key, fields, told):
+    status, shown = run_here(capsys, key, *fields)
+    assert (status, shown) == (2, f"error: {told}\n")
+
+
 def test_an_unknown_key_or_flag_says_what_there_is(capsys):
     for arguments, expected in ((["no-such"], "switch-top1"), (["switch-top1", "--stepps", "3"], "--stepps")):
         with pytest.raises(SystemExit) as caught:

@@ -7,6 +7,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from reference_impls import make_layer
 from reference_impls.catalogue import entries
+from reference_impls.checks.common import call, small_layer
 from reference_impls.configs import ConfigError
 
 SIZES = {"d_model": 16, "d_expert": 12, "n_experts": 4}
@@ -30,6 +31,33 @@ def test_a_design_that_needs_a_context_asks_for_it_by_name(entry):
     layer = make_layer(entry.key, **entry.config_class.with_experts(4, d_model=16).model_dump(include={"d_model"}))
     with pytest.raises(ValueError, match=f"call the layer with ({'|'.join(entry.needs)})="):
         layer(torch.randn(2, 4, 16))
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "most"),
+    [
+        ("task-level", "domain", 3), ("mod-squad", "domain", 7), ("uni-perceiver", "token_id", 255),
+        ("mmoe", "task", 1), ("ple", "task", 1),
+    ],
+)  # fmt: skip
+def test_what_a_design_keeps_nothing_for_is_refused_by_name(key, name, most):
+    layer = make_layer(key, d_model=16)
+    for value in (-1, most + 1):
+        told = torch.full((2, 4) if name == "token_id" else (2,), value)
+        with pytest.raises(ValueError, match=rf"^{name} reaches from {value} to {value}, and must lie .* {most}$"):
+            layer(torch.randn(2, 4, 16), **{name: told})
+
+
+def test_autocast_changes_no_route_and_no_dtype(entry):
+    """Routing stays in float32 under autocast, and outputs come in the dtype of the tokens, padded or not."""
+    layer, x_BSD = small_layer(entry).float(), torch.randn(3, 10, 16)
+    for real_BS in (None, torch.arange(10) < torch.tensor([[10], [4], [7]])):
+        plain = call(entry, layer, x_BSD, real_BS)[1].routing
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y_BSD, info = call(entry, layer, x_BSD, real_BS)
+        assert y_BSD.dtype == torch.float32
+        torch.testing.assert_close(info.routing.share_TE(), plain.share_TE())
+        assert all(part.value.dtype == torch.float32 for part in info.losses.values())
 
 
 def test_wrong_words_get_one_clear_line():
@@ -67,6 +95,8 @@ def test_a_block_that_does_not_fit_is_refused_and_nothing_is_copied():
     before = {name: value.clone() for name, value in layer.state_dict().items()}
     with pytest.raises(ValueError, match=r"experts.w_in_EID is \(4, 24, 16\) here, \(4, 40, 16\) in MixtralSparse"):
         layer.load_transformers_block(block(intermediate_size=20))
+    with pytest.raises(ValueError, match=r"experts_per_token is 2 here, 1 in MixtralSparseMoeBlock: make the layer"):
+        layer.load_transformers_block(block(num_experts_per_tok=1))
     with pytest.raises(ValueError, match=r"Linear (has|lacks) "):
         layer.load_transformers_block(torch.nn.Linear(2, 2))
     shared = make_layer("deepseek-v3", **SIZES | {"n_groups": 2, "top_groups": 1, "experts_per_token": 2})

@@ -96,6 +96,7 @@ def test_a_checkpoint_of_another_config_is_refused_with_the_difference(typical, 
     checkpoint = tmp_path / "a" / "checkpoint.pt"
     with pytest.raises(CheckpointError, match=r"another config: seed = 5 here, 0 there$"):
         go(typical, tiny_config(typical, save_checkpoint=True, seed=5), tmp_path / "b", resume=checkpoint)
+    go(typical, tiny_config(typical), tmp_path / "writes none", resume=checkpoint)
     checkpoint.write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint of a run"):
         go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "c", resume=checkpoint)

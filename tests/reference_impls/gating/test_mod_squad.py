@@ -14,7 +14,7 @@ def test_the_task_decides():
     outputs = [layer(x_BSD, domain=torch.tensor([task]))[0] for task in (0, 1, 0)]
     assert not torch.allclose(outputs[0], outputs[1])
     assert torch.equal(outputs[0], outputs[2])
-    with pytest.raises(ValueError, match="domain 8 has no gate: n_tasks is 8"):
+    with pytest.raises(ValueError, match="domain reaches from 8 to 8, and must lie between 0 and 7"):
         layer(x_BSD, domain=torch.tensor([8]))
 
 
