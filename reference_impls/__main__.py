@@ -43,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("--shapes", default="A,B,C,D", help="of A, B, C and D, separated by commas (default all)")
     bench.add_argument("--rounds", type=int, default=9, metavar="N", help="timed rounds (at least 1, default 9)")
     bench.add_argument("--json", action="store_true", help="every number, as JSON")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    match arguments:
+        case ["run", str(key), *_] if not key.startswith("-") and find(key) is None:
+            return _refused(_unknown(key), 2)
     options = vars(parser.parse_args(arguments))
 
     if options["command"] == "list":
@@ -92,8 +96,7 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
     for key in keys or [entry.key for entry in entries()]:
         entry = find(key)
         if entry is None:
-            near = ", ".join(nearest(key)) or "see `list`"
-            return _refused(f"no implementation {key!r} ({near})", 2)
+            return _refused(_unknown(key), 2)
         chosen.append(entry)
     try:
         from reference_impls.verify import MissingOracleError, verify
@@ -115,6 +118,10 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
     return 1 if failed else 0
 
 
+def _unknown(key: str) -> str:
+    return f"no implementation {key!r} ({', '.join(nearest(key)) or 'see `list`'})"
+
+
 def _bench_designs(options: dict[str, Any]) -> int:
     try:
         from reference_impls.evidence import files, report, runs
@@ -131,7 +138,7 @@ def _bench_designs(options: dict[str, Any]) -> int:
             return _refused(f"--protocol: {name!r} is none of {', '.join(PROTOCOLS)}", 2)
     for key in options["key"]:
         if find(key) is None and key not in CONTROLS:
-            return _refused(f"no implementation {key!r} ({', '.join(nearest(key)) or 'see `list`'})", 2)
+            return _refused(_unknown(key), 2)
     keys = options["key"] or (QUICK if options["quick"] else None)
     folder = options["results"] or files.FOLDER
 

@@ -63,8 +63,10 @@ def load_checkpoint(
         if not {"key", "config", "step", "model", "optimiser"} <= saved.keys():
             raise KeyError("parts of it are missing")
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is not a checkpoint of a run ({reason})") from error
+        # What it says of such a file is its own affair; what the system says of a file that it cannot read is not.
+        if isinstance(error, OSError) and error.strerror:
+            raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+        raise CheckpointError(f"{path} is not a checkpoint of a run") from error
     if saved["key"] != key:
         raise CheckpointError(f"{path} is a checkpoint of {saved['key']}, not of {key}")
     ours = config.model_dump(mode="json")

@@ -116,7 +116,7 @@ def test_nodes_are_named_as_shortly_as_is_clear(kb, name, node):
 def test_an_unknown_node_is_a_clear_error(kb, name):
     with pytest.raises(NotFoundError, match="there is no taxonomy node"):
         kb.resolve_node(name)
-    with pytest.raises(NotFoundError, match="there is no taxonomy node ''. See"):
+    with pytest.raises(NotFoundError, match=r"there is no taxonomy node ''\. See"):
         kb.resolve_node("")
 
 

@@ -43,6 +43,10 @@ def config_file(tiny, tmp_path: Path) -> Path:
     return path
 
 
+def test_an_unknown_key_is_one_line_with_the_nearest(capsys):
+    assert run_here(capsys, "swich", "--steps", 2) == (2, "error: no implementation 'swich' (switch-top1)\n")
+
+
 def validate(written: list[dict]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
     for event in written:
