@@ -100,7 +100,7 @@ def test_a_checkpoint_of_another_config_is_refused_with_the_difference(typical, 
     checkpoint.write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint of a run"):
         go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "c", resume=checkpoint)
-    with pytest.raises(CheckpointError, match="cannot read .*: No such file"):
+    with pytest.raises(CheckpointError, match=r"cannot read .*: No such file"):
         go(typical, tiny_config(typical), tmp_path / "d", resume=tmp_path / "nowhere.pt")
 
 
