@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from html import escape
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,6 +24,8 @@ GROUPS = {
     "behind": ("behind it", "circle-open", GREY),
     "unranked": ("not ranked: rounded, and counted as its source counts", "diamond-open", ORANGE),
 }
+#: Where a parallel axis ends, and how a number beyond its end is anchored: at the worst and at the best.
+AXIS_ENDS = ((-0.03, "top"), (1.03, "bottom"))
 #: How a source's place reads, given its key and the place in it.
 Named = Callable[[str | None, str | None], str]
 
@@ -75,20 +77,22 @@ def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Name
     on = [row.subject.where in best for row in points]
     log_x, log_y = _log(x, xs), _log(y, ys)
     names = [row.subject.label if len(points) <= NAMED or kept else "" for row, kept in zip(points, on, strict=True)]
-    labels = places(xs, ys, names, log_x=log_x, log_y=log_y)
+    steps = [(a, b) for a, b, kept in sorted(zip(xs, ys, on, strict=True)) if kept]
+    # Between two marks one has at least what the worse of them gives.
+    corners = [(b[0], a[1]) if better(x, choice) < 0 else (a[0], b[1]) for a, b in pairwise(steps)]
+    line = [step for pair in zip_longest(steps, corners) for step in pair if step]
+    labels = places(xs, ys, names, line, log_x=log_x, log_y=log_y)
     groups = [
         "best" if kept else "behind" if ranked(row, choice, (x, y)) else "unranked"
         for row, kept in zip(points, on, strict=True)
     ]
     figure = go.Figure()
-    steps = sorted(zip(xs, ys, on, strict=True))
     figure.add_scatter(
-        x=[a for a, _, kept in steps if kept],
-        y=[b for _, b, kept in steps if kept],
+        x=[a for a, _ in line],
+        y=[b for _, b in line],
         mode="lines",
         name="Pareto frontier",
-        # Between two marks one has at least what the worse of them gives.
-        line={"color": BLUE, "width": 1.5, "dash": "dot", "shape": "hv" if better(x, choice) < 0 else "vh"},
+        line={"color": BLUE, "width": 1.5, "dash": "dot"},
         hoverinfo="skip",
     )
     for group, (words, symbol, colour) in GROUPS.items():
@@ -136,20 +140,16 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
         values = [shown(row.values[side], side, choice) for row in points]
         log = _log(side, values)
         heights[side] = _heights(values, better(side, choice), log)
-        lines.append({"x0": number, "x1": number, "y0": -0.03, "y1": 1.03, "line": {"color": GREY, "width": 1.5}})
+        (low, _), (high, _) = AXIS_ENDS
+        lines.append({"x0": number, "x1": number, "y0": low, "y1": high, "line": {"color": GREY, "width": 1.5}})
         title = f"<b>{SIDES[side]}</b><br>{name_of(side, choice)}"
-        words.append({"x": number, "y": 1.06, "text": title, "yanchor": "bottom"})
+        words.append({"x": number, "y": high, "yshift": 18, "text": title, "yanchor": "bottom"})
+        # Only the ends have numbers, where no line passes; the table below has the others.
         words += [
-            {
-                "x": number,
-                "y": height,
-                "text": text,
-                "xanchor": "right",
-                "xshift": -5,
-                "yshift": 9,
-                "font": {"size": 11},
-            }
-            for height, text in _ticks(values, better(side, choice), log)
+            {"x": number, "y": y, "text": text, "yanchor": anchor, "font": {"size": 11}}
+            for y, text, anchor in zip(
+                (-0.03, 1.03), _ends(values, better(side, choice)), ("top", "bottom"), strict=True
+            )
         ]
     ends = _spread(heights[sides[-1]], 0.045)
     kept = [row.subject.where in best for row in points]
@@ -176,7 +176,7 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
         annotations=[{"showarrow": False, **word} for word in words],
         xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
         yaxis={"visible": False, "range": [-0.06, 1.06]},
-        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+        margin={"l": 10, "r": 10, "t": 70, "b": 20},
     )
 
 
@@ -198,21 +198,12 @@ def _heights(values: Sequence[float], way: int, log: bool) -> list[float]:
     return [(value - low) / (high - low) if way > 0 else (high - value) / (high - low) for value in places_]
 
 
-def _ticks(values: Sequence[float], way: int, log: bool) -> list[tuple[float, str]]:
-    """Numbers along an axis: its ends and three between them."""
+def _ends(values: Sequence[float], way: int) -> tuple[str, str]:
+    """The worst and the best of the values, as text."""
     if not values:
-        return []
-    low, high = min(values), max(values)
-    if low == high:
-        return [(0.5, compact(low))]
-    out = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        value = (
-            math.exp(math.log(low) + share * (math.log(high) - math.log(low))) if log else low + share * (high - low)
-        )
-        text = compact({0.0: low, 1.0: high}.get(share) or float(f"{value:.3g}"))
-        out.append((share if way > 0 else 1 - share, text))
-    return out
+        return "", ""
+    worst, best = (min(values), max(values)) if way > 0 else (max(values), min(values))
+    return compact(worst), compact(best)
 
 
 def _spread(heights: Sequence[float], gap: float) -> list[float]:

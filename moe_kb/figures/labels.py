@@ -1,9 +1,10 @@
-"""Places for names beside points, so that they cover as few points and other names as can be."""
+"""Places for names beside points, so that they cover as few points, lines and other names as can be."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 #: Size of the plot and of its letters, roughly, in pixels.
 _PLOT = (980.0, 400.0)
@@ -21,7 +22,13 @@ _PLACES = {
 
 
 def places(
-    xs: Sequence[float], ys: Sequence[float], names: Sequence[str], *, log_x: bool = False, log_y: bool = False
+    xs: Sequence[float],
+    ys: Sequence[float],
+    names: Sequence[str],
+    line: Sequence[tuple[float, float]] = (),
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
 ) -> list[str]:
     """For each point the first of Plotly's text positions at which its name covers the fewest points and names.
 
@@ -29,13 +36,17 @@ def places(
         xs: Where the points stand; above zero on a logarithmic axis.
         ys: The same upwards.
         names: Their names; an empty one covers nothing.
+        line: Corners of a line among the points whose pieces run level or upright.
         log_x: Whether the axis is logarithmic.
         log_y: The same for the other.
     """
-    across = _pixels([math.log10(x) for x in xs] if log_x else xs, _PLOT[0])
-    upwards = _pixels([math.log10(y) for y in ys] if log_y else ys, _PLOT[1])
-    points = list(zip(across, upwards, strict=True))
+    all_xs, all_ys = [*xs, *(x for x, _ in line)], [*ys, *(y for _, y in line)]
+    across = _pixels([math.log10(x) for x in all_xs] if log_x else all_xs, _PLOT[0])
+    upwards = _pixels([math.log10(y) for y in all_ys] if log_y else all_ys, _PLOT[1])
+    together = list(zip(across, upwards, strict=True))
+    points, corners = together[: len(xs)], together[len(xs) :]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    taken += [(min(a, c) - 2, min(b, d) - 2, max(a, c) + 2, max(b, d) + 2) for (a, b), (c, d) in pairwise(corners)]
     out = []
     for name, (x, y) in zip(names, points, strict=True):
         boxes = {place: _box(x, y, len(name) * _LETTER, *shift) for place, shift in _PLACES.items()}

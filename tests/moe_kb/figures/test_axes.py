@@ -263,7 +263,7 @@ def three() -> list[Entry]:
 def test_the_picture_marks_the_frontier_and_every_mark_leads_to_its_record(three):
     figure = axes_charts.against(three, choice(), "cost", "accuracy", named)
     line, best, behind = figure.data
-    assert (list(line.x), list(line.y), line.line.shape) == ([1, 2], [60, 70], "hv")
+    assert list(zip(line.x, line.y, strict=True)) == [(1, 60), (2, 60), (2, 70)], "b's score up to the cost of a"
     assert (list(best.x), list(best.customdata)) == ([2, 1], ["model:a", "model:b"])
     assert (list(behind.text), list(behind.customdata)) == (["C 1B"], ["model:c"])
     assert (behind.name, behind.marker.symbol) == ("behind it", "circle-open")
@@ -278,7 +278,8 @@ def test_the_picture_marks_the_frontier_and_every_mark_leads_to_its_record(three
 
 def test_where_more_is_better_the_line_steps_the_other_way(three):
     figure = axes_charts.against(three, choice(), "performance", "accuracy", named)
-    assert figure.data[0].line.shape == "vh"
+    line = figure.data[0]
+    assert list(zip(line.x, line.y, strict=True)) == [(4096, 70), (4096, 60), (8192, 60)]
     assert figure.layout.xaxis.title.text.endswith("better →")
 
 
@@ -299,6 +300,8 @@ def test_side_by_side_better_is_up(three):
     assert heights["model:c"][2] == 0
     titles = [note.text for note in figure.layout.annotations if note.text.startswith("<b>")]
     assert titles[2] == "<b>Deployment cost</b><br>Active parameters (billions)"
+    ends = {(note.x, note.yanchor): note.text for note in figure.layout.annotations if note.text not in titles}
+    assert [(ends[x, "top"], ends[x, "bottom"]) for x in range(3)] == [("60", "70"), ("2,048", "8,192"), ("3", "1")]
 
 
 def test_equal_values_stand_in_the_middle_and_names_do_not_cover_each_other():

@@ -17,3 +17,9 @@ def test_points_without_neighbours_are_named_above():
 def test_one_point_and_none():
     assert places([1e9], [50.0], ["alone"], log_x=True, log_y=True) == ["top center"]
     assert places([], [], []) == []
+
+
+def test_a_name_keeps_off_a_line():
+    across = [(0.0, 5.4), (10.0, 5.4)]
+    assert places([0.0, 5.0, 10.0], [0.0, 5.0, 10.0], ["low", "middle", "high"]) == ["top center"] * 3
+    assert places([0.0, 5.0, 10.0], [0.0, 5.0, 10.0], ["low", "middle", "high"], across)[1] == "bottom center"
