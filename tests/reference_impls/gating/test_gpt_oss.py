@@ -46,8 +46,8 @@ def test_a_block_of_another_design_is_refused():
     from transformers.models.gpt_oss.modeling_gpt_oss import GptOssMLP
 
     block = GptOssMLP(GptOssConfig(hidden_size=D, intermediate_size=6, num_local_experts=4, num_experts_per_tok=2))
-    make_layer("gpt-oss", d_model=D, d_expert=6, n_experts=4).load_transformers_block(block)
+    make_layer("gpt-oss", d_model=D, d_expert=6, n_experts=4, experts_per_token=2).load_transformers_block(block)
     with pytest.raises(ValueError, match=r"experts\.w_in_EID is \(4, 24, 8\) here, \(4, 12, 8\) in GptOssMLP"):
-        make_layer("gpt-oss", d_model=D, d_expert=12, n_experts=4).load_transformers_block(block)
+        make_layer("gpt-oss", d_model=D, d_expert=12, n_experts=4, experts_per_token=2).load_transformers_block(block)
     with pytest.raises(ValueError, match="for which this layer has no place"):
         make_layer("mixtral-top2", d_model=D, d_expert=6, n_experts=4).load_transformers_block(block)
