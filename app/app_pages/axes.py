@@ -44,7 +44,7 @@ if not known.subjects:
 # --- what is set against what ------------------------------------------------------------------------------------
 
 present = [name for name in BENCHMARKS if axes.conditions(known, name)]
-with st.container(horizontal=True, vertical_alignment="bottom", key="axes-yardsticks"):
+with st.container(horizontal=True, vertical_alignment="top", key="axes-yardsticks"):
     benchmark, condition, apart = next(iter(BENCHMARKS)), ("", "", ""), 0
     if present:
         benchmark = st.segmented_control(

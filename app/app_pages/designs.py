@@ -60,7 +60,7 @@ if component != "gating":
 everything = ui.cached(designs.matrix, kb)
 able = sum(row["runs"] for row in everything)
 RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
-text, runs = st.columns([3, 2], vertical_alignment="bottom")
+text, runs = st.columns([3, 2], vertical_alignment="top")
 name = text.text_input("Name", placeholder="part of a name", icon=":material/search:", **ui.in_address("gate", ""))
 wanted_runs = runs.segmented_control(
     "Implementation",

@@ -90,8 +90,8 @@ with st.container(horizontal=True):
 timelines = ui.cached(timeline.available, kb)
 if timelines:
     st.header("Models through time", anchor=False)
-    which, who = st.columns([1, 2], vertical_alignment="bottom")
-    labels = {"timeline-2025": "2025", "survey-a-figure-1": "Survey A, Figure 1"}
+    which, who = st.columns([1, 2], vertical_alignment="top")
+    labels = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
     table = which.segmented_control(
         "Timeline",
         list(timelines),

@@ -36,7 +36,7 @@ def picture_clicked() -> None:
 ui.header("Taxonomy", "How the surveys order the field. Click a box to go down; the path leads up again.")
 
 st.session_state["survey"] = survey
-left, right = st.columns([1, 2], vertical_alignment="bottom")
+left, right = st.columns([1, 2], vertical_alignment="top")
 left.segmented_control(
     "Survey",
     list(surveys),
