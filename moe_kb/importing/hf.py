@@ -65,8 +65,8 @@ def read_config(text: str | bytes, *, source: str, locator: str = "config.json")
         raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
         near = difflib.get_close_matches(str(name), known, n=3)
-        hint = f" (near: {', '.join(near)})" if near else ""
-        raise RefusedError(f"model_type {name!r} is not known{hint}; known: {', '.join(sorted(known))}")
+        names = f"near it: {', '.join(near)}" if near else f"known: {', '.join(sorted(known))}"
+        raise RefusedError(f"model_type {name!r} is not known; {names}")
     return _Reading(known[name], config).imported(source, locator)
 
 

@@ -64,7 +64,7 @@ def test_what_a_file_leaves_out_is_told():
         ("{}", "model_type None is not known"),
         ('{"model_type": 3}', "model_type 3 is not known"),
         ('{"model_type": ["mixtral"]}', "is not known"),
-        ('{"model_type": "mixtrall"}', "near: mixtral"),
+        ('{"model_type": "mixtrall"}', "is not known; near it: mixtral"),
         ('{"model_type": "dots3_note_vision_encoder"}', "not read: an encoder of images"),
         (" " * (MAX_BYTES + 1), "larger than"),
     ],

@@ -65,3 +65,11 @@ def test_distinct_experts_are_counted_once():
 @pytest.mark.parametrize(("heads", "k", "active"), [(1, 2, 2), (4, 1, 4), (4, 2, 8), (4, 3, 8)])
 def test_active_experts_stop_at_all_of_them(heads: int, k: int, active: int):
     assert MultiHeadConfig(token_heads=heads, experts_per_token=k).active_experts == active
+
+
+def test_initial_projections_are_xavier_uniform_the_first_divided_by_the_root_of_two():
+    layer = make_layer(MultiHeadConfig(d_model=128, token_heads=2))
+    bound = (6 / (128 + 128)) ** 0.5
+    for weight_DD, largest in ((layer.head_DD, bound / 2**0.5), (layer.merge_DD, bound)):
+        assert 0.99 * largest < float(weight_DD.detach().abs().max()) <= largest
+        assert float(weight_DD.detach().std()) == pytest.approx(largest / 3**0.5, rel=0.05)
