@@ -85,14 +85,14 @@ A default run reads 491,520 bytes of text with 2.0 million parameters, of which 
 minutes on two cores. A run of twice as many steps (`steps: 480`), with seed 0 under Python 3.11, where byte
 frequencies alone reach 5.05 bits per byte, ended near these values in validation:
 
-- 2.25 bits per byte;
-- `load_cv` 0.14 and `max_violation` 0.23, from 0.20 and 0.41 after a quarter of the reading;
-- a balancing loss of 1.16: the scores alone would be less even than the biased choice is;
+- 2.27 bits per byte;
+- `load_cv` 0.14 and `max_violation` 0.19, from 0.19 and 0.32 after a quarter of the reading;
+- a balancing loss of 1.17: the scores alone would be less even than the biased choice is;
 - nothing dropped, by design;
 - a router entropy of 2.67 nats, down from $\ln 16 = 2.77$.
 
-With `bias_update_speed` at 0.001 the biases need most of such a short run: `load_cv` was 0.83 after a quarter of
-it and 0.11 at the end, at 2.27 bits per byte, which one seed does not tell from 2.25. Setting it to 0 shows what
+With `bias_update_speed` at 0.001 the biases need most of such a short run: `load_cv` was 0.80 after a quarter of
+it and 0.10 at the end, at 2.31 bits per byte, which one seed does not tell from 2.27. Setting it to 0 shows what
 the bias is for. Another seed or Python version moves the last digits.
 """
 

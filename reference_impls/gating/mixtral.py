@@ -75,14 +75,15 @@ A default run reads 491,520 bytes of text with 1.9 million parameters, of which 
 minutes on two cores. A run of twice as many steps (`steps: 480`), with seed 0 under Python 3.11, where byte
 frequencies alone reach 5.05 bits per byte, ended near these values in validation:
 
-- 2.26 bits per byte;
-- a balancing loss of 2.02 (2 is even), `load_cv` 0.09 and `max_violation` 0.13;
+- 2.24 bits per byte;
+- a balancing loss of 2.02 (2 is even), `load_cv` 0.09 and `max_violation` 0.11;
 - nothing dropped, by design;
 - a router entropy of 1.80 nats, down from $\ln 8 = 2.08$.
 
 These are no evidence that one design is better than another: default runs differ in parameters, widths and
-layers with experts. The comparison under one budget is another matter (`bench-designs`). Setting `balance_coefficient` to 0 shows what the loss is for. Another seed or
-Python version moves the last digits.
+layers with experts. The comparison under one budget is another matter (`bench-designs`).
+
+Setting `balance_coefficient` to 0 shows what the loss is for. Another seed or Python version moves the last digits.
 """
 
 from torch import Tensor
