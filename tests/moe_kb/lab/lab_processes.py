@@ -31,7 +31,15 @@ def processes_in(home: Path) -> list[psutil.Process]:
 
 
 def supervisors_in(home: Path) -> list[psutil.Process]:
-    return [process for process in processes_in(home) if "moe_kb.lab.supervisor" in process.cmdline()]
+    return [process for process in processes_in(home) if "moe_kb.lab.supervisor" in _command_of(process)]
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """Its words; none if it has ended since it was found."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
