@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class MoeKbError(Exception):
     """Base of every error that moe-kb raises on purpose."""
@@ -20,7 +22,15 @@ class YamlError(MoeKbError):
 
 
 class NotFoundError(MoeKbError):
-    """A record, node or claim that does not exist; the message lists close names."""
+    """A record, node or claim that does not exist; the message lists close names.
+
+    Attributes:
+        close: keys of records that may have been meant.
+    """
+
+    def __init__(self, message: str, close: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.close = tuple(close)
 
 
 class AmbiguousKeyError(MoeKbError):

@@ -27,10 +27,9 @@ def resolve_record(kb: KnowledgeBase, name: str, kind: str | None = None) -> str
     if found:
         raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
     keys = [row["key"] for row in kb.rows("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))]
-    close = difflib.get_close_matches(key, keys, n=5, cutoff=0.6)
-    known = ", ".join(dict.fromkeys(close))
-    hint = f" Did you mean: {known}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
-    raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}")
+    close = list(dict.fromkeys(difflib.get_close_matches(key, keys, n=5)))
+    hint = f" Did you mean: {', '.join(close)}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
+    raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}", close)
 
 
 def resolve_node(kb: KnowledgeBase, name: str) -> str:

@@ -9,6 +9,7 @@ from moe_kb.importing import read_config
 from moe_kb.sizing import count
 
 CONFIGS = Path(__file__).parent / "moe_kb/importing/configs"
+RELEASED = {path.stem: path.read_text() for path in sorted(CONFIGS.glob("*.json"))}
 SMALL = {
     "hidden_size": 16,
     "vocab_size": 50,
@@ -46,5 +47,5 @@ def kinds(model_type, fields, **changed):
 
 
 def released(name, **changed):
-    config = json.loads((CONFIGS / f"{name}.json").read_text()) | changed
+    config = json.loads(RELEASED[name]) | changed
     return {field: value for field, value in config.items() if field != "model_type"}

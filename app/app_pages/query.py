@@ -135,7 +135,7 @@ with main:
             hide_index=True,
             key="result",
             alt="Result of the query",
-            placeholder="NULL",
+            placeholder="NULL",  # as SQL calls it; the table would say None
             column_config=links,
             height="auto" if len(frame) <= 12 else 560,
         )

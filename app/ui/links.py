@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import streamlit as st
@@ -102,9 +101,9 @@ def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
         return kb.resolve(key, kind)
     except NotFoundError as error:
         st.error(plain(error), icon=":material/error:")
-        known = {brief.key: brief for brief in cached(KnowledgeBase.briefs, kb, kind)}
-        for close in get_close_matches(key.lower(), known, n=5):
-            record_link(known[close].record, known[close].label)
+        for close in error.close:
+            brief = kb.brief(f"{kind}:{close}")
+            record_link(brief.record, brief.label)
         st.page_link(page(index), label=f"All {index}", icon=":material/arrow_back:")
         st.stop()
 

@@ -147,9 +147,7 @@ def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figu
         # Only the ends have numbers, where no line passes; the table below has the others.
         words += [
             {"x": number, "y": y, "text": text, "yanchor": anchor, "font": {"size": 11}}
-            for y, text, anchor in zip(
-                (-0.03, 1.03), _ends(values, better(side, choice)), ("top", "bottom"), strict=True
-            )
+            for (y, anchor), text in zip(AXIS_ENDS, _ends(values, better(side, choice)), strict=True)
         ]
     ends = _spread(heights[sides[-1]], 0.045)
     kept = [row.subject.where in best for row in points]

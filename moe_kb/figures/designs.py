@@ -203,27 +203,18 @@ def users(kb: KnowledgeBase, record: str) -> list[User]:
     return out
 
 
-#: Which installed implementations run a design. What is no gate (a loss, say) runs as a part of those that name it.
-_RUNS = (
-    "FROM implementations i JOIN designs d ON d.implementation = i.key "
-    "OR (d.component != 'gating' AND instr('; ' || i.designs || ';', '; ' || d.key || ';')) "
-)
+#: A record names its implementation; the audit asks for the name where an implementation says that it runs a design.
+_RUNS = "FROM implementations i JOIN designs d ON d.implementation = i.key "
 
 
 def running(kb: KnowledgeBase) -> set[str]:
     """Full names of the designs that an installed implementation runs."""
-    return {row["record"] for row in kb.rows(f"SELECT DISTINCT 'design:' || d.key AS record {_RUNS}")}
+    return {row["record"] for row in kb.rows(f"SELECT 'design:' || d.key AS record {_RUNS}")}
 
 
 def runnable(kb: KnowledgeBase, record: str) -> dict[str, Any] | None:
-    """The installed implementation of a design: key, name, status, summary, oracle; None where there is none.
-
-    Of several the design's own is given, or the first.
-    """
-    found = kb.rows(
-        f"SELECT i.* {_RUNS}WHERE 'design:' || d.key = ? ORDER BY d.implementation IS NOT i.key, i.key",
-        (record,),
-    )
+    """The installed implementation of a design: key, name, status, summary, oracle; None where there is none."""
+    found = kb.rows(f"SELECT i.* {_RUNS}WHERE 'design:' || d.key = ?", (record,))
     return found[0] if found else None
 
 

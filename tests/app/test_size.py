@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from config_files import CONFIGS
+from config_files import RELEASED
 from trees import edit
 
 SAID = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
@@ -116,7 +116,7 @@ def upload(at, name, content):
 
 
 def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
-    at = upload(open_page("size"), "config.json", (CONFIGS / "mixtral-8x7b.json").read_bytes())
+    at = upload(open_page("size"), "config.json", RELEASED["mixtral-8x7b"].encode())
     assert not at.exception
     assert rows(at, "Parameters")["Total"]["config.json (file)"] == "46,702,792,704"
     assert sorted(path.name for path in (sized_tree / "data/models").iterdir()) == ["alpha.yaml"]
@@ -129,9 +129,7 @@ def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
         (b"\xff\xfe", ["not JSON"]),
         (b"[" * 90_000, ["not JSON"]),
         (
-            json.dumps(
-                json.loads((CONFIGS / "mixtral-8x7b.json").read_text()) | {"new_trick": 3, "<img src=x>": [1]}
-            ).encode(),
+            json.dumps(json.loads(RELEASED["mixtral-8x7b"]) | {"new_trick": 3, "<img src=x>": [1]}).encode(),
             ["new_trick = 3 is not understood", "<img src=x> = [1] is not understood"],
         ),
     ],

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from config_files import RELEASED
 
 from moe_kb import yamlio
 from moe_kb.checks import check_corpus, not_canonical
@@ -23,11 +24,10 @@ from moe_kb.records import Model
 from moe_kb.sizing import count
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-CONFIGS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "configs").glob("*.json"))}
 
 
 def imported(name, source="a-config"):
-    return read_config(CONFIGS[name], source=source)
+    return read_config(RELEASED[name], source=source)
 
 
 @pytest.mark.integration
@@ -35,7 +35,7 @@ def test_every_released_config_comes_back_as_it_was_written(tmp_path):
     for folder in ("data", "taxonomy"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     sizes = {}
-    for name, text in CONFIGS.items():
+    for name, text in RELEASED.items():
         key = f"imported-{name}"
         found = read_config(text, source=f"{key}-config")
         sizes[key] = count(found.architecture)
@@ -44,7 +44,7 @@ def test_every_released_config_comes_back_as_it_was_written(tmp_path):
         for record in (source, model):
             path = tmp_path / f"data/{record.KIND}s/{record.key}.yaml"
             path.write_text(yamlio.canonical_text(record), encoding="utf-8")
-    assert len(sizes) == len(CONFIGS)
+    assert len(sizes) == len(RELEASED)
     corpus = Corpus.load(tmp_path)
     assert check_corpus(corpus) == []
     again = {model.key: model for model in corpus.of(Model) if model.key in sizes}
@@ -78,7 +78,7 @@ def test_a_label_says_all_and_active_parameters():
 
 
 def test_claims_and_assumptions_have_the_file_as_source():
-    config = json.loads(CONFIGS["mixtral-8x7b"])
+    config = json.loads(RELEASED["mixtral-8x7b"])
     del config["tie_word_embeddings"]
     found = read_config(json.dumps(config), source="a-config")
     model = model_record("a", "A", "B", found)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from config_files import RELEASED
 
 from moe_kb.corpus import Corpus
 from moe_kb.importing import RefusedError, read_config
@@ -13,7 +14,6 @@ from moe_kb.sizing import count
 pytestmark = pytest.mark.integration
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-CONFIGS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "configs").glob("*.json"))}
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def layers_of(architecture):
     }
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", RELEASED)
 def test_a_released_config_is_imported_as_it_is_recorded(name, recorded):
-    found = read_config(CONFIGS[name], source=f"{name}-config").architecture
+    found = read_config(RELEASED[name], source=f"{name}-config").architecture
     assert count(found) == count(recorded[f"{name}-config"])
     assert layers_of(found) == layers_of(recorded[f"{name}-config"])
 
 
 def test_what_is_not_understood_is_refused_by_name():
-    config = json.loads(CONFIGS["yuan2-m32"])
+    config = json.loads(RELEASED["yuan2-m32"])
     for field, value in (("use_shareqk", True), ("use_moe", False), ("a_field_of_tomorrow", 3)):
         with pytest.raises(RefusedError, match=field):
             read_config(json.dumps({**config, field: value}), source="a-config")
@@ -53,7 +53,7 @@ def test_what_is_not_understood_is_refused_by_name():
 
 def test_no_number_is_assumed_that_decides_a_size():
     """A file that leaves out a width is refused, not filled in."""
-    config = json.loads(CONFIGS["mixtral-8x7b"])
+    config = json.loads(RELEASED["mixtral-8x7b"])
     for field in ("hidden_size", "num_hidden_layers", "num_local_experts", "num_experts_per_tok", "vocab_size"):
         with pytest.raises(RefusedError, match=field):
             read_config(json.dumps({name: value for name, value in config.items() if name != field}), source="s")

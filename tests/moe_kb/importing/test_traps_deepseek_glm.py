@@ -1,14 +1,13 @@
 """Traps of the families from DeepSeek to Aria: this file, that outcome."""
 
 import json
-from pathlib import Path
 
 import pytest
+from config_files import RELEASED
 
 from moe_kb.importing import RefusedError, read_config
 from moe_kb.sizing import count
 
-CONFIGS = Path(__file__).parent / "configs"
 SMALL = {
     "hidden_size": 16,
     "vocab_size": 50,
@@ -46,7 +45,7 @@ ARIA |= {"moe_num_experts": 4, "moe_topk": 2, "moe_num_shared_experts": 2}
 
 
 def released(name, without=(), **changed):
-    config = json.loads((CONFIGS / f"{name}.json").read_text()) | changed
+    config = json.loads(RELEASED[name]) | changed
     return {field: value for field, value in config.items() if field not in without}
 
 

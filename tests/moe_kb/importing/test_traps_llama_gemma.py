@@ -1,21 +1,19 @@
 """What is easily read wrongly in the files of Llama 4, Gemma 4, ERNIE, MiniMax, Switch, NLLB, Inkling and others."""
 
 import json
-from pathlib import Path
 
 import pytest
+from config_files import RELEASED
 
 from moe_kb.importing import RefusedError, read_config
 from moe_kb.sizing import count
 
 pytestmark = pytest.mark.integration
 
-CONFIGS = Path(__file__).parent / "configs"
-
 
 def released(name, /, text=None, **changes):
     """A released file with some fields changed; a value of `...` leaves the field out."""
-    config = json.loads((CONFIGS / f"{name}.json").read_text())
+    config = json.loads(RELEASED[name])
     inner = config[text] if text else config
     inner |= changes
     for field in [field for field, value in inner.items() if value is ...]:
@@ -297,7 +295,7 @@ def test_openmoe_has_a_dense_network_after_its_mixtures_and_four_matrices():
 
 def test_yuan_has_three_vectors_an_expert_in_its_router_and_filters_queries_and_keys():
     D, E, layers = 2048, 32, 24
-    parts = count(read_config((CONFIGS / "yuan2-m32.json").read_text(), source="s").architecture).parts
+    parts = count(read_config(RELEASED["yuan2-m32"], source="s").architecture).parts
     assert parts["router"].total == layers * 3 * E * D
     filtering = 2 * (D * D // 2) * 2 + D // 2 + D + D
     assert parts["mixer"].total == layers * (4 * 4096 * D + filtering)
@@ -349,7 +347,7 @@ def test_what_is_neither_yes_nor_no_decides_nothing():
 
 @pytest.mark.parametrize("name", ["llama-4-scout", "gemma-4-26b-a4b", "nllb-moe-54b", "switch-base-32", "grok-1"])
 def test_a_field_that_is_not_known_is_refused(name):
-    config = json.loads((CONFIGS / f"{name}.json").read_text())
+    config = json.loads(RELEASED[name])
     inner = config.get("text_config", config)
     inner["a_new_field"] = 3
     refused(json.dumps(config), "a_new_field = 3 is not understood")
