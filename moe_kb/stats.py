@@ -78,6 +78,10 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
         "crossings": one("SELECT count(*) AS n FROM crossings"),
         "table_rows": pairs("SELECT substr(record, 7) AS k, count(*) AS n FROM table_rows GROUP BY 1"),
         "implementations": pairs("SELECT status AS k, count(*) AS n FROM implementations GROUP BY 1"),
+        "gating_designs_with_implementation": names(
+            "SELECT 'design:' || key AS record FROM designs WHERE component = 'gating' "
+            "AND key NOT IN (SELECT key FROM designs_without_implementation) ORDER BY 1"
+        ),
         "missing": {
             "gating_branch_papers_without_design": names(_GATING_PAPERS_WITHOUT_DESIGN, GATING_BRANCH),
             "papers_without_summary": names(

@@ -25,6 +25,7 @@ def test_the_fabricated_tree_is_counted(kb):
     assert missing["papers_without_summary"] == ["paper:beta"]
     assert missing["designs_without_equation_or_steps"] == []
     assert "design:beta-router" in missing["gating_designs_without_implementation"]
+    assert stats["gating_designs_with_implementation"] == ["design:alpha-router"]
     assert missing["models_without_configuration"] == []
     assert stats["claims"] == sum(stats["claims_by_status"].values())
 
