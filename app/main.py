@@ -46,5 +46,5 @@ try:
     ui.stale_banner()
     page.run()
 except MoeKbError as error:
-    # Errors that moe-kb raises on purpose name the place, the rule and the mend; a person needs no traceback.
+    # Errors that moe-kb raises on purpose name the place, the rule and the fix; a person needs no traceback.
     ui.problem(error)

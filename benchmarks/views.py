@@ -59,17 +59,17 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "hyperparameters": (
         "model",
-        f"""SELECT m.key, m.name, c.part, m.organisation, m.released, m.openness, {_hyperparameters}
+        f"""SELECT m.key, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m JOIN claims c ON c.subject = 'model:' || m.key
-        WHERE c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY c.subject, c.part""",
-        f"""SELECT m.key, m.name, c.part, m.organisation, m.released, m.openness, {_hyperparameters}
+        WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.subject, c.configuration""",
+        f"""SELECT m.key, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m, claims c WHERE m.key = ?1 AND c.subject = 'model:' || ?1
-        AND c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY c.part""",
+        AND c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.configuration""",
     ),
     "open_disagreements": (
         "subject",
-        "SELECT kind, subject, part, field, setting, values_seen FROM disagreements WHERE resolved = 0",
-        """SELECT kind, subject, part, field, setting, values_seen FROM disagreements
+        "SELECT kind, subject, configuration, field, setting, values_seen FROM disagreements WHERE resolved = 0",
+        """SELECT kind, subject, configuration, field, setting, values_seen FROM disagreements
         WHERE subject = ?1 AND resolved = 0""",
     ),
     "timeline": (
@@ -87,10 +87,10 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "scores": (
         "subject",
-        """SELECT r.record, r.name, c.part, c.field, c.number, c.unit, c.setting, c.source, c.locator
+        """SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
         FROM claims c JOIN records r ON r.record = c.subject
         WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
-        """SELECT r.record, r.name, c.part, c.field, c.number, c.unit, c.setting, c.source, c.locator
+        """SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
         FROM records r JOIN claims c ON c.subject = r.record
         WHERE r.record = ?1 AND c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
     ),

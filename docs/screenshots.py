@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from moe_kb.kb import open_kb
-from moe_kb.places import app_folder
+from moe_kb.paths import app_folder
 
 IMAGES = Path(__file__).parent / "images"
 PAGES = {

@@ -71,7 +71,7 @@ def _columns(kb: KnowledgeBase, record: str) -> list[tuple[str, dict[str, _Cell]
     for claim in kb.claims(record):
         if claim.preferred:
             field = claim.field if claim.setting is None else f"{claim.field} ({claim.setting})"
-            cells = parts.setdefault(claim.part, {}) if claim.part else shared
+            cells = parts.setdefault(claim.configuration, {}) if claim.configuration else shared
             cells[field] = _Cell(claim.shown, claim.place, claim.note)
     for row in kb.rows("SELECT * FROM design_properties WHERE record = ?", (record,)):
         place = f"{row['source']}, {row['locator']}" if row["locator"] else row["source"]
@@ -85,4 +85,4 @@ def _columns(kb: KnowledgeBase, record: str) -> list[tuple[str, dict[str, _Cell]
             shared[field] = _Cell(", ".join(row["name"] for row in users))
     if not parts:
         return [(record, shared)]
-    return [(f"{record}#{part}", {**shared, **cells}) for part, cells in parts.items()]
+    return [(f"{record}#{configuration}", {**shared, **cells}) for configuration, cells in parts.items()]

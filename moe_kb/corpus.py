@@ -1,4 +1,4 @@
-"""A tree of records in memory: every file read strictly, every problem a finding with its place and mend."""
+"""A tree of records in memory: every file read strictly, every problem a finding with its place and fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from moe_kb import yamlio
 from moe_kb.errors import YamlError
-from moe_kb.records import RECORD_TYPES, Acknowledged, Alignment, Crosswalk, Record, Taxonomy
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy, Waivers
 
 KIND_BY_FOLDER = {
     "papers": "paper",
@@ -26,7 +26,7 @@ KIND_BY_FOLDER = {
 }
 FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
 ALIGNMENT = "data/alignment.yaml"
-ACKNOWLEDGED = "data/acknowledged.yaml"
+WAIVERS = "data/waivers.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -36,7 +36,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A broken rule: where, which, what is wrong and how to mend it."""
+    """A broken rule: where, which, what is wrong and how to fix it."""
 
     path: str
     """File, relative to the root, with forward slashes."""
@@ -46,12 +46,12 @@ class Finding:
     """Id of the rule."""
     message: str
     """What is wrong."""
-    mend: str
+    fix: str
     """What to do."""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
-        return f"{place}: [{self.rule}] {self.message} {self.mend}"
+        return f"{place}: [{self.rule}] {self.message} {self.fix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def model_type_of(path: str) -> type[BaseModel] | None:
     parts = path.split("/")
     if path == ALIGNMENT:
         return Alignment
-    if path == ACKNOWLEDGED:
-        return Acknowledged
+    if path == WAIVERS:
+        return Waivers
     if path == CROSSWALK:
         return Crosswalk
     if parts[0] == "taxonomy" and len(parts) == 2:
@@ -127,7 +127,7 @@ def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Findi
         text = yamlio.read_text(root / path, root)
         data = yamlio.parse(text)
     except YamlError as error:
-        return None, text, [Finding(path, error.line, error.rule, f"{error.message}.", error.mend)]
+        return None, text, [Finding(path, error.line, error.rule, f"{error.message}.", error.fix)]
     record, findings = validate(kind, data, path, text)
     return record, text, findings
 
@@ -142,7 +142,7 @@ def validate(kind: type[M], data: Any, path: str, text: str) -> tuple[M | None, 
     findings = [_schema_finding(path, line_of, dict(problem)) for problem in problems[:MAX_FINDINGS]]
     if len(problems) > MAX_FINDINGS:
         message = f"{len(problems) - MAX_FINDINGS:,} more findings in this file."
-        findings.append(Finding(path, None, "schema", message, "Mend those listed first."))
+        findings.append(Finding(path, None, "schema", message, "Fix those listed first."))
     return None, findings
 
 
@@ -189,9 +189,9 @@ class Corpus:
     paths: dict[str, str] = field(default_factory=dict)
     """Full name to relative path."""
     taxonomies: dict[str, Taxonomy] = field(default_factory=dict)
-    crosswalk: Crosswalk = field(default_factory=lambda: Crosswalk(crossings=[]))
+    crosswalk: Crosswalk = field(default_factory=lambda: Crosswalk(mappings=[]))
     alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
-    acknowledged: Acknowledged = field(default_factory=lambda: Acknowledged(findings=[]))
+    waivers: Waivers = field(default_factory=lambda: Waivers(waivers=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
 
@@ -219,8 +219,8 @@ class Corpus:
             self.crosswalk = record
         elif isinstance(record, Alignment):
             self.alignment = record
-        elif isinstance(record, Acknowledged):
-            self.acknowledged = record
+        elif isinstance(record, Waivers):
+            self.waivers = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

@@ -1,4 +1,4 @@
-"""`moe-kb doctor`: what works on this machine, what does not, and how to mend it."""
+"""`moe-kb doctor`: what works on this machine, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Diagnosis:
     state: Literal["ok", "missing", "broken"]
     """`missing` parts are optional; `broken` ones are not."""
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine() -> Iterator[Diagnosis]:
@@ -54,7 +54,7 @@ def _knowledge_base() -> Iterator[Diagnosis]:
     from moe_kb.checks import check_corpus
     from moe_kb.corpus import Corpus
     from moe_kb.db.connect import connect
-    from moe_kb.places import default_database, find_root
+    from moe_kb.paths import default_database, find_root
 
     try:
         root = find_root()
@@ -95,8 +95,8 @@ def _laboratory() -> Iterator[Diagnosis]:
         lab = Lab(only_look=True)
         lab.runs(1)
     except LabError as error:
-        yield Diagnosis("laboratory", "broken", f"{error.place}: {error.rule}", error.mend)
+        yield Diagnosis("laboratory", "broken", f"{error.place}: {error.rule}", error.fix)
         return
     for problem in (*lab.problems(), *installed_results()[1]):
-        yield Diagnosis("laboratory", "broken", f"{problem.place}: {problem.message}", problem.mend)
+        yield Diagnosis("laboratory", "broken", f"{problem.place}: {problem.message}", problem.fix)
     yield Diagnosis("laboratory", "ok", f"{len(lab.catalogue())} implementations; runs in {lab.home}")

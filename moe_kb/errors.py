@@ -1,4 +1,4 @@
-"""Errors a person may see: each names the place, the rule that was broken and the mend."""
+"""Errors a person may see: each names the place, the rule that was broken and the fix."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class MoeKbError(Exception):
 class YamlError(MoeKbError):
     """A file that is not the strict YAML this project reads.
 
-    Attributes: `rule` (id of the broken rule), `message`, `mend`, `line` (1-based, or None).
+    Attributes: `rule` (id of the broken rule), `message`, `fix`, `line` (1-based, or None).
     """
 
-    def __init__(self, rule: str, message: str, mend: str, line: int | None = None) -> None:
-        self.rule, self.message, self.mend, self.line = rule, message, mend, line
+    def __init__(self, rule: str, message: str, fix: str, line: int | None = None) -> None:
+        self.rule, self.message, self.fix, self.line = rule, message, fix, line
         place = f"line {line}: " if line else ""
-        super().__init__(f"{place}{message} [{rule}]. {mend}")
+        super().__init__(f"{place}{message} [{rule}]. {fix}")
 
 
 class NotFoundError(MoeKbError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from moe_kb.records import RECORD_TYPES, Acknowledged, Alignment, Crosswalk, Taxonomy
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Taxonomy, Waivers
 
 #: Where the checkout keeps the generated schemas.
 FOLDER = "docs/schema"
@@ -15,7 +15,7 @@ FOLDER = "docs/schema"
 TYPES: dict[str, type[BaseModel]] = {
     **RECORD_TYPES,
     "alignment": Alignment,
-    "acknowledged": Acknowledged,
+    "waivers": Waivers,
     "taxonomy": Taxonomy,
     "crosswalk": Crosswalk,
 }

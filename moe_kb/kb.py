@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import Disagreement, read_disagreements, read_statements
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import Disagreement, read_claims, read_disagreements
 from moe_kb.db.connect import connect
 from moe_kb.db.console import QueryResult, run_query
+from moe_kb.db.reader import Reader
 from moe_kb.db.search import Hit
 from moe_kb.db.search import search as run_search
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
 from moe_kb.names import resolve_node, resolve_record
-from moe_kb.places import default_database, find_root
+from moe_kb.paths import default_database, find_root
 from moe_kb.records import (
     RECORD_TYPES,
     Accelerator,
@@ -35,7 +36,7 @@ from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 if TYPE_CHECKING:
     import networkx as nx
 
-    from moe_kb.audit.finding import Finding
+    from moe_kb.audit.issue import Issue
     from moe_kb.compare import Comparison
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.graph import Related, Step
@@ -91,6 +92,12 @@ class KnowledgeBase:
             raise DatabaseError(f"{self.database} is damaged ({error}). Run: moe-kb build --force") from None
         finally:
             connection.close()
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """A reader of an open connection: what the functions of `moe_kb.queries` take."""
+        with self._connection() as connection:
+            yield Reader(connection)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a query of ours as dictionaries. For text that a person wrote use `query`, which is guarded."""
@@ -222,32 +229,32 @@ class KnowledgeBase:
 
     # --- claims ------------------------------------------------------------------------------------------------
 
-    def claims(self, name: str, *, part: str | None = None, field: str | None = None) -> list[Statement]:
+    def claims(self, name: str, *, configuration: str | None = None, field: str | None = None) -> list[Claim]:
         """Every claim about a record, preferred ones first within each field."""
         record = self.resolve(name)
         with self._connection() as connection:
-            found = read_statements(
+            found = read_claims(
                 connection,
-                "subject = ? AND NOT repeats AND (? IS NULL OR part = ?) AND (? IS NULL OR field = ?)",
-                (record, part, part, field, field),
+                "subject = ? AND NOT repeats AND (? IS NULL OR configuration = ?) AND (? IS NULL OR field = ?)",
+                (record, configuration, configuration, field, field),
             )
-        return sorted(found, key=lambda claim: (claim.part or "", claim.field, not claim.preferred))
+        return sorted(found, key=lambda claim: (claim.configuration or "", claim.field, not claim.preferred))
 
-    def value(self, name: str, field: str, *, part: str | None = None) -> Statement:
+    def value(self, name: str, field: str, *, configuration: str | None = None) -> Claim:
         """The claim shown first for a field; raises `NotFoundError` where no source gives one."""
         for claim in self.claims(name, field=field):
-            if claim.preferred and claim.part == part:
+            if claim.preferred and claim.configuration == configuration:
                 return claim
-        known = sorted({c.field for c in self.claims(name) if c.part == part})
+        known = sorted({c.field for c in self.claims(name) if c.configuration == configuration})
         raise NotFoundError(f"no source gives {field!r} for {name}. Known: {', '.join(known) or 'nothing'}.")
 
-    def audit(self, name: str | None = None, *, rule: str | None = None, acknowledged: bool = True) -> list[Finding]:
-        """Every finding of the audit's rules (about one record), in the order of the rules.
+    def audit(self, name: str | None = None, *, rule: str | None = None, waived: bool = True) -> list[Issue]:
+        """Every issue of the audit's rules (about one record), in the order of the rules.
 
         Args:
-            name: Only findings that concern this record.
+            name: Only issues that concern this record.
             rule: A rule's id (`dates/year-before-preprint`) or a family (`dates`).
-            acknowledged: Whether to list those that somebody has acknowledged, too.
+            waived: Whether to list those that somebody has waived, too.
 
         Raises:
             NotFoundError: There is no such record, or no such rule; the message lists the families.
@@ -261,11 +268,11 @@ class KnowledgeBase:
         with self._connection() as connection:
             found = run(connection)
         return [
-            finding
-            for finding in found
-            if (record is None or finding.concerns(record))
-            and (wanted is None or finding.rule in wanted)
-            and (acknowledged or finding.open)
+            issue
+            for issue in found
+            if (record is None or issue.concerns(record))
+            and (wanted is None or issue.rule in wanted)
+            and (waived or issue.open)
         ]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:

@@ -38,7 +38,7 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
                 "AND source IN ('survey-a', 'survey-a-repository')"
             ),
             "survey-b": one(
-                "SELECT count(DISTINCT record) AS n FROM mentions WHERE record LIKE 'paper:%' "
+                "SELECT count(DISTINCT record) AS n FROM record_references WHERE record LIKE 'paper:%' "
                 "AND target = 'source:survey-b'"
             ),
         },
@@ -75,7 +75,7 @@ def stats(kb: KnowledgeBase) -> dict[str, Any]:
                 "GROUP BY t.key"
             )
         },
-        "crossings": one("SELECT count(*) AS n FROM crossings"),
+        "mappings": one("SELECT count(*) AS n FROM mappings"),
         "table_rows": pairs("SELECT substr(record, 7) AS k, count(*) AS n FROM table_rows GROUP BY 1"),
         "implementations": pairs("SELECT status AS k, count(*) AS n FROM implementations GROUP BY 1"),
         "gating_designs_with_implementation": names(

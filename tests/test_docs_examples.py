@@ -45,7 +45,7 @@ COMMANDS = [
 @pytest.fixture(autouse=True)
 def _real_data(real_kb, monkeypatch, tmp_path):
     """Examples name no root: they mean the real data; what they write goes elsewhere."""
-    for module in ("moe_kb.places", "moe_kb.kb"):
+    for module in ("moe_kb.paths", "moe_kb.kb"):
         monkeypatch.setattr(importlib.import_module(module), "default_database", lambda root: real_kb.database)
     monkeypatch.chdir(tmp_path)
 

@@ -83,7 +83,7 @@ def test_the_installed_package_answers_from_an_empty_folder(installed, tmp_path)
 
 def test_the_installed_package_finds_its_app_and_implementations(installed, tmp_path):
     code = (
-        "from moe_kb.places import app_folder\nfrom moe_kb.lab import Lab\n"
+        "from moe_kb.paths import app_folder\nfrom moe_kb.lab import Lab\n"
         "assert (app_folder() / 'main.py').is_file(), app_folder()\n"
         "print(sorted(entry.key for entry in Lab(home='runs').catalogue()))"
     )

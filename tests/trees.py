@@ -162,7 +162,7 @@ claims:
 - source: alpha-config
   field: params_total
   value: 1200000000
-  part: 1B
+  configuration: 1B
   unit: parameters
   status: derived
 provenance:
@@ -283,15 +283,15 @@ rows:
 configs:
 - {source: alpha-config, subject: 'model:alpha', configuration: 1B}
 """,
-    "data/acknowledged.yaml": """\
-findings:
+    "data/waivers.yaml": """\
+waivers:
 - source: first-survey
   locator: §3
-  finding: coverage/design-without-implementation/design:beta-router/implementation
+  issue: coverage/design-without-implementation/design:beta-router/implementation
   reason: The source gives the steps but no code.
 - source: first-survey
   locator: §3
-  finding: dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey
+  issue: dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey
   reason: The idea is older than its name.
 """,
     "taxonomy/first.yaml": """\
@@ -318,7 +318,7 @@ nodes:
 - {id: routers, label: Routers}
 """,
     "taxonomy/crosswalk.yaml": """\
-crossings:
+mappings:
 - subject: first:algorithm/gating
   relation: same-as
   object: second:routers

@@ -176,7 +176,7 @@ if broken:
     st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
 by_key = {row["implementation"]: row for row in rows if row["mean"] is not None}
 if not by_key:
-    ui.empty("Every run failed.", "The reasons stand above; mend them and run the comparison again.")
+    ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
     st.stop()
 st.subheader("All at a glance", anchor=False)
 ui.chart(

@@ -220,7 +220,7 @@ with right:
             pd.DataFrame(
                 [
                     {
-                        "part": value.first.part,
+                        "configuration": value.first.configuration,
                         "benchmark": BENCHMARKS[value.field],
                         "score": value.first.number,
                         "setting": value.setting,
@@ -234,7 +234,7 @@ with right:
             key="scores",
             alt="Benchmark scores",
             column_config={
-                "part": "Configuration",
+                "configuration": "Configuration",
                 "benchmark": "Benchmark",
                 "score": st.column_config.NumberColumn("Score", format="%.1f"),
                 "setting": "Setting",

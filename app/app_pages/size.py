@@ -63,12 +63,12 @@ with st.grid(5, min_column_width=180):
         "Context, tokens", CONTEXTS, format_func=lambda n: f"{n:,}", **ui.in_address("context", 8192, CONTEXTS)
     )
     batch = st.select_slider("Batch, sequences", BATCHES, **ui.in_address("batch", 1, BATCHES))
-    degree = st.number_input(
+    expert_parallel = st.number_input(
         "Devices for each layer's experts",
         min_value=1,
         max_value=4096,
-        help="Expert-parallel degree: the routed experts of a layer are spread over so many devices",
-        **ui.in_address("degree", 8, range(1, 4097)),
+        help="Expert-parallel expert_parallel: the routed experts of a layer are spread over so many devices",
+        **ui.in_address("expert_parallel", 8, range(1, 4097)),
     )
     kept = st.selectbox(
         "Weights kept in",
@@ -89,7 +89,7 @@ with st.grid(5, min_column_width=180):
                 **ui.in_address("accelerator", first, by_key),
             )
         ]
-setting = Setting(context, batch, degree, FORMATS[kept])
+setting = Setting(context, batch, expert_parallel, FORMATS[kept])
 shown = [sizing.of_entry(entries[name], setting) for name in names]
 
 with st.expander("Size a config.json", icon=":material/upload_file:"):

@@ -75,7 +75,7 @@ if tree.description:
 row = surveys[survey]
 st.caption("Source: " + ui.source_text(kb, row["source"], tree.locator or row["locator"]))
 
-for line in ui.cached(taxonomy.crossings, kb, node):
+for line in ui.cached(taxonomy.mappings, kb, node):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(line.relation, color="violet", icon=":material/compare_arrows:")
         ui.record_link(f"node:{line.node}", line.label)

@@ -1,10 +1,10 @@
-"""What the audit found out about a record: one line a finding, the acknowledged ones muted."""
+"""What the audit found out about a record: one line a finding, the waived ones muted."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from moe_kb.audit.finding import Finding
+from moe_kb.audit.issue import Issue
 from moe_kb.audit.rules import explanation
 from moe_kb.kb import KnowledgeBase
 
@@ -19,14 +19,14 @@ def findings(kb: KnowledgeBase, record: str) -> None:
         return
     still_open = sum(finding.open for finding in found)
     number = f"{len(found)} finding{'s' if len(found) > 1 else ''}"
-    state = f"{still_open} open" if still_open else "all acknowledged"
+    state = f"{still_open} open" if still_open else "all waived"
     with st.expander(f"Audit: {number}, {state}", icon=":material/balance:"):
         for finding in sorted(found, key=lambda one: not one.open):
             _one(kb, finding, record)
 
 
-def _one(kb: KnowledgeBase, finding: Finding, record: str) -> None:
-    where = " · ".join(filter(None, (finding.part, finding.field)))
+def _one(kb: KnowledgeBase, finding: Issue, record: str) -> None:
+    where = " · ".join(filter(None, (finding.configuration, finding.field)))
     if finding.subject != record:
         where = f"{finding.subject} {where}"
     text = finding.message
@@ -41,13 +41,13 @@ def _one(kb: KnowledgeBase, finding: Finding, record: str) -> None:
     else:
         text = plain(text)
     with st.container(gap=None):
-        if finding.acknowledged is None:
+        if finding.waived is None:
             st.markdown(f"**{plain(where)}** {text} :orange-badge[open]", help=_rule(finding))
             return
-        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[acknowledged]", help=_rule(finding))
-        why = finding.acknowledged
+        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[waived]", help=_rule(finding))
+        why = finding.waived
         st.caption(f"{plain(why.reason)} {source_text(kb, why.source, why.locator)}")
 
 
-def _rule(finding: Finding) -> str:
+def _rule(finding: Issue) -> str:
     return f"{plain(finding.rule)}: {plain(explanation(finding.rule))}"

@@ -109,7 +109,7 @@ def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
 
 
 def problem(error: MoeKbError) -> None:
-    """Say what went wrong and how to mend it."""
+    """Say what went wrong and how to fix it."""
     st.error(plain(error), icon=":material/error:")
     if isinstance(error, NotFoundError):
         page_link("overview", "Back to the overview")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.figures.designs import User
 from moe_kb.kb import KnowledgeBase
 
@@ -73,14 +73,14 @@ def record_table(
         open_record(rows[click.row]["record"])
 
 
-def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) -> None:
+def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> None:
     """Every claim with its unit, precision and source; the one shown first at the front of its field."""
     rows = []
     for claim in claims:
         rows.append(
             {
                 "shown": claim.preferred,
-                "part": claim.part,
+                "configuration": claim.configuration,
                 "field": claim.field,
                 "value": claim.shown,
                 "exact": claim.text if claim.text != claim.shown else None,
@@ -101,7 +101,7 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Statement], *, key: str) ->
         placeholder="",
         column_config={
             "shown": st.column_config.CheckboxColumn("First", help="The value shown first"),
-            "part": "Part",
+            "configuration": "Part",
             "field": "Field",
             "value": "As printed",
             "exact": "Value",

@@ -8,62 +8,67 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from moe_kb.audit.finding import Acknowledged, Finding
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements, resolutions_of
+from moe_kb.audit.issue import Issue, Waived
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import read_claims, resolutions_of
 
 
-def differ(connection: sqlite3.Connection) -> Iterator[Finding]:
+def differ(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Sources give values for one field that do not agree within the precision they print."""
     yield from disputes(connection, "values")
 
 
-def idle_note(connection: sqlite3.Connection) -> Iterator[Finding]:
+def idle_note(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A resolving note prefers a source that makes no such claim, so it settles nothing."""
     yield from disputes(connection, "note")
 
 
-def disputes(connection: sqlite3.Connection, kind: str) -> Iterator[Finding]:
-    """Findings from the disagreements of one kind that the build has written down."""
+def disputes(connection: sqlite3.Connection, kind: str) -> Iterator[Issue]:
+    """Issues from the disagreements of one kind that the build has written down."""
     rows = connection.execute(
-        "SELECT subject, part, field, setting, claims, resolved FROM disagreements WHERE kind = ? ORDER BY id", (kind,)
+        "SELECT subject, configuration, field, setting, claims, resolved FROM disagreements WHERE kind = ? ORDER BY id",
+        (kind,),
     ).fetchall()
     wanted = sorted({one for row in rows for one in json.loads(row[4])})
     by_id = dict(zip(wanted, _claims(connection, wanted), strict=True))
     notes = resolutions_of(connection, {row[0] for row in rows if row[5]})
-    for subject, part, field, setting, ids, resolved in rows:
+    for subject, configuration, field, setting, ids, resolved in rows:
         claims = tuple(by_id[one] for one in json.loads(ids))
         settled = None
         if resolved:
             sources = {claim.source for claim in claims}
             note = next(
-                (n for n in notes[subject] if (n.field, n.part) == (field, part) and n.prefer in sources),
-                next((n for n in notes[subject] if (n.field, n.part) == (field, part)), None),
+                (
+                    n
+                    for n in notes[subject]
+                    if (n.field, n.configuration) == (field, configuration) and n.prefer in sources
+                ),
+                next((n for n in notes[subject] if (n.field, n.configuration) == (field, configuration)), None),
             )
-            settled = Acknowledged(note.reason, note.source, note.locator) if note else None
-        yield Finding(subject, _MESSAGES[kind](claims), part, field, setting, claims, acknowledged=settled)
+            settled = Waived(note.reason, note.source, note.locator) if note else None
+        yield Issue(subject, _MESSAGES[kind](claims), configuration, field, setting, claims, waived=settled)
 
 
-def _claims(connection: sqlite3.Connection, ids: list[int]) -> list[Statement]:
-    return read_statements(connection, "id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+def _claims(connection: sqlite3.Connection, ids: list[int]) -> list[Claim]:
+    return read_claims(connection, "id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
 
 
-def said(claim: Statement) -> str:
+def said(claim: Claim) -> str:
     """A claim as a message quotes it: the value as printed, or with its thousands parted, and where it stands."""
     computed = not claim.printed or claim.status == "derived"
     large = isinstance(claim.value, int) and computed and abs(claim.value) >= 10_000
     return f"{f'{claim.value:,}' if large else claim.shown} [{claim.place}]"
 
 
-def _values(claims: tuple[Statement, ...]) -> str:
+def _values(claims: tuple[Claim, ...]) -> str:
     return " ≠ ".join(dict.fromkeys(said(claim) for claim in claims))
 
 
-def _unclear(claims: tuple[Statement, ...]) -> str:
+def _unclear(claims: tuple[Claim, ...]) -> str:
     return f"{said(claims[0])} does not say whether shared experts are counted"
 
 
-_MESSAGES: dict[str, Callable[[tuple[Statement, ...]], str]] = {
+_MESSAGES: dict[str, Callable[[tuple[Claim, ...]], str]] = {
     "values": _values,
     "counting": _unclear,
     "note": lambda claims: "a resolving note prefers a source that makes no such claim",
@@ -82,11 +87,12 @@ _ORDERED = (
 )
 
 
-def impossible_order(connection: sqlite3.Connection) -> Iterator[Finding]:
+def impossible_order(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Two numbers of one source cannot both hold, such as more active than total parameters."""
     for small, large, why in _ORDERED:
         pairs = connection.execute(
-            "SELECT a.id, b.id FROM claims a JOIN claims b ON b.subject = a.subject AND b.part IS a.part "
+            "SELECT a.id, b.id FROM claims a JOIN claims b ON b.subject = a.subject "
+            "AND b.configuration IS a.configuration "
             "AND b.source = a.source AND b.setting IS a.setting "
             "AND coalesce(a.table_row = b.table_row, true) "
             "WHERE a.field = ? AND b.field = ? AND a.number > b.number AND a.subject NOT LIKE 'table:%' "
@@ -94,20 +100,20 @@ def impossible_order(connection: sqlite3.Connection) -> Iterator[Finding]:
             (small, large),
         )
         for ids in pairs.fetchall():
-            left, right = (read_statements(connection, "id = ?", (one,))[0] for one in ids)
+            left, right = (read_claims(connection, "id = ?", (one,))[0] for one in ids)
             message = f"{small} {said(left)} exceeds {large} {said(right)}: {why}"
             detail = left.table_row or left.source
-            yield Finding(left.subject, message, left.part, small, detail, (left, right))
+            yield Issue(left.subject, message, left.configuration, small, detail, (left, right))
 
 
-def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Finding]:
+def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Issue]:
     """The printed placement of the experts gives another number of layers than the layers themselves."""
-    printed = read_statements(connection, "field = 'moe_placement' AND part IS NOT NULL", ())
+    printed = read_claims(connection, "field = 'moe_placement' AND configuration IS NOT NULL", ())
     for claim in printed:
-        others = read_statements(
+        others = read_claims(
             connection,
-            "subject = ? AND part = ? AND field IN ('n_layers', 'n_moe_layers')",
-            (claim.subject, claim.part or ""),
+            "subject = ? AND configuration = ? AND field IN ('n_layers', 'n_moe_layers')",
+            (claim.subject, claim.configuration or ""),
         )
         layers = next((c for c in others if c.field == "n_layers" and c.table_row == claim.table_row), None)
         if layers is None or layers.number is None:
@@ -121,7 +127,7 @@ def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Finding]:
                 f"but {counted.shown} are there [{counted.place}]"
             )
             detail = f"{claim.table_row}; {counted.source}"
-            yield Finding(claim.subject, message, claim.part, "moe_placement", detail, (claim, layers, counted))
+            yield Issue(claim.subject, message, claim.configuration, "moe_placement", detail, (claim, layers, counted))
 
 
 _EXCEPT = re.compile(r"except (?:the )?(?:first (\d+) layers|1st layer)")

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from moe_kb.audit.claims import disputes, said
-from moe_kb.audit.finding import Finding
+from moe_kb.audit.issue import Issue
 from moe_kb.audit.sizes import check_sheet, printed_sheets
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import read_claims
 from moe_kb.records.base import Counting
 
 #: What tables print (with shared experts, if they say so), and the routed count it is made of.
 _COUNTS = {"n_experts_total": "n_routed_experts", "n_experts_active": "experts_per_token"}
 
 
-def unclear(connection: sqlite3.Connection) -> Iterator[Finding]:
+def unclear(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A source does not say whether its count includes shared experts."""
     yield from disputes(connection, "counting")
 
 
-def sum_does_not_fit(connection: sqlite3.Connection) -> Iterator[Finding]:
+def sum_does_not_fit(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A count with shared experts is not what another source's routed experts and the shared ones add up to."""
     for claims in _by_configuration(connection):
         for printed, routed in _COUNTS.items():
@@ -40,7 +40,7 @@ def sum_does_not_fit(connection: sqlite3.Connection) -> Iterator[Finding]:
                     yield _misfit(claim, other, shared, expected)
 
 
-def _misfit(claim: Statement, other: Statement, shared: Statement | None, expected: float) -> Finding:
+def _misfit(claim: Claim, other: Claim, shared: Claim | None, expected: float) -> Issue:
     """What a reader sees of a sum that does not fit, with the way of counting that would make it fit."""
     parts = f"{said(other)} routed" + (f" and {said(shared)} shared" if shared else "")
     message = f"{claim.field} is {said(claim)}, but {parts} make {expected:g}"
@@ -50,10 +50,10 @@ def _misfit(claim: Statement, other: Statement, shared: Statement | None, expect
         message += "; the shared ones are counted twice"
     involved = (claim, other, *([shared] if shared else []))
     detail = f"{claim.table_row or claim.source}; {other.table_row or other.source}"
-    return Finding(claim.subject, message, claim.part, claim.field, detail, involved)
+    return Issue(claim.subject, message, claim.configuration, claim.field, detail, involved)
 
 
-def routed_with_shared(connection: sqlite3.Connection) -> Iterator[Finding]:
+def routed_with_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A count said to be of routed experts is what another source counts with the shared ones."""
     for claims in _by_configuration(connection):
         for routed in _COUNTS.values():
@@ -73,10 +73,10 @@ def routed_with_shared(connection: sqlite3.Connection) -> Iterator[Finding]:
                         f"{routed} {said(claim)} is {said(other)} plus {said(shared)}: the shared ones seem to be in it"
                     )
                     detail = claim.table_row or claim.source
-                    yield Finding(claim.subject, message, claim.part, routed, detail, (claim, other, shared))
+                    yield Issue(claim.subject, message, claim.configuration, routed, detail, (claim, other, shared))
 
 
-def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Finding]:
+def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A count said to include shared experts leaves no routed one when they are taken off."""
     for claims in _by_configuration(connection):
         for printed in _COUNTS:
@@ -87,12 +87,12 @@ def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Finding]:
                 if claim.number <= shared.number and shared.source == claim.source:
                     message = f"{printed} {said(claim)} leaves no routed expert beside {said(shared)} shared"
                     detail = claim.table_row or claim.source
-                    yield Finding(claim.subject, message, claim.part, printed, detail, (claim, shared))
+                    yield Issue(claim.subject, message, claim.configuration, printed, detail, (claim, shared))
 
 
-def fits_one_way_only(connection: sqlite3.Connection) -> Iterator[Finding]:
+def fits_one_way_only(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Where a source does not say whether its counts include shared experts, its sizes fit in one way only."""
-    unclear_ones = "SELECT subject, part FROM claims WHERE counting = 'unclear'"
+    unclear_ones = "SELECT subject, configuration FROM claims WHERE counting = 'unclear'"
     for claims, sheet, sizes, vocabulary in printed_sheets(connection, unclear_ones):
         if sheet.counting != "unclear" or not sheet.n_shared_experts:
             continue
@@ -105,20 +105,22 @@ def fits_one_way_only(connection: sqlite3.Connection) -> Iterator[Finding]:
             shared = f"{sheet.n_shared_experts} shared a layer"
             message = f"{listed} can only be reached with the shared experts {way} of experts ({shared})"
             detail = counted[0].table_row or counted[0].source
-            yield Finding(counted[0].subject, message, counted[0].part, counted[0].field, detail, (*counted, *sizes))
+            yield Issue(
+                counted[0].subject, message, counted[0].configuration, counted[0].field, detail, (*counted, *sizes)
+            )
 
 
-def _shared(claims: dict[str, list[Statement]], beside: Statement) -> Statement | None:
+def _shared(claims: dict[str, list[Claim]], beside: Claim) -> Claim | None:
     """How many shared experts the source of a claim counts, in the same row if it is a table's."""
     found = [c for c in claims["n_shared_experts"] if c.source == beside.source and c.table_row == beside.table_row]
     return found[0] if found else None
 
 
-def _by_configuration(connection: sqlite3.Connection) -> Iterator[dict[str, list[Statement]]]:
+def _by_configuration(connection: sqlite3.Connection) -> Iterator[dict[str, list[Claim]]]:
     """The claims about counts of each configuration, by field."""
     fields = ("n_shared_experts", *_COUNTS, *_COUNTS.values())
-    grouped: dict[tuple[str, str], dict[str, list[Statement]]] = defaultdict(lambda: defaultdict(list))
-    where = f"part IS NOT NULL AND NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_statements(connection, where, fields):
-        grouped[claim.subject, claim.part or ""][claim.field].append(claim)
+    grouped: dict[tuple[str, str], dict[str, list[Claim]]] = defaultdict(lambda: defaultdict(list))
+    where = f"configuration IS NOT NULL AND NOT repeats AND field IN ({', '.join('?' * len(fields))})"
+    for claim in read_claims(connection, where, fields):
+        grouped[claim.subject, claim.configuration or ""][claim.field].append(claim)
     yield from grouped.values()

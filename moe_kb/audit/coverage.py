@@ -7,20 +7,20 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
-from moe_kb.audit.finding import Finding
+from moe_kb.audit.issue import Issue
 
 
-def unplaced_paper(connection: sqlite3.Connection) -> Iterator[Finding]:
+def unplaced_paper(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A paper about mixtures of experts has no place in a taxonomy."""
     rows = connection.execute(
         "SELECT 'paper:' || key FROM papers WHERE scope = 'core' AND "
         "NOT EXISTS (SELECT 1 FROM placements p WHERE p.record = 'paper:' || key) ORDER BY 1"
     )
     for (paper,) in rows.fetchall():
-        yield Finding(paper, "no source at hand places it in a taxonomy", None, "placements")
+        yield Issue(paper, "no source at hand places it in a taxonomy", None, "placements")
 
 
-def design_without_equations(connection: sqlite3.Connection) -> Iterator[Finding]:
+def design_without_equations(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A gating function, loss, expert or parameter-efficient mixture has neither equations nor steps."""
     rows = connection.execute(
         "SELECT r.record FROM records r JOIN designs d ON r.record = 'design:' || d.key "
@@ -28,16 +28,16 @@ def design_without_equations(connection: sqlite3.Connection) -> Iterator[Finding
         "AND NOT EXISTS (SELECT 1 FROM equations e WHERE e.record = r.record) ORDER BY 1"
     )
     for (design,) in rows.fetchall():
-        yield Finding(design, "has neither equations nor steps", None, "equations")
+        yield Issue(design, "has neither equations nor steps", None, "equations")
 
 
-def design_without_implementation(connection: sqlite3.Connection) -> Iterator[Finding]:
+def design_without_implementation(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A gating function cannot be run."""
     for (key,) in connection.execute("SELECT key FROM designs_without_implementation ORDER BY 1").fetchall():
-        yield Finding(f"design:{key}", "no installed implementation runs it", None, "implementation")
+        yield Issue(f"design:{key}", "no installed implementation runs it", None, "implementation")
 
 
-def model_without_configuration(connection: sqlite3.Connection) -> Iterator[Finding]:
+def model_without_configuration(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A model has no configuration at all, or is open and none of its layers are described."""
     rows = connection.execute(
         "SELECT 'model:' || key, n_configurations, openness FROM models m WHERE n_configurations = 0 OR "
@@ -46,34 +46,34 @@ def model_without_configuration(connection: sqlite3.Connection) -> Iterator[Find
     )
     for model, number, openness in rows.fetchall():
         what = "none of its configurations describes its layers" if number else "has no configuration"
-        yield Finding(model, f"{what}{', though it is open' if openness == 'open' else ''}", None, "configurations")
+        yield Issue(model, f"{what}{', though it is open' if openness == 'open' else ''}", None, "configurations")
 
 
-def missing_implementation(connection: sqlite3.Connection) -> Iterator[Finding]:
+def missing_implementation(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A design names an implementation that is not installed."""
     rows = connection.execute(
         "SELECT 'design:' || key, implementation FROM designs "
         "WHERE implementation NOT IN (SELECT key FROM implementations) ORDER BY 1"
     )
     for design, implementation in rows.fetchall():
-        yield Finding(
+        yield Issue(
             design, f"names the implementation {implementation!r}, which is not installed", None, "implementation"
         )
 
 
-def one_sided_implementation(connection: sqlite3.Connection) -> Iterator[Finding]:
+def one_sided_implementation(connection: sqlite3.Connection) -> Iterator[Issue]:
     """An installed implementation says that it runs a design whose record names none."""
     without = {row[0] for row in connection.execute("SELECT key FROM designs WHERE implementation IS NULL")}
     for implementation, designs in connection.execute("SELECT key, designs FROM implementations ORDER BY 1").fetchall():
         for design in sorted(without.intersection(designs.split("; "))):
             message = f"the implementation {implementation!r} says that it runs it, but the record names none"
-            yield Finding(f"design:{design}", message, None, "implementation", implementation)
+            yield Issue(f"design:{design}", message, None, "implementation", implementation)
 
 
 _ROW = re.compile(r"^(.*?),? rows? (\d+)((?:(?:, | and |, and )\d+)*)$")
 
 
-def row_that_does_not_exist(connection: sqlite3.Connection) -> Iterator[Finding]:
+def row_that_does_not_exist(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A locator names a row that the transcribed table does not have."""
     rows: dict[tuple[str, str], set[str]] = defaultdict(set)
     tables = connection.execute(
@@ -94,14 +94,14 @@ def row_that_does_not_exist(connection: sqlite3.Connection) -> Iterator[Finding]
         for number in [match[2], *re.findall(r"\d+", match[3])]:
             if number not in rows[source, match[1]]:
                 message = f"cites {source}, {locator}, but the transcribed table has no row {number}"
-                yield Finding(record, message, None, "locator", f"{source}, {match[1]}, {number}", sources=(source,))
+                yield Issue(record, message, None, "locator", f"{source}, {match[1]}, {number}", sources=(source,))
 
 
-def reference_to_nothing(connection: sqlite3.Connection) -> Iterator[Finding]:
+def reference_to_nothing(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A record refers to a record or taxonomy node that does not exist."""
     rows = connection.execute(
-        "SELECT record, target FROM mentions WHERE target NOT IN (SELECT record FROM records) "
+        "SELECT record, target FROM record_references WHERE target NOT IN (SELECT record FROM records) "
         "AND target NOT IN (SELECT 'node:' || taxonomy || ':' || node FROM nodes) ORDER BY record, target"
     )
     for record, target in rows.fetchall():
-        yield Finding(record, f"refers to {target}, which does not exist", None, "reference", target)
+        yield Issue(record, f"refers to {target}, which does not exist", None, "reference", target)

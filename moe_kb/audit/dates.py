@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from moe_kb.audit.claims import said
-from moe_kb.audit.finding import Finding
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements
+from moe_kb.audit.issue import Issue
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import read_claims
 from moe_kb.records.dates import span
 
 _ARXIV = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
@@ -34,9 +34,9 @@ def arxiv_month(identifier: str) -> tuple[str, str] | None:
     return span(f"20{match[1]}-{match[2]}")
 
 
-def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
     """An arXiv identifier cannot exist: no such month, or a number of the wrong length for its time."""
-    for claim in read_statements(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND NOT repeats", ()):
+    for claim in read_claims(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND NOT repeats", ()):
         match = _ARXIV.fullmatch(claim.text)
         if match is None:
             continue
@@ -49,79 +49,79 @@ def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
         elif len(number) != (4 if int(year) < 15 else 5):
             why = f"identifiers of 20{year} have {4 if int(year) < 15 else 5} digits after the point"
         if why:
-            yield Finding(claim.subject, f"arXiv {said(claim)}: {why}", None, "arxiv", claim.source, (claim,))
+            yield Issue(claim.subject, f"arXiv {said(claim)}: {why}", None, "arxiv", claim.source, (claim,))
 
 
-def year_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+def year_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A work is said to be published in a year before that of its arXiv identifier."""
     for claim, identifier in _with_arxiv(connection, "year"):
         month = arxiv_month(identifier.text)
         if month and claim.number is not None and claim.number < int(month[0][:4]):
             message = f"published {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
-            yield Finding(claim.subject, message, None, "year", claim.source, (claim, identifier))
+            yield Issue(claim.subject, message, None, "year", claim.source, (claim, identifier))
 
 
-def venue_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+def venue_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
     """The year in the name of a venue is before that of the arXiv identifier."""
     for claim, identifier in _with_arxiv(connection, "venue"):
         month, year = arxiv_month(identifier.text), re.search(r"\b(?:19|20)\d\d\b", claim.text)
         if month and year and int(year[0]) < int(month[0][:4]):
             message = f"appeared at {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
-            yield Finding(claim.subject, message, None, "venue", claim.source, (claim, identifier))
+            yield Issue(claim.subject, message, None, "venue", claim.source, (claim, identifier))
 
 
-def public_after_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+def public_after_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A work is said to have become public after the month of its arXiv identifier."""
     for claim, identifier in _with_arxiv(connection, "date"):
         month = arxiv_month(identifier.text)
         if month and span(claim.text)[0] > month[1]:
             message = f"first public {said(claim)}, after its preprint, arXiv {said(identifier)} of {month[0][:7]}"
-            yield Finding(claim.subject, message, None, "date", claim.source, (claim, identifier))
+            yield Issue(claim.subject, message, None, "date", claim.source, (claim, identifier))
 
 
-def public_long_before_preprint(connection: sqlite3.Connection) -> Iterator[Finding]:
+def public_long_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A work is said to have become public well before the month of its arXiv identifier."""
     for claim, identifier in _with_arxiv(connection, "date"):
         month = arxiv_month(identifier.text)
         if month and date.fromisoformat(span(claim.text)[1]) + _ANNOUNCED_WITHIN < date.fromisoformat(month[0]):
             message = f"first public {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
-            yield Finding(claim.subject, message, None, "date", claim.source, (claim, identifier))
+            yield Issue(claim.subject, message, None, "date", claim.source, (claim, identifier))
 
 
-def _with_arxiv(connection: sqlite3.Connection, field: str) -> Iterator[tuple[Statement, Statement]]:
+def _with_arxiv(connection: sqlite3.Connection, field: str) -> Iterator[tuple[Claim, Claim]]:
     """Claims of a field about papers, each with the arXiv identifier shown first.
 
-    A date that other claims already contradict (often the month of the identifier itself) is left to that finding.
+    A date that other claims already contradict (often the month of the identifier itself) is left to that issue.
     """
     identifiers = {
         claim.subject: claim
-        for claim in read_statements(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND preferred", ())
+        for claim in read_claims(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND preferred", ())
     }
     disputed = {row[0] for row in connection.execute("SELECT subject FROM disagreements WHERE field = 'date'")}
-    for claim in read_statements(connection, "field = ? AND subject LIKE 'paper:%' AND NOT repeats", (field,)):
+    for claim in read_claims(connection, "field = ? AND subject LIKE 'paper:%' AND NOT repeats", (field,)):
         identifier = identifiers.get(claim.subject)
         if identifier and not (field == "date" and claim.subject in disputed):
             yield claim, identifier
 
 
-def release_far_from_report(connection: sqlite3.Connection) -> Iterator[Finding]:
+def release_far_from_report(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A model's release lies more than a year from the arXiv identifier of the report named beside it."""
-    reports = read_statements(connection, "field = 'report' AND subject LIKE 'model:%'", ())
+    reports = read_claims(connection, "field = 'report' AND subject LIKE 'model:%'", ())
     for report in reports:
         match = _ARXIV_ADDRESS.search(report.text)
         month = arxiv_month(match[1]) if match else None
         if month is None:
             continue
-        for claim in read_statements(
+        for claim in read_claims(
             connection,
-            "subject = ? AND part IS ? AND field = 'released' AND NOT repeats",
-            (report.subject, report.part),
+            "subject = ? AND configuration IS ? AND field = 'released' AND NOT repeats",
+            (report.subject, report.configuration),
         ):
             first, last = (date.fromisoformat(day) for day in span(claim.text))
             if last + _APART < date.fromisoformat(month[0]) or first - _APART > date.fromisoformat(month[1]):
                 message = f"released {said(claim)}, more than a year from its report, {said(report)} of {month[0][:7]}"
                 detail = claim.table_row or claim.source
-                yield Finding(claim.subject, message, claim.part, "released", detail, (claim, report))
+                yield Issue(claim.subject, message, claim.configuration, "released", detail, (claim, report))
 
 
 #: Relations that only something of the same time or earlier can be at the other end of.
@@ -137,7 +137,7 @@ _LEANS = {
 }
 
 
-def leans_on_later_work(connection: sqlite3.Connection) -> Iterator[Finding]:
+def leans_on_later_work(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A work is said to use, extend or modify something that became public in a later year."""
     rows = connection.execute(
         "SELECT e.head, a.year, e.type, e.tail, b.year, e.source, e.locator FROM edges e "
@@ -148,10 +148,10 @@ def leans_on_later_work(connection: sqlite3.Connection) -> Iterator[Finding]:
     for head, earlier, kind, tail, later, source, locator in rows.fetchall():
         place = f"{source}, {locator}" if locator else source
         message = f"of {earlier}, is said to {_LEANS[kind]} {tail} of {later} [{place}]"
-        yield Finding(head, message, None, kind, f"{tail}; {source}", sources=(source,), others=(tail,))
+        yield Issue(head, message, None, kind, f"{tail}; {source}", sources=(source,), others=(tail,))
 
 
-def design_year(connection: sqlite3.Connection) -> Iterator[Finding]:
+def design_year(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A design's year is not that of the earliest work said to introduce it."""
     rows = connection.execute(
         "SELECT u.record, d.year, u.by, min(r.year), u.source FROM usages u "
@@ -161,4 +161,4 @@ def design_year(connection: sqlite3.Connection) -> Iterator[Finding]:
     )
     for design, year, by, introduced, source in rows.fetchall():
         message = f"its year is {year}, but {by}, said to introduce it [{source}], is of {introduced}"
-        yield Finding(design, message, None, "year", by, sources=(source,), others=(by,))
+        yield Issue(design, message, None, "year", by, sources=(source,), others=(by,))

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from moe_kb.audit.claims import said
-from moe_kb.audit.finding import Finding
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements
-from moe_kb.facts import normalised_title
+from moe_kb.audit.issue import Issue
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import read_claims
+from moe_kb.references import normalised_title
 
 #: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
 _ALIKE = 0.8
@@ -23,60 +23,60 @@ _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{
 # --- one identifier on two works -------------------------------------------------------------------------------------
 
 
-def shared_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+def shared_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Sources give two papers one identifier or one address."""
-    holders: dict[tuple[str, str], dict[str, Statement]] = defaultdict(dict)
+    holders: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
     where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl', 'url')"
-    for claim in read_statements(connection, where, ()):
+    for claim in read_claims(connection, where, ()):
         for identifier in _identifiers(claim):
             holders[identifier].setdefault(claim.subject, claim)
     for (scheme, value), papers in sorted(holders.items()):
         if len(papers) < 2:
             continue
-        # The finding stands at the paper whose own identifier it is not, if that can be told.
+        # The issue stands at the paper whose own identifier it is not, if that can be told.
         owners = {row[0] for row in connection.execute("SELECT record FROM identifiers WHERE value = ?", (value,))}
         first = next((paper for paper in sorted(papers) if paper not in owners), min(papers))
         others = tuple(sorted(set(papers) - {first}))
         claims = (papers[first], *(papers[other] for other in others))
         message = f"{scheme} {value} is given to {' and '.join(f'{c.subject} [{c.place}]' for c in claims)}"
-        yield Finding(first, message, None, scheme, "; ".join(others), claims, others=others)
+        yield Issue(first, message, None, scheme, "; ".join(others), claims, others=others)
 
 
-def address_of_another_identifier(connection: sqlite3.Connection) -> Iterator[Finding]:
+def address_of_another_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A paper's address leads to an arXiv identifier that is not the paper's."""
     own = dict(connection.execute("SELECT 'paper:' || key, arxiv FROM papers WHERE arxiv IS NOT NULL"))
-    for claim in read_statements(connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
+    for claim in read_claims(connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
         match = _ARXIV.search(claim.text)
         if match and own.get(claim.subject, match[1]) != match[1]:
             message = f"address {said(claim)} leads to arXiv {match[1]}, the paper's own is {own[claim.subject]}"
-            yield Finding(claim.subject, message, None, "url", claim.source, (claim,))
+            yield Issue(claim.subject, message, None, "url", claim.source, (claim,))
 
 
-def two_identifiers(connection: sqlite3.Connection) -> Iterator[Finding]:
+def two_identifiers(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Sources give one paper two different identifiers of one scheme."""
     where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl') AND NOT repeats"
-    grouped: dict[tuple[str, str], dict[str, Statement]] = defaultdict(dict)
-    for claim in read_statements(connection, where, ()):
+    grouped: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
+    for claim in read_claims(connection, where, ()):
         grouped[claim.subject, claim.field].setdefault(claim.text.casefold(), claim)
     for (paper, scheme), found in grouped.items():
         if len(found) > 1:
             claims = tuple(found.values())
-            yield Finding(paper, f"{scheme} {' ≠ '.join(map(said, claims))}", None, scheme, None, claims)
+            yield Issue(paper, f"{scheme} {' ≠ '.join(map(said, claims))}", None, scheme, None, claims)
 
 
-def report_without_link(connection: sqlite3.Connection) -> Iterator[Finding]:
+def report_without_link(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A model's report is a paper of the knowledge base, but the model does not name that paper."""
     own = dict(connection.execute("SELECT arxiv, 'paper:' || key FROM papers WHERE arxiv IS NOT NULL"))
     linked = set(connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'"))
-    for claim in read_statements(connection, "subject LIKE 'model:%' AND field = 'report'", ()):
+    for claim in read_claims(connection, "subject LIKE 'model:%' AND field = 'report'", ()):
         match = _ARXIV.search(claim.text)
         paper = own.get(match[1]) if match else None
         if paper and (claim.subject, paper) not in linked:
             message = f"its report {said(claim)} is {paper}, which its `papers` do not name"
-            yield Finding(claim.subject, message, claim.part, "papers", paper, (claim,), others=(paper,))
+            yield Issue(claim.subject, message, claim.configuration, "papers", paper, (claim,), others=(paper,))
 
 
-def _identifiers(claim: Statement) -> Iterator[tuple[str, str]]:
+def _identifiers(claim: Claim) -> Iterator[tuple[str, str]]:
     """Scheme and value of the identifier in a claim; an address that holds none stands for itself."""
     if claim.field != "url":
         yield claim.field, claim.text.casefold()
@@ -93,19 +93,19 @@ def _identifiers(claim: Statement) -> Iterator[tuple[str, str]]:
 # --- one work under two names ----------------------------------------------------------------------------------------
 
 
-def titles_differ(connection: sqlite3.Connection) -> Iterator[Finding]:
+def titles_differ(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Sources print one paper under titles that differ in their words."""
-    grouped: dict[str, dict[str, Statement]] = defaultdict(dict)
-    for claim in read_statements(connection, "subject LIKE 'paper:%' AND field = 'title' AND NOT repeats", ()):
+    grouped: dict[str, dict[str, Claim]] = defaultdict(dict)
+    for claim in read_claims(connection, "subject LIKE 'paper:%' AND field = 'title' AND NOT repeats", ()):
         grouped[claim.subject].setdefault(normalised_title(claim.text), claim)
     for paper, found in grouped.items():
         if len(found) > 1:
             claims = tuple(sorted(found.values(), key=lambda claim: not claim.preferred))
             message = " ≠ ".join(f"{claim.text!r} [{claim.place}]" for claim in claims)
-            yield Finding(paper, message, None, "title", None, claims)
+            yield Issue(paper, message, None, "title", None, claims)
 
 
-def alike_titles(connection: sqlite3.Connection) -> Iterator[Finding]:
+def alike_titles(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Two papers have nearly one title and share an author, so they may be one work."""
     titles = dict(connection.execute("SELECT 'paper:' || key, title FROM papers"))
     words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
@@ -118,10 +118,10 @@ def alike_titles(connection: sqlite3.Connection) -> Iterator[Finding]:
             message = (
                 f"{titles[left]!r} and {titles[right]!r} ({right}) share authors and nearly all words of the title"
             )
-            yield Finding(left, message, None, "title", right, others=(right,))
+            yield Issue(left, message, None, "title", right, others=(right,))
 
 
-def printed_under_two_names(connection: sqlite3.Connection) -> Iterator[Finding]:
+def printed_under_two_names(connection: sqlite3.Connection) -> Iterator[Issue]:
     """One source prints a paper under names that are not spellings or parts of each other."""
     printed: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = defaultdict(dict)
     rows = connection.execute(
@@ -133,10 +133,10 @@ def printed_under_two_names(connection: sqlite3.Connection) -> Iterator[Finding]
     for (record, source), names in printed.items():
         if any(not _spelt_alike(a, b) for a, b in combinations(names, 2)):
             listed = " and ".join(f"{name!r} [{source}, {place}]" for name, place in names.values())
-            yield Finding(record, f"is printed as {listed}", None, "name", source, sources=(source,))
+            yield Issue(record, f"is printed as {listed}", None, "name", source, sources=(source,))
 
 
-def row_under_another_name(connection: sqlite3.Connection) -> Iterator[Finding]:
+def row_under_another_name(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A table's row prints a name that is neither that of the model it is about nor that of a paper on it."""
     names: dict[str, set[str]] = defaultdict(set)
     for record, name, key in connection.execute("SELECT record, name, key FROM records"):
@@ -148,11 +148,11 @@ def row_under_another_name(connection: sqlite3.Connection) -> Iterator[Finding]:
         "SELECT t.record, t.row, t.label, t.subject, t.configuration, substr(t.record, 7), r.content ->> 'source' "
         "FROM table_rows t JOIN records r ON r.record = t.record WHERE t.subject IS NOT NULL ORDER BY t.id"
     )
-    for table, row, label, subject, part, key, source in rows.fetchall():
+    for table, row, label, subject, configuration, key, source in rows.fetchall():
         folded, begins = _fold(label), _fold(re.split(r"[\W_]", label, maxsplit=1)[0])
         if not any(_spelt_alike(name, folded) or name.startswith(begins) for name in names[subject]):
             message = f"row {row} of {table} prints {label!r}, which is not what {subject} is called"
-            yield Finding(subject, message, part, "name", f"{key}#{row}", sources=(source,), others=(table,))
+            yield Issue(subject, message, configuration, "name", f"{key}#{row}", sources=(source,), others=(table,))
 
 
 def _fold(name: str) -> str:
@@ -167,7 +167,7 @@ def _spelt_alike(a: str, b: str) -> bool:
 # --- one name for two works ------------------------------------------------------------------------------------------
 
 
-def one_name(connection: sqlite3.Connection) -> Iterator[Finding]:
+def one_name(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Two records of one kind go by one name."""
     rows = connection.execute(
         "SELECT f.folded, f.record, r.year FROM folded_names f JOIN records r ON r.record = f.record "
@@ -191,7 +191,7 @@ def one_name(connection: sqlite3.Connection) -> Iterator[Finding]:
             for record, claim in claims.items()
         )
         written = next((claim[0] for claim in claims.values() if claim), folded)
-        yield Finding(
+        yield Issue(
             first,
             f"{written!r} is a name of {listed}",
             None,
@@ -202,17 +202,17 @@ def one_name(connection: sqlite3.Connection) -> Iterator[Finding]:
         )
 
 
-def _names_said(connection: sqlite3.Connection, records: set[str]) -> dict[tuple[str, str], tuple[str, Statement]]:
+def _names_said(connection: sqlite3.Connection, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:
     """How sources write the names of records, by record and folded name."""
-    found: dict[tuple[str, str], tuple[str, Statement]] = {}
-    for claim in read_statements(connection, "field IN ('name', 'aliases', 'title')", ()):
+    found: dict[tuple[str, str], tuple[str, Claim]] = {}
+    for claim in read_claims(connection, "field IN ('name', 'aliases', 'title')", ()):
         if claim.subject in records:
             for name in claim.value if isinstance(claim.value, list) else [claim.text]:
                 found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
     return found
 
 
-def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Finding]:
+def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Issue]:
     """One source prints one name for two papers."""
     printed: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     shown: dict[str, str] = {}
@@ -229,7 +229,7 @@ def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Finding]:
             first, *others = sorted(found)
             message = f"{shown[folded]!r} is printed for {' and '.join(sorted(found))} [{found[first]}]"
             detail = f"{source}; {'; '.join(others)}"
-            yield Finding(first, message, None, "printed_as", detail, sources=(source,), others=tuple(others))
+            yield Issue(first, message, None, "printed_as", detail, sources=(source,), others=tuple(others))
 
 
 def _of_one_work(designs: Iterable[str], introduced: dict[str, set[str]]) -> bool:

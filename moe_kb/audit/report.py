@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from moe_kb.audit.finding import Finding
+from moe_kb.audit.issue import Issue
 from moe_kb.audit.rules import FAMILIES, IDLE, RULES, explanation
 
 if TYPE_CHECKING:
@@ -22,42 +22,42 @@ def written(page: str, kb: KnowledgeBase) -> str:
 
 
 def markdown(kb: KnowledgeBase) -> str:
-    """The rules with their numbers, and the findings on what surveys and lists print, by source."""
-    findings = kb.audit()
-    lines = [MARK, "", "## Rules", "", *_rules(findings), "", "## Findings on surveys and lists"]
+    """The rules with their numbers, and the issues on what surveys and lists print, by source."""
+    issues = kb.audit()
+    lines = [MARK, "", "## Rules", "", *_rules(issues), "", "## Issues on surveys and lists"]
     printed = kb.rows(
         "SELECT key, name, title FROM sources WHERE type IN ('survey', 'list') ORDER BY type != 'survey', key"
     )
     seen: set[str] = set()
     for source in printed:
-        on_it = [finding for finding in findings if finding.id not in seen and source["key"] in finding.cited]
-        seen |= {finding.id for finding in on_it}
+        on_it = [issue for issue in issues if issue.id not in seen and source["key"] in issue.cited]
+        seen |= {issue.id for issue in on_it}
         if on_it:
             lines += ["", f"### {source['name']} ({len(on_it)})", "", f"{source['title']}.", "", *_table(on_it)]
     return "\n".join(lines) + "\n"
 
 
-def _rules(findings: Sequence[Finding]) -> Iterator[str]:
-    found = Counter(finding.rule for finding in findings)
-    still_open = Counter(finding.rule for finding in findings if finding.open)
+def _rules(issues: Sequence[Issue]) -> Iterator[str]:
+    found = Counter(issue.rule for issue in issues)
+    still_open = Counter(issue.rule for issue in issues if issue.open)
     yield "| rule | what it looks for | found | open |"
     yield "|---|---|---:|---:|"
     for family in FAMILIES:
         for rule in (*RULES, IDLE):
             if rule.partition("/")[0] == family:
                 yield f"| `{rule}` | {explanation(rule)} | {found[rule]} | {still_open[rule]} |"
-    yield f"| | | {len(findings)} | {sum(still_open.values())} |"
+    yield f"| | | {len(issues)} | {sum(still_open.values())} |"
 
 
-def _table(findings: Sequence[Finding]) -> Iterator[str]:
-    yield "| record | rule | finding |"
+def _table(issues: Sequence[Issue]) -> Iterator[str]:
+    yield "| record | rule | issue |"
     yield "|---|---|---|"
-    for finding in findings:
-        record = f"`{finding.subject}`" + (f" {_cell(finding.part)}" if finding.part else "")
-        text = _cell(f"{finding.field}: {finding.message}" if finding.field else finding.message)
-        if finding.acknowledged:
-            text += f"<br>*Acknowledged: {_cell(finding.acknowledged.text)}*"
-        yield f"| {record} | `{finding.rule}` | {text} |"
+    for issue in issues:
+        record = f"`{issue.subject}`" + (f" {_cell(issue.configuration)}" if issue.configuration else "")
+        text = _cell(f"{issue.field}: {issue.message}" if issue.field else issue.message)
+        if issue.waived:
+            text += f"<br>*Waived: {_cell(issue.waived.text)}*"
+        yield f"| {record} | `{issue.rule}` | {text} |"
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every rule by its id, and the runner that joins what they find with what has been acknowledged."""
+"""Every rule by its id, and the runner that joins what they find with what has been waived."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from moe_kb.audit import claims, counts, coverage, dates, identity, sizes
-from moe_kb.audit.finding import Acknowledged, Finding
-from moe_kb.corpus import ACKNOWLEDGED
+from moe_kb.audit.issue import Issue, Waived
+from moe_kb.corpus import WAIVERS
 
-Rule = Callable[[sqlite3.Connection], Iterator[Finding]]
+Rule = Callable[[sqlite3.Connection], Iterator[Issue]]
 
 #: Families in reading order: heading and rules. A rule's docstring is what the documentation says of it.
 FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
@@ -80,41 +80,39 @@ RULES: dict[str, Rule] = {
     f"{family}/{rule.__name__.replace('_', '-')}": rule for family, (_, rules) in FAMILIES.items() for rule in rules
 }
 
-#: The rule about acknowledgements, which looks at what the others found.
-IDLE = "coverage/idle-acknowledgement"
+#: The rule about waivers, which looks at what the others found.
+IDLE = "coverage/unused-waiver"
 
 
-def run(connection: sqlite3.Connection) -> list[Finding]:
-    """Every finding, in the order of the rules and, within a rule, of the ids.
+def run(connection: sqlite3.Connection) -> list[Issue]:
+    """Every issue, in the order of the rules and, within a rule, of the ids.
 
-    Findings of `data/acknowledged.yaml` come with their reason; an entry of it that acknowledges nothing is a finding.
+    Issues of `data/waivers.yaml` come with their reason; an entry of it that waives nothing is an issue.
     """
     noted = {
-        finding: Acknowledged(reason, source, locator)
-        for finding, reason, source, locator in connection.execute(
-            "SELECT finding, reason, source, locator FROM acknowledgements"
-        )
+        issue: Waived(reason, source, locator)
+        for issue, reason, source, locator in connection.execute("SELECT issue, reason, source, locator FROM waivers")
     }
-    findings: list[Finding] = []
+    issues: list[Issue] = []
     for name, rule in RULES.items():
-        of_rule = [replace(finding, rule=name) for finding in rule(connection)]
-        findings += sorted(of_rule, key=lambda finding: finding.id)
-    findings = [replace(f, acknowledged=noted.pop(f.id, f.acknowledged)) if f.id in noted else f for f in findings]
-    return [*findings, *(_idle(finding, reason) for finding, reason in sorted(noted.items()))]
+        of_rule = [replace(issue, rule=name) for issue in rule(connection)]
+        issues += sorted(of_rule, key=lambda issue: issue.id)
+    issues = [replace(f, waived=noted.pop(f.id, f.waived)) if f.id in noted else f for f in issues]
+    return [*issues, *(_idle(issue, reason) for issue, reason in sorted(noted.items()))]
 
 
-def _idle(finding: str, why: Acknowledged) -> Finding:
-    subject = finding.split("/", 2)[2]
+def _idle(issue: str, why: Waived) -> Issue:
+    subject = issue.split("/", 2)[2]
     for mark in "#/=":
         subject = subject.partition(mark)[0]
-    message = f"{ACKNOWLEDGED} acknowledges {finding}, which no rule finds any more"
-    return Finding(subject, message, None, None, finding, sources=(why.source,), rule=IDLE)
+    message = f"{WAIVERS} waives {issue}, which no rule finds any more"
+    return Issue(subject, message, None, None, issue, sources=(why.source,), rule=IDLE)
 
 
 def explanation(rule: str) -> str:
     """What a rule looks for, in a sentence."""
     if rule == IDLE:
-        return "An acknowledgement is about a finding that is there no more."
+        return "A waiver is about an issue that is there no more."
     return (RULES[rule].__doc__ or "").strip().splitlines()[0]
 
 

@@ -11,11 +11,11 @@ from itertools import product
 
 from moe_kb.audit.changes import changed, edited
 from moe_kb.audit.claims import said
-from moe_kb.audit.finding import Finding
-from moe_kb.audit.sheet import Range, Sheet, Sizes, sheet_of
+from moe_kb.audit.datasheet import Range, Sheet, Sizes, sheet_of
+from moe_kb.audit.issue import Issue
 from moe_kb.claims.agreement import stands_for
-from moe_kb.claims.statement import Statement
-from moe_kb.db.claims import read_statements
+from moe_kb.claims.claim import Claim
+from moe_kb.db.claims import read_claims
 from moe_kb.records import Architecture, Configuration
 from moe_kb.records.sublayers import Attention, Dense, Mixture, Sublayer
 from moe_kb.sizing.parameters import Parameters, UnsizedError, count
@@ -58,7 +58,7 @@ _EXPLANATIONS = 6
 class Misfit:
     """A claimed size outside what the shape allows."""
 
-    claim: Statement
+    claim: Claim
     computed: Range
     explanations: tuple[str, ...]
     """Single-field changes under which all claimed sizes fit."""
@@ -83,12 +83,12 @@ class Misfit:
 class Size:
     """A claimed size and the values it stands for: the least, and the one that is too large."""
 
-    claim: Statement
+    claim: Claim
     low: float
     high: float
 
     @classmethod
-    def of(cls, claim: Statement) -> Size:
+    def of(cls, claim: Claim) -> Size:
         """The size in a numeric claim."""
         low, high = stands_for(claim)
         return cls(claim, float(low), float(high))
@@ -96,7 +96,7 @@ class Size:
 
 def check_configuration(
     configuration: Configuration,
-    claims: Sequence[Statement],
+    claims: Sequence[Claim],
     vocabulary: Range = VOCABULARY,
     *,
     explain: bool = True,
@@ -163,7 +163,7 @@ def _completed(activation: str, d_model: int | None) -> Callable[[Sublayer], Sub
     return edit
 
 
-def check_sheet(sheet: Sheet, claims: Sequence[Statement], vocabulary: Range = VOCABULARY) -> list[Misfit]:
+def check_sheet(sheet: Sheet, claims: Sequence[Claim], vocabulary: Range = VOCABULARY) -> list[Misfit]:
     """Claims about total and active parameters that a sheet does not bear out, in any of its readings.
 
     Args:
@@ -215,18 +215,18 @@ def _compact(number: float) -> str:
 # --- rules -----------------------------------------------------------------------------------------------------------
 
 
-def printed_shape(connection: sqlite3.Connection) -> Iterator[Finding]:
+def printed_shape(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A size is outside what the hyperparameters of the same source allow, whatever it leaves unsaid."""
     for _, sheet, sizes, vocabulary in printed_sheets(connection):
         for misfit in check_sheet(sheet, sizes, vocabulary):
             claim = misfit.claim
             detail = claim.table_row or claim.source
-            yield Finding(claim.subject, misfit.message, claim.part, claim.field, detail, (claim,))
+            yield Issue(claim.subject, misfit.message, claim.configuration, claim.field, detail, (claim,))
 
 
 def printed_sheets(
-    connection: sqlite3.Connection, configurations: str = "SELECT subject, part FROM claims"
-) -> Iterator[tuple[dict[str, list[Statement]], Sheet, list[Statement], Range]]:
+    connection: sqlite3.Connection, configurations: str = "SELECT subject, configuration FROM claims"
+) -> Iterator[tuple[dict[str, list[Claim]], Sheet, list[Claim], Range]]:
     """What each source (each row of a table) gives of a configuration whose size it claims.
 
     Args:
@@ -239,14 +239,15 @@ def printed_sheets(
     low, high = connection.execute("SELECT min(number), max(number) FROM claims WHERE field = 'vocab_size'").fetchone()
     vocabulary = Range(low, high) if low else VOCABULARY
     fields = (*_HYPERPARAMETERS, "params_total", "params_active")
-    grouped: dict[tuple[str, str | None, str, str | None], dict[str, list[Statement]]] = {}
+    grouped: dict[tuple[str, str | None, str, str | None], dict[str, list[Claim]]] = {}
     where = (
-        f"part IS NOT NULL AND field IN ({', '.join('?' * len(fields))}) AND (subject, part) IN ({configurations}) "
+        f"configuration IS NOT NULL AND field IN ({', '.join('?' * len(fields))}) "
+        f"AND (subject, configuration) IN ({configurations}) "
         # Layers that a source describes say more than the flat view of them does.
         "AND (table_row IS NOT NULL OR NOT EXISTS (SELECT 1 FROM configurations c "
-        "WHERE c.record = subject AND c.label = part AND c.source = claims.source))"
+        "WHERE c.record = subject AND c.label = configuration AND c.source = claims.source))"
     )
-    for claim in read_statements(connection, where, fields):
+    for claim in read_claims(connection, where, fields):
         grouped.setdefault(_speaker(claim), defaultdict(list))[claim.field].append(claim)
     for claims in grouped.values():
         sizes = [c for field in ("params_total", "params_active") for c in claims.get(field, ())[:1] if c.number]
@@ -255,7 +256,7 @@ def printed_sheets(
             yield claims, sheet, sizes, vocabulary
 
 
-def described_shape(connection: sqlite3.Connection) -> Iterator[Finding]:
+def described_shape(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A size is not what the described layers add up to."""
     described = connection.execute(
         "SELECT record, label, architecture FROM configurations WHERE architecture IS NOT NULL ORDER BY id"
@@ -263,12 +264,12 @@ def described_shape(connection: sqlite3.Connection) -> Iterator[Finding]:
     printed = printed_sheets(connection, "SELECT record, label FROM configurations WHERE architecture IS NOT NULL")
     with_sheet = {_speaker(claim) for _, _, sizes, _ in printed for claim in sizes}
     exact = {row[0] for row in connection.execute("SELECT key FROM sources WHERE type = 'count'")}
-    sizes: dict[tuple[str, str | None], list[Statement]] = defaultdict(list)
+    sizes: dict[tuple[str, str | None], list[Claim]] = defaultdict(list)
     fields = tuple(CLAIMED)
     where = f"NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_statements(connection, where, fields):
+    for claim in read_claims(connection, where, fields):
         if _speaker(claim) not in with_sheet:
-            sizes[claim.subject, claim.part].append(claim)
+            sizes[claim.subject, claim.configuration].append(claim)
     for record, label, architecture in described:
         found = sizes[record, label]
         # What sources round is held against an exact count by `claims/differ`; here it counts where there is none.
@@ -279,9 +280,9 @@ def described_shape(connection: sqlite3.Connection) -> Iterator[Finding]:
         configuration = Configuration(label=label, architecture=Architecture.model_validate_json(architecture))
         for misfit in check_configuration(configuration, found):
             claim = misfit.claim
-            yield Finding(record, misfit.message, label, claim.field, claim.table_row or claim.source, (claim,))
+            yield Issue(record, misfit.message, label, claim.field, claim.table_row or claim.source, (claim,))
 
 
-def _speaker(claim: Statement) -> tuple[str, str | None, str, str | None]:
-    """Who speaks of what: subject, part, source, row of the table."""
-    return claim.subject, claim.part, claim.source, claim.table_row
+def _speaker(claim: Claim) -> tuple[str, str | None, str, str | None]:
+    """Who speaks of what: subject, configuration, source, row of the table."""
+    return claim.subject, claim.configuration, claim.source, claim.table_row

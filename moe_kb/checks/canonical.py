@@ -1,4 +1,4 @@
-"""The rule that a file equals its canonical form, and the command that mends it."""
+"""The rule that a file equals its canonical form, and the command that fixes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules, one function each. A rule yields (path in the file, rule id, message, mend)."""
+"""The rules, one function each. A rule yields (path in the file, rule id, message, fix)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from moe_kb import facts, yamlio
+from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ACKNOWLEDGED, ALIGNMENT, CROSSWALK, FOLDER_BY_KIND, Corpus, Finding
+from moe_kb.corpus import ALIGNMENT, CROSSWALK, FOLDER_BY_KIND, WAIVERS, Corpus, Finding
 from moe_kb.errors import CheckFailedError, YamlError
-from moe_kb.records import Acknowledged, Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy
+from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy, Waivers
 from moe_kb.records.base import is_web_address
 from moe_kb.records.dates import is_partial_date
 
-Complaint = tuple[facts.Path, str, str, str]
+Complaint = tuple[references.Path, str, str, str]
 
 
 @dataclass
@@ -39,12 +39,14 @@ class Index:
         """Collect the facts of a whole corpus."""
         identifiers: dict[tuple[str, str], list[str]] = {}
         for name, record in corpus.records.items():
-            for identifier in facts.identifiers(record):
+            for identifier in references.identifiers(record):
                 identifiers.setdefault((identifier.scheme, identifier.value), []).append(name)
         return cls(
             names=set(corpus.records) | {f"node:{node}" for node in corpus.nodes},
             identifiers=identifiers,
-            parts={name: facts.parts(record) for name, record in corpus.records.items() if isinstance(record, Model)},
+            parts={
+                name: references.parts(record) for name, record in corpus.records.items() if isinstance(record, Model)
+            },
             rows={table.key: {row.row for row in table.rows} for table in corpus.of(Table)},
         )
 
@@ -67,31 +69,31 @@ def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Com
             ("key",),
             "file-key",
             f"the record belongs in {expected}.",
-            "Move it, or mend the key, year or component.",
+            "Move it, or fix the key, year or component.",
         )
 
 
 def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
     """Every record and node referred to exists."""
-    for ref in facts.references(record):
+    for ref in references.references(record):
         if ref.to not in index.names:
             kind, _, rest = ref.to.partition(":")
             what = f"the taxonomy node {rest}" if kind == "node" else f"the {kind} {rest!r}"
-            yield ref.at, "dangling-reference", f"{what} does not exist.", "Mend the key, or add the record."
+            yield ref.at, "dangling-reference", f"{what} does not exist.", "Fix the key, or add the record."
 
 
 def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
     """No two papers share a title, arXiv id or DOI."""
     if not isinstance(record, Record):
         return
-    for identifier in facts.identifiers(record):
+    for identifier in references.identifiers(record):
         others = [n for n in index.identifiers.get((identifier.scheme, identifier.value), []) if n != record.reference]
         if others:
             yield (
                 identifier.at,
                 f"duplicate-{identifier.scheme}",
                 f"{', '.join(others)} has the same {identifier.scheme}.",
-                "Merge the records, or mend the one that is wrong.",
+                "Merge the records, or fix the one that is wrong.",
             )
 
 
@@ -131,14 +133,14 @@ def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complain
     """Claims and resolutions name configurations that exist."""
     if not isinstance(record, Record):
         return
-    allowed = facts.parts(record)
+    allowed = references.parts(record)
     for list_name in ("claims", "resolutions"):
         for position, item in enumerate(getattr(record, list_name)):
-            if item.part is not None and isinstance(record, Model) and item.part not in allowed:
+            if item.configuration is not None and isinstance(record, Model) and item.configuration not in allowed:
                 yield (
-                    (list_name, position, "part"),
-                    "unknown-part",
-                    f"no configuration is labelled {item.part!r}.",
+                    (list_name, position, "configuration"),
+                    "unknown-configuration",
+                    f"no configuration is labelled {item.configuration!r}.",
                     f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}.",
                 )
 
@@ -177,7 +179,7 @@ def cells_fit_columns(record: BaseModel, path: str, index: Index) -> Iterator[Co
                         ("rows", position, "cells", name),
                         "cell-type",
                         f"{value!r} is no {column.type}.",
-                        "Mend the cell, or give it a `value` beside what is printed.",
+                        "Fix the cell, or give it a `value` beside what is printed.",
                     )
 
 
@@ -251,7 +253,7 @@ def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[
                     ("rows", position, "cells", name),
                     "unknown-column",
                     f"{name!r} is no column of the table.",
-                    "Add the column, or mend the name.",
+                    "Add the column, or fix the name.",
                 )
 
 
@@ -277,7 +279,7 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
     for position, row in enumerate(record.rows):
         at = ("rows", position)
         if row.row not in index.rows.get(row.table, set()):
-            yield (*at, "row"), "unknown-row", f"{row.table} has no row {row.row!r}.", "Mend the row."
+            yield (*at, "row"), "unknown-row", f"{row.table} has no row {row.row!r}.", "Fix the row."
         if (row.table, row.row) in seen:
             yield (*at, "row"), "duplicate-row", f"row {row.row} of {row.table} is aligned twice.", "Keep one."
         seen.add((row.table, row.row))
@@ -303,41 +305,41 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
         if subject and configuration and configuration not in index.parts.get(subject, set()):
             yield (
                 (*at, "configuration"),
-                "unknown-part",
+                "unknown-configuration",
                 f"{subject} has no configuration {configuration!r}.",
-                "Mend the label, or add the configuration.",
+                "Fix the label, or add the configuration.",
             )
 
 
 def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
-    """A crossing compares nodes of two different taxonomies."""
+    """A mapping compares nodes of two different taxonomies."""
     if not isinstance(record, Crosswalk):
         return
-    for position, crossing in enumerate(record.crossings):
-        if crossing.subject.split(":")[0] == crossing.object.split(":")[0]:
+    for position, mapping in enumerate(record.mappings):
+        if mapping.subject.split(":")[0] == mapping.object.split(":")[0]:
             yield (
-                ("crossings", position),
+                ("mappings", position),
                 "crosswalk-self",
                 "both nodes belong to one taxonomy.",
                 "Compare nodes of two taxonomies.",
             )
 
 
-def acknowledgements_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
-    """Each finding is acknowledged once, in the order of the ids, and is about a record that exists."""
-    if not isinstance(record, Acknowledged):
+def waivers_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Each issue is waived once, in the order of the ids, and is about a record that exists."""
+    if not isinstance(record, Waivers):
         return
     before = ""
-    for position, one in enumerate(record.findings):
-        at = ("findings", position, "finding")
-        if one.finding == before:
-            yield at, "duplicate-finding", f"{one.finding} is acknowledged twice.", "Keep one."
-        elif one.finding < before:
-            yield at, "finding-order", f"{one.finding} stands after {before}.", "Sort the entries by `finding`."
-        before = one.finding
-        subject = re.split("[#/=]", one.finding.split("/", 2)[2], maxsplit=1)[0]
+    for position, one in enumerate(record.waivers):
+        at = ("waivers", position, "issue")
+        if one.issue == before:
+            yield at, "duplicate-waiver", f"{one.issue} is waived twice.", "Keep one."
+        elif one.issue < before:
+            yield at, "waiver-order", f"{one.issue} stands after {before}.", "Sort the entries by `issue`."
+        before = one.issue
+        subject = re.split("[#/=]", one.issue.split("/", 2)[2], maxsplit=1)[0]
         if subject not in index.names:
-            yield at, "dangling-finding", f"{subject} does not exist.", "Mend the id, or remove the entry."
+            yield at, "dangling-waiver", f"{subject} does not exist.", "Fix the id, or remove the entry."
 
 
 Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
@@ -356,7 +358,7 @@ RULES: tuple[Rule, ...] = (
     taxonomy_is_a_tree,
     alignment_points_somewhere,
     crosswalk_crosses,
-    acknowledgements_are_in_order,
+    waivers_are_in_order,
 )
 
 
@@ -372,7 +374,7 @@ def check_record(record: BaseModel, path: str, index: Index, root: Path | None =
         except YamlError:
             text = ""
     line_of = yamlio.line_finder(text)
-    return [Finding(path, line_of(at), rule, message, mend) for at, rule, message, mend in complaints]
+    return [Finding(path, line_of(at), rule, message, fix) for at, rule, message, fix in complaints]
 
 
 def check_corpus(corpus: Corpus) -> list[Finding]:
@@ -381,12 +383,12 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
     findings = list(corpus.findings)
     entries: list[tuple[str, BaseModel]] = [(corpus.paths[name], record) for name, record in corpus.records.items()]
     entries += [(corpus.paths[f"taxonomy:{key}"], taxonomy) for key, taxonomy in corpus.taxonomies.items()]
-    if corpus.crosswalk.crossings:
+    if corpus.crosswalk.mappings:
         entries.append((CROSSWALK, corpus.crosswalk))
     if corpus.alignment.rows or corpus.alignment.configs:
         entries.append((ALIGNMENT, corpus.alignment))
-    if corpus.acknowledged.findings:
-        entries.append((ACKNOWLEDGED, corpus.acknowledged))
+    if corpus.waivers.waivers:
+        entries.append((WAIVERS, corpus.waivers))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))
@@ -399,5 +401,5 @@ def refuse(findings: list[Finding]) -> None:
         more = f"\n  ... and {len(findings) - 10} more" if len(findings) > 10 else ""
         raise CheckFailedError(
             f"the records have {len(findings)} findings, so the database was left as it was:\n{shown}{more}\n"
-            "Mend them, then build again (moe-kb check lists them all)."
+            "Fix them, then build again (moe-kb check lists them all)."
         )

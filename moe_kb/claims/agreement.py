@@ -10,8 +10,8 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
+from moe_kb.claims.claim import Claim
 from moe_kb.claims.quantity import parse_quantity
-from moe_kb.claims.statement import Statement
 from moe_kb.records.dates import span
 from moe_kb.records.measure import parse_measure
 
@@ -29,7 +29,7 @@ WORDS = frozenset(
 )
 
 
-def comparable(left: Statement, right: Statement) -> bool:
+def comparable(left: Claim, right: Claim) -> bool:
     """Whether two claims about one field speak of the same thing."""
     return (
         (left.setting or "") == (right.setting or "")
@@ -40,7 +40,7 @@ def comparable(left: Statement, right: Statement) -> bool:
     )
 
 
-def agree(left: Statement, right: Statement) -> bool:
+def agree(left: Claim, right: Claim) -> bool:
     """Whether two comparable claims agree, within the precision each source prints."""
     if left.field in DATES:
         return _dates_overlap(left.text, right.text)
@@ -51,13 +51,13 @@ def agree(left: Statement, right: Statement) -> bool:
     return _plain(left.text) == _plain(right.text)
 
 
-def stands_for(claim: Statement) -> tuple[Fraction, Fraction]:
+def stands_for(claim: Claim) -> tuple[Fraction, Fraction]:
     """The values a numeric claim stands for: the least, and the one that is too large."""
     value, step = _exact(claim)
     return value - step / 2, value + step
 
 
-def _exact(claim: Statement) -> tuple[Fraction, Fraction]:
+def _exact(claim: Claim) -> tuple[Fraction, Fraction]:
     """The value and the size of its last digit: as printed, else as far as the number is written out."""
     if claim.printed:
         quantity = parse_quantity(claim.printed)

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from moe_kb.claims.architecture import flatten
+from moe_kb.claims.claim import Claim
 from moe_kb.claims.quantity import evaluate, parse_quantity
-from moe_kb.claims.statement import Statement
 from moe_kb.records import Accelerator, Column, Interconnect, Mark, Model, Record, Row, Table
 from moe_kb.records.base import Scalar
 
@@ -20,18 +20,18 @@ _INNER_NAMES = {"links.paper": "url", "links.code": "code_url", "links.project":
 _TRUTH = {"yes": True, "true": True, "✓": True, "no": False, "false": False, "✗": False}
 
 
-def expand(record: Record) -> Iterator[Statement]:
+def expand(record: Record) -> Iterator[Claim]:
     """Every claim of one record, before any disagreement is looked at."""
     name = record.reference
     for provenance in record.provenance:
         for stated in provenance.fields:
             for field, value in _values(record, stated):
-                yield Statement(name, name, None, field, value, provenance.source, provenance.locator)
+                yield Claim(name, name, None, field, value, provenance.source, provenance.locator)
     for claim in record.claims:
-        yield Statement(
+        yield Claim(
             name,
             name,
-            claim.part,
+            claim.configuration,
             claim.field,
             claim.value,
             claim.source,
@@ -66,13 +66,13 @@ def _values(record: Record, stated: str) -> Iterator[tuple[str, Any]]:
         yield top, value
 
 
-def _architectures(model: Model) -> Iterator[Statement]:
+def _architectures(model: Model) -> Iterator[Claim]:
     for configuration in model.configurations:
         architecture = configuration.architecture
         if architecture is None:
             continue
         for flat in flatten(architecture):
-            yield Statement(
+            yield Claim(
                 model.reference,
                 model.reference,
                 configuration.label,
@@ -86,10 +86,10 @@ def _architectures(model: Model) -> Iterator[Statement]:
             )
 
 
-def _figures(device: Accelerator) -> Iterator[Statement]:
+def _figures(device: Accelerator) -> Iterator[Claim]:
     name = device.reference
     for field, figure in device.figures():
-        yield Statement(
+        yield Claim(
             name,
             name,
             None,
@@ -105,7 +105,7 @@ def _figures(device: Accelerator) -> Iterator[Statement]:
         )
 
 
-def _row(table: Table, row: Row) -> Iterator[Statement]:
+def _row(table: Table, row: Row) -> Iterator[Claim]:
     """Claims about a row; which record the row is about is the alignment's business."""
     columns = {column.name: column for column in table.columns}
     numbers: dict[str, float] = {}
@@ -119,7 +119,7 @@ def _row(table: Table, row: Row) -> Iterator[Statement]:
             yield _cell(table, row, column, mark, numbers)
 
 
-def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dict[str, float]) -> Statement:
+def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dict[str, float]) -> Claim:
     mark = cell if isinstance(cell, Mark) else Mark(printed=cell)
     value, derived = typed_value(column, mark, numbers)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -129,7 +129,7 @@ def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dic
     note = mark.note
     if derived and note is None:
         note = f"{mark.printed}, evaluated over the row"
-    return Statement(
+    return Claim(
         table.reference,
         table.reference,
         f"row {row.row}",

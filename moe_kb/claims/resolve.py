@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from moe_kb.claims.agreement import agree, comparable
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records.base import Resolution
 
 #: The best kind of source first.
@@ -25,17 +25,17 @@ class Dispute:
     kind: str
     """`values`, `counting`, or `note` (a resolving note that no claim bears out)."""
     subject: str
-    part: str | None
+    configuration: str | None
     field: str
     setting: str | None
-    claims: list[Statement]
+    claims: list[Claim]
     """The claims concerned, the preferred one first."""
     resolution: Resolution | None = None
     """The note that closes it."""
 
 
 def resolve(
-    claims: Iterable[Statement], source_types: Mapping[str, str], resolutions: Mapping[str, list[Resolution]]
+    claims: Iterable[Claim], source_types: Mapping[str, str], resolutions: Mapping[str, list[Resolution]]
 ) -> list[Dispute]:
     """Mark the preferred claim of every field and list the disputes.
 
@@ -44,51 +44,56 @@ def resolve(
         source_types: Source key to its type.
         resolutions: Subject to its resolving notes.
     """
-    groups: dict[_Key, list[Statement]] = {}
+    groups: dict[_Key, list[Claim]] = {}
     for claim in claims:
         claim.preferred = claim.repeats = False
-        key = (claim.subject, claim.part, claim.field, claim.setting)
+        key = (claim.subject, claim.configuration, claim.field, claim.setting)
         group = groups.get(key)
         if group is None:
             groups[key] = [claim]
         else:
             group.append(claim)
     disputes: list[Dispute] = []
-    for (subject, part, name, setting), group in groups.items():
+    for (subject, configuration, name, setting), group in groups.items():
         if len(group) == 1:
             group[0].preferred = True
             if group[0].counting == "unclear":
-                disputes.append(Dispute("counting", subject, part, name, setting, group))
+                disputes.append(Dispute("counting", subject, configuration, name, setting, group))
             continue
-        note = _note(resolutions.get(subject, []), part, name, group)
+        note = _note(resolutions.get(subject, []), configuration, name, group)
         prefer = note.prefer if note else None
         group.sort(key=lambda claim: _rank(claim, source_types, prefer))
         group[0].preferred = True
         _mark_repeats(group)
         unclear = [claim for claim in group if claim.counting == "unclear"]
         if unclear:
-            disputes.append(Dispute("counting", subject, part, name, setting, unclear, note))
+            disputes.append(Dispute("counting", subject, configuration, name, setting, unclear, note))
         if name not in MULTIVALUED and not subject.startswith("table:"):
             differing = _differing(group)
             if differing:
-                disputes.append(Dispute("values", subject, part, name, setting, differing, note))
+                disputes.append(Dispute("values", subject, configuration, name, setting, differing, note))
     disputes.extend(_across_levels(groups, resolutions))
     disputes.extend(_idle_notes(groups, resolutions))
     return disputes
 
 
 _Key = tuple[str, str | None, str, str | None]
-"""Subject, part, field, setting."""
+"""Subject, configuration, field, setting."""
 
 
-def _note(notes: list[Resolution], part: str | None, name: str, group: list[Statement]) -> Resolution | None:
-    """The note that settles a group: it is about this very field and part, and a claim bears it out."""
+def _note(notes: list[Resolution], configuration: str | None, name: str, group: list[Claim]) -> Resolution | None:
+    """The note that settles a group: it is about this very field and configuration, and a claim bears it out."""
     return next(
-        (n for n in notes if n.field == name and n.part == part and any(c.source == n.prefer for c in group)), None
+        (
+            n
+            for n in notes
+            if n.field == name and n.configuration == configuration and any(c.source == n.prefer for c in group)
+        ),
+        None,
     )
 
 
-def _mark_repeats(group: list[Statement]) -> None:
+def _mark_repeats(group: list[Claim]) -> None:
     """Mark claims that say what a claim of the same source says already: a record's own field and its table's cell."""
     seen: set[tuple[str, str]] = set()
     for claim in sorted(group, key=lambda claim: (not claim.preferred, claim.table_row is None)):
@@ -96,18 +101,16 @@ def _mark_repeats(group: list[Statement]) -> None:
         seen.add((claim.source, claim.text))
 
 
-def _across_levels(
-    groups: Mapping[_Key, list[Statement]], resolutions: Mapping[str, list[Resolution]]
-) -> list[Dispute]:
+def _across_levels(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
     """Disputes between a model and its only configuration, of which sources speak in turns."""
     parts: dict[str, set[str]] = {}
-    for subject, part, _, _ in groups:
-        if part is not None and subject.startswith("model:"):
-            parts.setdefault(subject, set()).add(part)
+    for subject, configuration, _, _ in groups:
+        if configuration is not None and subject.startswith("model:"):
+            parts.setdefault(subject, set()).add(configuration)
     disputes = []
-    for (subject, part, name, setting), whole in groups.items():
+    for (subject, configuration, name, setting), whole in groups.items():
         only = parts.get(subject, set())
-        if part is not None or len(only) != 1:
+        if configuration is not None or len(only) != 1:
             continue
         (label,) = only
         detail = groups.get((subject, label, name, setting))
@@ -120,19 +123,19 @@ def _across_levels(
     return disputes
 
 
-def _idle_notes(groups: Mapping[_Key, list[Statement]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
+def _idle_notes(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
     """Notes that prefer a source which makes no such claim: they settle nothing, and somebody should know."""
     made = {
-        (subject, part, name, claim.source)
-        for (subject, part, name, _), group in groups.items()
+        (subject, configuration, name, claim.source)
+        for (subject, configuration, name, _), group in groups.items()
         if subject in resolutions
         for claim in group
     }
     return [
-        Dispute("note", subject, note.part, note.field, None, [])
+        Dispute("note", subject, note.configuration, note.field, None, [])
         for subject, notes in resolutions.items()
         for note in notes
-        if (subject, note.part, note.field, note.prefer) not in made
+        if (subject, note.configuration, note.field, note.prefer) not in made
     ]
 
 
@@ -140,9 +143,7 @@ def _idle_notes(groups: Mapping[_Key, list[Statement]], resolutions: Mapping[str
 MULTIVALUED = frozenset({"loss_terms", "introduced_by", "adopted_by", "modified_by", "aliases", "authors", "papers"})
 
 
-def _rank(
-    claim: Statement, source_types: Mapping[str, str], prefer: str | None
-) -> tuple[bool, int, bool, bool, bool, str]:
+def _rank(claim: Claim, source_types: Mapping[str, str], prefer: str | None) -> tuple[bool, int, bool, bool, bool, str]:
     return (
         prefer is not None and claim.source != prefer,
         SOURCE_RANK.get(source_types.get(claim.source, "page"), len(SOURCE_RANK)),
@@ -154,7 +155,7 @@ def _rank(
     )
 
 
-def _differing(group: list[Statement]) -> list[Statement]:
+def _differing(group: list[Claim]) -> list[Claim]:
     """Claims that disagree with at least one other, in order of preference."""
     group = [claim for claim in group if not claim.repeats]
     wrong = {

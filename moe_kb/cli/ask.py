@@ -160,7 +160,7 @@ def path(
 def cite(
     names: Names,
     field: Annotated[str | None, typer.Option(help="Cite the sources of this field instead.")] = None,
-    part: Annotated[str | None, typer.Option(help="Configuration, with --field.")] = None,
+    configuration: Annotated[str | None, typer.Option(help="Configuration, with --field.")] = None,
     format: Annotated[Literal["bibtex"], typer.Option(help="Form of the entries.")] = "bibtex",
     json: JsonFlag = False,
 ) -> None:
@@ -168,18 +168,18 @@ def cite(
     from dataclasses import asdict
 
     from moe_kb.cli import output
-    from moe_kb.exporters.behind import behind
     from moe_kb.exporters.bibtex import entries
+    from moe_kb.exporters.citations import behind
 
     kb = open_here()
-    support = [place for name in names for place in behind(kb, name, field, part)] if field else []
+    support = [place for name in names for place in behind(kb, name, field, configuration)] if field else []
     found = entries(kb, [f"source:{place.source}" for place in support] if field else names)
     if json:
         written = [{"record": record, format: entry} for record, entry in found.items()]
         output.print_json({"entries": written, "support": [asdict(place) for place in dict.fromkeys(support)]})
         return
     for place in dict.fromkeys(support):
-        about = f"{place.record}{f' [{place.part}]' if place.part else ''} {place.field}"
+        about = f"{place.record}{f' [{place.configuration}]' if place.configuration else ''} {place.field}"
         value = f" = {' '.join(place.value.split())}" if place.value else ""
         typer.echo(f"% {about}{value}: {place.source}{f', {place.locator}' if place.locator else ''}")
     typer.echo("\n".join(found.values()), nl=False)
@@ -212,7 +212,7 @@ def audit(
     rule: Annotated[
         str | None, typer.Option(help="Only this rule or family of rules.", show_default=False, metavar="RULE")
     ] = None,
-    unacknowledged: Annotated[bool, typer.Option("--open", help="Only those that nobody has acknowledged.")] = False,
+    unwaived: Annotated[bool, typer.Option("--open", help="Only those that nobody has waived.")] = False,
     page: Annotated[
         Path | None,
         typer.Option(help="Write the findings on surveys and lists into this Markdown page.", show_default=False),
@@ -226,11 +226,11 @@ def audit(
 
     kb = open_here()
     if page is not None:
-        if name or rule or unacknowledged or json:
+        if name or rule or unwaived or json:
             raise typer.BadParameter("the page has all findings; leave the other options out", param_hint="--page")
         page.write_text(written(page.read_text(encoding="utf-8"), kb), encoding="utf-8")
         return
-    found = kb.audit(name, rule=rule, acknowledged=not unacknowledged)
+    found = kb.audit(name, rule=rule, waived=not unwaived)
     if json:
         output.print_json([finding.as_data() for finding in found])
     else:

@@ -55,7 +55,7 @@ def hugging_face(
     from moe_kb.corpus import Corpus
     from moe_kb.importing import RefusedError
     from moe_kb.importing.records import Origin, key_of, label_of, model_record, source_record, with_configuration
-    from moe_kb.places import find_root
+    from moe_kb.paths import find_root
     from moe_kb.records import Model
 
     root = find_root()
@@ -154,7 +154,7 @@ def _check(corpus: Corpus, model: Model, source: Source) -> None:
 
 def _writable(root: Path) -> Path:
     from moe_kb.errors import NotFoundError
-    from moe_kb.places import BUNDLED
+    from moe_kb.paths import BUNDLED
 
     if root == BUNDLED:
         raise NotFoundError("the records are those inside the package; give --root a tree of your own, or --output")

@@ -22,7 +22,7 @@ def run_app(
     import sys
 
     from moe_kb.kb import open_kb
-    from moe_kb.places import app_folder
+    from moe_kb.paths import app_folder
 
     if importlib.util.find_spec("streamlit") is None:
         typer.echo("moe-kb: the app needs Streamlit. Run: pip install 'moe-kb[app,lab]'", err=True)
@@ -76,7 +76,7 @@ def run(
 
 @app.command()
 def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say what works on this machine and how to mend what does not. Exit status 1 if something needed is broken."""
+    """Say what works on this machine and how to fix what does not. Exit status 1 if something needed is broken."""
     from dataclasses import asdict
 
     from moe_kb.doctor import examine
@@ -86,8 +86,8 @@ def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.
         typer.echo(json.dumps([asdict(item) for item in found], indent=2))
     else:
         for item in found:
-            mend = f"  -> {item.mend}" if item.state != "ok" and item.mend else ""
-            typer.echo(f"{item.state:8} {item.what:12} {item.detail}{mend}")
+            fix = f"  -> {item.fix}" if item.state != "ok" and item.fix else ""
+            typer.echo(f"{item.state:8} {item.what:12} {item.detail}{fix}")
     raise typer.Exit(1 if any(item.state == "broken" for item in found) else 0)
 
 

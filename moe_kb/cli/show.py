@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records import Design, Table
 
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ def _edges(kb: KnowledgeBase, name: str) -> list[str]:
 
 def _claims(kb: KnowledgeBase, name: str) -> list[str]:
     claims = kb.claims(name)
-    disputed = {(item.part, item.field, item.setting) for item in kb.disagreements(name, resolved=False)}
+    disputed = {(item.configuration, item.field, item.setting) for item in kb.disagreements(name, resolved=False)}
     lines: list[str] = []
-    for part, group in groupby(claims, key=lambda claim: claim.part):
-        lines += ["", f"Claims: {part}" if part else "Claims"]
-        lines += [_claim(claim, (part, claim.field, claim.setting) in disputed) for claim in group]
+    for configuration, group in groupby(claims, key=lambda claim: claim.configuration):
+        lines += ["", f"Claims: {configuration}" if configuration else "Claims"]
+        lines += [_claim(claim, (configuration, claim.field, claim.setting) in disputed) for claim in group]
     return lines
 
 
-def _claim(claim: Statement, disputed: bool) -> str:
+def _claim(claim: Claim, disputed: bool) -> str:
     mark = "!" if disputed else " "
     field = f"{claim.field} ({claim.setting})" if claim.setting else claim.field
     extra = "".join(f", {x}" for x in (claim.counting, claim.scope) if x)
@@ -121,8 +121,8 @@ def _findings(kb: KnowledgeBase, name: str) -> list[str]:
     findings = kb.audit(name)
     lines = []
     for finding in findings:
-        about = " ".join(filter(None, (finding.part and f"[{finding.part}]", finding.field)))
-        lines.append(f"{' ' if finding.acknowledged else '!'} {finding.rule}  {about}: {finding.message}")
-        if finding.acknowledged:
-            lines.append(f"      acknowledged: {finding.acknowledged.text}")
+        about = " ".join(filter(None, (finding.configuration and f"[{finding.configuration}]", finding.field)))
+        lines.append(f"{' ' if finding.waived else '!'} {finding.rule}  {about}: {finding.message}")
+        if finding.waived:
+            lines.append(f"      waived: {finding.waived.text}")
     return ["", f"Audit: {len(findings)} finding{'s' if len(findings) > 1 else ''}", *lines] if findings else []

@@ -22,7 +22,7 @@ def size(
     ] = None,
     context: Annotated[int, typer.Option(min=1, max=100_000_000, help="Tokens of a sequence.")] = 8192,
     batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Sequences decoded together.")] = 1,
-    degree: Annotated[int, typer.Option(min=1, max=100_000, help="Devices for each layer's experts.")] = 8,
+    expert_parallel: Annotated[int, typer.Option(min=1, max=100_000, help="Devices for each layer's experts.")] = 8,
     weights: Annotated[str, typer.Option(help="How weights are kept, e.g. bf16, fp8-block-128, mxfp4.")] = "bf16",
     accelerator: Annotated[
         list[str] | None, typer.Option(help="Only these accelerators (by key); repeat it.", show_default=False)
@@ -40,7 +40,7 @@ def size(
 
     if weights not in FORMATS:
         raise typer.BadParameter(f"{weights!r}; known: {', '.join(FORMATS)}", param_hint="--weights")
-    setting = Setting(context, batch, degree, FORMATS[weights])
+    setting = Setting(context, batch, expert_parallel, FORMATS[weights])
     kb = open_here()
     known = devices(kb, setting.weights)
     if unknown := set(accelerator or ()) - {device.key for device in known}:
@@ -121,9 +121,12 @@ def _lines(one: Size) -> list[tuple[str, str]]:
     if one.traffic is not None:
         t = one.traffic
         rows.append(
-            (f"all-to-all on {t.degree} devices", f"{_bytes(float(t.merged) * s.cache_bytes)} a token and layer, "
-             f"{_bytes(float(t.per_expert) * s.cache_bytes)} if sent once an expert")
-        )  # fmt: skip
+            (
+                f"all-to-all on {t.expert_parallel} devices",
+                f"{_bytes(float(t.merged) * s.cache_bytes)} a token and layer, "
+                f"{_bytes(float(t.per_expert) * s.cache_bytes)} if sent once an expert",
+            )
+        )
     return rows
 
 

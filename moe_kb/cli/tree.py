@@ -24,7 +24,7 @@ def check(
     """Check every record: strict reading, schema, references, sources, canonical form. Exit status 1 on findings."""
     from moe_kb.checks import check_corpus, not_canonical
     from moe_kb.corpus import Corpus
-    from moe_kb.places import find_root
+    from moe_kb.paths import find_root
 
     root = find_root()
     corpus = Corpus.load(root)
@@ -42,7 +42,7 @@ def check(
         typer.echo(
             json.dumps(
                 [
-                    {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "mend": f.mend}
+                    {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "fix": f.fix}
                     for f in findings
                 ],
                 indent=2,
@@ -52,7 +52,7 @@ def check(
     else:
         for f in findings:
             if format == "github":
-                text = _escaped(f"{f.message} {f.mend}")
+                text = _escaped(f"{f.message} {f.fix}")
                 file = _escaped(f.path).replace(":", "%3A").replace(",", "%2C")
                 typer.echo(f"::error file={file},line={f.line or 1},title={f.rule}::{text}")
             else:
@@ -77,7 +77,7 @@ def build(
     from dataclasses import asdict
 
     from moe_kb.db.build import build as build_database
-    from moe_kb.places import default_database, find_root
+    from moe_kb.paths import default_database, find_root
 
     root = find_root()
 
@@ -108,7 +108,7 @@ def format_files(
     """Rewrite records in canonical form; whole-line comments are kept."""
     from moe_kb.checks import format_file
     from moe_kb.corpus import scan
-    from moe_kb.places import find_root
+    from moe_kb.paths import find_root
 
     root = find_root()
     wanted = _relative(paths, root)

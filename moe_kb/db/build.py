@@ -13,13 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moe_kb.checks import check_corpus, refuse
-from moe_kb.claims import Statement, expand
-from moe_kb.corpus import ACKNOWLEDGED, ALIGNMENT, Corpus, FileStamp, read_model, scan
+from moe_kb.claims import Claim, expand
+from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, FileStamp, read_model, scan
 from moe_kb.db import incremental
 from moe_kb.db.ddl import create, create_indexes
+from moe_kb.db.manifest import (
+    Manifest,
+    fingerprint,
+    installed_implementations,
+    installed_result_rows,
+    read_manifest,
+    restamp,
+)
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import taxonomy_rows
-from moe_kb.db.state import State, fingerprint, installed_implementations, installed_result_rows, read_state, restamp
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError
 from moe_kb.records import Record
@@ -55,7 +62,7 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
         raise DatabaseError(f"{database} is a folder. Name a file.")
     stamps = scan(root)
     code = fingerprint()
-    old = None if force else read_state(database)
+    old = None if force else read_manifest(database)
     done = None
     if old is not None and old.fingerprint == code:
         # A database damaged beyond the pages that were read so far is built anew.
@@ -69,14 +76,16 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     return BuildReport(database, mode, time.perf_counter() - begun, len(stamps), read, counts)
 
 
-def _refresh(root: Path, database: Path, stamps: list[FileStamp], old: State) -> tuple[str, int, dict[str, int]] | None:
+def _refresh(
+    root: Path, database: Path, stamps: list[FileStamp], old: Manifest
+) -> tuple[str, int, dict[str, int]] | None:
     """Mode, number of files read, and counts; None where only a full build will do."""
     changed, removed = old.changes(root, stamps)
     if not changed and not removed:
         if old.touched:
             restamp(database, old.touched)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, ACKNOWLEDGED) or not path.startswith("data/") for path in changed):
+    if removed or any(path in (ALIGNMENT, WAIVERS) or not path.startswith("data/") for path in changed):
         return None
     if not incremental.refresh(root, database, stamps, changed, old):
         return None
@@ -135,37 +144,37 @@ def _full(
         for taxonomy in corpus.taxonomies.values():
             for table, row in taxonomy_rows(taxonomy):
                 writer.add(table, row)
-        for crossing in corpus.crosswalk.crossings:
-            writer.add("crossings", crossing.model_dump(include={"subject", "relation", "object", "reason"}))
-            cite = crossing.cites[0] if crossing.cites else None
+        for mapping in corpus.crosswalk.mappings:
+            writer.add("mappings", mapping.model_dump(include={"subject", "relation", "object", "reason"}))
+            cite = mapping.cites[0] if mapping.cites else None
             writer.add(
                 "edges",
                 {
                     "record": "taxonomy:crosswalk",
-                    "head": f"node:{crossing.subject}",
-                    "type": crossing.relation,
-                    "tail": f"node:{crossing.object}",
+                    "head": f"node:{mapping.subject}",
+                    "type": mapping.relation,
+                    "tail": f"node:{mapping.object}",
                     "status": "derived",
-                    "note": crossing.reason,
+                    "note": mapping.reason,
                     "source": cite.source if cite else None,
                     "locator": cite.locator if cite else None,
                 },
             )
-        statements: list[Statement] = []
+        claims: list[Claim] = []
         for number, (name, record) in enumerate(corpus.records.items(), start=1):
             write_record(writer, record, corpus.paths[name], number)
-            statements.extend(expand(record))
+            claims.extend(expand(record))
         for implementation in installed_implementations():
             writer.add("implementations", implementation)
         for table, row in installed_result_rows():
             writer.add(table, row)
-        for acknowledgement in corpus.acknowledged.findings:
-            writer.add("acknowledgements", acknowledgement.model_dump())
+        for waiver in corpus.waivers.waivers:
+            writer.add("waivers", waiver.model_dump())
         writer.flush()
-        align(connection, corpus.alignment, statements)
+        align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}
-        write_claims(connection, writer, statements, source_types, resolutions)
+        write_claims(connection, writer, claims, source_types, resolutions)
         create_indexes(connection)
         finish(connection, root, stamps, code)
     if progress:

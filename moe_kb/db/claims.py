@@ -9,26 +9,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records.base import Resolution
 
 _COLUMNS = (
-    "record, subject, part, field, value, number, printed, unit, status, counting, scope, setting, source, locator, "
-    "table_row, note, preferred, repeats"
+    "record, subject, configuration, field, value, number, printed, unit, status, counting, scope, setting, "
+    "source, locator, table_row, note, preferred, repeats"
 )
 
 
-def read_statements(connection: sqlite3.Connection, where: str, parameters: tuple[Any, ...]) -> list[Statement]:
+def read_claims(connection: sqlite3.Connection, where: str, parameters: tuple[Any, ...]) -> list[Claim]:
     """Claims that meet a condition, in the order they were written; `where` is ours, never a person's."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM claims WHERE {where} ORDER BY id", parameters)
     return [_statement(row) for row in rows]
 
 
-def _statement(row: tuple[Any, ...]) -> Statement:
+def _statement(row: tuple[Any, ...]) -> Claim:
     (
         record,
         subject,
-        part,
+        configuration,
         field,
         text,
         number,
@@ -45,10 +45,10 @@ def _statement(row: tuple[Any, ...]) -> Statement:
         preferred,
         repeats,
     ) = row
-    return Statement(
+    return Claim(
         record,
         subject,
-        part,
+        configuration,
         field,
         _value(text, number),
         source,
@@ -67,7 +67,7 @@ def _statement(row: tuple[Any, ...]) -> Statement:
 
 
 def _value(text: str, number: float | None) -> Any:
-    """The value of which `Statement.text` is the text (true and false come back as text)."""
+    """The value of which `Claim.text` is the text (true and false come back as text)."""
     if number is not None:
         return int(text) if re.fullmatch(r"-?\d+", text) else number
     if text.startswith("["):
@@ -88,10 +88,10 @@ class Disagreement:
 
     kind: Literal["values", "counting", "note"]
     subject: str
-    part: str | None
+    configuration: str | None
     field: str
     setting: str | None
-    claims: tuple[Statement, ...]
+    claims: tuple[Claim, ...]
     """The claims concerned, the one shown first at the front."""
     resolved: bool
     reason: str | None
@@ -100,22 +100,22 @@ class Disagreement:
 def read_disagreements(connection: sqlite3.Connection, subject: str | None, *, resolved: bool) -> list[Disagreement]:
     """Disagreements (about one record, by its full name), those that a note has resolved only where asked."""
     rows = connection.execute(
-        "SELECT kind, subject, part, field, setting, claims, resolved, reason FROM disagreements "
-        "WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) ORDER BY subject, part, field",
+        "SELECT kind, subject, configuration, field, setting, claims, resolved, reason FROM disagreements "
+        "WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) ORDER BY subject, configuration, field",
         (subject, resolved),
     ).fetchall()
     return [
         Disagreement(
             kind,
             about,
-            part,
+            configuration,
             field,
             setting,
-            tuple(read_statements(connection, "id = ?", (i,))[0] for i in json.loads(claims)),
+            tuple(read_claims(connection, "id = ?", (i,))[0] for i in json.loads(claims)),
             bool(settled),
             reason,
         )
-        for kind, about, part, field, setting, claims, settled, reason in rows
+        for kind, about, configuration, field, setting, claims, settled, reason in rows
     ]
 
 

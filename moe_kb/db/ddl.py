@@ -49,7 +49,7 @@ _VIEW_COLUMNS = {
     "score": "Score",
     "roles": "What the user does with the design: introduces, uses, modifies",
     "sources": "Sources that say so",
-    "only_inferred": "1 where every source's statement was inferred",
+    "only_inferred": "1 where every source's claim was inferred",
 }
 
 
@@ -57,8 +57,8 @@ def create(connection: sqlite3.Connection) -> None:
     """Create everything but the indexes, and fill the data dictionary."""
     for model in TABLES:
         connection.execute(str(CreateTable(_table(model)).compile(dialect=sqlite.dialect())))
-    for _, statement in SEARCH_TABLES.values():
-        connection.execute(statement)
+    for _, claim in SEARCH_TABLES.values():
+        connection.execute(claim)
     for name, (_, select) in VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {select}")
     _describe(connection)

@@ -6,15 +6,15 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from moe_kb import facts
+from moe_kb import references
 from moe_kb.checks import Index, check_record, refuse
-from moe_kb.claims import Statement, expand
+from moe_kb.claims import Claim, expand
 from moe_kb.corpus import FileStamp, Finding, read_model
-from moe_kb.db.claims import read_statements, resolutions_of
+from moe_kb.db.claims import read_claims, resolutions_of
+from moe_kb.db.manifest import Manifest
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import claim_row
 from moe_kb.db.schema import KEYED, OWNED
-from moe_kb.db.state import State
 from moe_kb.db.write import Writer, finish, give_subjects, write_claims, write_record
 from moe_kb.records import Record
 
@@ -24,7 +24,7 @@ def refresh(
     database: Path,
     stamps: list[FileStamp],
     changed: list[str],
-    old: State,
+    old: Manifest,
 ) -> bool:
     """Replace the rows of changed records; False where only a full build will do (a key went away, say)."""
     fresh: list[tuple[str, Record, str]] = []
@@ -68,7 +68,7 @@ def _index_from(connection: sqlite3.Connection, fresh: list[Record]) -> Index:
     replaced = {record.reference for record in fresh}
     identifiers: dict[tuple[str, str], list[str]] = {}
     for record in fresh:
-        for identifier in facts.identifiers(record):
+        for identifier in references.identifiers(record):
             key = (identifier.scheme, identifier.value)
             found = connection.execute("SELECT record FROM identifiers WHERE value = ? AND scheme = ?", key[::-1])
             others = [row[0] for row in found if row[0] not in replaced]
@@ -86,7 +86,7 @@ def _lost_something(connection: sqlite3.Connection, fresh: list[Record]) -> bool
         rows = {
             row[0] for row in connection.execute("SELECT row FROM table_rows WHERE record = ?", (record.reference,))
         }
-        if record.KIND == "model" and not labels <= facts.parts(record):
+        if record.KIND == "model" and not labels <= references.parts(record):
             return True
         if record.KIND == "table" and rows != {row.row for row in record.rows}:  # type: ignore[attr-defined]
             return True
@@ -122,11 +122,11 @@ def _replace_rows(
         for table in ("search", "search_names"):
             connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (identity,))
         write_record(writer, record, path, identity)
-        statements = list(expand(record))
-        give_subjects(statements, aligned)
-        subjects |= {statement.subject for statement in statements}
-        for statement in statements:
-            writer.add("claims", claim_row(statement))
+        claims = list(expand(record))
+        give_subjects(claims, aligned)
+        subjects |= {claim.subject for claim in claims}
+        for claim in claims:
+            writer.add("claims", claim_row(claim))
         stamp = stamps[path]
         connection.execute("DELETE FROM files WHERE path = ?", (path,))
         writer.add(
@@ -149,10 +149,10 @@ def _replace_rows(
 
 def _resolve_again(connection: sqlite3.Connection, writer: Writer, subjects: list[str]) -> None:
     """Recompute preference and disagreements of the touched subjects only."""
-    statements: list[Statement] = []
+    claims: list[Claim] = []
     for subject in subjects:
-        statements.extend(read_statements(connection, "subject = ?", (subject,)))
+        claims.extend(read_claims(connection, "subject = ?", (subject,)))
         connection.execute("DELETE FROM claims WHERE subject = ?", (subject,))
         connection.execute("DELETE FROM disagreements WHERE subject = ?", (subject,))
     source_types = dict(connection.execute("SELECT key, type FROM sources"))
-    write_claims(connection, writer, statements, source_types, resolutions_of(connection, subjects))
+    write_claims(connection, writer, claims, source_types, resolutions_of(connection, subjects))

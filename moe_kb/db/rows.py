@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from moe_kb import facts
-from moe_kb.claims.statement import Statement
+from moe_kb import references
+from moe_kb.claims.claim import Claim
 from moe_kb.records import Accelerator, Design, Mixture, Model, Paper, Record, Source, System, Table, Taxonomy
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
@@ -34,10 +34,10 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
     )
     for alias in getattr(record, "aliases", ()):
         yield "aliases", {"record": name, "alias": alias}
-    for identifier in facts.identifiers(record):
+    for identifier in references.identifiers(record):
         yield "identifiers", {"record": name, "scheme": identifier.scheme, "value": identifier.value}
-    for target in dict.fromkeys(ref.to for ref in facts.references(record)):
-        yield "mentions", {"record": name, "target": target}
+    for target in dict.fromkeys(ref.to for ref in references.references(record)):
+        yield "record_references", {"record": name, "target": target}
     for placement in record.placements:
         yield (
             "placements",
@@ -343,12 +343,12 @@ def search_text(record: Record) -> tuple[str, str, str]:
     return " ".join(dict.fromkeys(names)), title, "\n".join(text for text in body if text)
 
 
-def claim_row(claim: Statement) -> dict[str, Any]:
+def claim_row(claim: Claim) -> dict[str, Any]:
     """A claim as a row of `claims`."""
     return {
         "record": claim.record,
         "subject": claim.subject,
-        "part": claim.part,
+        "configuration": claim.configuration,
         "field": claim.field,
         "value": claim.text,
         "number": claim.number,

@@ -9,9 +9,6 @@ from __future__ import annotations
 from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
-#: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 2
-
 #: Text that is compared, sorted and indexed without regard to case (of ASCII letters).
 ANY_CASE = String(collation="NOCASE")
 
@@ -98,7 +95,7 @@ class IdentifierRow(Table, table=True):
 class ReferenceRow(Table, table=True):
     """Every reference of one record to another record or a taxonomy node, citations of sources included."""
 
-    __tablename__ = "mentions"
+    __tablename__ = "record_references"
     id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record that refers")
     target: str = Field(index=True, description="What it refers to: kind:key, or node:taxonomy:path")
@@ -173,7 +170,7 @@ class AncestorRow(Table, table=True):
 class CrossingRow(Table, table=True):
     """Nodes of one taxonomy compared with nodes of another."""
 
-    __tablename__ = "crossings"
+    __tablename__ = "mappings"
     id: int | None = Field(default=None, primary_key=True, description="Row id")
     subject: str = Field(description="Node, taxonomy:path")
     relation: str = Field(description="same-as, broader (subject is broader), narrower or related")
@@ -285,7 +282,7 @@ class ClaimRow(Table, table=True):
     id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record whose file states the claim")
     subject: str = Field(index=True, description="Full name of what the claim is about")
-    part: str | None = Field(default=None, description="Configuration, or other part of the subject")
+    configuration: str | None = Field(default=None, description="Configuration, or other part of the subject")
     field: str = Field(index=True, description="What is claimed")
     value: str = Field(description="The value as text; lists as JSON")
     number: float | None = Field(default=None, description="The value as a number, where it is one")
@@ -312,7 +309,7 @@ class DisagreementRow(Table, table=True):
         description="values (they differ), counting (unclear) or note (a resolving note that settles nothing)"
     )
     subject: str = Field(index=True, description="Full name of what the claims are about")
-    part: str | None = Field(default=None, description="Configuration, or other part")
+    configuration: str | None = Field(default=None, description="Configuration, or other configuration")
     field: str = Field(description="The field in dispute")
     setting: str | None = Field(default=None, description="Condition of a measurement")
     claims: str = Field(description="JSON list of claim ids, preferred first")
@@ -321,11 +318,11 @@ class DisagreementRow(Table, table=True):
     reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
 
 
-class AcknowledgementRow(Table, table=True):
-    """Findings of the audit that somebody has looked into; the findings themselves are computed on demand."""
+class WaiverRow(Table, table=True):
+    """Issues of the audit that somebody has looked into; the issues themselves are computed on demand."""
 
-    __tablename__ = "acknowledgements"
-    finding: str = Field(primary_key=True, description="Id of the finding")
+    __tablename__ = "waivers"
+    issue: str = Field(primary_key=True, description="Id of the issue")
     reason: str = Field(description="Why it stands")
     source: str = Field(description="Source of the reason")
     locator: str | None = Field(default=None, description="Place in the source")
@@ -496,7 +493,7 @@ TABLES: tuple[type[Table], ...] = (
     ConfigurationRow,
     ClaimRow,
     DisagreementRow,
-    AcknowledgementRow,
+    WaiverRow,
     SystemRow,
     AcceleratorRow,
     SourceRow,
@@ -513,7 +510,7 @@ OWNED: dict[str, str] = {
     "aliases": "record",
     "folded_names": "record",
     "identifiers": "record",
-    "mentions": "record",
+    "record_references": "record",
     "authors": "record",
     "placements": "record",
     "design_properties": "record",

@@ -165,7 +165,7 @@ def _by_part(
     if len(text) < 3:
         return []
     quoted = text.replace('"', '""')
-    # A part that stands in more than a thousand names says nothing, and is not worth sorting them all.
+    # A configuration that stands in more than a thousand names says nothing, and is not worth sorting them all.
     return connection.execute(
         f"SELECT {_FIELDS}, {_TITLE}, coalesce(substr(r.summary, 1, 160), '') FROM records r WHERE r.id IN ("
         f"SELECT r.id FROM search_names s JOIN records r ON r.id = s.rowid WHERE search_names MATCH ? {filters} "

@@ -92,15 +92,15 @@ GROUP BY d.key, r.record""",
     ),
     "hyperparameters": (
         "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
-        f"""SELECT m.key AS model, m.name, c.part AS configuration, m.organisation, m.released, m.openness,
+        f"""SELECT m.key AS model, m.name, c.configuration AS configuration, m.organisation, m.released, m.openness,
   {_numbers},
   {_words}
 FROM claims c JOIN models m ON c.subject = 'model:' || m.key
-WHERE c.preferred AND c.part IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.part""",
+WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.configuration""",
     ),
     "open_disagreements": (
         "Disagreements between sources that no note has closed yet.",
-        "SELECT kind, subject, part, field, setting, values_seen FROM disagreements WHERE NOT resolved",
+        "SELECT kind, subject, configuration, field, setting, values_seen FROM disagreements WHERE NOT resolved",
     ),
     "timeline": (
         "Models of the surveys' timelines, as drawn there, with the record each is about.",
@@ -112,7 +112,7 @@ WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
-        """SELECT c.subject, r.name, c.part AS configuration, c.field AS benchmark, c.number AS score, c.unit,
+        """SELECT c.subject, r.name, c.configuration AS configuration, c.field AS benchmark, c.number AS score, c.unit,
   c.setting, c.source, c.locator
 FROM claims c JOIN records r ON r.record = c.subject
 WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
@@ -126,7 +126,7 @@ WHERE d.component = 'gating' AND (d.implementation IS NULL
     "sources_by_use": (
         "Sources with the number of claims they make and of records that cite them anywhere.",
         """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
-  (SELECT count(DISTINCT m.record) FROM mentions m WHERE m.target = 'source:' || s.key) AS records
+  (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = 'source:' || s.key) AS records
 FROM sources s""",
     ),
 }

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from moe_kb.claims import Statement, resolve
+from moe_kb.claims import Claim, resolve
 from moe_kb.corpus import FileStamp
+from moe_kb.db.connect import SCHEMA_VERSION
 from moe_kb.db.ddl import SEARCH_TABLES
 from moe_kb.db.rows import claim_row, record_rows, search_text
-from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.db.search import fold
 from moe_kb.records import Alignment, Record
 from moe_kb.records.base import Resolution
@@ -62,7 +62,7 @@ def write_record(writer: Writer, record: Record, path: str, identity: int) -> No
     writer.add("search_names", {"name": names, "rowid": identity})
 
 
-def align(connection: sqlite3.Connection, alignment: Alignment, statements: Iterable[Statement]) -> None:
+def align(connection: sqlite3.Connection, alignment: Alignment, claims: Iterable[Claim]) -> None:
     """Write the alignment into `table_rows` and give the rows' claims their subjects."""
     subjects: dict[str, tuple[str, str | None]] = {}
     for row in alignment.rows:
@@ -72,32 +72,32 @@ def align(connection: sqlite3.Connection, alignment: Alignment, statements: Iter
         )
         if row.subject:
             subjects[f"{row.table}#{row.row}"] = (row.subject, row.configuration)
-    give_subjects(statements, subjects)
+    give_subjects(claims, subjects)
 
 
-def give_subjects(statements: Iterable[Statement], subjects: dict[str, tuple[str, str | None]]) -> None:
+def give_subjects(claims: Iterable[Claim], subjects: dict[str, tuple[str, str | None]]) -> None:
     """Give claims of aligned rows (`table#row`) the record and configuration they are about."""
-    for statement in statements:
-        if statement.table_row in subjects:
-            statement.subject, statement.part = subjects[statement.table_row]
+    for claim in claims:
+        if claim.table_row in subjects:
+            claim.subject, claim.configuration = subjects[claim.table_row]
 
 
 def write_claims(
     connection: sqlite3.Connection,
     writer: Writer,
-    statements: list[Statement],
+    claims: list[Claim],
     source_types: dict[str, str],
     resolutions: dict[str, list[Resolution]],
 ) -> None:
     """Decide which claims are shown first, and write claims and disagreements."""
-    disputes = resolve(statements, source_types, resolutions)
+    disputes = resolve(claims, source_types, resolutions)
     (first,) = connection.execute("SELECT coalesce(max(id), 0) FROM claims").fetchone()
     identities: dict[int, int] = {}
     disputed = {id(claim) for dispute in disputes for claim in dispute.claims}
-    for number, statement in enumerate(statements, start=first + 1):
-        writer.add("claims", {"id": number, **claim_row(statement)})
-        if id(statement) in disputed:
-            identities[id(statement)] = number
+    for number, claim in enumerate(claims, start=first + 1):
+        writer.add("claims", {"id": number, **claim_row(claim)})
+        if id(claim) in disputed:
+            identities[id(claim)] = number
     for dispute in disputes:
         note = dispute.resolution
         writer.add(
@@ -105,7 +105,7 @@ def write_claims(
             {
                 "kind": dispute.kind,
                 "subject": dispute.subject,
-                "part": dispute.part,
+                "configuration": dispute.configuration,
                 "field": dispute.field,
                 "setting": dispute.setting,
                 "resolved": note is not None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
 
 FORMATS = ("csv", "json", "parquet", "bibtex")
-_INTERNAL = ("search", "search_names", "folded_names", "files", "mentions", "node_ancestors")
+_INTERNAL = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
 
 
 def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from moe_kb.claims.agreement import agree
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.yardsticks import YARDSTICKS, Side, Yardstick
 from moe_kb.kb import KnowledgeBase
@@ -31,7 +31,7 @@ class Score:
     """A score as one source gives it."""
 
     benchmark: str
-    claim: Statement
+    claim: Claim
     row: str | None = None
     """The label of the table row it stands in, which often tells a base model from a tuned one."""
 
@@ -52,7 +52,7 @@ class Value:
     """Of the value, or of the layers that it is computed from."""
     locator: str | None
     row: str | None = None
-    others: tuple[Statement, ...] = ()
+    others: tuple[Claim, ...] = ()
     """What other sources give."""
     differs: bool = False
     """Whether one of them does not agree."""
@@ -64,7 +64,7 @@ class Subject:
     """A configuration, or a model of which none is recorded."""
 
     record: str
-    part: str | None
+    configuration: str | None
     name: str
     organisation: str | None = None
     released: str | None = None
@@ -73,12 +73,12 @@ class Subject:
     @property
     def label(self) -> str:
         """Name and size."""
-        return f"{self.name} {self.part}" if self.part else self.name
+        return f"{self.name} {self.configuration}" if self.configuration else self.name
 
     @property
     def where(self) -> Where:
         """The model and the label of the configuration."""
-        return self.record, self.part
+        return self.record, self.configuration
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Known:
 
     subjects: Sequence[Subject]
     scores: Mapping[Where, Sequence[Score]]
-    recorded: Mapping[Where, Mapping[str, Sequence[Statement]]]
+    recorded: Mapping[Where, Mapping[str, Sequence[Claim]]]
     """By field, the claim shown first at the front."""
     architectures: Mapping[Where, Architecture]
 
@@ -116,7 +116,7 @@ class Entry:
 def gather(kb: KnowledgeBase) -> Known:
     """Read everything that the axes may need."""
     scores: dict[Where, list[Score]] = {}
-    recorded: dict[Where, dict[str, list[Statement]]] = {}
+    recorded: dict[Where, dict[str, list[Claim]]] = {}
     words: dict[tuple[Where, str], str] = {}
     rows = {
         f"{row['record'].removeprefix('table:')}#{row['row']}": row["label"]
@@ -131,9 +131,9 @@ def gather(kb: KnowledgeBase) -> Known:
             if configuration.architecture:
                 architectures[model.reference, configuration.label] = configuration.architecture
         for claim in kb.claims(model.reference):
-            where = (claim.subject, claim.part)
-            if claim.part:
-                parts[model.reference][claim.part] = None
+            where = (claim.subject, claim.configuration)
+            if claim.configuration:
+                parts[model.reference][claim.configuration] = None
             if claim.field in BENCHMARKS and claim.number is not None:
                 score = Score(claim.field, claim, rows.get(claim.table_row or ""))
                 scores.setdefault(where, []).append(score)
@@ -205,7 +205,7 @@ def _accuracy(scores: Sequence[Score], choice: Choice) -> Value | str:
     return _recorded(first.claim, [score.claim for score in rest], first.row)
 
 
-def _recorded(first: Statement, others: Sequence[Statement], row: str | None = None, note: str | None = None) -> Value:
+def _recorded(first: Claim, others: Sequence[Claim], row: str | None = None, note: str | None = None) -> Value:
     assert first.number is not None
     notes = [note, first.scope, first.counting, "derived" if first.status == "derived" else None, first.note]
     return Value(
@@ -250,7 +250,7 @@ def _compute(architecture: Architecture, yardstick: Yardstick, choice: Choice) -
     return yardstick.on_device(found, choice.device) if choice.device else None
 
 
-def _beyond(context: Sequence[Statement], yardstick: Yardstick, setting: Setting) -> str | None:
+def _beyond(context: Sequence[Claim], yardstick: Yardstick, setting: Setting) -> str | None:
     """A warning where the context is longer than the model's."""
     most = context[0].number if context else None
     if most is None or "context" not in yardstick.needs or setting.context <= most:
@@ -299,7 +299,7 @@ def sign(yardstick: Yardstick) -> int:
     return 1 if yardstick.better == "higher" else -1
 
 
-def device_values(kb: KnowledgeBase, device: Device) -> list[Statement]:
+def device_values(kb: KnowledgeBase, device: Device) -> list[Claim]:
     """The claims behind an accelerator's peak, bandwidth and memory."""
     fields = (f"peak_{device.arithmetic}", "memory_bandwidth", "memory_capacity")
     return [kb.value(f"accelerator:{device.key}", name) for name in fields]
@@ -322,7 +322,7 @@ def download(rows: Sequence[Entry], choice: Choice) -> list[dict[str, Any]]:
     for row in rows:
         line: dict[str, Any] = {
             "record": row.subject.record,
-            "configuration": row.subject.part,
+            "configuration": row.subject.configuration,
             "label": row.subject.label,
             "domain": row.subject.domain,
         }

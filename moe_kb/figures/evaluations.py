@@ -25,27 +25,29 @@ def scores(kb: KnowledgeBase) -> list[dict[str, Any]]:
     year, source, locator. Scores of table rows that no model is tied to are left out.
     """
     sizes: dict[tuple[str, str, str], float] = {
-        (row["subject"], row["part"], row["field"]): row["number"]
+        (row["subject"], row["configuration"], row["field"]): row["number"]
         for row in kb.rows(
-            "SELECT subject, part, field, number FROM claims WHERE preferred AND part IS NOT NULL "
+            "SELECT subject, configuration, field, number FROM claims WHERE preferred AND configuration IS NOT NULL "
             "AND field IN ('params_active', 'params_total') AND number IS NOT NULL"
         )
     }
     released: dict[tuple[str, str], str] = {
-        (row["subject"], row["part"]): row["value"]
+        (row["subject"], row["configuration"]): row["value"]
         for row in kb.rows(
-            "SELECT subject, part, value FROM claims WHERE preferred AND part IS NOT NULL AND field = 'released'"
+            "SELECT subject, configuration, value FROM claims "
+            "WHERE preferred AND configuration IS NOT NULL AND field = 'released'"
         )
     }
     rows = kb.rows(
-        "SELECT c.subject AS record, m.name AS model, m.organisation, m.released, c.part, c.field AS benchmark, "
-        "c.number AS score, c.printed, c.unit, c.setting, c.status, c.preferred, c.source, c.locator FROM claims c "
+        "SELECT c.subject AS record, m.name AS model, m.organisation, m.released, c.configuration, "
+        "c.field AS benchmark, c.number AS score, c.printed, c.unit, c.setting, c.status, c.preferred, "
+        "c.source, c.locator FROM claims c "
         "JOIN models m ON c.subject = 'model:' || m.key WHERE c.number IS NOT NULL AND c.field IN "
         "('mmlu', 'gsm8k', 'math', 'humaneval') ORDER BY c.field, c.number DESC"
     )
     out = []
     for row in rows:
-        part = row.pop("part")
+        part = row.pop("configuration")
         date = released.get((row["record"], part)) or row["released"] or ""
         out.append(
             {

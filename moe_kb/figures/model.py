@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moe_kb.claims.claim import Claim
 from moe_kb.claims.quantity import parse_quantity
-from moe_kb.claims.statement import Statement
 from moe_kb.db.claims import Disagreement
 from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
 from moe_kb.figures.sizing import CONVENTIONS
@@ -22,9 +22,9 @@ class Value:
 
     field: str
     setting: str | None
-    first: Statement
+    first: Claim
     """The claim shown first."""
-    others: tuple[Statement, ...]
+    others: tuple[Claim, ...]
     disagreement: Disagreement | None
 
     @property
@@ -46,7 +46,7 @@ class Value:
         return " ≠ ".join(f"{text} ({claim.source})" for text, claim in zip(words, claims, strict=True))
 
 
-def shown(claim: Statement) -> str:
+def shown(claim: Claim) -> str:
     """The value as printed, or with its thousands parted where it was counted or computed."""
     if claim.number is not None and (not claim.printed or claim.status == "derived" or claim.printed.isdecimal()):
         return compact(claim.number, suffix=False)
@@ -55,7 +55,7 @@ def shown(claim: Statement) -> str:
     return claim.shown
 
 
-def precision(claim: Statement) -> str:
+def precision(claim: Claim) -> str:
     """To which digit a number was printed, e.g. `to 1B`; `exact` where it is a whole number to the last unit."""
     if claim.number is None:
         return ""
@@ -68,12 +68,12 @@ def precision(claim: Statement) -> str:
 def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
     """Everything the sources say of a model, by configuration (None: the model as a whole)."""
     record = kb.resolve(name, "model")
-    grouped: dict[tuple[str | None, str, str | None], list[Statement]] = {}
+    grouped: dict[tuple[str | None, str, str | None], list[Claim]] = {}
     for claim in kb.claims(record):
-        grouped.setdefault((claim.part, claim.field, claim.setting), []).append(claim)
+        grouped.setdefault((claim.configuration, claim.field, claim.setting), []).append(claim)
     # A field may be in two disputes; that values differ says more than that their counting is unclear.
     found = sorted(kb.disagreements(record), key=lambda one: one.kind == "values")
-    disputes = {(one.part, one.field, one.setting): one for one in found}
+    disputes = {(one.configuration, one.field, one.setting): one for one in found}
     order = {field: position for position, field in enumerate([*MEASURES, *WORDS])}
     out: dict[str | None, list[Value]] = {}
 

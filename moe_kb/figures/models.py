@@ -131,17 +131,19 @@ def configurations(kb: KnowledgeBase) -> list[dict[str, Any]]:
     places: dict[tuple[str, str], dict[str, str]] = {}
     words: dict[tuple[str, str], dict[str, str]] = {}
     for row in kb.rows(
-        "SELECT c.subject, c.part, c.field, c.value, c.printed, c.status, s.name AS source, c.locator FROM claims c "
-        "LEFT JOIN sources s ON s.key = c.source "
-        "WHERE c.preferred AND c.part IS NOT NULL AND c.subject LIKE 'model:%'"
+        "SELECT c.subject, c.configuration, c.field, c.value, c.printed, c.status, s.name AS source, "
+        "c.locator FROM claims c LEFT JOIN sources s ON s.key = c.source "
+        "WHERE c.preferred AND c.configuration IS NOT NULL AND c.subject LIKE 'model:%'"
     ):
-        where = (row["subject"], row["part"])
+        where = (row["subject"], row["configuration"])
         source = ", ".join(filter(None, (row["source"], row["locator"])))
         places.setdefault(where, {})[row["field"]] = source + (" (derived)" if row["status"] == "derived" else "")
         words.setdefault(where, {})[row["field"]] = row["value"]
     disputed: dict[tuple[str, str], dict[str, bool]] = {}
-    for row in kb.rows("SELECT subject, part, field, resolved FROM disagreements WHERE part IS NOT NULL"):
-        fields = disputed.setdefault((row["subject"], row["part"]), {})
+    for row in kb.rows(
+        "SELECT subject, configuration, field, resolved FROM disagreements WHERE configuration IS NOT NULL"
+    ):
+        fields = disputed.setdefault((row["subject"], row["configuration"]), {})
         fields[row["field"]] = fields.get(row["field"], True) and bool(row["resolved"])
     out = []
     for row in kb.rows("SELECT * FROM hyperparameters ORDER BY name COLLATE NOCASE, params_total, configuration"):

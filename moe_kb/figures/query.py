@@ -86,8 +86,9 @@ GROUP BY design ORDER BY models DESC""",
     ),
     Example(
         "Where do sources disagree?",
-        """SELECT subject, part, field, values_seen, CASE resolved WHEN 1 THEN reason ELSE 'open' END AS settled_by
-FROM disagreements WHERE kind = 'values' AND subject LIKE 'model:%' ORDER BY resolved, subject, part""",
+        """SELECT subject, configuration, field, values_seen,
+  CASE resolved WHEN 1 THEN reason ELSE 'open' END AS settled_by
+FROM disagreements WHERE kind = 'values' AND subject LIKE 'model:%' ORDER BY resolved, subject, configuration""",
     ),
     Example(
         "Which gates renormalise their weights?",

@@ -343,7 +343,7 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
         old, new = sent
         rows.append(
             {
-                "Quantity": f"All-to-all a token and layer on {before.size.setting.degree}",
+                "Quantity": f"All-to-all a token and layer on {before.size.setting.expert_parallel}",
                 "As it is": bytes_text(old) if old else "not even",
                 "Changed": bytes_text(new) if new else "not even",
                 "Change": _relative(old, new) if old and new else "",

@@ -196,7 +196,7 @@ def cache(shown: Sequence[Sized]) -> go.Figure:
 def traffic(shown: Sequence[Sized]) -> go.Figure:
     """Bytes that one token sends and gets in a layer, against the expert-parallel degree."""
     figure = go.Figure()
-    degrees = sorted({*DEGREES, shown[0].size.setting.degree})
+    degrees = sorted({*DEGREES, shown[0].size.setting.expert_parallel})
     for number, one in enumerate(shown):
         found = []
         for degree in degrees:
@@ -210,7 +210,7 @@ def traffic(shown: Sequence[Sized]) -> go.Figure:
         for field, dash, words in (("merged", "solid", "one vector a device"), ("per_expert", "dot", "one an expert")):
             sent = [float(getattr(each, field)) * one.size.setting.cache_bytes for each in found]
             figure.add_scatter(
-                x=[str(each.degree) for each in found], y=[value / 1e3 for value in sent], name=one.label,
+                x=[str(each.expert_parallel) for each in found], y=[value / 1e3 for value in sent], name=one.label,
                 legendgroup=one.label, showlegend=field == "merged", mode="lines+markers",
                 line={"color": _colour(number), "dash": dash, "width": 2}, marker={"size": 7},
                 text=[bytes_text(value) for value in sent],

@@ -130,7 +130,7 @@ def choices(kb: KnowledgeBase, taxonomy: str | None = None) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class CrosswalkMapping:
     """A line from a node to one of another taxonomy, read from that node's side."""
 
     node: str
@@ -149,15 +149,15 @@ _WORDS = {
 }
 
 
-def crossings(kb: KnowledgeBase, name: str) -> list[Crossing]:
+def mappings(kb: KnowledgeBase, name: str) -> list[CrosswalkMapping]:
     """The crosswalk's lines at a node, whichever side they were written from."""
     names = choices(kb)
     out = []
-    for row in kb.rows("SELECT * FROM crossings WHERE subject = ?1 OR object = ?1 ORDER BY id", (name,)):
+    for row in kb.rows("SELECT * FROM mappings WHERE subject = ?1 OR object = ?1 ORDER BY id", (name,)):
         forward = row["subject"] == name
         other = row["object"] if forward else row["subject"]
         word = _WORDS[row["relation"]][0 if forward else 1]
-        out.append(Crossing(other, names.get(other, other), word, row["reason"]))
+        out.append(CrosswalkMapping(other, names.get(other, other), word, row["reason"]))
     return out
 
 

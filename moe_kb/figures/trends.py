@@ -220,9 +220,9 @@ def _mixtures(kb: KnowledgeBase) -> dict[tuple[str, str], list[Row]]:
 def _weights(kb: KnowledgeBase) -> dict[tuple[str, str], tuple[float, str]]:
     """Weight of the auxiliary loss that a configuration's file or a table gives, and where."""
     return {
-        (row["subject"], row["part"]): (row["number"], _place(row))
+        (row["subject"], row["configuration"]): (row["number"], _place(row))
         for row in kb.rows(
-            "SELECT c.subject, c.part, c.number, s.name AS source, c.locator FROM claims c JOIN sources s "
+            "SELECT c.subject, c.configuration, c.number, s.name AS source, c.locator FROM claims c JOIN sources s "
             "ON s.key = c.source WHERE c.preferred AND c.field = 'w_aux' AND c.number IS NOT NULL"
         )
     }
@@ -257,7 +257,7 @@ def _dates(kb: KnowledgeBase) -> dict[str, str]:
         row["subject"]: _place(row)
         for row in kb.rows(
             "SELECT c.subject, s.name AS source, c.locator FROM claims c JOIN sources s ON s.key = c.source "
-            "WHERE c.preferred AND c.field = 'released' AND c.part IS NULL AND c.subject LIKE 'model:%'"
+            "WHERE c.preferred AND c.field = 'released' AND c.configuration IS NULL AND c.subject LIKE 'model:%'"
         )
     }
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from moe_kb.errors import MoeKbError
 from moe_kb.importing.hf import Imported
 from moe_kb.records import Model, Source
-from moe_kb.records.base import Claim, Provenance
+from moe_kb.records.base import Provenance, SourcedValue
 from moe_kb.records.model import Configuration
 from moe_kb.sizing.parameters import Parameters
 
@@ -119,12 +119,12 @@ def with_configuration(model: Model, label: str, imported: Imported) -> Model:
     except ValidationError as error:
         raise _misgiven(error) from None
     claims = [
-        Claim(
+        SourcedValue(
             source=architecture.source,
             locator=LOCATOR,
             field=field,
             value=value,
-            part=label,
+            configuration=label,
             printed=json.dumps(value),
             note=f"{names} of the file" + ("; training may have used another." if field in _COEFFICIENTS else "."),
         )

@@ -13,7 +13,7 @@ rows in order and runs each as a child (`contract` says what it runs), the child
 anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
 """
 
-from moe_kb.places import GROUP
+from moe_kb.paths import GROUP
 
 from .catalogue import Catalogue
 from .contract import Details, Entry, Estimate, details

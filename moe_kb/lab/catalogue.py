@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import BaseModel
 
-from moe_kb.places import GROUP
+from moe_kb.paths import GROUP
 
 from .contract import Entry
 from .errors import Finding, UnknownImplementationError

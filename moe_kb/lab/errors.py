@@ -1,6 +1,6 @@
 """What the laboratory says when something is wrong: findings (data) and errors (exceptions).
 
-Both name the place, the rule that was broken and how to mend it, so that the app and the command line
+Both name the place, the rule that was broken and how to fix it, so that the app and the command line
 can show them as they are.
 """
 
@@ -25,22 +25,22 @@ class Finding:
     rule: str
     """A short stable name of the rule, such as `unknown-field`."""
     message: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         """Join the parts for people."""
-        return f"{self.place}: {self.message}. {self.mend}"
+        return f"{self.place}: {self.message}. {self.fix}"
 
 
 class LabError(MoeKbError):
     """Base of every error that the laboratory raises on purpose."""
 
-    def __init__(self, place: str, rule: str, mend: str) -> None:
+    def __init__(self, place: str, rule: str, fix: str) -> None:
         """Keep the three parts for programs; the text joins them for people."""
-        super().__init__(f"{place}: {rule}. {mend}")
+        super().__init__(f"{place}: {rule}. {fix}")
         self.place = place
         self.rule = rule
-        self.mend = mend
+        self.fix = fix
 
 
 class HomeError(LabError):
@@ -77,5 +77,5 @@ class PreflightError(LabError):
     def __init__(self, implementation: str, findings: Sequence[Finding]) -> None:
         """Take the first error as the text, and keep every finding."""
         first = next(finding for finding in findings if finding.severity == "error")
-        super().__init__(f"{implementation}, {first.place}", first.message, first.mend)
+        super().__init__(f"{implementation}, {first.place}", first.message, first.fix)
         self.findings = tuple(findings)

@@ -95,7 +95,7 @@ class End(_Event):
 AnyEvent = Start | Progress | Metrics | Message | End
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 
-_Wrong = tuple[str, str, str]  # rule, message, mend
+_Wrong = tuple[str, str, str]  # rule, message, fix
 _TOO_LONG: _Wrong = (
     "line-too-long",
     f"the line is longer than {MAX_LINE} bytes",
@@ -116,11 +116,11 @@ class EventProblem:
     """Counted from 1; 0 when it is about the whole file."""
     rule: str
     message: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         """Join the parts for people."""
-        return f"events.jsonl line {self.line}: {self.message}. {self.mend}"
+        return f"events.jsonl line {self.line}: {self.message}. {self.fix}"
 
 
 @dataclass(frozen=True, slots=True)

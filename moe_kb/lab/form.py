@@ -98,7 +98,7 @@ def form_fields(config_class: type[BaseModel], given: Mapping[str, Any] | None =
 def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the inputs' values, by field name, into the mapping that the config class validates.
 
-    JSON text that is not JSON is passed on as it is: the validation at launch names the field and the mend.
+    JSON text that is not JSON is passed on as it is: the validation at launch names the field and the fix.
     """
     config: dict[str, Any] = {}
     for field in fields:

@@ -89,13 +89,13 @@ def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
             "error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(allowed)}"
         )
     if detail["type"] == "missing":
-        message, mend = "the setting is required", "Give a value"
+        message, fix = "the setting is required", "Give a value"
     else:
         message = f"{detail['msg']}, got {repr(detail['input'])[:80]}" if field else str(detail["msg"])
-        mend = "Change the settings it names"
+        fix = "Change the settings it names"
     if field in allowed:
-        mend = f"Give {allowed[field]}"
-    return Finding("error", place, str(detail["type"]).replace("_", "-"), message, mend)
+        fix = f"Give {allowed[field]}"
+    return Finding("error", place, str(detail["type"]).replace("_", "-"), message, fix)
 
 
 def _dumped(model: BaseModel) -> tuple[dict[str, Any] | None, list[Finding]]:
@@ -120,8 +120,8 @@ def _estimated(entry: Entry, model: BaseModel) -> tuple[RunEstimate | None, list
         ), []
     except Exception as error:  # the implementation's code, not ours
         text = f"the implementation cannot estimate it ({type(error).__name__}: {str(error)[:300]})"
-        mend = "Change the configuration, or report it to the implementation's authors"
-        return None, [Finding("error", "estimate", "estimate-fails", text, mend)]
+        fix = "Change the configuration, or report it to the implementation's authors"
+        return None, [Finding("error", "estimate", "estimate-fails", text, fix)]
 
 
 def _machine(situation: Situation) -> Iterator[Finding]:
@@ -132,8 +132,8 @@ def _machine(situation: Situation) -> Iterator[Finding]:
     if free < DISK_WANTED:
         severe = free < DISK_NEEDED
         text = f"{_gib(free)} are free where the runs are kept"
-        mend = "Delete old runs, or set MOE_KB_LAB to a folder on another disk"
-        yield Finding("error" if severe else "warning", "disk", "disk-space", text, mend)
+        fix = "Delete old runs, or set MOE_KB_LAB to a folder on another disk"
+        yield Finding("error" if severe else "warning", "disk", "disk-space", text, fix)
     if situation.queued >= MAX_QUEUED:
         text = f"{situation.queued} runs are queued already"
         yield Finding("error", "queue", "queue-full", text, "Wait, or cancel some of them")
@@ -142,16 +142,16 @@ def _machine(situation: Situation) -> Iterator[Finding]:
 def _fits(estimate: RunEstimate, situation: Situation) -> Iterator[Finding]:
     hardware = situation.hardware
     need = estimate.memory_bytes
-    mend = "Make the model, the batch or the sequence smaller"
+    fix = "Make the model, the batch or the sequence smaller"
     if need > MEMORY_SHARE * hardware.memory_total:
         text = f"the run needs about {_gib(need)}, and this machine has {_gib(hardware.memory_total)}"
-        yield Finding("error", "memory", "memory-total", text, mend)
+        yield Finding("error", "memory", "memory-total", text, fix)
     elif need > MEMORY_SHARE * hardware.memory_available:
         # Memory that a run under way holds will be free when this one's turn comes.
         waits = situation.running > 0
         text = f"the run needs about {_gib(need)}, and {_gib(hardware.memory_available)} are available now"
-        mend += ", or close other programs" if not waits else ", or wait for the run under way"
-        yield Finding("warning" if waits else "error", "memory", "memory-available", text, mend)
+        fix += ", or close other programs" if not waits else ", or wait for the run under way"
+        yield Finding("warning" if waits else "error", "memory", "memory-available", text, fix)
     if estimate.seconds > situation.max_seconds:
         limit = situation.max_seconds
         text = f"it may take about {estimate.seconds:.0f} s, and it will be ended after {limit:.0f} s"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from moe_kb import yamlio
 from moe_kb.errors import MoeKbError
-from moe_kb.places import RESULTS_GROUP
+from moe_kb.paths import RESULTS_GROUP
 
 from .errors import Finding
 

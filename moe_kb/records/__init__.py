@@ -1,12 +1,10 @@
 """The record types: what a file of the knowledge base may say."""
 
 from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
-from moe_kb.records.acknowledged import Acknowledged, Acknowledgement
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.base import (
     KINDS,
     Citation,
-    Claim,
     Kind,
     Note,
     Placement,
@@ -14,6 +12,7 @@ from moe_kb.records.base import (
     Record,
     Relation,
     Resolution,
+    SourcedValue,
 )
 from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
 from moe_kb.records.model import Configuration, Model
@@ -22,7 +21,8 @@ from moe_kb.records.source import Source
 from moe_kb.records.sublayers import Mixture
 from moe_kb.records.system import System
 from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
-from moe_kb.records.taxonomy import Crossing, Crosswalk, Node, Taxonomy
+from moe_kb.records.taxonomy import Crosswalk, CrosswalkMapping, Node, Taxonomy
+from moe_kb.records.waiver import Waiver, Waivers
 
 RECORD_TYPES: dict[str, type[Record]] = {
     "paper": Paper,
@@ -38,8 +38,6 @@ __all__ = [
     "KINDS",
     "RECORD_TYPES",
     "Accelerator",
-    "Acknowledged",
-    "Acknowledgement",
     "Algorithm",
     "AlignedConfig",
     "AlignedRow",
@@ -47,11 +45,10 @@ __all__ = [
     "Architecture",
     "Bandwidth",
     "Citation",
-    "Claim",
     "Column",
     "Configuration",
-    "Crossing",
     "Crosswalk",
+    "CrosswalkMapping",
     "Design",
     "Equation",
     "Figure",
@@ -78,9 +75,12 @@ __all__ = [
     "Row",
     "Source",
     "Sourced",
+    "SourcedValue",
     "Stack",
     "System",
     "Table",
     "Taxonomy",
     "Usage",
+    "Waiver",
+    "Waivers",
 ]

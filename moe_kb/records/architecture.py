@@ -61,7 +61,7 @@ class Stack(Part):
     @model_validator(mode="after")
     def _can_be_written_out(self) -> Stack:
         if self.n_layers > MAX_LAYERS:
-            raise ValueError(f"{self.n_layers:,} layers; mend the `repeat`s, at most {MAX_LAYERS:,} can be written out")
+            raise ValueError(f"{self.n_layers:,} layers; fix the `repeat`s, at most {MAX_LAYERS:,} can be written out")
         return self
 
     def layers(self) -> Iterator[list[AnySublayer]]:

@@ -92,14 +92,14 @@ class Provenance(Citation):
     """Names of the record's top-level fields seen there."""
 
 
-class Claim(Citation):
+class SourcedValue(Citation):
     """One value that one source gives for one field of this record."""
 
     field: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
     """What is claimed, e.g. `params_total`, `d_model`, `venue`."""
     value: Scalar | list[Scalar]
     """The typed value; counts of parameters are absolute (47000000000, not 47)."""
-    part: str | None = None
+    configuration: str | None = None
     """The configuration's label, or another named part; none: the record as a whole."""
     printed: str | None = None
     """The value as the source prints it ("47B"), which fixes its precision."""
@@ -122,7 +122,7 @@ class Resolution(Citation):
 
     field: str
     """The field in dispute."""
-    part: str | None = None
+    configuration: str | None = None
     """The configuration in dispute, if any."""
     prefer: Key
     """Key of the source whose value is shown first."""
@@ -182,7 +182,7 @@ class Record(Part):
     """The name people use. Short names are not unique; the year is shown beside them."""
     summary: Note | None = None
     """What it is, in our own words."""
-    claims: list[Claim] = Field(default_factory=list)
+    claims: list[SourcedValue] = Field(default_factory=list)
     """Values given by sources beyond the fields above, conflicting ones included."""
     resolutions: list[Resolution] = Field(default_factory=list)
     """Notes that close disagreements."""

@@ -40,7 +40,7 @@ class Taxonomy(Citation):
     """Every node except the nameless root, parents before children, in printed order."""
 
 
-class Crossing(Part):
+class CrosswalkMapping(Part):
     """A node of one taxonomy compared with a node of another."""
 
     subject: NodeName
@@ -58,5 +58,5 @@ class Crossing(Part):
 class Crosswalk(Part):
     """The file `taxonomy/crosswalk.yaml`; our own judgement, each line with its reason."""
 
-    crossings: list[Crossing]
+    mappings: list[CrosswalkMapping]
     """The comparisons."""

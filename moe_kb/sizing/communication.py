@@ -24,43 +24,51 @@ class AllToAll:
 
     Attributes:
         layers: layers with routed experts.
-        degree: P.
+        expert_parallel: P.
         merged: one vector a device, both ways together.
         per_expert: one vector an expert, both ways together.
     """
 
     layers: int
-    degree: int
+    expert_parallel: int
     merged: Fraction
     per_expert: Fraction
 
 
-def all_to_all(architecture: Architecture, degree: int) -> AllToAll:
-    """Traffic with `degree` devices for each layer's experts.
+def all_to_all(architecture: Architecture, expert_parallel: int) -> AllToAll:
+    """Traffic with `expert_parallel` devices for each layer's experts.
 
     Raises:
         ValueError: for a degree below one, or one that some layer's experts cannot be laid out on evenly.
     """
-    if degree < 1:
-        raise ValueError(f"expert-parallel degree {degree}: at least 1")
+    if expert_parallel < 1:
+        raise ValueError(f"expert-parallel degree {expert_parallel}: at least 1")
     layers, merged, per_expert = 0, Fraction(), Fraction()
     for name, stack in architecture.stacks.items():
         for times, sublayer, place in written(stack.groups, 1, name):
             if not isinstance(sublayer, Mixture):
                 continue
             E = sublayer.n_routed_experts
-            if E % degree:
-                raise ValueError(f"{place}: {E} experts cannot be laid out evenly on {degree} devices")
+            if E % expert_parallel:
+                raise ValueError(f"{place}: {E} experts cannot be laid out evenly on {expert_parallel} devices")
             width = sublayer.d_latent or architecture.d_model or 0
             layers += times
-            merged += times * 2 * width * devices_reached(sublayer, degree) * Fraction(degree - 1, degree)
-            per_expert += times * 2 * width * expected_experts(sublayer) * Fraction(degree - 1, degree)
+            merged += (
+                times
+                * 2
+                * width
+                * devices_reached(sublayer, expert_parallel)
+                * Fraction(expert_parallel - 1, expert_parallel)
+            )
+            per_expert += (
+                times * 2 * width * expected_experts(sublayer) * Fraction(expert_parallel - 1, expert_parallel)
+            )
     if not layers:
-        return AllToAll(0, degree, Fraction(), Fraction())
-    return AllToAll(layers, degree, merged / layers, per_expert / layers)
+        return AllToAll(0, expert_parallel, Fraction(), Fraction())
+    return AllToAll(layers, expert_parallel, merged / layers, per_expert / layers)
 
 
-def devices_reached(mixture: Mixture, degree: int) -> Fraction:
+def devices_reached(mixture: Mixture, expert_parallel: int) -> Fraction:
     """Of so many devices those that an evenly chosen token's routed experts lie on, on average."""
     E, Z, k = mixture.n_routed_experts, mixture.zero.count if mixture.zero else 0, mixture.experts_per_token
-    return degree * (1 - Fraction(comb(E + Z - E // degree, k), comb(E + Z, k)))
+    return expert_parallel * (1 - Fraction(comb(E + Z - E // expert_parallel, k), comb(E + Z, k)))

@@ -14,9 +14,9 @@ from moe_kb.sizing.communication import AllToAll, all_to_all
 from moe_kb.sizing.context import Context, Phase
 from moe_kb.sizing.operations import Operations, operations
 from moe_kb.sizing.parameters import PARTS, Parameters, count, expected_experts, granularity, written
-from moe_kb.sizing.passes import Needed, decoding, needed
 from moe_kb.sizing.precision import FORMATS, WeightFormat
 from moe_kb.sizing.roofline import Roofline, fewest_devices, roofline
+from moe_kb.sizing.weight_traffic import Needed, decoding, needed
 
 SCOPE = "text model; no multi-token-prediction layers, no vision tower; buffers not counted"
 
@@ -28,14 +28,14 @@ class Setting:
     Attributes:
         context: tokens of a sequence: the decoded one with those before it, or all taken at once.
         batch: sequences decoded together.
-        degree: devices that each layer's experts are laid out on.
+        expert_parallel: devices that each layer's experts are laid out on.
         weights: how weights are kept.
         cache_bytes: bytes of a number of the cache and of what is sent between devices.
     """
 
     context: int = 8192
     batch: int = 1
-    degree: int = 8
+    expert_parallel: int = 8
     weights: WeightFormat = FORMATS["bf16"]
     cache_bytes: float = 2
 
@@ -156,7 +156,8 @@ class Size:
             "sparsity": p.sparsity,
             "experts": None if self.experts is None else vars(self.experts),
             "setting": {
-                "context": s.context, "batch": s.batch, "expert_parallel_degree": s.degree, "weights": s.weights.key,
+                "context": s.context, "batch": s.batch, "expert_parallel_degree": s.expert_parallel,
+                "weights": s.weights.key,
                 "bytes_per_weight": float(s.weights.bytes_per_weight), "cache_bytes_per_number": s.cache_bytes,
             },
             "flops_per_token": {
@@ -177,7 +178,7 @@ class Size:
             },
             "all_to_all": None if self.traffic is None else {
                 "layers": self.traffic.layers,
-                "degree": self.traffic.degree,
+                "expert_parallel": self.traffic.expert_parallel,
                 "bytes_per_token_and_layer": float(self.traffic.merged) * s.cache_bytes,
                 "bytes_per_token_and_layer_per_expert": float(self.traffic.per_expert) * s.cache_bytes,
             },
@@ -204,13 +205,13 @@ def size(architecture: Architecture, setting: Setting | None = None) -> Size:
         ValueError: for a setting below one.
     """
     s = setting or Setting()
-    if min(s.context, s.batch, s.degree) < 1:
+    if min(s.context, s.batch, s.expert_parallel) < 1:
         raise ValueError("context, batch and expert-parallel degree are at least 1")
     parameters = count(architecture)
     step = decoding(architecture)
     step_parameters = parameters if step is architecture else count(step)
     try:
-        traffic = all_to_all(architecture, s.degree)
+        traffic = all_to_all(architecture, s.expert_parallel)
     except ValueError:  # experts that do not lie evenly on so many devices
         traffic = None
     return Size(

@@ -119,7 +119,7 @@ def parse(text: str) -> Any:
         raise YamlError(
             "yaml-syntax",
             f"not well-formed YAML: {problem}",
-            "Mend the indentation, quotes or brackets there.",
+            "Fix the indentation, quotes or brackets there.",
             mark.line + 1 if mark else None,
         ) from None
 

@@ -21,7 +21,7 @@ RESOLUTION = """\
 resolutions:
 - source: alpha-config
   field: d_model
-  part: 1B
+  configuration: 1B
   prefer: alpha-config
   reason: The file is what was trained.
 """

@@ -113,7 +113,7 @@ def test_findings_of_the_audit_stand_on_the_pages_of_all_records_they_concern(op
     def audits(at):
         return [one.label for one in at.expander if one.label.startswith("Audit")]
 
-    assert audits(paper) == audits(design) == ["Audit: 1 finding, all acknowledged"]
+    assert audits(paper) == audits(design) == ["Audit: 1 finding, all waived"]
     assert audits(model) == ["Audit: 4 findings, 4 open"]
     assert audits(table) == ["Audit: 2 findings, 2 open"], "those of its rows"
     assert "of 2020, is said to use design:alpha-router of 2021" in texts(paper).replace("\\", "")

@@ -52,9 +52,9 @@ def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
 
 
 def test_a_view_has_an_address(sized_tree, open_page):
-    at = open_page("size", models="alpha|1B", context="1024", weights="fp8", degree="4", accelerator="zeta")
+    at = open_page("size", models="alpha|1B", context="1024", weights="fp8", expert_parallel="4", accelerator="zeta")
     assert at.select_slider(key="in-context").value == 1024
-    assert at.number_input(key="in-degree").value == 4
+    assert at.number_input(key="in-expert_parallel").value == 4
     assert any("At 1,024 tokens" in one.value.columns for one in at.table)
     at.selectbox(key="in-weights").set_value("mxfp4").run()
     assert at.query_params["weights"] == "mxfp4"
@@ -103,7 +103,8 @@ def test_every_configuration_without_a_size_is_listed(sized_tree, open_page):
 
 @pytest.mark.parametrize(
     "query",
-    [{"context": "7"}, {"batch": "x"}, {"degree": "0"}, {"degree": "99999999999"}, {"weights": "int3"},
+    [{"context": "7"}, {"batch": "x"}, {"expert_parallel": "0"}, {"expert_parallel": "99999999999"},
+     {"weights": "int3"},
      {"accelerator": "abacus"}, {"change": "nothing"}, {"change": "Alpha 1B", "experts": "-3", "width": "7"},
      {"models": ",,|,"}, {"models": "alpha|1B," * 50}],
 )  # fmt: skip

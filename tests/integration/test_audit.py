@@ -10,7 +10,7 @@ import pytest
 
 from moe_kb.audit.report import written
 from moe_kb.db.build import build
-from moe_kb.records.acknowledged import FINDING_PATTERN
+from moe_kb.records.waiver import ISSUE_PATTERN
 
 pytestmark = pytest.mark.integration
 
@@ -20,24 +20,24 @@ PAGE = "docs/audit.md"
 
 @pytest.fixture(scope="module")
 def found(real_kb):
-    return {finding.id: finding for finding in real_kb.audit()}
+    return {issue.id: issue for issue in real_kb.audit()}
 
 
-def test_every_finding_has_an_id_of_its_own_a_line_and_its_records(real_kb, found):
+def test_every_issue_has_an_id_of_its_own_a_line_and_its_records(real_kb, found):
     assert len(found) == len(real_kb.audit()) > 200
     records = {brief.record for brief in real_kb.briefs()}
     sources = {brief.key for brief in real_kb.briefs("source")}
-    for name, finding in found.items():
-        assert re.fullmatch(FINDING_PATTERN, name), name
+    for name, issue in found.items():
+        assert re.fullmatch(ISSUE_PATTERN, name), name
         assert len(name) <= 300
-        assert "\n" not in finding.message
-        assert {finding.subject, *finding.others} <= records, name
-        assert set(finding.cited) <= sources, name
-        assert finding.cited or finding.family == "coverage", name
+        assert "\n" not in issue.message
+        assert {issue.subject, *issue.others} <= records, name
+        assert set(issue.cited) <= sources, name
+        assert issue.cited or issue.family == "coverage", name
 
 
 @pytest.mark.parametrize(
-    ("finding", "says"),
+    ("issue", "says"),
     [
         # Table 2 of survey A: one of two stacks, a gate that the sizes have no room for, sizes rounded too far.
         ("sizes/printed-shape/model:switch-transformer#7B/params_total=survey-a-table-2#5", "n_layers 24, not 12"),
@@ -62,22 +62,22 @@ def test_every_finding_has_an_id_of_its_own_a_line_and_its_records(real_kb, foun
         ("identity/printed-for-two-works/paper:bimedix/printed_as=survey-b; paper:medmoe", "'Med-MoE'"),
     ],
 )
-def test_known_slips_come_out_of_the_rules(found, finding, says):
-    assert says in found[finding].message
+def test_known_slips_come_out_of_the_rules(found, issue, says):
+    assert says in found[issue].message
 
 
 @pytest.mark.parametrize("row", [19, 20, 25, 30, 31, 32, 33, 35, 36])
-def test_rows_of_released_models_whose_files_bear_them_out_give_no_size_finding(found, row):
+def test_rows_of_released_models_whose_files_bear_them_out_give_no_size_issue(found, row):
     assert [
         name for name in found if name.startswith("sizes/printed") and name.endswith(f"survey-a-table-2#{row}")
     ] == []
 
 
-def test_every_acknowledgement_is_about_a_finding(found, real_kb):
-    assert [name for name in found if name.startswith("coverage/idle-acknowledgement")] == []
-    noted = {row["finding"] for row in real_kb.rows("SELECT finding FROM acknowledgements")}
+def test_every_waiver_is_about_a_issue(found, real_kb):
+    assert [name for name in found if name.startswith("coverage/unused-waiver")] == []
+    noted = {row["issue"] for row in real_kb.rows("SELECT issue FROM waivers")}
     assert noted
-    assert noted <= {name for name, finding in found.items() if not finding.open}
+    assert noted <= {name for name, issue in found.items() if not issue.open}
 
 
 def test_the_page_is_current(real_kb):

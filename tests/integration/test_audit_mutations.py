@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from moe_kb.audit.sizes import check_configuration
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records import Architecture, Configuration
 
 pytestmark = pytest.mark.integration
@@ -97,7 +97,7 @@ def mutations(data: Json) -> Iterator[tuple[str, Json]]:
 
 
 @pytest.fixture(scope="module")
-def counted(real_kb) -> list[tuple[str, Configuration, list[Statement]]]:
+def counted(real_kb) -> list[tuple[str, Configuration, list[Claim]]]:
     """Configurations whose sizes have been counted, with the total and the active size."""
     rows = real_kb.rows("SELECT record, label, architecture FROM configurations WHERE architecture IS NOT NULL")
     exact = {row["key"] for row in real_kb.rows("SELECT key FROM sources WHERE type = 'count'")}
@@ -115,7 +115,7 @@ def counted(real_kb) -> list[tuple[str, Configuration, list[Statement]]]:
     return found
 
 
-def test_the_unchanged_configurations_give_no_finding(counted, real_kb):
+def test_the_unchanged_configurations_give_no_issue(counted, real_kb):
     assert len(counted) >= 46
     assert [name for name, configuration, claims in counted if check_configuration(configuration, claims)] == []
     exact = {row["key"] for row in real_kb.rows("SELECT key FROM sources WHERE type = 'count'")}

@@ -33,7 +33,7 @@ def counted() -> list[tuple[str, str, Parameters, dict[str, int]]]:
             claims = {
                 claim.field: claim.value
                 for claim in record.claims
-                if claim.source == COUNTED and claim.part == configuration.label and claim.field in FIELDS
+                if claim.source == COUNTED and claim.configuration == configuration.label and claim.field in FIELDS
                 and claim.scope == "text-model-without-mtp"
             }  # fmt: skip
             if configuration.architecture and claims:

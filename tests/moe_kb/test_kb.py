@@ -166,10 +166,10 @@ def test_taxonomies_say_where_they_are_from(kb):
 
 
 def test_the_value_shown_first_and_the_others(kb):
-    value = kb.value("model:alpha", "d_model", part="1B")
+    value = kb.value("model:alpha", "d_model", configuration="1B")
     assert (value.value, value.source, value.place) == (512, "alpha-config", "alpha-config, config.json")
     with pytest.raises(NotFoundError, match=r"no source gives 'colour' for model:alpha\. Known: .*d_model"):
-        kb.value("model:alpha", "colour", part="1B")
+        kb.value("model:alpha", "colour", configuration="1B")
     with pytest.raises(NotFoundError, match="no source gives 'd_model' for model:alpha"):
         kb.value("model:alpha", "d_model")
 
@@ -218,7 +218,7 @@ def test_the_root_is_given_or_in_the_environment(tree, monkeypatch, tmp_path):
 
 
 def test_trees_of_different_places_have_different_databases(tmp_path):
-    from moe_kb.places import default_database
+    from moe_kb.paths import default_database
 
     trees = [small_tree(tmp_path / name) for name in ("one", "two")]
     databases = {default_database(tree) for tree in trees}

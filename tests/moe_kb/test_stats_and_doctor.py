@@ -20,7 +20,7 @@ def test_the_fabricated_tree_is_counted(kb):
     first = stats["taxonomies"]["first"]
     assert first == {"nodes": 5, "leaves": 2, "placements": 2, "papers_placed": 2, "printed_names": 2}
     assert stats["disagreements"] == {"open": 1, "resolved": 0}
-    assert stats["crossings"] == 1
+    assert stats["mappings"] == 1
     missing = stats["missing"]
     assert missing["papers_without_summary"] == ["paper:beta"]
     assert missing["designs_without_equation_or_steps"] == []
@@ -49,8 +49,8 @@ def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):
     open_kb(tree).database.write_bytes(b"damaged")
     edit(tree, "data/papers/2020/beta.yaml", "year: 2020", "year: soon")
     items = found(tree, monkeypatch)
-    assert (items["database"].state, items["database"].mend) == ("broken", "Run: moe-kb build --force")
-    assert (items["records"].state, items["records"].mend) == ("broken", "Run: moe-kb check")
+    assert (items["database"].state, items["database"].fix) == ("broken", "Run: moe-kb build --force")
+    assert (items["records"].state, items["records"].fix) == ("broken", "Run: moe-kb check")
     assert "findings" in items["records"].detail
     items = found(tmp_path / "nowhere", monkeypatch)
     assert items["records"].state == "broken"
@@ -65,7 +65,7 @@ def test_missing_parts_are_optional_and_name_their_extra(tree, monkeypatch):
         importlib.util, "find_spec", lambda name, *rest: None if name == "pyarrow" else real(name, *rest)
     )
     item = found(tree, monkeypatch)["pyarrow"]
-    assert (item.state, item.mend) == ("missing", "Run: pip install 'moe-kb[parquet]'")
+    assert (item.state, item.fix) == ("missing", "Run: pip install 'moe-kb[parquet]'")
 
 
 @pytest.mark.parametrize("what", ["streamlit", "torch", "laboratory"])
@@ -80,4 +80,4 @@ def test_damaged_runs_are_named_with_the_mend(tree, monkeypatch, tmp_path):
     item = found(tree, monkeypatch)["laboratory"]
     assert item.state == "broken"
     assert "runs.db" in item.detail
-    assert "move it away" in item.mend
+    assert "move it away" in item.fix

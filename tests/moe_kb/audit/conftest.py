@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trees import FILES, small_tree
 
-from moe_kb.audit import Finding
+from moe_kb.audit import Issue
 from moe_kb.kb import open_kb
 
 #: Found on the tree as it is: another width in the second list, sizes that the layers are far from, a later design,
@@ -24,27 +24,27 @@ AS_IT_IS = {
 
 
 @pytest.fixture
-def audit(tmp_path: Path) -> Callable[..., list[Finding]]:
+def audit(tmp_path: Path) -> Callable[..., list[Issue]]:
     """What is found besides `AS_IT_IS` once texts of files are replaced, and files written."""
 
-    def run(*edits: tuple[str, str, str], **files: str) -> list[Finding]:
+    def run(*edits: tuple[str, str, str], **files: str) -> list[Issue]:
         texts = {path.replace("__", "/") + ".yaml": text for path, text in files.items()}
         for path, old, new in edits:
             text = texts.get(path, FILES.get(path, ""))
             assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
             texts[path] = text.replace(old, new)
-        texts.setdefault("data/acknowledged.yaml", "findings: []\n")
+        texts.setdefault("data/waivers.yaml", "issues: []\n")
         kb = open_kb(small_tree(tmp_path / "tree", texts), database=tmp_path / "kb.db")
-        return [finding for finding in kb.audit() if finding.id not in AS_IT_IS]
+        return [issue for issue in kb.audit() if issue.id not in AS_IT_IS]
 
     return run
 
 
 @pytest.fixture
-def ids(audit: Callable[..., list[Finding]]) -> Callable[..., set[str]]:
+def ids(audit: Callable[..., list[Issue]]) -> Callable[..., set[str]]:
     """The ids of what `audit` finds."""
 
     def run(*edits: tuple[str, str, str], **files: str) -> set[str]:
-        return {finding.id for finding in audit(*edits, **files)}
+        return {issue.id for issue in audit(*edits, **files)}
 
     return run

@@ -9,16 +9,16 @@ from moe_kb.audit.claims import layers_with_experts
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
 resolutions:
-- {{source: first-survey, locator: §9, field: {}, part: 1B, prefer: second-list, reason: misprint}}
+- {{source: first-survey, locator: §9, field: {}, configuration: 1B, prefer: second-list, reason: misprint}}
 provenance:"""
-CLAIM = "- {{source: second-list, field: {}, value: {}, part: 1B}}\nprovenance:"
+CLAIM = "- {{source: second-list, field: {}, value: {}, configuration: 1B}}\nprovenance:"
 
 
 def test_nothing_is_found_where_sources_agree(ids):
     assert ids() == set()
 
 
-def test_a_note_acknowledges_a_disagreement_and_an_idle_one_is_found(audit):
+def test_a_note_waives_a_disagreement_and_an_idle_one_is_found(audit):
     found = {f.id: f for f in audit((MODEL, "provenance:", NOTE.format("vocab_size")))}
     assert set(found) == {"claims/idle-note/model:alpha#1B/vocab_size"}
 
@@ -29,11 +29,11 @@ def test_a_settled_disagreement_carries_the_note(tmp_path):
     from moe_kb.kb import open_kb
 
     tree = small_tree(tmp_path / "tree", {MODEL: FILES[MODEL].replace("provenance:", NOTE.format("d_model"))})
-    (finding,) = open_kb(tree, database=tmp_path / "kb.db").audit(rule="claims")
-    assert not finding.open
-    assert finding.acknowledged.text == "misprint (first-survey, §9)"
-    assert finding.message.startswith("768 [second-list, README, row 1] ≠ 512")
-    assert finding.cited == ("second-list", "alpha-config", "first-survey")
+    (issue,) = open_kb(tree, database=tmp_path / "kb.db").audit(rule="claims")
+    assert not issue.open
+    assert issue.waived.text == "misprint (first-survey, §9)"
+    assert issue.message.startswith("768 [second-list, README, row 1] ≠ 512")
+    assert issue.cited == ("second-list", "alpha-config", "first-survey")
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,16 @@ def test_a_settled_disagreement_carries_the_note(tmp_path):
     ],
 )
 def test_a_number_that_exceeds_what_it_is_part_of(ids, field, value, found):
-    claims = f"- {{source: second-list, field: n_heads, value: 8, part: 1B}}\n{CLAIM.format(field, value)}"
+    claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()
     assert {one for one in ids((MODEL, "provenance:", claims)) if "impossible" in one} == expected
 
 
 def test_the_message_of_an_impossible_order_has_both_numbers_and_places(audit):
     found = audit((MODEL, "provenance:", CLAIM.format("params_active", 2_000_000_000)))
-    (finding,) = [f for f in found if f.family == "claims"]
-    assert finding.id == "claims/impossible-order/model:alpha#1B/params_active=second-list"
-    assert "2,000,000,000 [second-list] exceeds params_total 1B [second-list, README, row 1]" in finding.message
+    (issue,) = [f for f in found if f.family == "claims"]
+    assert issue.id == "claims/impossible-order/model:alpha#1B/params_active=second-list"
+    assert "2,000,000,000 [second-list] exceeds params_total 1B [second-list, README, row 1]" in issue.message
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_placement_against_the_layers_of_the_architecture(audit, printed, found)
         "- {name: moe_placement, type: text, field: moe_placement, description: Placement}\nrows:"
     )
     cells = f"cells: {{n_layers: '4', moe_placement: '{printed}', params_total: 1B, d_model: '768'}}"
-    findings = audit((SECOND, "rows:", columns), (SECOND, "cells: {params_total: 1B, d_model: '768'}", cells))
-    assert [f.id for f in findings] == (
+    issues = audit((SECOND, "rows:", columns), (SECOND, "cells: {params_total: 1B, d_model: '768'}", cells))
+    assert [f.id for f in issues] == (
         ["claims/placement-of-experts/model:alpha#1B/moe_placement=second-table#1; alpha-config"] if found else []
     )
     if found:
-        assert "of 4 [second-list, README, row 1] layers makes" in findings[0].message
-        assert "but 3 are there [alpha-config, config.json]" in findings[0].message
+        assert "of 4 [second-list, README, row 1] layers makes" in issues[0].message
+        assert "but 3 are there [alpha-config, config.json]" in issues[0].message

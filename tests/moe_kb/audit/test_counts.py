@@ -11,7 +11,7 @@ LABEL = "- label: 2B\nclaims:\n"
 
 def claim(source: str, field: str, value: int, counting: str = "") -> str:
     counted = f", counting: {counting}" if counting else ""
-    return f"- {{source: {source}, field: {field}, value: {value}, part: 2B{counted}}}\n"
+    return f"- {{source: {source}, field: {field}, value: {value}, configuration: 2B{counted}}}\n"
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def claim(source: str, field: str, value: int, counting: str = "") -> str:
 def test_what_tables_print_against_routed_experts_of_another_source(audit, total, counting, shared, says, fields):
     claims = claim("second-list", fields[1], 8) + claim("first-survey", "n_shared_experts", shared)
     claims += claim("first-survey", fields[0], total, counting)
-    findings = audit((MODEL, "claims:\n", LABEL + claims))
-    assert len(findings) == (says is not None)
+    issues = audit((MODEL, "claims:\n", LABEL + claims))
+    assert len(issues) == (says is not None)
     if says:
-        assert says in findings[0].message
-        assert findings[0].field == fields[0]
+        assert says in issues[0].message
+        assert issues[0].field == fields[0]
         rule = "counts/unclear" if counting == "unclear" else "counts/sum-does-not-fit"
-        assert findings[0].rule == rule
+        assert issues[0].rule == rule
 
 
 def test_a_source_with_a_routed_count_of_its_own_is_left_to_that_field(ids):

@@ -62,9 +62,9 @@ def test_a_date_in_dispute_is_not_said_twice(audit):
 @pytest.mark.parametrize(("identifier", "found"), [("2103.00001", 0), ("2112.00001", 0), ("2301.00001", 1)])
 def test_a_release_far_from_its_report(audit, identifier, found):
     claim = f"- {{source: second-list, field: report, value: 'https://arxiv.org/abs/{identifier}'}}\nprovenance:"
-    findings = [f for f in audit((MODEL, "provenance:", claim)) if f.rule == "dates/release-far-from-report"]
-    assert len(findings) == found
-    assert all("released 2021-03 [first-survey, Table 1, row 1], more than a year" in f.message for f in findings)
+    issues = [f for f in audit((MODEL, "provenance:", claim)) if f.rule == "dates/release-far-from-report"]
+    assert len(issues) == found
+    assert all("released 2021-03 [first-survey, Table 1, row 1], more than a year" in f.message for f in issues)
 
 
 def test_a_relation_to_a_later_work(audit):

@@ -48,18 +48,18 @@ def test_two_identifiers_of_one_paper(audit):
 @pytest.mark.parametrize(("papers", "found"), [("[alpha]", 0), ("[beta]", 1)])
 def test_a_report_that_the_model_does_not_name(audit, papers, found):
     claim = "- {source: second-list, field: report, value: 'https://arxiv.org/abs/2103.00001'}\nprovenance:"
-    findings = audit((MODEL, "papers: [alpha]", f"papers: {papers}"), (MODEL, "provenance:", claim))
-    assert [f.id for f in findings] == ["identity/report-without-link/model:alpha/papers=paper:alpha"] * found
+    issues = audit((MODEL, "papers: [alpha]", f"papers: {papers}"), (MODEL, "provenance:", claim))
+    assert [f.id for f in issues] == ["identity/report-without-link/model:alpha/papers=paper:alpha"] * found
 
 
 @pytest.mark.parametrize(
     ("title", "found"), [("beta learns to share!", 0), ("Beta Learns How to Share", 1), ("Gamma Learns to Share", 1)]
 )
 def test_titles_that_differ_in_their_words(audit, title, found):
-    findings = audit(beta_claims("title", f"'{title}'"))
-    assert [f.id for f in findings] == ["identity/titles-differ/paper:beta/title"] * found
+    issues = audit(beta_claims("title", f"'{title}'"))
+    assert [f.id for f in issues] == ["identity/titles-differ/paper:beta/title"] * found
     if found:
-        assert f"'Beta Learns to Share' [first-survey, reference 2] ≠ '{title}' [second-list]" in findings[0].message
+        assert f"'Beta Learns to Share' [first-survey, reference 2] ≠ '{title}' [second-list]" in issues[0].message
 
 
 @pytest.mark.parametrize(("author", "found"), [("Bo Writer", 1), ("Cy Other", 0)])
@@ -74,23 +74,23 @@ scope: background
 provenance:
 - {{source: second-list, fields: [name, title, authors, year]}}
 """
-    findings = audit(data__papers__2020__nearly=text)
-    assert [f.id for f in findings] == ["identity/alike-titles/paper:beta/title=paper:nearly"] * found
+    issues = audit(data__papers__2020__nearly=text)
+    assert [f.id for f in issues] == ["identity/alike-titles/paper:beta/title=paper:nearly"] * found
 
 
 @pytest.mark.parametrize(
     ("printed", "found"), [("[Alpha, Alpha-L]", 0), ("[Alpha, AlphaMoE]", 0), ("[Alpha, Omega]", 1)]
 )
 def test_a_paper_printed_under_two_names(audit, printed, found):
-    findings = audit((ALPHA, "[Alpha, Alpha-L]", printed))
-    assert [f.id for f in findings] == ["identity/printed-under-two-names/paper:alpha/name=first-survey"] * found
+    issues = audit((ALPHA, "[Alpha, Alpha-L]", printed))
+    assert [f.id for f in issues] == ["identity/printed-under-two-names/paper:alpha/name=first-survey"] * found
 
 
 @pytest.mark.parametrize(("label", "found"), [("Alpha", 0), ("Alpha-7B Instruct", 0), ("Alfa", 1)])
 def test_a_row_that_prints_another_name(audit, label, found):
-    findings = audit((TABLE, "label: Alpha\n", f"label: {label}\n"))
-    assert [f.id for f in findings] == ["identity/row-under-another-name/model:alpha#1B/name=second-table#1"] * found
-    assert all(f.concerns("table:second-table") for f in findings)
+    issues = audit((TABLE, "label: Alpha\n", f"label: {label}\n"))
+    assert [f.id for f in issues] == ["identity/row-under-another-name/model:alpha#1B/name=second-table#1"] * found
+    assert all(f.concerns("table:second-table") for f in issues)
 
 
 def test_one_name_for_two_papers_and_for_two_designs(audit):

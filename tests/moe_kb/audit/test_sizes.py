@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from moe_kb.audit.changes import changed, with_layers
-from moe_kb.audit.sheet import Range, Sheet, sheet_of
+from moe_kb.audit.datasheet import Range, Sheet, sheet_of
 from moe_kb.audit.sizes import check_configuration, check_sheet
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records import Architecture, Configuration
 from moe_kb.sizing.parameters import count
 
@@ -28,14 +28,14 @@ SHEET = Sheet(
 )
 
 
-def claim(field: str, value: float, printed: str | None = None) -> Statement:
-    return Statement("model:m", "model:m", "1B", field, value, "survey", printed=printed)
+def claim(field: str, value: float, printed: str | None = None) -> Claim:
+    return Claim("model:m", "model:m", "1B", field, value, "survey", printed=printed)
 
 
 TOTAL, ACTIVE = claim("params_total", 13e9, "13B"), claim("params_active", 5e8, "0.5B")
 
 
-def test_sizes_that_follow_are_no_finding():
+def test_sizes_that_follow_are_no_issue():
     assert check_sheet(SHEET, [TOTAL, ACTIVE], VOCABULARY) == []
 
 
@@ -210,15 +210,15 @@ def test_the_size_of_a_row_against_its_own_hyperparameters(audit):
     ]
     assert audit(*edits) == []
     edits[-1] = (second, edits[-1][1], cells.replace("'24'", "'6'"))
-    (finding,) = audit(*edits)
-    assert finding.id == "sizes/printed-shape/model:alpha#13B/params_total=second-table#1"
-    assert "claimed 13B [second-list, README, row 1]" in finding.message
+    (issue,) = audit(*edits)
+    assert issue.id == "sizes/printed-shape/model:alpha#13B/params_total=second-table#1"
+    assert "claimed 13B [second-list, README, row 1]" in issue.message
 
 
 def test_the_size_of_described_layers_against_an_exact_count(audit):
     norm = (MODEL, "    vocab_size: 1000\n", "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n")
     count_of = "key: counted\nname: Counted\ntitle: Parameters, counted\ntype: count\n"
-    text = "- {{source: counted, field: params_total, value: {}, part: 1B, status: derived}}\nprovenance:"
+    text = "- {{source: counted, field: params_total, value: {}, configuration: 1B, status: derived}}\nprovenance:"
     found = audit(norm, (MODEL, "provenance:", text.format(1_200_000_001)), data__sources__counted=count_of)
     found = [f for f in found if f.rule == "sizes/described-shape"]
     assert [f.id for f in found] == ["sizes/described-shape/model:alpha#1B/params_total=counted"]

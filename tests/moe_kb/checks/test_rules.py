@@ -1,4 +1,4 @@
-"""Every rule, broken once: the finding names the file, the line, the rule, what is wrong and how to mend it."""
+"""Every rule, broken once: the finding names the file, the line, the rule, what is wrong and how to fix it."""
 
 # ruff: noqa: E501  a table of examples reads better with one to a line
 
@@ -18,36 +18,36 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-ACKNOWLEDGED = "data/acknowledged.yaml"
+WAIVERS = "data/waivers.yaml"
 
 
 def findings(tree: Path) -> list[Finding]:
     return check_corpus(Corpus.load(tree))
 
 
-#: rule, file, text, its replacement, line of the finding, part of the message, part of the mend
+#: rule, file, text, its replacement, line of the finding, part of the message, part of the fix
 BROKEN = [
     ("file-key", BETA, "key: beta", "key: beta-two", 1, "belongs in data/papers/2020/beta-two.yaml", "Move it"),
     ("file-key", ALPHA, "date: '2021-03-04'", "date: '2019-03-04'", 1, "data/papers/2019/alpha.yaml", "year"),
     ("file-key", ROUTER, "component: gating", "component: loss", 1, "data/designs/loss/alpha-router.yaml", "component"),
     ("file-key", TAXONOMY, "key: first\n", "key: third\n", 3, "belongs in taxonomy/third.yaml", "Move it"),
     ("dangling-reference", SYSTEM, "[beta]", "[gone]", 5, "the paper 'gone' does not exist", "add the record"),
-    ("dangling-reference", ALPHA, "paper:beta", "paper:gone", 16, "the paper 'gone'", "Mend the key"),
-    ("dangling-reference", ALPHA, "node: algorithm/gating/sparse", "node: algorithm/gone", 21, "taxonomy node", "Mend"),
-    ("dangling-reference", BETA, "provenance:\n", "provenance:\n- {source: gone, fields: [name]}\n", 13, "the source 'gone'", "Mend"),
-    ("dangling-reference", ROUTER, "by: paper:beta", "by: model:gone", 20, "the model 'gone' does not exist", "Mend"),
-    ("dangling-reference", MODEL, "{design: alpha-router", "{design: gone", 28, "the design 'gone' does not exist", "Mend"),
-    ("dangling-reference", MODEL, "papers: [alpha]", "papers: [alpha]\nsuperseded_by: gone", 7, "the model 'gone'", "Mend"),
-    ("dangling-reference", TABLE, "source: first-survey", "source: gone", 4, "the source 'gone'", "Mend"),
-    ("dangling-reference", ALIGNMENT, "reason: no record of this model", "subject: 'model:gone'", 3, "'gone'", "Mend"),
-    ("dangling-reference", CROSSWALK, "first:algorithm/gating", "first:gone", 2, "node first:gone", "Mend"),
+    ("dangling-reference", ALPHA, "paper:beta", "paper:gone", 16, "the paper 'gone'", "Fix the key"),
+    ("dangling-reference", ALPHA, "node: algorithm/gating/sparse", "node: algorithm/gone", 21, "taxonomy node", "Fix"),
+    ("dangling-reference", BETA, "provenance:\n", "provenance:\n- {source: gone, fields: [name]}\n", 13, "the source 'gone'", "Fix"),
+    ("dangling-reference", ROUTER, "by: paper:beta", "by: model:gone", 20, "the model 'gone' does not exist", "Fix"),
+    ("dangling-reference", MODEL, "{design: alpha-router", "{design: gone", 28, "the design 'gone' does not exist", "Fix"),
+    ("dangling-reference", MODEL, "papers: [alpha]", "papers: [alpha]\nsuperseded_by: gone", 7, "the model 'gone'", "Fix"),
+    ("dangling-reference", TABLE, "source: first-survey", "source: gone", 4, "the source 'gone'", "Fix"),
+    ("dangling-reference", ALIGNMENT, "reason: no record of this model", "subject: 'model:gone'", 3, "'gone'", "Fix"),
+    ("dangling-reference", CROSSWALK, "first:algorithm/gating", "first:gone", 2, "node first:gone", "Fix"),
     ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'alpha — Routing invented tokens!'", 3, "paper:alpha has", "Merge"),
     ("duplicate-arxiv", BETA, "year: 2020", "year: 2020\nids: {arxiv: '2103.00001'}", 7, "has the same arxiv", "Merge"),
     ("unsourced", SYSTEM, "  fields: [name, organisation, repository, papers]", "  fields: [name, repository, papers]", 3, "`organisation` has no source", "provenance"),
     ("unsourced", ALPHA, "venue, ids, links]", "venue, ids, links.paper]", 10, "`links` has no source", "provenance"),
     ("provenance-field", SYSTEM, "fields: [name,", "fields: [licence, name,", 9, "'licence' says nothing", "Remove it"),
     ("provenance-field", ALPHA, "venue, ids, links]", "venue, ids.doi, ids.arxiv, links]", 26, "'ids.doi' says nothing", "fill"),
-    ("unknown-part", MODEL, "  part: 1B", "  part: 2B", 33, "no configuration is labelled '2B'", "Use one of: 1B"),
+    ("unknown-part", MODEL, "  configuration: 1B", "  configuration: 2B", 33, "no configuration is labelled '2B'", "Use one of: 1B"),
     ("cell-type", TABLE, "d_model: '512'", "d_model: wide", 32, "'wide' is no integer", "give it a `value`"),
     ("cell-type", TABLE, "params_total: 3B", "params_total: three", 41, "'three' is no count", "give it a `value`"),
     ("link-scheme", BETA, "placements:", "claims:\n- {source: first-survey, field: code_url, value: 'javascript:alert(1)'}\nplacements:", 8, "no web address", "https://"),
@@ -60,11 +60,11 @@ BROKEN = [
     ("unknown-column", TABLE, "    experts: 1/9", "    experts: 1/9\n    colour: red", 35, "'colour' is no column", "Add the column"),
     ("duplicate-node", TAXONOMY, "id: system,", "id: algorithm,", 13, "the node algorithm stands twice", "Keep one"),
     ("node-parent", TAXONOMY, "id: algorithm,", "id: algorithms,", 8, "parent algorithm does not stand above", "move the parent"),
-    ("dangling-reference", ACKNOWLEDGED, "- source: first-survey\n  locator: §3\n  finding: dates", "- source: gone\n  locator: §3\n  finding: dates", 6, "the source 'gone'", "Mend"),
-    ("dangling-finding", ACKNOWLEDGED, "paper:beta", "paper:gone", 8, "paper:gone does not exist", "Mend the id"),
-    ("finding-order", ACKNOWLEDGED, "coverage/design", "later/design", 8, "stands after later/design", "Sort"),
-    ("duplicate-finding", ACKNOWLEDGED, "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey", "coverage/design-without-implementation/design:beta-router/implementation", 8, "acknowledged twice", "Keep one"),
-    ("unknown-row", ALIGNMENT, "second-table, row: '1'", "second-table, row: '9'", 4, "second-table has no row '9'", "Mend the row"),
+    ("dangling-reference", WAIVERS, "- source: first-survey\n  locator: §3\n  finding: dates", "- source: gone\n  locator: §3\n  finding: dates", 6, "the source 'gone'", "Fix"),
+    ("dangling-waiver", WAIVERS, "paper:beta", "paper:gone", 8, "paper:gone does not exist", "Fix the id"),
+    ("waiver-order", WAIVERS, "coverage/design", "later/design", 8, "stands after later/design", "Sort"),
+    ("duplicate-waiver", WAIVERS, "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey", "coverage/design-without-implementation/design:beta-router/implementation", 8, "waived twice", "Keep one"),
+    ("unknown-row", ALIGNMENT, "second-table, row: '1'", "second-table, row: '9'", 4, "second-table has no row '9'", "Fix the row"),
     ("duplicate-row", ALIGNMENT, "second-table, row: '1'", "first-table, row: '1'", 4, "row 1 of first-table is aligned twice", "Keep one"),
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
     ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
@@ -89,18 +89,18 @@ BROKEN = [
     ("schema", MODEL, "- repeat: 3", "- repeat: 3000000000", 14, "3,000,000,001 layers", "schema"),
     ("schema", MODEL, "claims:", "- label: 1B\nclaims:", 1, "configuration labels must be unique; twice: 1B", "schema"),
     ("yaml-duplicate-key", BETA, "year: 2020", "year: 2020\nyear: 2021", 7, "'year' stands twice", "Keep one"),
-    ("yaml-syntax", BETA, "authors: [Bo Writer]", "authors: [Bo Writer", 5, "not well-formed YAML", "Mend the indentation"),
+    ("yaml-syntax", BETA, "authors: [Bo Writer]", "authors: [Bo Writer", 5, "not well-formed YAML", "Fix the indentation"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "path", "old", "new", "line", "message", "mend"), BROKEN, ids=lambda value: None)
-def test_a_broken_rule_is_found_where_it_is_broken(tree, rule, path, old, new, line, message, mend):
+@pytest.mark.parametrize(("rule", "path", "old", "new", "line", "message", "fix"), BROKEN, ids=lambda value: None)
+def test_a_broken_rule_is_found_where_it_is_broken(tree, rule, path, old, new, line, message, fix):
     edit(tree, path, old, new)
     matching = [f for f in findings(tree) if (f.path, f.rule) == (path, rule) and message in f.message]
     assert matching, [str(f) for f in findings(tree)]
     finding = matching[0]
     assert finding.line == line, str(finding)
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert str(finding).startswith(f"{path}:{line}: [{rule}] ")
 
 
@@ -178,5 +178,5 @@ def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):
             alone += check_record(record, corpus.paths[name], index, tree)
         alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
-        alone += check_record(corpus.acknowledged, ACKNOWLEDGED, index, tree)
+        alone += check_record(corpus.waived, WAIVERS, index, tree)
         assert set(alone) == set(check_corpus(corpus))

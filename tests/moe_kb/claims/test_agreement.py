@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moe_kb.claims import Statement, agree
+from moe_kb.claims import Claim, agree
 from moe_kb.claims.agreement import comparable
 
 
-def claim(value: Any, printed: str | None = None, field: str = "params_total", **more: Any) -> Statement:
-    return Statement("model:a", "model:a", None, field, value, "a-source", printed=printed, **more)
+def claim(value: Any, printed: str | None = None, field: str = "params_total", **more: Any) -> Claim:
+    return Claim("model:a", "model:a", None, field, value, "a-source", printed=printed, **more)
 
 
 @pytest.mark.parametrize(

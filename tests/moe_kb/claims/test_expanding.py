@@ -15,8 +15,8 @@ def claims(tree):
     return {name: list(expand(record)) for name, record in corpus.records.items()}
 
 
-def of(statements, field):
-    return [(s.value, s.source, s.part) for s in statements if s.field == field]
+def of(claims, field):
+    return [(s.value, s.source, s.configuration) for s in claims if s.field == field]
 
 
 def test_own_fields_are_claims_of_the_source_that_provenance_names(claims):
@@ -30,7 +30,7 @@ def test_own_fields_are_claims_of_the_source_that_provenance_names(claims):
 
 def test_architectures_give_flat_values_and_counts_are_derived(claims):
     alpha = claims["model:alpha"]
-    flat = {s.field: (s.value, s.status, s.counting) for s in alpha if s.part == "1B"}
+    flat = {s.field: (s.value, s.status, s.counting) for s in alpha if s.configuration == "1B"}
     assert flat["d_model"] == (512, "reported", None)
     assert flat["n_layers"] == (4, "derived", None)
     assert flat["n_moe_layers"] == (3, "derived", None)
@@ -46,7 +46,7 @@ def test_cells_are_claims_about_their_row_with_what_was_printed(claims):
     first = [s for s in claims["table:first-table"] if s.table_row == "first-table#1"]
     by_field = {s.field: s for s in first if s.field != "mmlu"}
     total = by_field["params_total"]
-    assert (total.subject, total.part, total.value, total.printed, total.unit) == (
+    assert (total.subject, total.configuration, total.value, total.printed, total.unit) == (
         "table:first-table", "row 1", 1_200_000_000, "1.2B", "parameters",
     )  # fmt: skip
     assert total.locator == "Table 1, row 1"
@@ -60,32 +60,34 @@ def test_cells_are_claims_about_their_row_with_what_was_printed(claims):
 
 def test_a_cell_that_is_no_number_stays_what_is_printed(tree):
     edit(tree, "data/tables/first-table.yaml", "params_total: 3B", "params_total: 3B-4B")
-    statements = list(expand(Corpus.load(tree).records["table:first-table"]))
-    assert ("3B-4B", "first-survey", "row 2") in of(statements, "params_total")
+    claims = list(expand(Corpus.load(tree).records["table:first-table"]))
+    assert ("3B-4B", "first-survey", "row 2") in of(claims, "params_total")
 
 
 def test_a_number_of_five_hundred_digits_in_a_cell_is_text(tree):
     edit(tree, "data/tables/first-table.yaml", "params_total: 3B", f"params_total: '{'9' * 499}'")
-    statements = list(expand(Corpus.load(tree).records["table:first-table"]))
-    values = [s for s in statements if s.field == "params_total"]
+    claims = list(expand(Corpus.load(tree).records["table:first-table"]))
+    values = [s for s in claims if s.field == "params_total"]
     assert values[1].number is None
     assert values[1].value == "9" * 499
 
 
 def test_rows_flow_to_their_model_through_the_alignment(kb):
-    widths = {(c.source, c.value, c.preferred) for c in kb.claims("model:alpha", part="1B", field="d_model")}
+    widths = {(c.source, c.value, c.preferred) for c in kb.claims("model:alpha", configuration="1B", field="d_model")}
     assert widths == {("alpha-config", 512, True), ("first-survey", 512, False), ("second-list", 768, False)}
     (row,) = [c for c in kb.claims("model:alpha", field="d_model") if c.source == "first-survey"]
     assert (row.record, row.table_row) == ("table:first-table", "first-table#1")
 
 
 def test_a_row_that_is_aligned_with_nothing_stays_a_claim_about_the_row(kb):
-    rows = kb.rows("SELECT subject, part FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'")
-    assert rows == [{"subject": "table:first-table", "part": "row 2"}]
+    rows = kb.rows(
+        "SELECT subject, configuration FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'"
+    )
+    assert rows == [{"subject": "table:first-table", "configuration": "row 2"}]
 
 
 def test_disagreements_are_listed_with_the_claims_concerned(kb):
-    found = {(d.part, d.field): d for d in kb.disagreements("model:alpha")}
+    found = {(d.configuration, d.field): d for d in kb.disagreements("model:alpha")}
     width = found["1B", "d_model"]
     assert [c.value for c in width.claims] == [512, 512, 768]
     assert (width.kind, width.resolved) == ("values", False)
@@ -99,12 +101,13 @@ def test_a_note_closes_a_disagreement(tree):
         tree,
         "data/models/alpha.yaml",
         "provenance:",
-        "resolutions:\n- {source: first-survey, field: d_model, part: 1B, prefer: second-list, reason: misprint}\n"
+        "resolutions:\n"
+        "- {source: first-survey, field: d_model, configuration: 1B, prefer: second-list, reason: misprint}\n"
         "provenance:",
     )
     kb = open_kb(tree, database=tree.parent / "kb.db")
     (width,) = [d for d in kb.disagreements("model:alpha") if d.field == "d_model"]
     assert width.resolved
     assert width.reason == "misprint (first-survey)"
-    assert kb.value("model:alpha", "d_model", part="1B").value == 768
+    assert kb.value("model:alpha", "d_model", configuration="1B").value == 768
     assert "d_model" not in {d.field for d in kb.disagreements("model:alpha", resolved=False)}

@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from moe_kb.claims import Statement, resolve
+from moe_kb.claims import Claim, resolve
 from moe_kb.claims.resolve import SOURCE_RANK
 from moe_kb.records import Resolution
 
 TYPES = {f"a-{kind}": kind for kind in SOURCE_RANK}
 
 
-def claim(value: Any, source: str = "a-survey", field: str = "params_total", **more: Any) -> Statement:
-    return Statement(more.pop("record", "model:a"), "model:a", more.pop("part", None), field, value, source, **more)
+def claim(value: Any, source: str = "a-survey", field: str = "params_total", **more: Any) -> Claim:
+    record, configuration = more.pop("record", "model:a"), more.pop("configuration", None)
+    return Claim(record, "model:a", configuration, field, value, source, **more)
 
 
-def note(prefer: str, field: str = "params_total", part: str | None = None) -> dict[str, list[Resolution]]:
-    resolution = Resolution(source="a-paper", field=field, part=part, prefer=prefer, reason="counted")
+def note(prefer: str, field: str = "params_total", configuration: str | None = None) -> dict[str, list[Resolution]]:
+    resolution = Resolution(source="a-paper", field=field, configuration=configuration, prefer=prefer, reason="counted")
     return {"model:a": [resolution]}
 
 
@@ -62,7 +63,7 @@ def test_a_note_decides_which_is_shown_and_closes_the_dispute():
 
 
 @pytest.mark.parametrize(
-    ("field", "part", "closes"),
+    ("field", "configuration", "closes"),
     [
         ("params_active", None, False),
         ("params_total", "2B", False),
@@ -70,18 +71,18 @@ def test_a_note_decides_which_is_shown_and_closes_the_dispute():
         ("params_total", None, False),
     ],
 )
-def test_a_note_closes_only_its_own_field_and_configuration(field, part, closes):
-    claims = [claim(1, "a-config", part="1B"), claim(2, "a-list", part="1B")]
-    dispute, *idle = resolve(claims, TYPES, note("a-list", field, part))
+def test_a_note_closes_only_its_own_field_and_configuration(field, configuration, closes):
+    claims = [claim(1, "a-config", configuration="1B"), claim(2, "a-list", configuration="1B")]
+    dispute, *idle = resolve(claims, TYPES, note("a-list", field, configuration))
     assert (dispute.resolution is not None) is closes
     assert [item.kind for item in idle] == ([] if closes else ["note"])
 
 
 def test_a_note_that_prefers_a_source_without_such_a_claim_closes_nothing_and_is_listed():
-    claims = [claim(1, "a-config", part="1B"), claim(2, "a-list", part="1B")]
+    claims = [claim(1, "a-config", configuration="1B"), claim(2, "a-list", configuration="1B")]
     dispute, idle = resolve(claims, TYPES, note("a-page", "params_total", "1B"))
     assert dispute.resolution is None
-    assert (idle.kind, idle.field, idle.part, idle.claims) == ("note", "params_total", "1B", [])
+    assert (idle.kind, idle.field, idle.configuration, idle.claims) == ("note", "params_total", "1B", [])
 
 
 def test_preference_is_decided_anew_each_time():
@@ -101,10 +102,10 @@ def test_a_record_that_repeats_its_table_cell_makes_one_claim():
 
 
 def test_a_model_and_its_only_configuration_are_held_against_each_other():
-    whole, detail = claim("2024-06", field="released"), claim("2024-03", "a-list", field="released", part="8B")
+    whole, detail = claim("2024-06", field="released"), claim("2024-03", "a-list", field="released", configuration="8B")
     (dispute,) = resolve([whole, detail], TYPES, {})
-    assert (dispute.field, dispute.part, len(dispute.claims)) == ("released", "8B", 2)
-    assert resolve([whole, detail, claim("2024-09", "a-list", field="released", part="70B")], TYPES, {}) == []
+    assert (dispute.field, dispute.configuration, len(dispute.claims)) == ("released", "8B", 2)
+    assert resolve([whole, detail, claim("2024-09", "a-list", field="released", configuration="70B")], TYPES, {}) == []
 
 
 def test_claims_that_agree_are_no_dispute():

@@ -171,7 +171,7 @@ def test_the_audit_writes_a_page_below_its_mark(ask, tmp_path):
     assert once.startswith("By hand.\n\n<!-- From here on written by")
     assert "| `claims/differ` | Sources give values" in once
     assert "### First survey (3)" in once
-    assert "*Acknowledged: The idea is older than its name. (first-survey, §3)*" in once
+    assert "*Waived: The idea is older than its name. (first-survey, §3)*" in once
     assert ask("audit", "--page", page).status == 0
     assert page.read_text() == once
     assert "leave the other options out" in ask("audit", "model:alpha", "--page", page).err
@@ -195,7 +195,7 @@ def test_export(ask, tmp_path):
 
 def test_doctor(ask):
     result = ask("doctor", "--json")
-    assert {"what", "state", "detail", "mend"} == set(result.json[0])
+    assert {"what", "state", "detail", "fix"} == set(result.json[0])
     assert "SQLite" in ask("doctor").out
 
 

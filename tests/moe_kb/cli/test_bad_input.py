@@ -32,7 +32,7 @@ BETA = "data/papers/2020/beta.yaml"
         (("query", "DROP TABLE papers"), "refused: not authorized"),
         (("query", "SELECT * FROM nowhere"), "no such table: nowhere"),
         (("query", ""), "the query is empty"),
-        (("query", "SELECT 1; SELECT 2"), "one statement at a time"),
+        (("query", "SELECT 1; SELECT 2"), "one claim at a time"),
         (("query", "ATTACH 'x.db' AS x"), "refused"),
         (("search", "alpha", "--node", "nowhere"), "there is no taxonomy node"),
         (("export", "/proc/nowhere"), "/proc/nowhere"),
@@ -203,7 +203,7 @@ def test_hostile_files_are_findings_and_the_old_database_answers(moe, tree, plan
 
 @pytest.mark.parametrize("damage", [b"", b"text", b"SQLite format 3\x00" + bytes(5000), None])
 def test_a_damaged_database_is_built_anew(moe, tree, damage):
-    from moe_kb.places import default_database
+    from moe_kb.paths import default_database
 
     moe("build")
     database = default_database(tree.resolve())

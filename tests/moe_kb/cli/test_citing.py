@@ -48,7 +48,7 @@ def test_as_data(ask):
     assert data["support"] == [
         {
             "record": "design:alpha-router",
-            "part": None,
+            "configuration": None,
             "field": "k",
             "value": "1",
             "source": "first-survey",

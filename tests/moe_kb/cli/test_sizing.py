@@ -38,18 +38,18 @@ def test_a_model_in_words_and_as_json(sized):
 
 def test_settings_reach_the_numbers(sized):
     one, other = (
-        sized("size", "alpha", "--json", "--context", n, "--weights", f, "--degree", d, "--batch", 4).json
+        sized("size", "alpha", "--json", "--context", n, "--weights", f, "--expert-parallel", d, "--batch", 4).json
         for n, f, d in ((100, "bf16", 4), (200, "fp8", 3))
     )
     assert other["cache"]["bytes"] == 2 * one["cache"]["bytes"]
     assert (one["devices"][0]["arithmetic"], other["devices"][0]["arithmetic"]) == ("bf16", "fp8")
-    assert one["all_to_all"]["degree"] == 4
+    assert one["all_to_all"]["expert_parallel"] == 4
     assert other["all_to_all"] is None
     assert other["setting"] | {"bytes_per_weight": 0} == {
         "context": 200, "batch": 4, "expert_parallel_degree": 3, "weights": "fp8", "bytes_per_weight": 0,
         "cache_bytes_per_number": 2,
     }  # fmt: skip
-    assert "all-to-all on 3" not in sized("size", "alpha", "--degree", 3).out
+    assert "all-to-all on 3" not in sized("size", "alpha", "--expert-parallel", 3).out
 
 
 def test_a_config_file(ask):

@@ -35,7 +35,7 @@ def test_findings_in_each_form(formatted, tree):
     found = formatted("check", "--format", "json")
     assert found.status == 1
     assert (GAMMA, 2, "canonical") in {(item["path"], item["line"], item["rule"]) for item in found.json}
-    assert all(set(item) == {"path", "line", "rule", "message", "mend"} for item in found.json)
+    assert all(set(item) == {"path", "line", "rule", "message", "fix"} for item in found.json)
     lines = formatted("check", "--format", "github").out.splitlines()
     assert any(line.startswith(f"::error file={BETA},line=6,title=schema::year") for line in lines)
 

@@ -32,7 +32,7 @@ def test_a_full_build_holds_every_record(tree, database):
     assert {row[0] for row in found["files"]} == set(FILES)
     assert len(found["nodes"]) == 4 + 1 + 1 + 1  # with a root for each taxonomy
     assert len(found["placements"]) == 3
-    assert len(found["crossings"]) == 1
+    assert len(found["mappings"]) == 1
     assert {row[1] for row in found["edges"]} >= {"paper:alpha", "design:beta-router", "model:alpha", "system:gamma"}
     assert whole(database)
     assert temporary_files(database) == []

@@ -66,7 +66,7 @@ EDITS = {
     "design's relation": ("incremental", lambda t: edit(t, OTHER, "kind: variant-of", "kind: extends")),
     "model's claim": ("incremental", lambda t: edit(t, MODEL, "value: 1200000000", "value: 9007199254740993")),
     "model's small claim": ("incremental", lambda t: edit(t, MODEL, "\nclaims:\n", "\nclaims:\n- {source: second-list, field: aux_coefficient, value: 1.0e-05}\n- {source: first-survey, field: aux_coefficient, value: 1.0e+16}\n")),
-    "model's better claim": ("incremental", lambda t: edit(t, MODEL, "\nclaims:\n", "\nclaims:\n- {source: alpha-config, field: mmlu, value: 44, part: 1B, setting: 5-shot}\n")),
+    "model's better claim": ("incremental", lambda t: edit(t, MODEL, "\nclaims:\n", "\nclaims:\n- {source: alpha-config, field: mmlu, value: 44, configuration: 1B, setting: 5-shot}\n")),
     "model's width": ("incremental", lambda t: edit(t, MODEL, "d_model: 512", "d_model: 640")),
     "model with another size": ("incremental", lambda t: edit(t, MODEL, "- label: 1B\n", "- label: 9B\n- label: 1B\n")),
     "model with a note": ("incremental", lambda t: edit(t, MODEL, "\nprovenance:", "\nresolutions:\n- {source: first-survey, field: vocab_size, prefer: alpha-config, reason: read}\nprovenance:")),
@@ -81,10 +81,10 @@ EDITS = {
     "source's type": ("full", lambda t: edit(t, SOURCE, "type: list", "type: paper")),
     "taxonomy's label": ("full", lambda t: edit(t, TAXONOMY, "label: Sparse", "label: Sparser")),
     "crosswalk": ("full", lambda t: edit(t, "taxonomy/crosswalk.yaml", "same-as", "broader")),
-    "acknowledged": ("full", lambda t: write(t, "data/acknowledged.yaml", "findings: []\n")),
+    "waived": ("full", lambda t: write(t, "data/waivers.yaml", "findings: []\n")),
     "alignment": ("full", lambda t: edit(t, "data/alignment.yaml", "second-table, row: '1', subject: 'model:alpha', configuration: 1B", "second-table, row: '1', reason: unsure")),
     "table with another row": ("full", lambda t: (edit(t, TABLE, "- row: '2'", "- {row: '3', label: Third, cells: {}}\n- row: '2'"), edit(t, "data/alignment.yaml", "configs:", "- {table: first-table, row: '3', reason: none}\nconfigs:"))),
-    "design removed": ("full", lambda t: ((t / OTHER).unlink(), (t / "data/acknowledged.yaml").unlink())),
+    "design removed": ("full", lambda t: ((t / OTHER).unlink(), (t / "data/waivers.yaml").unlink())),
 }  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_a_renamed_file_is_built_from_scratch(tree, tmp_path):
     build(tree, database)
     (tree / OTHER).rename(tree / "data/designs/gating/gamma-router.yaml")
     edit(tree, "data/designs/gating/gamma-router.yaml", "key: beta-router", "key: gamma-router")
-    edit(tree, "data/acknowledged.yaml", "design:beta-router", "design:gamma-router")
+    edit(tree, "data/waivers.yaml", "design:beta-router", "design:gamma-router")
     assert compared(tree, database) == "full"
 
 

@@ -91,8 +91,8 @@ def test_the_view_of_gating_designs_has_every_property_of_the_record():
 def test_every_table_is_owned_by_records_or_by_the_whole():
     tables = {str(table.__tablename__) for table in TABLES}
     assert set(OWNED) | set(KEYED) <= tables
-    whole = {"meta", "dictionary", "files", "taxonomies", "nodes", "node_ancestors", "crossings", "disagreements"}
-    assert tables - set(OWNED) - set(KEYED) == whole | {"acknowledgements", "implementations", "result_runs", "results"}
+    whole = {"meta", "dictionary", "files", "taxonomies", "nodes", "node_ancestors", "mappings", "disagreements"}
+    assert tables - set(OWNED) - set(KEYED) == whole | {"waivers", "implementations", "result_runs", "results"}
     owned = {str(t.__tablename__): t.model_fields for t in TABLES if str(t.__tablename__) in OWNED}
     assert all(OWNED[name] in fields for name, fields in owned.items())
 
@@ -109,6 +109,7 @@ def test_references_between_tables_hold(kb):
 
 def test_one_claim_of_each_field_is_preferred(kb):
     twice = kb.rows(
-        "SELECT subject, part, field, setting, sum(preferred) AS n FROM claims GROUP BY 1, 2, 3, 4 HAVING n != 1"
+        "SELECT subject, configuration, field, setting, sum(preferred) AS n FROM claims "
+        "GROUP BY 1, 2, 3, 4 HAVING n != 1"
     )
     assert twice == []

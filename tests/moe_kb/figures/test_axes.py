@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import edit
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.figures import axes, axes_charts
 from moe_kb.figures.axes import (
     Choice,
@@ -55,9 +55,9 @@ DEVICE = Device("zeta", "Zeta", "bf16", 10**12, 10**11, 10**9)
 FIVE = ("5-shot", "", "percent")
 
 
-def claim(model: str, field: str, value: float, **more: object) -> Statement:
+def claim(model: str, field: str, value: float, **more: object) -> Claim:
     told = {"source": "survey", "locator": "Table 3", "preferred": True, **more}
-    return Statement(f"model:{model}", f"model:{model}", "1B", field, value, **told)
+    return Claim(f"model:{model}", f"model:{model}", "1B", field, value, **told)
 
 
 def score(model: str, value: float, setting: str | None = "5-shot", unit: str | None = "percent", **more) -> Score:
@@ -378,7 +378,7 @@ def test_on_the_real_records(real_kb):
         "SELECT DISTINCT field FROM claims WHERE subject LIKE 'model:%' AND (field LIKE '%throughput%' OR "
         "field LIKE '%latency%' OR field LIKE '%price%' OR unit IN ('tokens/s', 's', 'ms'))"
     )
-    assert measured == [], "the page says that nothing measured is recorded: make it a yardstick and mend the words"
+    assert measured == [], "the page says that nothing measured is recorded: make it a yardstick and fix the words"
 
 
 def _measures():

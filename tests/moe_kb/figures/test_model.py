@@ -6,15 +6,15 @@ import pytest
 import small
 from small import architecture
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.figures.model import Value, computed, precision, routers, shown, values
 from moe_kb.figures.stacks import describe, picture, table
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import UnsizedError, count
 
 
-def claim(value: object, printed: str | None = None, status: str = "reported") -> Statement:
-    return Statement("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
+def claim(value: object, printed: str | None = None, status: str = "reported") -> Claim:
+    return Claim("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

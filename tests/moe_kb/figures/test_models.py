@@ -39,9 +39,10 @@ def test_an_organisation_is_called_by_its_usual_spelling():
 def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb):
     rows = {(r["record"], r["configuration"]): r for r in configurations(real_kb)}
     said = real_kb.rows(
-        "SELECT subject, part, value FROM claims WHERE preferred AND field = 'openness' AND part IS NOT NULL"
+        "SELECT subject, configuration, value FROM claims "
+        "WHERE preferred AND field = 'openness' AND configuration IS NOT NULL"
     )
-    found = [(rows[one["subject"], one["part"]]["openness"], one["value"]) for one in said]
+    found = [(rows[one["subject"], one["configuration"]]["openness"], one["value"]) for one in said]
     assert found
     assert all(shown == value for shown, value in found)
 

@@ -111,7 +111,7 @@ def test_the_experts_of_most_layers_are_told():
 
 
 def test_what_a_change_does_is_told_of_every_quantity():
-    setting = Setting(context=100, degree=4)
+    setting = Setting(context=100, expert_parallel=4)
     before = sized(ATTENTION, MOE, setting=setting)
     after = sizing.with_experts(before, Experts(16, 2, 5, 0))
     rows = {row["Quantity"]: row for row in sizing.change_rows(before, after, ZETA)}

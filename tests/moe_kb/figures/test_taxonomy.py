@@ -77,7 +77,7 @@ def test_an_empty_node_holds_nothing(kb):
 
 
 def test_crossings_read_from_both_sides(kb):
-    there = taxonomy.crossings(kb, "first:algorithm/gating")[0]
-    back = taxonomy.crossings(kb, "second:routers")[0]
+    there = taxonomy.mappings(kb, "first:algorithm/gating")[0]
+    back = taxonomy.mappings(kb, "second:routers")[0]
     assert (there.node, there.relation) == ("second:routers", "the same as")
     assert (back.node, back.relation) == ("first:algorithm/gating", "the same as")

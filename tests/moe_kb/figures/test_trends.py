@@ -94,7 +94,7 @@ def test_a_loss_that_is_no_relative_of_the_balance_loss_balances_nothing(tmp_pat
 
 @pytest.mark.parametrize(("weight", "kind"), [("0.01", trends.LOSS), ("0.0", trends.NONE)])
 def test_a_weight_in_the_configuration_speaks_for_itself(tmp_path, weight, kind):
-    claim = f"- {{source: alpha-config, locator: config.json, field: w_aux, value: {weight}, part: 1B}}\n"
+    claim = f"- {{source: alpha-config, locator: config.json, field: w_aux, value: {weight}, configuration: 1B}}\n"
     alpha = made(tmp_path, None, ("provenance:", f"{claim}provenance:"))
     assert alpha["balancing"] == kind
     assert alpha["places"]["balancing"] == "Alpha config, config.json"

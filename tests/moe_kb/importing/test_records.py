@@ -83,7 +83,7 @@ def test_claims_and_assumptions_have_the_file_as_source():
     found = read_config(json.dumps(config), source="a-config")
     model = model_record("a", "A", "B", found)
     (claim,) = model.claims
-    assert (claim.source, claim.field, claim.value, claim.part) == ("a-config", "w_aux", 0.02, "B")
+    assert (claim.source, claim.field, claim.value, claim.configuration) == ("a-config", "w_aux", 0.02, "B")
     assert claim.note.startswith("router_aux_loss_coef of the file")
     assert "tie_word_embeddings false" in model.configurations[0].architecture.note
     assert [(p.source, p.fields) for p in model.provenance] == [("a-config", ["name"])]
@@ -93,7 +93,7 @@ def test_a_configuration_is_added_after_those_that_are_there():
     first = model_record("a", "A", "one", imported("mixtral-8x7b", "one-config"))
     both = with_configuration(first, "two", imported("mixtral-8x22b", "two-config"))
     assert [c.label for c in both.configurations] == ["one", "two"]
-    assert [(c.source, c.part) for c in both.claims] == [("one-config", "one"), ("two-config", "two")]
+    assert [(c.source, c.configuration) for c in both.claims] == [("one-config", "one"), ("two-config", "two")]
     assert len(first.configurations) == 1
     with pytest.raises(ImportNameError, match="has a configuration 'two'"):
         with_configuration(both, "two", imported("mixtral-8x7b"))

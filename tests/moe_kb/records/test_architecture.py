@@ -321,4 +321,4 @@ def test_wrong_one_is_told_which_field(data: Data, named: str) -> None:
     record, findings = validate(Architecture, data, "data/models/made-up.yaml", "")
     assert record is None
     assert any(named in finding.message for finding in findings), [str(finding) for finding in findings]
-    assert all(finding.mend for finding in findings)
+    assert all(finding.fix for finding in findings)

@@ -35,7 +35,7 @@ def test_devices_reached_are_those_of_all_choices(P, k, zero):
     # Both ways, and not to the token's own device, which is any of them.
     assert found.merged == 2 * D * devices * Fraction(P - 1, P)
     assert found.per_expert == 2 * D * chosen * Fraction(P - 1, P)
-    assert (found.layers, found.degree) == (4, P)
+    assert (found.layers, found.expert_parallel) == (4, P)
 
 
 def test_layers_that_differ_are_averaged_and_a_latent_width_is_what_is_sent():
@@ -66,5 +66,5 @@ def test_merging_never_sends_more(each, P, k, zero):
 def test_what_cannot_be_laid_out_is_refused():
     with pytest.raises(ValueError, match="decoder, group 1: 8 experts cannot be laid out evenly on 3 devices"):
         all_to_all(architecture(MOE), 3)
-    with pytest.raises(ValueError, match="expert-parallel degree 0: at least 1"):
+    with pytest.raises(ValueError, match="expert-parallel expert_parallel 0: at least 1"):
         all_to_all(architecture(MOE), 0)

@@ -7,7 +7,7 @@ import pytest
 from small import ATTENTION, ATTENTION_EXPERTS, DENSE, MOE, D, V, architecture
 
 from moe_kb.sizing import count, size
-from moe_kb.sizing.passes import decoding, needed
+from moe_kb.sizing.weight_traffic import decoding, needed
 
 EXPERT = 3 * D * 5
 

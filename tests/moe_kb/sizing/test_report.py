@@ -17,7 +17,7 @@ SHARED = MOE | {"shared": {"count": 2, "d_expert": 3}}
 
 
 def test_a_decoding_step_and_a_prefill_by_hand():
-    found = size(architecture(ATTENTION, MOE), Setting(context=10, batch=3, degree=2))
+    found = size(architecture(ATTENTION, MOE), Setting(context=10, batch=3, expert_parallel=2))
     attention, router, norms, head = 72 * D, 8 * D, 3 * D, V * D
     expert = 3 * D * 5
     each = 2 * (attention + router + head + 2 * expert) + 2 * 4 * (6 + 6) * 10
@@ -54,9 +54,9 @@ def test_means_over_layers_with_experts():
     assert size(architecture(DENSE)).experts is None
 
 
-@pytest.mark.parametrize(("sublayer", "degree"), [(DENSE, 8), (MOE, 3), (MOE, 16)])
-def test_no_traffic_where_there_is_none_or_experts_do_not_lie_evenly(sublayer, degree):
-    assert size(architecture(sublayer), Setting(degree=degree)).traffic is None
+@pytest.mark.parametrize(("sublayer", "expert_parallel"), [(DENSE, 8), (MOE, 3), (MOE, 16)])
+def test_no_traffic_where_there_is_none_or_experts_do_not_lie_evenly(sublayer, expert_parallel):
+    assert size(architecture(sublayer), Setting(expert_parallel=expert_parallel)).traffic is None
 
 
 @given(
@@ -95,7 +95,7 @@ def test_plain_values_are_whole_where_they_are_whole():
     assert size(architecture(DENSE)).as_dict()["all_to_all"] is None
 
 
-@pytest.mark.parametrize("wrong", [{"context": 0}, {"batch": 0}, {"degree": 0}])
+@pytest.mark.parametrize("wrong", [{"context": 0}, {"batch": 0}, {"expert_parallel": 0}])
 def test_settings_are_at_least_one(wrong):
     with pytest.raises(ValueError, match="at least 1"):
         size(architecture(DENSE), Setting(**wrong))

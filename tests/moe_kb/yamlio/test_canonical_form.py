@@ -10,9 +10,9 @@ from trees import FILES
 
 from moe_kb import yamlio
 from moe_kb.corpus import model_type_of
-from moe_kb.records import RECORD_TYPES, Acknowledged, Alignment, Crosswalk, Paper, Taxonomy
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Paper, Taxonomy, Waivers
 
-TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Acknowledged]
+TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Waivers]
 
 
 @given(PLAIN)

@@ -114,7 +114,7 @@ def test_format_leaves_a_file_alone_that_it_would_damage(tree):
     assert not changed
     assert (finding.path, finding.line, finding.rule) == (path, 2, "canonical")
     assert "would be lost" in finding.message
-    assert "line of its own" in finding.mend
+    assert "line of its own" in finding.fix
     assert file.read_text() == text
     beside = not_canonical(tree, path)
     assert beside is not None
@@ -138,4 +138,4 @@ def test_the_first_line_that_is_not_canonical_is_named(tree):
     assert finding is not None
     assert (finding.line, finding.rule) == (3, "canonical")
     assert "organisation: Example Lab" in finding.message
-    assert finding.mend == f"Run: moe-kb format {path}"
+    assert finding.fix == f"Run: moe-kb format {path}"

@@ -14,11 +14,11 @@ from moe_kb.errors import YamlError
 
 
 def read_or_refused(read) -> bool:
-    """Whether reading either works or fails with a message and a mend; any other exception passes through."""
+    """Whether reading either works or fails with a message and a fix; any other exception passes through."""
     try:
         read()
     except YamlError as error:
-        return bool(error.rule and error.message and error.mend)
+        return bool(error.rule and error.message and error.fix)
     return True
 
 
@@ -61,7 +61,7 @@ def refused(text: str) -> YamlError:
 def test_what_is_not_plain_yaml_is_refused_with_its_line(text, rule, line):
     error = refused(text)
     assert (error.rule, error.line) == (rule, line)
-    assert error.mend
+    assert error.fix
     assert error.message
 
 
@@ -143,7 +143,7 @@ def test_bytes_that_are_no_plain_text_are_refused_with_their_line(tmp_path, raw,
     with pytest.raises(YamlError) as caught:
         yamlio.read_text(file)
     assert (caught.value.rule, caught.value.line) == (rule, line)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_files_that_are_too_large_are_refused_unread(tmp_path):
@@ -171,7 +171,7 @@ def test_only_regular_files_inside_the_tree_are_read(tmp_path):
     def rule(name: str) -> str:
         with pytest.raises(YamlError) as caught:
             yamlio.read_text(root / name, root)
-        assert caught.value.mend
+        assert caught.value.fix
         return caught.value.rule
 
     assert yamlio.read_text(root / "in.yaml", root) == "a: 1\n"

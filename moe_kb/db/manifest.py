@@ -15,14 +15,14 @@ from typing import Any
 
 from moe_kb import yamlio
 from moe_kb.corpus import FileStamp
+from moe_kb.db.connect import SCHEMA_VERSION
 from moe_kb.db.replacing import replacing
-from moe_kb.db.schema import SCHEMA_VERSION
 from moe_kb.errors import YamlError
-from moe_kb.places import GROUP, RESULTS_GROUP
+from moe_kb.paths import GROUP, RESULTS_GROUP
 
 
 @dataclass
-class State:
+class Manifest:
     """What an existing database was built from."""
 
     fingerprint: str
@@ -45,8 +45,8 @@ class State:
         return changed, [path for path in self.files if path not in present]
 
 
-def read_state(database: Path) -> State | None:
-    """State of a database; None where it is missing, corrupted, or of another schema version."""
+def read_manifest(database: Path) -> Manifest | None:
+    """Manifest of a database; None where it is missing, corrupted, or of another schema version."""
     if not database.is_file():
         return None
     try:
@@ -63,7 +63,7 @@ def read_state(database: Path) -> State | None:
             connection.close()
     except sqlite3.DatabaseError:
         return None  # corrupted, or not one of ours: built anew
-    return State(meta["fingerprint"], files)
+    return Manifest(meta["fingerprint"], files)
 
 
 def restamp(database: Path, stamps: Iterable[FileStamp]) -> None:

@@ -21,7 +21,7 @@ class Support:
 
     record: str
     """Full name."""
-    part: str | None
+    configuration: str | None
     """Configuration, where the value is of one."""
     field: str
     value: str | None
@@ -30,7 +30,7 @@ class Support:
     locator: str | None
 
 
-def behind(kb: KnowledgeBase, name: str, field: str, part: str | None = None) -> list[Support]:
+def behind(kb: KnowledgeBase, name: str, field: str, configuration: str | None = None) -> list[Support]:
     """Every place behind a field: claims, then what the record itself cites for it.
 
     Args:
@@ -38,17 +38,17 @@ def behind(kb: KnowledgeBase, name: str, field: str, part: str | None = None) ->
         name: Key or full name.
         field: A claimed field (`params_total`), a property of a design (`chooser`), or a field of the record
             (`equations`, `summary`, `authors`).
-        part: Only this configuration.
+        configuration: Only this configuration.
 
     Raises:
         NotFoundError: No source gives the field.
     """
     record = kb.get(name)
     found = [
-        Support(claim.subject, claim.part, field, claim.shown, claim.source, claim.locator)
-        for claim in kb.claims(record.reference, field=field, part=part)
+        Support(claim.subject, claim.configuration, field, claim.shown, claim.source, claim.locator)
+        for claim in kb.claims(record.reference, field=field, configuration=configuration)
     ]
-    if part is None:
+    if configuration is None:
         found += [
             Support(record.reference, None, field, value, citation.source, citation.locator)
             for value, citation in _cited(record, field)

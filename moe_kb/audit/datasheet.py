@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from moe_kb.audit.claims import layers_with_experts
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 from moe_kb.records.base import Counting
 
 #: A token mixer has at least this share of the D x Hd matrices of plain attention (MLA of DeepSeek-V3 has 0.40) ...
@@ -156,7 +156,7 @@ _COUNTING: dict[str | None, Counting] = {"incl-shared": "incl-shared", "excl-sha
 _SETTING = re.compile(r"(\d+) layers")
 
 
-def sheet_of(claims: Mapping[str, Sequence[Statement]]) -> Sheet | None:
+def sheet_of(claims: Mapping[str, Sequence[Claim]]) -> Sheet | None:
     """The sheet in the claims that one source makes about one configuration; None where they are too few."""
 
     def number(field: str) -> int | None:
@@ -188,7 +188,7 @@ def sheet_of(claims: Mapping[str, Sequence[Statement]]) -> Sheet | None:
     return None
 
 
-def _average(counts: Sequence[Statement]) -> float | None:
+def _average(counts: Sequence[Claim]) -> float | None:
     """Experts of a layer, averaged where a source gives them for so many layers each ("10 layers")."""
     if not counts or any(claim.number is None for claim in counts):
         return None

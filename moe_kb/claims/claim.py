@@ -10,14 +10,14 @@ from moe_kb.records.measure import parse_measure
 
 
 @dataclass(slots=True)
-class Statement:
+class Claim:
     """One value that one source gives for one field of one subject."""
 
     record: str
     """Full name of the record whose file states it."""
     subject: str
     """Full name of what it is about."""
-    part: str | None
+    configuration: str | None
     field: str
     value: Scalar | list[Scalar]
     source: str

@@ -1,4 +1,4 @@
-"""Acknowledgements, the runner, and what every finding has."""
+"""Waivers, the runner, and what every issue has."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 import pytest
 from trees import FILES, edit, small_tree
 
-from moe_kb.audit import FAMILIES, RULES, Finding
+from moe_kb.audit import FAMILIES, RULES, Issue
 from moe_kb.audit.rules import IDLE, explanation
 from moe_kb.checks import check_corpus
-from moe_kb.corpus import ACKNOWLEDGED, Corpus
+from moe_kb.corpus import WAIVERS, Corpus
 from moe_kb.errors import NotFoundError
 from moe_kb.kb import open_kb
-from moe_kb.records.acknowledged import FINDING_PATTERN
+from moe_kb.records.waiver import ISSUE_PATTERN
 
 LATER = "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey"
 WIDTH = "claims/differ/model:alpha#1B/d_model"
@@ -22,28 +22,28 @@ SIZES = [
     f"sizes/described-shape/model:alpha#1B/params_total={place}"
     for place in ("alpha-config", "first-table#1", "second-table#1")
 ]
-ENTRY = "- source: {}\n  locator: §3\n  finding: {}\n  reason: The idea is older than its name.\n"
+ENTRY = "- source: {}\n  locator: §3\n  issue: {}\n  reason: The idea is older than its name.\n"
 
 
 def with_entries(*entries: tuple[str, str]) -> dict[str, str]:
-    return {ACKNOWLEDGED: "findings:\n" + "".join(ENTRY.format(*entry) for entry in entries)}
+    return {WAIVERS: "waivers:\n" + "".join(ENTRY.format(*entry) for entry in entries)}
 
 
-def test_an_acknowledgement_travels_with_its_finding(tree, kb):
-    (finding,) = kb.audit(rule="dates")
-    assert finding.acknowledged.text == "The idea is older than its name. (first-survey, §3)"
-    assert {f.id for f in kb.audit(acknowledged=False)} == {WIDTH, *SIZES}
-    assert json.loads(json.dumps(finding.as_data()))["acknowledged"]["source"] == "first-survey"
-    edit(tree, ACKNOWLEDGED, "older than its name", "old")
-    assert open_kb(tree, database=kb.database).audit(rule="dates")[0].acknowledged.reason == "The idea is old."
+def test_a_waiver_travels_with_its_issue(tree, kb):
+    (issue,) = kb.audit(rule="dates")
+    assert issue.waived.text == "The idea is older than its name. (first-survey, §3)"
+    assert {f.id for f in kb.audit(waived=False)} == {WIDTH, *SIZES}
+    assert json.loads(json.dumps(issue.as_data()))["waived"]["source"] == "first-survey"
+    edit(tree, WAIVERS, "older than its name", "old")
+    assert open_kb(tree, database=kb.database).audit(rule="dates")[0].waived.reason == "The idea is old."
 
 
-def test_an_acknowledgement_of_what_is_found_no_more_is_a_finding(tmp_path):
+def test_a_waiver_of_what_is_found_no_more_is_an_issue(tmp_path):
     gone = "dates/year-before-preprint/paper:alpha/year=first-survey"
     tree = small_tree(tmp_path / "tree", with_entries(("first-survey", gone)))
-    (finding,) = open_kb(tree, database=tmp_path / "kb.db").audit("paper:alpha", rule=IDLE)
-    assert (finding.subject, finding.rule, finding.open) == ("paper:alpha", IDLE, True)
-    assert gone in finding.message
+    (issue,) = open_kb(tree, database=tmp_path / "kb.db").audit("paper:alpha", rule=IDLE)
+    assert (issue.subject, issue.rule, issue.open) == ("paper:alpha", IDLE, True)
+    assert gone in issue.message
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def test_an_acknowledgement_of_what_is_found_no_more_is_a_finding(tmp_path):
     [
         ([("first-survey", LATER)], None),
         ([("first-survey", WIDTH), ("first-survey", LATER)], None),
-        ([("first-survey", LATER), ("first-survey", WIDTH)], "finding-order"),
-        ([("first-survey", LATER), ("first-survey", LATER)], "duplicate-finding"),
+        ([("first-survey", LATER), ("first-survey", WIDTH)], "waiver-order"),
+        ([("first-survey", LATER), ("first-survey", LATER)], "duplicate-waiver"),
         ([("gone", LATER)], "dangling-reference"),
-        ([("first-survey", LATER.replace("beta", "gone"))], "dangling-finding"),
+        ([("first-survey", LATER.replace("beta", "gone"))], "dangling-waiver"),
         ([("first-survey", "no id")], "schema"),
     ],
 )
-def test_the_check_reads_acknowledgements_strictly(tmp_path, entries, rule):
+def test_the_check_reads_waivers_strictly(tmp_path, entries, rule):
     tree = small_tree(tmp_path / "tree", with_entries(*entries))
     found = check_corpus(Corpus.load(tree))
-    assert [(f.path, f.rule) for f in found] == ([(ACKNOWLEDGED, rule)] if rule else [])
+    assert [(f.path, f.rule) for f in found] == ([(WAIVERS, rule)] if rule else [])
 
 
-def test_findings_of_one_record_of_one_rule_or_family(kb):
+def test_issues_of_one_record_of_one_rule_or_family(kb):
     assert {f.id for f in kb.audit("model:alpha")} == {WIDTH, *SIZES}
     assert [f.id for f in kb.audit("design:alpha-router", rule="dates")] == [LATER], "on the other end's page, too"
     assert [f.id for f in kb.audit(rule="claims/differ")] == [WIDTH]
@@ -80,12 +80,12 @@ def test_ids_do_not_depend_on_values_or_order(tmp_path, kb):
     assert [f.message for f in other.audit()] != [f.message for f in kb.audit()]
 
 
-def test_every_finding_has_an_id_that_can_be_acknowledged(kb):
-    findings = kb.audit()
-    assert len({f.id for f in findings}) == len(findings) == 6
-    assert all(re.fullmatch(FINDING_PATTERN, f.id) for f in findings)
-    assert all("\n" not in f.message for f in findings)
-    assert re.fullmatch(FINDING_PATTERN, Finding("paper:a", "m", "0.1B/1.9B", "f", "d; e", rule="a/b").id)
+def test_every_issue_has_an_id_that_can_be_waived(kb):
+    issues = kb.audit()
+    assert len({f.id for f in issues}) == len(issues) == 6
+    assert all(re.fullmatch(ISSUE_PATTERN, f.id) for f in issues)
+    assert all("\n" not in f.message for f in issues)
+    assert re.fullmatch(ISSUE_PATTERN, Issue("paper:a", "m", "0.1B/1.9B", "f", "d; e", rule="a/b").id)
 
 
 @pytest.mark.parametrize("rule", [*RULES, IDLE])

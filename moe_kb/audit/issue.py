@@ -1,16 +1,16 @@
-"""A finding: one doubt about the records that a researcher can verify, with an id that outlives reordering."""
+"""An issue: one doubt about the records that a researcher can verify, with an id that outlives reordering."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from moe_kb.claims.statement import Statement
+from moe_kb.claims.claim import Claim
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """Why a finding stands as it is."""
+class Waived:
+    """Why an issue stands as it is."""
 
     reason: str
     source: str
@@ -23,36 +23,36 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Issue:
     """What a rule found out about a record.
 
     The id is made of the rule, the record, the configuration, the field and a detail, never of values or of an order,
-    so that an acknowledgement holds as long as the doubt is the same.
+    so that an waiver holds as long as the doubt is the same.
     """
 
     subject: str
     """Full name of the record it is about."""
     message: str
     """In one line, with the numbers and where they stand."""
-    part: str | None = None
+    configuration: str | None = None
     """Configuration."""
     field: str | None = None
     detail: str | None = None
     """What tells it from others of the same rule, record and field: a setting, a source, another record."""
-    claims: tuple[Statement, ...] = ()
+    claims: tuple[Claim, ...] = ()
     """The claims concerned."""
     sources: tuple[str, ...] = ()
     """Keys of the sources concerned; those of the claims need not be named."""
     others: tuple[str, ...] = ()
-    """Full names of further records concerned; the finding shows on their pages too."""
+    """Full names of further records concerned; the issue shows on their pages too."""
     rule: str = ""
     """`family/name`; the runner fills it in."""
-    acknowledged: Acknowledged | None = None
+    waived: Waived | None = None
 
     @property
     def id(self) -> str:
-        """Stable id: `rule/kind:key#part/field=detail`."""
-        marked = (("#", self.part), ("/", self.field), ("=", self.detail))
+        """Stable id: `rule/kind:key#configuration/field=detail`."""
+        marked = (("#", self.configuration), ("/", self.field), ("=", self.detail))
         return f"{self.rule}/{self.subject}" + "".join(f"{mark}{text}" for mark, text in marked if text)
 
     @property
@@ -62,8 +62,8 @@ class Finding:
 
     @property
     def open(self) -> bool:
-        """Whether nobody has acknowledged it."""
-        return self.acknowledged is None
+        """Whether nobody has waived it."""
+        return self.waived is None
 
     @property
     def cited(self) -> tuple[str, ...]:
@@ -77,6 +77,6 @@ class Finding:
         return any(claim.table_row and f"table:{claim.table_row.partition('#')[0]}" == record for claim in self.claims)
 
     def as_data(self) -> dict[str, Any]:
-        """The finding as plain data, for JSON."""
+        """The issue as plain data, for JSON."""
         data = asdict(self)
         return {"id": self.id, "rule": data.pop("rule"), **data, "sources": list(self.cited)}

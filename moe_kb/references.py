@@ -83,9 +83,9 @@ def references(record: BaseModel) -> Iterator[Ref]:
     if isinstance(record, Taxonomy):
         yield Ref(("source",), f"source:{record.source}")
     if isinstance(record, Crosswalk):
-        for index, crossing in enumerate(record.crossings):
-            yield Ref(("crossings", index, "subject"), f"node:{crossing.subject}")
-            yield Ref(("crossings", index, "object"), f"node:{crossing.object}")
+        for index, mapping in enumerate(record.mappings):
+            yield Ref(("mappings", index, "subject"), f"node:{mapping.subject}")
+            yield Ref(("mappings", index, "object"), f"node:{mapping.object}")
     if isinstance(record, Alignment):
         for index, row in enumerate(record.rows):
             yield Ref(("rows", index, "table"), f"table:{row.table}")
@@ -135,7 +135,7 @@ def _plan(kind: type[Part]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...
     """Fields of a type that refer (with their prefix), and fields that hold other parts; the rest need no look."""
     pointers = tuple((field, prefix) for owner, field, prefix in _POINTERS if issubclass(kind, owner))
     if issubclass(kind, Taxonomy):
-        pointers = ()  # a taxonomy as a whole is no part; `references` names its source
+        pointers = ()  # a taxonomy as a whole is no configuration; `references` names its source
     return pointers, tuple(name for name, info in kind.model_fields.items() if _holds_parts(info.annotation))
 
 
@@ -147,7 +147,7 @@ def _holds_parts(annotation: object) -> bool:
 
 
 def parts(record: Record) -> set[str]:
-    """Names that a claim's `part` may use."""
+    """Names that a claim's `configuration` may use."""
     if isinstance(record, Model):
         return {configuration.label for configuration in record.configurations}
     return set()
