@@ -178,5 +178,5 @@ def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):
             alone += check_record(record, corpus.paths[name], index, tree)
         alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
-        alone += check_record(corpus.waived, WAIVERS, index, tree)
+        alone += check_record(corpus.waivers, WAIVERS, index, tree)
         assert set(alone) == set(check_corpus(corpus))
