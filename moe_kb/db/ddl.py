@@ -10,6 +10,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from moe_kb.db.schema import TABLES, Table
 from moe_kb.db.views import HYPERPARAMETER_WORDS, HYPERPARAMETERS, VIEWS
+from moe_kb.jsonschema import field_docs
 from moe_kb.records import GatingProperties
 
 SEARCH_TABLES = {
@@ -79,8 +80,8 @@ def _table(model: type[Table]) -> SQLTable:
 def _describe(connection: sqlite3.Connection) -> None:
     rows: list[tuple[str, str, str, str, str]] = []
     words = dict(_VIEW_COLUMNS)
-    for name, field in GatingProperties.model_fields.items():
-        words[f"gating_designs_compared.{name}"] = " ".join((field.description or "").split()).rstrip(".")
+    for name, meaning in field_docs(GatingProperties).items():
+        words[f"gating_designs_compared.{name}"] = " ".join(meaning.split()).rstrip(".")
     for name, meaning in (HYPERPARAMETERS | HYPERPARAMETER_WORDS).items():
         words[f"hyperparameters.{name}"] = meaning
     for model in TABLES:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from moe_kb.db.views import GATING_PROPERTIES
+from moe_kb.jsonschema import field_docs
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.design import Component, GatingProperties, Sourced
 
@@ -58,7 +59,7 @@ NAMES = {
 
 def meaning(name: str) -> str | None:
     """What a property means, from the record type's own documentation."""
-    return GatingProperties.model_fields[name].description
+    return field_docs(GatingProperties).get(name)
 
 
 def _vocabulary(name: str) -> tuple[str, ...] | None:

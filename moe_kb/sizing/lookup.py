@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from moe_kb.errors import NotFoundError
-from moe_kb.records import Model
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing.precision import FORMATS, WeightFormat
 from moe_kb.sizing.report import Device
@@ -31,13 +31,18 @@ def architectures(kb: KnowledgeBase, name: str, label: str | None = None) -> dic
     Raises:
         NotFoundError: for an unknown model or label, or where no layers are described.
     """
-    record = kb.get(name if ":" in name else f"model:{kb.model(name).key}")
-    if not isinstance(record, Model):
-        raise NotFoundError(f"{name} is no model; a model or a config.json can be sized")
-    found = {one.label: one.architecture for one in record.configurations if one.architecture is not None}
+    record = kb.resolve(name, None if ":" in name else "model")
+    if not record.startswith("model:"):
+        raise NotFoundError(f"{name} is not a model; a model or a config.json can be sized")
+    configurations = json.loads(kb.page(record).content).get("configurations", ())
+    found = {
+        configuration["label"]: Architecture.model_validate(configuration["architecture"])
+        for configuration in configurations
+        if configuration.get("architecture")
+    }
     if label is None and found:
         return found
-    if label in found:
+    if label is not None and label in found:
         return {label: found[label]}
     known = ", ".join(found) or "none: no source at hand describes its layers; moe-kb import hf CONFIG.json adds them"
     raise NotFoundError(f"{name} has no configuration {label or ''} with layers. Those that have: {known}.")
