@@ -95,7 +95,7 @@ def test_the_installed_package_finds_its_app_and_implementations(installed, tmp_
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "switch-top1" in done.stdout
-    assert "mixtral-top2" in done.stdout
+    assert "switch-top1-router" in done.stdout
+    assert "mixtral-top2-router" in done.stdout
     assert "gshard-top2" in done.stdout
     assert "deepseek-v3" in done.stdout

@@ -125,6 +125,7 @@ def fingerprint() -> str:
             for folder in (spec.submodule_search_locations or ()) if spec else ():
                 code += Path(folder).rglob("*.py")
                 code += Path(folder).rglob("*.yaml")  # results
+                code += Path(folder).rglob("README.md")  # whose front matter says what an implementation is
     for path in code:
         try:
             status = path.stat()
