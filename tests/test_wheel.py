@@ -56,6 +56,8 @@ def test_the_wheel_holds_everything_inside_its_packages(wheel):
         inside = {name.removeprefix("moe_kb/_bundled/") for name in names if f"_bundled/{folder}/" in name}
         outside = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / folder).rglob("*.yaml")}
         assert inside == outside
+    pages = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / "reference_impls").rglob("README.md")}
+    assert pages == {name for name in names if name.startswith("reference_impls/") and name.endswith("README.md")}
     assert "moe_kb/_bundled/app/main.py" in names
     assert "moe_kb/_bundled/app/.streamlit/config.toml" in names
     assert {"moe_kb/lab/events.schema.json", "moe_kb/py.typed"} <= set(names)

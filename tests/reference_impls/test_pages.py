@@ -31,7 +31,8 @@ def test_github_draws_the_equations(entry: Entry):
     assert rest.count("$") % 2 == 0
     for before, formula, after in re.findall(r"(.?)\$([^$]+)\$(.?)", rest, flags=re.DOTALL):
         assert PLAIN.fullmatch(formula), formula
-        assert before in tuple(' \n([|"') and after in tuple(" \n.,;:)!?|]-'\""), (before, formula, after)
+        assert before in {"", *' \n([|"'}, (before, formula)
+        assert after in {"", *" \n.,;:)!?|]-'\""}, (formula, after)
     for formula in (*blocks, *guarded):
         assert not REFUSED.search(formula), formula
         assert formula.count("{") - formula.count(r"\{") == formula.count("}") - formula.count(r"\}")
