@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.core.calibration import Calibrator, calibration_error, isotonic
+from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, isotonic
 from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.designs.calibrated_fusion.router import fuse, make_layer, run_model
 from reference_impls.entry import Entry

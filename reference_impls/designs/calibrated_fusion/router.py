@@ -7,11 +7,17 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.build import moe_layer
-from reference_impls.core.calibration import Calibrator, calibration_error
 from reference_impls.core.design import Design
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, dense_routing
-from reference_impls.core.rules import routing_by_rule
+from reference_impls.core.routing import (
+    AuxiliaryLoss,
+    Router,
+    RoutingContext,
+    SparseRouting,
+    dense_routing,
+    routing_by_rule,
+)
+from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error
 from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.tasks.base import Forward
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from reference_impls.designs.dense_softmax_mixture.competition import mixture_log_probability
 from reference_impls.designs.dense_softmax_mixture.config import JacobsConfig
 from reference_impls.designs.dense_softmax_mixture.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.tasks.competition import mixture_log_probability
 from reference_impls.verify.check import Check, at_most, close, worst_of
 from reference_impls.verify.libraries import opinionated
 from reference_impls.verify.naive import mixed_output, tokens

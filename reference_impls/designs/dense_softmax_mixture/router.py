@@ -8,10 +8,10 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import DenseRouting, LinearRouter, RoutingContext, dense_routing
+from reference_impls.designs.dense_softmax_mixture.competition import compete
 from reference_impls.designs.dense_softmax_mixture.config import JacobsConfig
 from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import PointModel
-from reference_impls.tasks.competition import compete
 
 
 class SoftmaxGate(LinearRouter):

@@ -13,10 +13,11 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    look_up,
+    routing_by_rule,
     top_k_routing,
     wide_linear,
 )
-from reference_impls.core.rules import look_up, routing_by_rule
 from reference_impls.designs.hash_routing.config import HashConfig
 
 KMEANS_STEPS = 50

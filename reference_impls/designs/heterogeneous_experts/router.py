@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.design import Design
-from reference_impls.core.heterogeneous_experts import HeterogeneousSwiGLUExperts
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.heterogeneous_experts.config import HeterogeneousConfig
+from reference_impls.designs.heterogeneous_experts.experts import HeterogeneousSwiGLUExperts
 
 
 class CostAwareRouter(LinearRouter):

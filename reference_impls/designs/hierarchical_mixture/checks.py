@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from reference_impls.core.irls import irls_step, log_likelihood
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
+from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_likelihood
 from reference_impls.designs.hierarchical_mixture.router import em_step, expectation, make_layer, with_constant
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close

@@ -8,13 +8,13 @@ from torch.nn import functional as F
 
 from reference_impls.core.design import Design
 from reference_impls.core.experts import Experts
-from reference_impls.core.irls import irls_step
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import DenseRouting, Router, RoutingContext, entropy, wide_linear
+from reference_impls.designs.dense_softmax_mixture.competition import compete
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
+from reference_impls.designs.hierarchical_mixture.irls import irls_step
 from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import PointModel
-from reference_impls.tasks.competition import compete
 
 
 class TreeGate(Router):

@@ -8,8 +8,7 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.kmeans import lloyd, nearest, spread_start
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting, wide
-from reference_impls.core.rules import routing_by_rule
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting, routing_by_rule, wide
 from reference_impls.designs.mixer_kmeans_router.config import MixerKmeansConfig
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting
-from reference_impls.core.rules import look_up, routing_by_rule
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting, look_up, routing_by_rule
 from reference_impls.designs.random_routed_experts.config import RandomRoutedExpertsConfig
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.core.sinkhorn import sinkhorn_plan
 from reference_impls.designs.base_assignment.checks import load_and_leak
 from reference_impls.designs.s_base_sinkhorn.config import SBaseConfig
 from reference_impls.designs.s_base_sinkhorn.router import make_layer
+from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
 from reference_impls.verify.libraries import opinionated

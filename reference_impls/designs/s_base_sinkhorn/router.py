@@ -9,8 +9,8 @@ from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import LinearRouter, RoutingContext, SparseRouting
 from reference_impls.core.sigmoid_top1 import sigmoid_weighted
-from reference_impls.core.sinkhorn import sinkhorn_plan
 from reference_impls.designs.s_base_sinkhorn.config import SBaseConfig
+from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 
 
 class SBaseRouter(LinearRouter):

@@ -15,10 +15,10 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    look_up,
     top_k_routing,
     wide_linear,
 )
-from reference_impls.core.rules import look_up
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 
 

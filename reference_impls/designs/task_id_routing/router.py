@@ -5,8 +5,7 @@ from torch import Tensor
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting
-from reference_impls.core.rules import routing_by_rule
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting, routing_by_rule
 from reference_impls.designs.task_id_routing.config import TaskIdConfig
 
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.biased_experts import ClampedSwiGLUExperts
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
@@ -16,6 +15,7 @@ from reference_impls.core.routing import (
     wide_linear,
 )
 from reference_impls.designs.topk_softmax_router.config import GptOssConfig
+from reference_impls.designs.topk_softmax_router.experts import ClampedSwiGLUExperts
 
 
 class GptOssRouter(LinearRouter):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.core.calibration import Calibrator, calibration_error, in_bins, isotonic
+from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, in_bins, isotonic
 from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.designs.calibrated_fusion.router import calibrator_of, fuse, run_model
 from reference_impls.tasks.clusters import ClustersTask

@@ -3,9 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.core.heterogeneous_experts import HeterogeneousSwiGLUExperts
 from reference_impls.designs.cost_aware_routing.config import CostAwareConfig
 from reference_impls.designs.heterogeneous_experts.config import HeterogeneousConfig
+from reference_impls.designs.heterogeneous_experts.experts import HeterogeneousSwiGLUExperts
 from reference_impls.designs.heterogeneous_experts.router import make_layer
 
 

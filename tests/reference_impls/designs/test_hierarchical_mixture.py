@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
 from reference_impls.configs import ConfigError, check_config
-from reference_impls.core.irls import irls_step, log_likelihood
 from reference_impls.core.routing import Progress
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
+from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_likelihood
 from reference_impls.designs.hierarchical_mixture.router import em_step, expectation, make_layer, with_constant
 from reference_impls.tasks.clusters import ClustersTask, dense_twin
 from reference_impls.tasks.train import make_optimiser, train_step

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.core.sinkhorn import sinkhorn_plan
+from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 
 
 @settings(max_examples=30, deadline=None)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.core.biased_experts import ClampedSwiGLUExperts
+from reference_impls.designs.topk_softmax_router.experts import ClampedSwiGLUExperts
 
 D = 8
 
