@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,15 +37,6 @@ MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction"
 HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
 _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
 _DASHES = ("solid", "dash", "dot", "dashdot")
-
-
-def page_markdown(page: str) -> str:
-    """An implementation's page as the app shows it: headings below the app's own, equations in blocks.
-
-    A `$$` that opens or closes amid text is no block for every Markdown reader, so each stands on a line of its own.
-    """
-    blocks = re.sub(r"\$\$(.+?)\$\$", lambda found: f"\n$$\n{found[1].strip()}\n$$\n", page, flags=re.DOTALL)
-    return re.sub(r"^(#{1,4} )", r"##\1", blocks, flags=re.MULTILINE)
 
 
 def setting_label(field: FormField) -> str:

@@ -91,7 +91,12 @@ def test_show(ask):
     for part in ("Alpha (2021)", "Routing Invented Tokens", "Invents a router", "[first-survey, §2]", "extends ->"):
         assert part in text
     text = ask("show", "alpha-router").out
-    for part in ("chooser", "g_i(x)", "W: the router's matrix", "Runnable: python -m reference_impls run switch-top1"):
+    for part in (
+        "chooser",
+        "g_i(x)",
+        "W: the router's matrix",
+        "Runnable: python -m reference_impls run switch-top1-router",
+    ):
         assert part in text
     assert "  1. Score every token." in ask("show", "beta-router").out
     text = ask("show", "model:alpha").out

@@ -69,7 +69,7 @@ def test_properties_keep_reading_order_and_status(kb):
 
 
 def test_only_installed_implementations_run(kb):
-    assert designs.runnable(kb, "design:alpha-router")["key"] == "switch-top1"
+    assert designs.runnable(kb, "design:alpha-router")["key"] == "switch-top1-router"
     assert designs.runnable(kb, "design:beta-router") is None
 
 

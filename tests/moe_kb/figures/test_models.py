@@ -61,7 +61,7 @@ def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb
 )
 def test_filters(filters, kept):
     rows = [
-        row("a", organisation="Lab", openness="open", year=2021, router="switch-top1"),
+        row("a", organisation="Lab", openness="open", year=2021, router="switch-top1-router"),
         row("b", organisation="Lab", openness="closed", year=2023, released_config=False),
         row("c"),
     ]
