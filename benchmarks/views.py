@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed, worker
 from benchmarks.synthetic import write_tree
 from moe_kb.db.connect import connect
-from moe_kb.db.views import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS, VIEWS
+from moe_kb.db.views import VIEWS
+from moe_kb.fields import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 PAPERS = 20_000
 ROUNDS = 15

@@ -2,57 +2,11 @@
 
 from __future__ import annotations
 
-#: Fields of the wide hyperparameter view, in reading order, with what they mean.
-HYPERPARAMETERS = {
-    "params_total": "All parameters",
-    "params_active": "Parameters a token uses",
-    "n_layers": "Layers, of both stacks where there are two",
-    "n_moe_layers": "Layers with a mixture of experts",
-    "d_model": "Width of the residual stream",
-    "d_ffn": "Hidden width of the dense feed-forward networks",
-    "d_expert": "Hidden width of a routed expert",
-    "n_heads": "Query heads",
-    "n_kv_heads": "Key-value heads",
-    "d_head": "Width of a head",
-    "n_routed_experts": "Routed experts in a layer",
-    "n_shared_experts": "Experts in a layer that every token uses",
-    "experts_per_token": "Routed experts that a token uses in a layer",
-    "n_experts_total": "Experts in a layer as tables print them; whether shared ones count is in claims",
-    "n_experts_active": "Experts that a token uses as tables print them; whether shared ones count is in claims",
-    "vocab_size": "Entries of the embedding",
-    "context_length": "Positions the configuration allows",
-}
-HYPERPARAMETER_WORDS = {
-    "activation": "Activation of the experts",
-    "moe_placement": "Which layers hold the experts, as printed",
-    "tied_embeddings": "Whether input and output embeddings are one tensor",
-    "router": "Key of the router's design",
-}
+from moe_kb.fields import BENCHMARKS, GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 _numbers = ",\n  ".join(f"max(c.number) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETERS)
 _words = ",\n  ".join(f"max(c.value) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETER_WORDS)
 
-GATING_PROPERTIES = (
-    "chooser",
-    "experts_per_token",
-    "k",
-    "score",
-    "order",
-    "renormalised",
-    "second_choice",
-    "noise",
-    "granularity",
-    "trainable",
-    "differentiable",
-    "autoregressive_safe",
-    "capacity_train",
-    "capacity_eval",
-    "overflow",
-    "groups",
-    "balancing",
-    "cost_per_token",
-    "train_inference_difference",
-)
 _properties = ",\n  ".join(
     f"max(p.value) FILTER (WHERE p.property = '{name}') AS \"{name}\"" for name in GATING_PROPERTIES
 )
@@ -61,6 +15,8 @@ _cells = ",\n  ".join(
     f"max(c.value) FILTER (WHERE c.field = '{field}') AS {field}"
     for field in ("released", "openness", "domain", "organisation")
 )
+
+_benchmarks = ", ".join(f"'{name}'" for name in BENCHMARKS)
 
 #: View to its description and its SQL. SQLite carries a filter on a view down to the tables only where the column is
 #: not computed and, if the view groups, is grouped by.
@@ -112,10 +68,10 @@ WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
-        """SELECT c.subject, r.name, c.configuration AS configuration, c.field AS benchmark, c.number AS score, c.unit,
+        f"""SELECT c.subject, r.name, c.configuration AS configuration, c.field AS benchmark, c.number AS score, c.unit,
   c.setting, c.source, c.locator
 FROM claims c JOIN records r ON r.record = c.subject
-WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
+WHERE c.field IN ({_benchmarks}) AND c.number IS NOT NULL""",
     ),
     "designs_without_implementation": (
         "Gating designs that cannot be run yet.",
