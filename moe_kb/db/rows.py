@@ -24,6 +24,7 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
             "record": name,
             "kind": record.KIND,
             "key": record.key,
+            "record": name,
             "name": record.name,
             "year": year_of(record),
             "summary": summary,
@@ -114,6 +115,7 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
             "systems",
             {
                 "key": record.key,
+                "record": name,
                 "name": record.name,
                 "organisation": record.organisation,
                 "repository": record.repository,
@@ -129,6 +131,7 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
             "sources",
             {
                 "key": record.key,
+                "record": name,
                 "name": record.name,
                 "title": record.title,
                 "type": record.type,
@@ -155,6 +158,7 @@ def _accelerator(device: Accelerator, summary: str | None) -> dict[str, Any]:
     link = device.interconnect
     return {
         "key": device.key,
+        "record": device.reference,
         "name": device.name,
         "organisation": device.organisation,
         "released": device.released,
@@ -173,6 +177,7 @@ def _paper(paper: Paper, name: str, summary: str | None) -> Rows:
         "papers",
         {
             "key": paper.key,
+            "record": name,
             "name": paper.name,
             "title": paper.title,
             "year": year_of(paper),
@@ -198,6 +203,7 @@ def _design(design: Design, name: str, summary: str | None) -> Rows:
         "designs",
         {
             "key": design.key,
+            "record": name,
             "name": design.name,
             "component": design.component,
             "year": design.year,
@@ -258,6 +264,7 @@ def _model(model: Model, name: str) -> Rows:
         "models",
         {
             "key": model.key,
+            "record": name,
             "name": model.name,
             "organisation": model.organisation,
             "released": model.released,

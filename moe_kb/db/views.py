@@ -23,17 +23,17 @@ _benchmarks = ", ".join(f"'{name}'" for name in BENCHMARKS)
 VIEWS: dict[str, tuple[str, str]] = {
     "papers_with_placements": (
         "Papers with every place a survey gives them.",
-        """SELECT p.key, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label AS node_label,
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label AS node_label,
   l.printed_as, l.source, l.locator
-FROM papers p JOIN placements l ON l.record = 'paper:' || p.key
+FROM papers p JOIN placements l ON l.record = p.record
 JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node""",
     ),
     "gating_designs_compared": (
         "Gating designs side by side: one row a design, one column a typed property.",
-        f"""SELECT d.key, d.name, d.year,
+        f"""SELECT d.key, d.record, d.name, d.year,
   {_properties},
   d.implementation
-FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
+FROM designs d LEFT JOIN design_properties p ON p.record = d.record
 WHERE d.component = 'gating' GROUP BY d.key""",
     ),
     "models_by_router": (
@@ -42,16 +42,16 @@ WHERE d.component = 'gating' GROUP BY d.key""",
   r.year,
   group_concat(DISTINCT e.type) AS roles, group_concat(DISTINCT e.source) AS sources,
   min(e.status = 'derived') AS only_inferred
-FROM edges e JOIN designs d ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
+FROM edges e JOIN designs d ON e.tail = d.record JOIN records r ON r.record = e.head
 WHERE d.component = 'gating' AND r.kind IN ('model', 'paper') AND e.type IN ('introduces', 'uses', 'modifies')
 GROUP BY d.key, r.record""",
     ),
     "hyperparameters": (
         "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
-        f"""SELECT m.key AS model, m.name, c.configuration AS configuration, m.organisation, m.released, m.openness,
+        f"""SELECT m.key AS model, m.record, m.name, c.configuration AS configuration, m.organisation, m.released, m.openness,
   {_numbers},
   {_words}
-FROM claims c JOIN models m ON c.subject = 'model:' || m.key
+FROM claims c JOIN models m ON c.subject = m.record
 WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.configuration""",
     ),
     "open_disagreements": (
@@ -75,14 +75,14 @@ WHERE c.field IN ({_benchmarks}) AND c.number IS NOT NULL""",
     ),
     "designs_without_implementation": (
         "Gating designs that cannot be run yet.",
-        """SELECT d.key, d.name, d.year FROM designs d
+        """SELECT d.key, d.record, d.name, d.year FROM designs d
 WHERE d.component = 'gating' AND (d.implementation IS NULL
   OR d.implementation NOT IN (SELECT key FROM implementations))""",
     ),
     "sources_by_use": (
         "Sources with the number of claims they make and of records that cite them anywhere.",
-        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
-  (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = 'source:' || s.key) AS records
+        """SELECT s.key, s.record, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
+  (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = s.record) AS records
 FROM sources s""",
     ),
 }
