@@ -30,11 +30,11 @@ _hyperparameters = ", ".join(
 HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     "papers_with_placements": (
         "key",
-        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as, l.source,
-        l.locator FROM placements l JOIN papers p ON p.key = substr(l.record, 7)
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as,
+        l.source, l.locator FROM placements l JOIN papers p ON p.key = substr(l.record, 7)
         JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node WHERE l.record LIKE 'paper:%'""",
-        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as, l.source,
-        l.locator FROM papers p, placements l JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as,
+        l.source, l.locator FROM papers p, placements l JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node
         WHERE p.key = ?1 AND l.record = 'paper:' || ?1""",
     ),
     "gating_designs_compared": (

@@ -24,7 +24,6 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
             "record": name,
             "kind": record.KIND,
             "key": record.key,
-            "record": name,
             "name": record.name,
             "year": year_of(record),
             "summary": summary,

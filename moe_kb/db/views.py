@@ -48,7 +48,8 @@ GROUP BY d.key, r.record""",
     ),
     "hyperparameters": (
         "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
-        f"""SELECT m.key AS model, m.record, m.name, c.configuration AS configuration, m.organisation, m.released, m.openness,
+        f"""SELECT m.key AS model, m.record, m.name, c.configuration AS configuration, m.organisation,
+  m.released, m.openness,
   {_numbers},
   {_words}
 FROM claims c JOIN models m ON c.subject = m.record
@@ -81,7 +82,8 @@ WHERE d.component = 'gating' AND (d.implementation IS NULL
     ),
     "sources_by_use": (
         "Sources with the number of claims they make and of records that cite them anywhere.",
-        """SELECT s.key, s.record, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
+        """SELECT s.key, s.record, s.name, s.type, s.url,
+  (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
   (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = s.record) AS records
 FROM sources s""",
     ),
