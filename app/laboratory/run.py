@@ -7,7 +7,7 @@ import streamlit as st
 import ui
 
 from moe_kb.figures import lab as figures
-from moe_kb.figures.models import compact
+from moe_kb.format import compact
 from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, metric_meanings
 
 from .set_up import reuse

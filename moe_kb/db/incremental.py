@@ -15,7 +15,7 @@ from moe_kb.db.claims import read_claims, resolutions_of
 from moe_kb.db.manifest import Code, Manifest
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import claim_row
-from moe_kb.db.schema import KEYED, OWNED
+from moe_kb.db.schema import OWNED
 from moe_kb.db.write import Writer, finish, give_subjects, write_claims, write_record
 from moe_kb.records import Record
 from moe_kb.stamps import FileStamp
@@ -117,11 +117,8 @@ def _replace_rows(
         subjects |= {name} | {
             row[0] for row in connection.execute("SELECT DISTINCT subject FROM claims WHERE record = ?", (name,))
         }
-        for table, column in OWNED.items():
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
-        for table, kind in KEYED.items():
-            if kind == record.KIND:
-                connection.execute(f"DELETE FROM {table} WHERE key = ?", (record.key,))
+        for table in OWNED:
+            connection.execute(f"DELETE FROM {table} WHERE record = ?", (name,))
         for table in ("search", "search_names"):
             connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (identity,))
         write_record(writer, record, path, identity)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from moe_kb.claims.agreement import agree
 from moe_kb.claims.claim import Claim
-from moe_kb.figures.evaluations import BENCHMARKS
+from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.figures.yardsticks import YARDSTICKS, Side, Yardstick
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.architecture import Architecture
@@ -197,7 +197,7 @@ def entries(known: Known, choice: Choice) -> list[Entry]:
 def _accuracy(scores: Sequence[Score], choice: Choice) -> Value | str:
     same = [score for score in scores if score.benchmark == choice.benchmark]
     found = [score for score in same if score.condition == choice.condition]
-    name = BENCHMARKS.get(choice.benchmark, choice.benchmark)
+    name = label_of(choice.benchmark)
     if not found:
         others = "; ".join(f"{score.claim.shown} at {in_words(score.condition)}" for score in same)
         return f"only {others}" if others else f"no score on {name}"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from html import escape
 from itertools import pairwise, zip_longest
 from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.fields import label_of
 from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, ranked, sign
-from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.labels import places
-from moe_kb.figures.models import Measure, axis, compact
+from moe_kb.figures.models import Measure, axis
 from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.figures.yardsticks import SIDES, Side, Yardstick
+from moe_kb.format import compact, escaped
 
 #: With more points than this only those on the frontier are named.
 NAMED = 24
@@ -34,9 +34,7 @@ def name_of(side: Side, choice: Choice) -> str:
     """Title of a side's axis, with unit and which way is better."""
     if side == "accuracy":
         unit = choice.condition[2]
-        return f"{BENCHMARKS.get(choice.benchmark, choice.benchmark)}, {in_words(choice.condition)}" + (
-            f" ({unit})" if unit else ""
-        )
+        return f"{label_of(choice.benchmark)}, {in_words(choice.condition)}" + (f" ({unit})" if unit else "")
     return yardstick_of(side, choice).title
 
 
@@ -223,26 +221,21 @@ def _spread(heights: Sequence[float], gap: float) -> list[float]:
 def _hover(row: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:
     subject = row.subject
     facts = ", ".join(filter(None, (subject.organisation, subject.released, subject.domain)))
-    lines = [f"<b>{_escaped(subject.label)}</b>", _escaped(facts)]
+    lines = [f"<b>{escaped(subject.label)}</b>", escaped(facts)]
     for side in sides:
         value = row.values[side]
         lines.append(
-            f"{_escaped(name_of(side, choice))}: {compact(float(f'{shown(value, side, choice):.4g}'))}"
+            f"{escaped(name_of(side, choice))}: {compact(float(f'{shown(value, side, choice):.4g}'))}"
             + (" ≠" if value.differs else "")
         )
         if value.row and value.row != subject.label:
-            lines.append(f"printed as {_escaped(value.row)}")
+            lines.append(f"printed as {escaped(value.row)}")
         if value.kind == "computed":
-            lines.append(f"<i>computed from {_escaped(named(value.source, value.locator))}</i>")
+            lines.append(f"<i>computed from {escaped(named(value.source, value.locator))}</i>")
         else:
-            lines.append(f"<i>{_escaped(named(value.source, value.locator))}</i>")
+            lines.append(f"<i>{escaped(named(value.source, value.locator))}</i>")
         if value.note:
-            lines.append(f"<i>{_escaped(value.note)}</i>")
+            lines.append(f"<i>{escaped(value.note)}</i>")
         for other in value.others:
-            lines.append(f"<i>also {_escaped(other.shown)}: {_escaped(named(other.source, other.locator))}</i>")
+            lines.append(f"<i>also {escaped(other.shown)}: {escaped(named(other.source, other.locator))}</i>")
     return "<br>".join(line for line in lines if line)
-
-
-def _escaped(text: str) -> str:
-    """Record text for a hover, of which plotly reads a few tags."""
-    return escape(text, quote=False)
