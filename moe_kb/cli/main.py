@@ -25,7 +25,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="moe-kb")
     except MoeKbError as error:
         click.echo(f"moe-kb: {error}", err=True)
         sys.exit(2)
