@@ -58,8 +58,9 @@ LONGEST = 160  # characters of a statement: one word of a long one is soon chang
 def choose(seed: int, count: int, root: Path = REPOSITORY) -> list[Mutant]:
     """Draw equally many mutants in each area, the kinds of change in turn, at most one in a function."""
     chosen: list[Mutant] = []
+    indices = {look: index(root / look) for look in {folders["look"] for folders in AREAS.values()}}
     for area, folders in AREAS.items():
-        draw, everywhere = random.Random(f"{seed} {area}"), index(root / folders["look"])
+        draw, everywhere = random.Random(f"{seed} {area}"), indices[folders["look"]]
         of_kind: defaultdict[str, list[tuple[Statement, str]]] = defaultdict(list)
         for statement in (statement for same in everywhere.values() for statement in same):
             drawn = any(statement.path.is_relative_to(root / folder) for folder in folders["draw"])
@@ -239,11 +240,11 @@ def renamed(mutant: Mutant, renames: list[list[str]]) -> Mutant:
 def run(plan: dict[str, Any], coverage: Path | None, jobs: int, limit: float, root: Path = REPOSITORY) -> list[Outcome]:
     """Test every mutant of a plan, which is what the YAML file holds."""
     areas = plan["areas"]
-    everywhere = {folder: index(root / folder) for folder in {area["look"] for area in areas.values()}}
+    indices = {look: index(root / look) for look in {area["look"] for area in areas.values()}}
     free: queue.Queue[Checkout] = queue.Queue()
 
     def outcome(mutant: Mutant) -> Outcome:
-        statement = find(mutant, everywhere[areas[mutant.area]["look"]])
+        statement = find(mutant, indices[areas[mutant.area]["look"]])
         if statement is None:
             return Outcome(mutant, f"{mutant.stem}: {mutant.inside}", "not found", "", 0)
         where = f"{statement.path.relative_to(root)}:{statement.node.lineno}"
@@ -257,7 +258,7 @@ def run(plan: dict[str, Any], coverage: Path | None, jobs: int, limit: float, ro
         return Outcome(mutant, where, verdict, test, round(monotonic() - start, 1))
 
     with scratch() as folder, ThreadPoolExecutor(jobs) as pool:
-        packages = sorted({Path(look).parts[0] for look in everywhere})
+        packages = sorted({Path(look).parts[0] for look in indices})
         for job in range(jobs):
             free.put(Checkout(root, folder / f"checkout-{job}", packages, limit))
         mutants = [renamed(Mutant(**mutant), plan["renames"]) for mutant in plan["mutants"]]
