@@ -12,8 +12,8 @@ Which tests execute a statement is read from a data file of coverage, made at th
 
     pytest -m "not e2e" --cov=moe_kb --cov=reference_impls --cov-context=test
 
-Without one, or where it names no test, the area's folders of tests run. A mutant is killed if a test fails that passes
-on the unchanged code, or if the tests outlast the limit and on the unchanged code do not.
+At most 150 of them run, the nearest; without such a file, all tests in the area's folders. A mutant is killed if a test
+fails that passes on the unchanged code, or if the tests outlast the limit and on the unchanged code do not.
 """
 
 from __future__ import annotations
@@ -248,7 +248,9 @@ def run(plan: dict[str, Any], coverage: Path | None, jobs: int, limit: float, ro
         if statement is None:
             return Outcome(mutant, f"{mutant.stem}: {mutant.inside}", "not found", "", 0)
         where = f"{statement.path.relative_to(root)}:{statement.node.lineno}"
-        tests = (coverage and executing(coverage, statement, mutant, root)) or areas[mutant.area]["tests"]
+        tests = executing(coverage, statement, mutant, root) if coverage else areas[mutant.area]["tests"]
+        if not tests:
+            return Outcome(mutant, where, "survived", "no test executes it", 0)
         checkout, start = free.get(), monotonic()
         try:
             verdict, test = checkout.verdict(mutant, statement, tests)
