@@ -25,6 +25,7 @@ from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 
 if TYPE_CHECKING:
     import networkx as nx
+    from sqlmodel import Session
 
     from moe_kb.audit.issue import Issue
     from moe_kb.compare import Comparison
@@ -97,6 +98,20 @@ class KnowledgeBase:
         with self._connection() as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql, tuple(parameters))]
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only SQLModel session: `session.exec(select(Design).where(Design.year >= 2024))`.
+
+        The classes are in `moe_kb.tables`. What is changed in the session cannot be committed.
+        """
+        from sqlalchemy.pool import StaticPool
+        from sqlmodel import Session, create_engine
+
+        with self._connection() as connection:
+            engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+            with Session(engine) as session:
+                yield session
 
     # --- records -----------------------------------------------------------------------------------------------
 
