@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 import ui
 
-from moe_kb.figures import catalogue
+from moe_kb.lab import browsing as catalogue
 from moe_kb.lab import Entry, Lab, details
 
 from .set_up import set_up

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 import ui
 
-from moe_kb.figures import catalogue
+from moe_kb.lab import browsing as catalogue
 from moe_kb.figures import lab as figures
 from moe_kb.format import compact
 from moe_kb.lab import (

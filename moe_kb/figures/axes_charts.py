@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from moe_kb.fields import label_of
 from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, ranked, sign
-from moe_kb.figures.labels import places
+from moe_kb.charts.labels import places
 from moe_kb.figures.models import Measure, axis
-from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
+from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.figures.yardsticks import SIDES, Side, Yardstick
 from moe_kb.format import compact, escaped
 

@@ -16,7 +16,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.figures.lab import is_share, load_chart, metric_label
-from moe_kb.figures.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
+from moe_kb.charts.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
 from moe_kb.kb import KnowledgeBase
 from moe_kb.lab import Loads
 

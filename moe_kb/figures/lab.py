@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.palette import COLOURS
+from moe_kb.charts.palette import COLOURS
 from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
 
 #: Name and unit of what runs report. A metric that is not here is shown under its own name; what it means stands on

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, quiet
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, quiet
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.table import Row
 

@@ -10,7 +10,7 @@ from trees import edit, small_tree
 
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import models, trend_charts, trends
-from moe_kb.figures.palette import GREY
+from moe_kb.charts.palette import GREY
 from moe_kb.figures.trend_terms import FOLLOWED, SIDE_BY_SIDE, TRENDS
 from moe_kb.kb import open_kb
 
