@@ -36,10 +36,12 @@ from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 if TYPE_CHECKING:
     import networkx as nx
 
+    from moe_kb.analysis.trade_offs import TradeOffs
     from moe_kb.audit.issue import Issue
     from moe_kb.compare import Comparison
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.graph import Related, Step
+    from moe_kb.queries.measurements import Measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +317,62 @@ class KnowledgeBase:
         from moe_kb.compare import compare
 
         return compare(self, [self.resolve(name) for name in names])
+
+    # --- analyses ----------------------------------------------------------------------------------------------
+
+    def measurements(self) -> Measurements:
+        """Scores, recorded sizes and described layers of every configuration: what trade-offs are made of."""
+        from moe_kb.analysis.metrics import RECORDED
+        from moe_kb.queries.measurements import measurements
+
+        with self.reader() as reader:
+            return measurements(reader, RECORDED)
+
+    def tradeoffs(
+        self,
+        benchmark: str | None = None,
+        *,
+        setting: str | None = None,
+        performance: str = "context_length",
+        cost: str = "params_active",
+        context: int = 4096,
+        batch: int = 1,
+        weights: str = "bf16",
+        accelerator: str | None = None,
+    ) -> TradeOffs:
+        """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
+
+        Args:
+            benchmark: Such as `mmlu`; default: the first with scores.
+            setting: That of the scores, such as `5-shot`; default: the one most were measured under.
+            performance: A key of `moe_kb.analysis.metrics.PERFORMANCE`.
+            cost: A key of `moe_kb.analysis.metrics.COST`.
+            context: Tokens of a sequence.
+            batch: Sequences decoded together.
+            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
+
+        Raises:
+            NotFoundError: A name is unknown; the message lists those that are known.
+        """
+        from moe_kb.analysis.trade_offs import choose, trade_offs
+        from moe_kb.errors import look_up
+        from moe_kb.sizing import Setting
+        from moe_kb.sizing.lookup import devices
+        from moe_kb.sizing.precision import FORMATS
+
+        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        choice = choose(
+            held,
+            benchmark=benchmark,
+            condition=setting,
+            performance=performance,
+            cost=cost,
+            setting=Setting(context=context, batch=batch, weights=precision),
+            devices=devices(self, precision),
+            accelerator=accelerator,
+        )
+        return trade_offs(held, choice)
 
     # --- out ---------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 import ui
+from moe_kb.figures.lab import is_share, metric_label
 
 from moe_kb.figures import evidence
-from moe_kb.figures.lab import is_share, metric_label
 
 kb = ui.knowledge_base()
 ui.header(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from moe_kb.figures.evidence import Difference, paired
 
 from moe_kb.figures import evidence
-from moe_kb.figures.evidence import Difference, paired
 
 RUN = {
     "task": "text", "protocol": "text-0", "why": None, "headline": "bits_per_byte", "higher_is_better": 0,

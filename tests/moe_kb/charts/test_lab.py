@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from moe_kb.figures.lab import (
     comparison_chart,
     curve_chart,
@@ -17,6 +16,7 @@ from moe_kb.figures.lab import (
     page_markdown,
     setting_label,
 )
+
 from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves, RunEstimate
 
 

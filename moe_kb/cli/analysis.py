@@ -1,0 +1,58 @@
+"""Commands that print what the app's pages of analyses show: trade-offs, leaderboard, trends."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from moe_kb.cli.root import JsonFlag, app, open_here
+
+
+@app.command()
+def tradeoffs(
+    benchmark: Annotated[str | None, typer.Option(help="Such as mmlu.", show_default="the first with scores")] = None,
+    setting: Annotated[
+        str | None, typer.Option(help="Setting of the scores, such as 5-shot.", show_default="the most frequent one")
+    ] = None,
+    performance: Annotated[str, typer.Option(help="Performance metric, such as throughput.")] = "context_length",
+    cost: Annotated[str, typer.Option(help="Cost metric, such as weight_bytes or device_time.")] = "params_active",
+    context: Annotated[int, typer.Option(min=1, max=100_000_000, help="Tokens of a sequence.")] = 4096,
+    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Batch size: sequences decoded together.")] = 1,
+    weights: Annotated[str, typer.Option(help="Weight precision, such as bf16 or mxfp4.")] = "bf16",
+    accelerator: Annotated[
+        str | None, typer.Option(help="Key of an accelerator, for rates and times.", show_default="h100-sxm")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Compare models by quality, speed and cost, the Pareto frontier marked: moe-kb tradeoffs --cost weight_bytes."""
+    from moe_kb.analysis.metrics import SIDES
+    from moe_kb.cli import output
+
+    found = open_here().tradeoffs(
+        benchmark,
+        setting=setting,
+        performance=performance,
+        cost=cost,
+        context=context,
+        batch=batch,
+        weights=weights,
+        accelerator=accelerator,
+    )
+    if json:
+        output.print_json(found.table())
+        return
+    choice, best = found.choice, found.frontier()
+    output.print_table(
+        ["model", *(choice.title(side) for side in SIDES), "frontier", "sources"],
+        [
+            [
+                entry.subject.label,
+                *(choice.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES),
+                "yes" if entry.subject.where in best else "",
+                ", ".join(dict.fromkeys(value.source for value in entry.values.values() if value.source)),
+            ]
+            for entry in found.best_first()
+        ],
+    )
+    typer.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
