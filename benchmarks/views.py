@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed, worker
 from benchmarks.synthetic import write_tree
 from moe_kb.db.connect import connect
-from moe_kb.db.views import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS, VIEWS
+from moe_kb.db.views import VIEWS
+from moe_kb.fields import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 PAPERS = 20_000
 ROUNDS = 15
@@ -29,19 +30,19 @@ _hyperparameters = ", ".join(
 HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     "papers_with_placements": (
         "key",
-        """SELECT p.key, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as, l.source,
-        l.locator FROM placements l JOIN papers p ON p.key = substr(l.record, 7)
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as,
+        l.source, l.locator FROM placements l JOIN papers p ON p.key = substr(l.record, 7)
         JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node WHERE l.record LIKE 'paper:%'""",
-        """SELECT p.key, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as, l.source,
-        l.locator FROM papers p, placements l JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label, l.printed_as,
+        l.source, l.locator FROM papers p, placements l JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node
         WHERE p.key = ?1 AND l.record = 'paper:' || ?1""",
     ),
     "gating_designs_compared": (
         "key",
-        f"""SELECT d.key, d.name, d.year, {_properties}, d.implementation
+        f"""SELECT d.key, d.record, d.name, d.year, {_properties}, d.implementation
         FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
         WHERE d.component = 'gating' GROUP BY d.rowid""",
-        f"""SELECT d.key, d.name, d.year, {_properties}, d.implementation
+        f"""SELECT d.key, d.record, d.name, d.year, {_properties}, d.implementation
         FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || ?1 WHERE d.key = ?1 GROUP BY d.rowid""",
     ),
     "models_by_router": (
@@ -59,10 +60,10 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "hyperparameters": (
         "model",
-        f"""SELECT m.key, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
+        f"""SELECT m.key, m.record, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m JOIN claims c ON c.subject = 'model:' || m.key
         WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.subject, c.configuration""",
-        f"""SELECT m.key, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
+        f"""SELECT m.key, m.record, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m, claims c WHERE m.key = ?1 AND c.subject = 'model:' || ?1
         AND c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.configuration""",
     ),
@@ -96,19 +97,19 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "designs_without_implementation": (
         "key",
-        """SELECT d.key, d.name, d.year FROM designs d LEFT JOIN implementations i ON i.key = d.implementation
+        """SELECT d.key, d.record, d.name, d.year FROM designs d LEFT JOIN implementations i ON i.key = d.implementation
         WHERE d.component = 'gating' AND i.key IS NULL""",
-        """SELECT d.key, d.name, d.year FROM designs d LEFT JOIN implementations i ON i.key = d.implementation
+        """SELECT d.key, d.record, d.name, d.year FROM designs d LEFT JOIN implementations i ON i.key = d.implementation
         WHERE d.key = ?1 AND d.component = 'gating' AND i.key IS NULL""",
     ),
     "sources_by_use": (
         "key",
-        """SELECT s.key, s.name, s.type, s.url, coalesce(c.n, 0), coalesce(m.n, 0) FROM sources s
+        """SELECT s.key, s.record, s.name, s.type, s.url, coalesce(c.n, 0), coalesce(m.n, 0) FROM sources s
         LEFT JOIN (SELECT source, count(*) AS n FROM claims GROUP BY source) c ON c.source = s.key
-        LEFT JOIN (SELECT target, count(DISTINCT record) AS n FROM mentions GROUP BY target) m
+        LEFT JOIN (SELECT target, count(DISTINCT record) AS n FROM record_references GROUP BY target) m
         ON m.target = 'source:' || s.key""",
-        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = ?1),
-        (SELECT count(DISTINCT record) FROM mentions WHERE target = 'source:' || ?1)
+        """SELECT s.key, s.record, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = ?1),
+        (SELECT count(DISTINCT record) FROM record_references WHERE target = 'source:' || ?1)
         FROM sources s WHERE s.key = ?1""",
     ),
 }

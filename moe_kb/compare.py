@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moe_kb.db.views import GATING_PROPERTIES
 from moe_kb.errors import NotFoundError
+from moe_kb.fields import GATING_PROPERTIES
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase

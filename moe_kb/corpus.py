@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,18 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from moe_kb import yamlio
 from moe_kb.errors import YamlError
+from moe_kb.kinds import KIND_BY_FOLDER
 from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy, Waivers
+from moe_kb.stamps import FileStamp, scan
 
-KIND_BY_FOLDER = {
-    "papers": "paper",
-    "designs": "design",
-    "models": "model",
-    "systems": "system",
-    "accelerators": "accelerator",
-    "sources": "source",
-    "tables": "table",
-}
-FOLDER_BY_KIND = {kind: folder for folder, kind in KIND_BY_FOLDER.items()}
 ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
@@ -54,15 +45,6 @@ class Finding:
         return f"{place}: [{self.rule}] {self.message} {self.fix}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
-    """Enough to see that a file may have changed."""
-
-    path: str
-    size: int
-    mtime_ns: int
-
-
 def model_type_of(path: str) -> type[BaseModel] | None:
     """The type that a file of the tree holds, by its relative path; none: the file has no business there."""
     parts = path.split("/")
@@ -77,31 +59,6 @@ def model_type_of(path: str) -> type[BaseModel] | None:
     if parts[0] == "data" and len(parts) >= 3 and parts[1] in KIND_BY_FOLDER:
         return RECORD_TYPES[KIND_BY_FOLDER[parts[1]]]
     return None
-
-
-def scan(root: Path) -> list[FileStamp]:
-    """Every file under `data/` and `taxonomy/`, sorted by path (hidden files left out)."""
-    stamps: list[FileStamp] = []
-
-    def walk(folder: str, relative: str) -> None:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                path = f"{relative}/{entry.name}"
-                if entry.is_dir(follow_symlinks=False) and not entry.name.endswith(".yaml"):
-                    walk(entry.path, path)
-                else:
-                    try:
-                        stat = entry.stat()
-                    except OSError:  # a dangling link: reading it gives the finding
-                        stat = entry.stat(follow_symlinks=False)
-                    stamps.append(FileStamp(path, stat.st_size, stat.st_mtime_ns))
-
-    for top in ("data", "taxonomy"):
-        if (root / top).is_dir():
-            walk(str(root / top), top)
-    return sorted(stamps, key=lambda stamp: stamp.path)
 
 
 def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Finding]]:

@@ -8,11 +8,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
 from moe_kb.errors import NotFoundError
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from moe_kb.kb import KnowledgeBase
 
 #: Edges that say nothing about closeness: what a survey cites is everything, and a root holds everything.
@@ -52,6 +52,8 @@ class Step:
 
 def load(kb: KnowledgeBase) -> nx.MultiDiGraph[str]:
     """Every edge of the database; `type`, `source`, `locator`, `status` and `note` on each."""
+    import networkx as nx
+
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     for row in kb.rows("SELECT record, kind, name, year FROM records"):
         graph.add_node(row["record"], kind=row["kind"], name=row["name"], year=row["year"])
@@ -143,6 +145,8 @@ def path(kb: KnowledgeBase, start: str, end: str) -> list[Step]:
     Raises:
         NotFoundError: Nothing connects the two.
     """
+    import networkx as nx
+
     if start == end:
         return []
     graph = load(kb)

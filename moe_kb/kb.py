@@ -14,23 +14,13 @@ from moe_kb.claims.claim import Claim
 from moe_kb.db.claims import Disagreement, read_claims, read_disagreements
 from moe_kb.db.connect import connect
 from moe_kb.db.console import QueryResult, run_query
+from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
 from moe_kb.db.search import Hit
 from moe_kb.db.search import search as run_search
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
 from moe_kb.names import resolve_node, resolve_record
 from moe_kb.paths import default_database, find_root
-from moe_kb.records import (
-    RECORD_TYPES,
-    Accelerator,
-    Design,
-    Model,
-    Paper,
-    Record,
-    Source,
-    System,
-    Table,
-)
 from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 
 if TYPE_CHECKING:
@@ -42,6 +32,7 @@ if TYPE_CHECKING:
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.graph import Related, Step
     from moe_kb.queries.measurements import Measurements
+    from moe_kb.records import Accelerator, Design, Model, Paper, Record, Source, System, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,37 +114,39 @@ class KnowledgeBase:
         return self._load(self.resolve(name))
 
     def _load(self, record: str) -> Record:
+        from moe_kb.records import RECORD_TYPES  # half a second: only where a typed record is asked for
+
         with self._connection() as connection:
             row = connection.execute("SELECT kind, content FROM records WHERE record = ?", (record,)).fetchone()
         return RECORD_TYPES[row[0]].model_validate(json.loads(row[1]))
 
     def paper(self, key: str) -> Paper:
         """A paper by key."""
-        return cast(Paper, self._load(self.resolve(key, "paper")))
+        return cast("Paper", self._load(self.resolve(key, "paper")))
 
     def design(self, key: str) -> Design:
         """A design by key."""
-        return cast(Design, self._load(self.resolve(key, "design")))
+        return cast("Design", self._load(self.resolve(key, "design")))
 
     def model(self, key: str) -> Model:
         """A model by key."""
-        return cast(Model, self._load(self.resolve(key, "model")))
+        return cast("Model", self._load(self.resolve(key, "model")))
 
     def system(self, key: str) -> System:
         """A system by key."""
-        return cast(System, self._load(self.resolve(key, "system")))
+        return cast("System", self._load(self.resolve(key, "system")))
 
     def accelerator(self, key: str) -> Accelerator:
         """An accelerator by key."""
-        return cast(Accelerator, self._load(self.resolve(key, "accelerator")))
+        return cast("Accelerator", self._load(self.resolve(key, "accelerator")))
 
     def source(self, key: str) -> Source:
         """A source by key."""
-        return cast(Source, self._load(self.resolve(key, "source")))
+        return cast("Source", self._load(self.resolve(key, "source")))
 
     def table(self, key: str) -> Table:
         """A transcribed table by key."""
-        return cast(Table, self._load(self.resolve(key, "table")))
+        return cast("Table", self._load(self.resolve(key, "table")))
 
     def briefs(self, kind: str | None = None) -> list[Brief]:
         """Every record (of one kind) in a line, by name."""
@@ -421,7 +414,7 @@ def open_kb(
     tree = find_root(root)
     target = Path(database) if database is not None else default_database(tree)
     stale = None
-    if refresh or not target.is_file():
+    if (refresh and not is_current(tree, target)) or not target.is_file():
         try:
             refresh_database(tree, target, progress)
         except CheckFailedError as error:

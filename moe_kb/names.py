@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from moe_kb.errors import AmbiguousKeyError, NotFoundError
-from moe_kb.records import KINDS
+from moe_kb.kinds import KINDS
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
+from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import designs
 
 kb = ui.knowledge_base()
@@ -72,7 +73,7 @@ wanted_runs = runs.segmented_control(
 )
 
 present = {
-    prop: [value for value in (*values, "not stated") if value in {row[prop] or "not stated" for row in everything}]
+    prop: [value for value in (*values, NOT_REPORTED) if value in {row[prop] or NOT_REPORTED for row in everything}]
     for prop, values in designs.VOCABULARIES.items()
 }
 filtered = [prop for prop, values in present.items() if len(values) > 1]

@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 import ui
 
-from moe_kb.figures import around, models, stacks
+from moe_kb.fields import BENCHMARKS, MEASURES, label_of
+from moe_kb.figures import around, stacks
 from moe_kb.figures import model as sheet
-from moe_kb.figures.evaluations import BENCHMARKS
 from moe_kb.figures.model import Value, precision, shown
+from moe_kb.format import compact
 from moe_kb.sizing import UnsizedError
 
 kb = ui.knowledge_base()
@@ -60,10 +61,10 @@ if any(name in own for name in shown_first):
             if name in own:
                 first = own[name].first
                 st.metric(
-                    models.label_of(name) + (" ≠" if own[name].conflict else ""),
-                    models.compact(first.number),
+                    label_of(name) + (" ≠" if own[name].conflict else ""),
+                    compact(first.number),
                     help=ui.plain(
-                        f"{shown(first)} {first.unit or models.MEASURES[name].unit}"
+                        f"{shown(first)} {first.unit or MEASURES[name].unit}"
                         f" ({precision(first)}), {ui.source_name(kb, first.source, first.locator)}"
                     ),
                     border=True,
@@ -128,7 +129,7 @@ if "weights" in own:
 
 def value_row(value: Value) -> dict[str, str | None]:
     first = value.first
-    unit = models.MEASURES[value.field].unit.partition(" per ")[0] if value.field in models.MEASURES else None
+    unit = MEASURES[value.field].unit.partition(" per ")[0] if value.field in MEASURES else None
     settled = " · settled" if value.disagreement and value.disagreement.resolved else ""
     return {
         "field": value.label,

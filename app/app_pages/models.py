@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, label_of
 from moe_kb.figures import models
-from moe_kb.figures.models import GROUPS, MEASURES, compact
+from moe_kb.format import compact
 
 kb = ui.knowledge_base()
 rows = ui.cached(models.configurations, kb)
@@ -34,7 +35,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="model-filte
     organisations = st.multiselect(
         "Organisation", makers, width=230, placeholder="any", **ui.in_address("organisation", [], makers)
     )
-    kinds = sorted({row["openness"] or models.UNKNOWN for row in rows})
+    kinds = sorted({row["openness"] or NOT_REPORTED for row in rows})
     openness = st.pills("Openness", kinds, selection_mode="multi", **ui.in_address("openness", [], kinds))
     span = None
     if len(years) > 1:
@@ -66,20 +67,20 @@ def open_point() -> None:
 controls, picture = st.columns([1, 4], gap="medium")
 with controls:
     names = list(MEASURES)
-    x = st.selectbox("Horizontal axis", names, format_func=models.label_of, **ui.in_address("x", "params_total", names))
-    log_x = st.toggle("Logarithmic", **ui.in_address(f"log-{x}", MEASURES[x].wide))
-    y = st.selectbox("Vertical axis", names, format_func=models.label_of, **ui.in_address("y", "params_active", names))
-    log_y = log_x if x == y else st.toggle("Logarithmic", **ui.in_address(f"log-{y}", MEASURES[y].wide))
+    x = st.selectbox("Horizontal axis", names, format_func=label_of, **ui.in_address("x", "params_total", names))
+    log_x = st.toggle("Logarithmic", **ui.in_address(f"log-{x}", MEASURES[x].log))
+    y = st.selectbox("Vertical axis", names, format_func=label_of, **ui.in_address("y", "params_active", names))
+    log_y = log_x if x == y else st.toggle("Logarithmic", **ui.in_address(f"log-{y}", MEASURES[y].log))
     colour = st.selectbox(
         "Colour",
-        ["none", *GROUPS],
-        format_func=lambda name: GROUPS.get(name, "None"),
-        **ui.in_address("colour", "described_by", ["none", *GROUPS]),
+        ["none", *COLOUR_BY],
+        format_func=lambda name: COLOUR_BY.get(name, "None"),
+        **ui.in_address("colour", "described_by", ["none", *COLOUR_BY]),
     )
     size = st.selectbox(
         "Size of points",
         ["none", *names],
-        format_func=lambda name: "Equal" if name == "none" else models.label_of(name),
+        format_func=lambda name: "Equal" if name == "none" else label_of(name),
         **ui.in_address("size", "none", ["none", *names]),
     )
 drawn = models.plottable(found, x, y, log_x=log_x, log_y=log_y)
@@ -98,7 +99,7 @@ with picture:
             figure,
             key="model-chart",
             on_select=open_point,
-            alt=f"{models.label_of(y)} against {models.label_of(x)} of {len(drawn)} configurations",
+            alt=f"{label_of(y)} against {label_of(x)} of {len(drawn)} configurations",
         )
         st.caption(
             f"{len(drawn)} of {len(found)} configurations have both values. Point at one for its sources; click it "

@@ -9,9 +9,9 @@ import streamlit as st
 import ui
 
 from moe_kb.errors import NotFoundError
+from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.figures import evaluations
-from moe_kb.figures.evaluations import AGAINST, BENCHMARKS, OPTIMISES, mark
-from moe_kb.figures.models import label_of
+from moe_kb.figures.evaluations import AGAINST, OPTIMISES, mark
 
 VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
 
@@ -47,7 +47,7 @@ def show_evaluations() -> None:
         benchmark = st.segmented_control(
             "Benchmark",
             present,
-            format_func=BENCHMARKS.get,
+            format_func=label_of,
             required=True,
             **ui.in_address("benchmark", present[0], present),
         )
@@ -65,7 +65,7 @@ def show_evaluations() -> None:
         ui.chart(
             evaluations.score_chart(found, benchmark, against),
             key="score-chart",
-            alt=f"{BENCHMARKS[benchmark]} scores against {label_of(against).lower()}",
+            alt=f"{label_of(benchmark)} scores against {label_of(against).lower()}",
         )
     unplaced = sum(row[against] is None for row in found)
     st.caption(
@@ -85,7 +85,7 @@ def show_evaluations() -> None:
         {
             "organisation": "Organisation",
             "released": "Released",
-            "score": st.column_config.NumberColumn(BENCHMARKS[benchmark], format="%.1f", help="Percent"),
+            "score": st.column_config.NumberColumn(label_of(benchmark), format="%.1f", help="Percent"),
             "setting": "Setting",
             "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
             "total": st.column_config.NumberColumn("Total, billions", format="%.1f"),

@@ -13,7 +13,7 @@ import ui
 from moe_kb.analysis.metrics import COST, METRICS, PERFORMANCE, SIDES, SYMBOLS, Side
 from moe_kb.analysis.trade_offs import WIDELY_HELD, Entry, TradeOffs, conditions, in_words
 from moe_kb.charts import trade_offs as charts
-from moe_kb.figures.evaluations import BENCHMARKS
+from moe_kb.fields import BENCHMARKS
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.measurements import UNSTATED, Measurements
 from moe_kb.sizing.lookup import devices
@@ -37,7 +37,7 @@ def metrics_asked(held: Measurements) -> dict[str, Any]:
             asked["benchmark"] = st.segmented_control(
                 "Accuracy: benchmark",
                 held.benchmarks,
-                format_func=BENCHMARKS.get,
+                format_func=lambda name: BENCHMARKS[name].label,
                 required=True,
                 **ui.in_address("benchmark", held.benchmarks[0], held.benchmarks),
             )
@@ -204,7 +204,7 @@ def values_table(kb: KnowledgeBase, found: TradeOffs, x: Side, y: Side) -> None:
     columns = {
         "printed": st.column_config.TextColumn("As printed", help="What the table of the score calls it", width=150),
         "accuracy": st.column_config.NumberColumn(
-            BENCHMARKS[found.choice.benchmark], format="%.1f", help="Score", width=80
+            BENCHMARKS[found.choice.benchmark].label, format="%.1f", help="Score", width=80
         ),
     }
     for side, metric in (("performance", found.choice.performance), ("cost", found.choice.cost)):
@@ -270,7 +270,7 @@ def formulas(kb: KnowledgeBase, found: TradeOffs) -> None:
     """What is computed, and what its letters stand for."""
     choice, setting = found.choice, found.choice.setting
     st.markdown(
-        f"- **Accuracy**: {BENCHMARKS[choice.benchmark]} as the sources print it; where several do, the preferred "
+        f"- **Accuracy**: {BENCHMARKS[choice.benchmark].label} as the sources print it; where several do, the preferred "
         "value is drawn and the hover has the others."
     )
     for label, metric in ((SIDES["performance"], choice.performance), (SIDES["cost"], choice.cost)):

@@ -9,7 +9,7 @@ import streamlit as st
 import ui
 
 from moe_kb.figures import lab as figures
-from moe_kb.figures.models import compact
+from moe_kb.format import compact
 from moe_kb.lab import Lab, Run
 
 from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run

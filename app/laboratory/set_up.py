@@ -10,7 +10,7 @@ import ui
 
 from moe_kb.figures import catalogue
 from moe_kb.figures import lab as figures
-from moe_kb.figures.models import compact
+from moe_kb.format import compact
 from moe_kb.lab import (
     Entry,
     FormField,

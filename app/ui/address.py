@@ -12,6 +12,9 @@ from typing import Any
 
 import streamlit as st
 
+#: Values that older addresses hold, and what they are called now.
+_RENAMED = {"not stated": "not reported"}
+
 
 def addressed() -> set[str]:
     """Parameters of the address that widgets hold."""
@@ -29,7 +32,8 @@ def in_address(parameter: str, default: Any = None, options: Iterable[Any] | Non
         options: The values allowed, or a range of integers; what the address says beyond them is left out.
     """
     addressed().add(parameter)
-    key, said = f"in-{parameter}", st.query_params.get_all(parameter)
+    key = f"in-{parameter}"
+    said = [_RENAMED.get(value, value) for value in st.query_params.get_all(parameter)]
     value = _read(said, default) if said else default
     if options is not None:
         allowed = options if isinstance(options, range) else set(options)

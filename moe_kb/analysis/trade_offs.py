@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from moe_kb.analysis.metrics import COST, PERFORMANCE, SIDES, Metric, Side
 from moe_kb.errors import look_up
-from moe_kb.figures.evaluations import BENCHMARKS
+from moe_kb.fields import BENCHMARKS
 from moe_kb.queries.measurements import Condition, Measurements, Score, Subject, Where
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Choice:
         if metric is not None:
             return metric.title
         unit = self.condition.unit
-        return f"{BENCHMARKS[self.benchmark]}, {in_words(self.condition)}" + (f" ({unit})" if unit else "")
+        return f"{BENCHMARKS[self.benchmark].label}, {in_words(self.condition)}" + (f" ({unit})" if unit else "")
 
     def sign(self, side: Side) -> int:
         """1 where more is better, -1 where less is."""
@@ -271,7 +271,7 @@ def _accuracy(scores: Sequence[Score], choice: Choice) -> Value | str:
     comparable = [score for score in same if score.condition == choice.condition]
     if not comparable:
         others = "; ".join(f"{score.claim.shown} at {in_words(score.condition)}" for score in same)
-        return f"only {others}" if others else f"no score on {BENCHMARKS[choice.benchmark]}"
+        return f"only {others}" if others else f"no score on {BENCHMARKS[choice.benchmark].label}"
     first, *rest = sorted(comparable, key=lambda score: not score.claim.preferred)
     return _recorded(first.claim, [score.claim for score in rest], first.row)
 

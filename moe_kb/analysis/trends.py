@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import Any
 
+from moe_kb.fields import label_of
 from moe_kb.figures import models
-from moe_kb.figures.models import compact
 from moe_kb.figures.trend_terms import TRENDS
+from moe_kb.format import compact
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.sublayers import MATRICES
 
@@ -113,7 +114,7 @@ def source_of(row: Row, name: str) -> str:
     by_place: dict[str, list[str]] = {}
     for field in TRENDS[name].fields or (name,):
         if field in row["places"]:
-            by_place.setdefault(row["places"][field], []).append(models.label_of(field).lower())
+            by_place.setdefault(row["places"][field], []).append(label_of(field).lower())
     if len(by_place) == 1:
         return next(iter(by_place))
     return "; ".join(f"{', '.join(fields)}: {place}" for place, fields in by_place.items())

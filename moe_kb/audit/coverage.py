@@ -13,8 +13,8 @@ from moe_kb.audit.issue import Issue
 def unplaced_paper(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A paper about mixtures of experts has no place in a taxonomy."""
     rows = connection.execute(
-        "SELECT 'paper:' || key FROM papers WHERE scope = 'core' AND "
-        "NOT EXISTS (SELECT 1 FROM placements p WHERE p.record = 'paper:' || key) ORDER BY 1"
+        "SELECT record FROM papers WHERE scope = 'core' AND "
+        "NOT EXISTS (SELECT 1 FROM placements p WHERE p.record = papers.record) ORDER BY 1"
     )
     for (paper,) in rows.fetchall():
         yield Issue(paper, "no source at hand places it in a taxonomy", None, "placements")
@@ -23,7 +23,7 @@ def unplaced_paper(connection: sqlite3.Connection) -> Iterator[Issue]:
 def design_without_equations(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A gating function, loss, expert or parameter-efficient mixture has neither equations nor steps."""
     rows = connection.execute(
-        "SELECT r.record FROM records r JOIN designs d ON r.record = 'design:' || d.key "
+        "SELECT r.record FROM records r JOIN designs d ON r.record = d.record "
         "WHERE d.component IN ('gating', 'loss', 'expert', 'peft') AND r.content ->> 'algorithm' IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM equations e WHERE e.record = r.record) ORDER BY 1"
     )
@@ -33,16 +33,16 @@ def design_without_equations(connection: sqlite3.Connection) -> Iterator[Issue]:
 
 def design_without_implementation(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A gating function cannot be run."""
-    for (key,) in connection.execute("SELECT key FROM designs_without_implementation ORDER BY 1").fetchall():
-        yield Issue(f"design:{key}", "no installed implementation runs it", None, "implementation")
+    for (design,) in connection.execute("SELECT record FROM designs_without_implementation ORDER BY 1").fetchall():
+        yield Issue(design, "no installed implementation runs it", None, "implementation")
 
 
 def model_without_configuration(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A model has no configuration at all, or is open and none of its layers are described."""
     rows = connection.execute(
-        "SELECT 'model:' || key, n_configurations, openness FROM models m WHERE n_configurations = 0 OR "
+        "SELECT record, n_configurations, openness FROM models m WHERE n_configurations = 0 OR "
         "(openness = 'open' AND NOT EXISTS (SELECT 1 FROM configurations c "
-        "WHERE c.record = 'model:' || m.key AND c.architecture IS NOT NULL)) ORDER BY 1"
+        "WHERE c.record = m.record AND c.architecture IS NOT NULL)) ORDER BY 1"
     )
     for model, number, openness in rows.fetchall():
         what = "none of its configurations describes its layers" if number else "has no configuration"
@@ -52,7 +52,7 @@ def model_without_configuration(connection: sqlite3.Connection) -> Iterator[Issu
 def missing_implementation(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A design names an implementation that is not installed."""
     rows = connection.execute(
-        "SELECT 'design:' || key, implementation FROM designs "
+        "SELECT record, implementation FROM designs "
         "WHERE implementation NOT IN (SELECT key FROM implementations) ORDER BY 1"
     )
     for design, implementation in rows.fetchall():

@@ -155,7 +155,7 @@ def design_year(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A design's year is not that of the earliest work said to introduce it."""
     rows = connection.execute(
         "SELECT u.record, d.year, u.by, min(r.year), u.source FROM usages u "
-        "JOIN designs d ON u.record = 'design:' || d.key JOIN records r ON r.record = u.by "
+        "JOIN designs d ON u.record = d.record JOIN records r ON r.record = u.by "
         "WHERE u.role = 'introduces' AND d.year IS NOT NULL AND r.year IS NOT NULL "
         "GROUP BY u.record HAVING min(r.year) != d.year ORDER BY 1"
     )

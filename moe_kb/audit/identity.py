@@ -44,7 +44,7 @@ def shared_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
 
 def address_of_another_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A paper's address leads to an arXiv identifier that is not the paper's."""
-    own = dict(connection.execute("SELECT 'paper:' || key, arxiv FROM papers WHERE arxiv IS NOT NULL"))
+    own = dict(connection.execute("SELECT record, arxiv FROM papers WHERE arxiv IS NOT NULL"))
     for claim in read_claims(connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
         match = _ARXIV.search(claim.text)
         if match and own.get(claim.subject, match[1]) != match[1]:
@@ -66,7 +66,7 @@ def two_identifiers(connection: sqlite3.Connection) -> Iterator[Issue]:
 
 def report_without_link(connection: sqlite3.Connection) -> Iterator[Issue]:
     """A model's report is a paper of the knowledge base, but the model does not name that paper."""
-    own = dict(connection.execute("SELECT arxiv, 'paper:' || key FROM papers WHERE arxiv IS NOT NULL"))
+    own = dict(connection.execute("SELECT arxiv, record FROM papers WHERE arxiv IS NOT NULL"))
     linked = set(connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'"))
     for claim in read_claims(connection, "subject LIKE 'model:%' AND field = 'report'", ()):
         match = _ARXIV.search(claim.text)
@@ -107,7 +107,7 @@ def titles_differ(connection: sqlite3.Connection) -> Iterator[Issue]:
 
 def alike_titles(connection: sqlite3.Connection) -> Iterator[Issue]:
     """Two papers have nearly one title and share an author, so they may be one work."""
-    titles = dict(connection.execute("SELECT 'paper:' || key, title FROM papers"))
+    titles = dict(connection.execute("SELECT record, title FROM papers"))
     words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
     by_author: dict[str, set[str]] = defaultdict(set)
     for paper, author in connection.execute("SELECT record, author FROM authors"):

@@ -16,6 +16,7 @@ from moe_kb.audit.issue import Issue
 from moe_kb.claims.agreement import stands_for
 from moe_kb.claims.claim import Claim
 from moe_kb.db.claims import read_claims
+from moe_kb.format import compact
 from moe_kb.records import Architecture, Configuration
 from moe_kb.records.sublayers import Attention, Dense, Mixture, Sublayer
 from moe_kb.sizing.parameters import Parameters, UnsizedError, count
@@ -67,7 +68,7 @@ class Misfit:
     def message(self) -> str:
         """In a line: the claim, what the shape makes, the difference, and what would explain it."""
         low, high = self.computed
-        makes = _compact(low) if _compact(low) == _compact(high) else f"{_compact(low)} to {_compact(high)}"
+        makes = compact(low) if compact(low) == compact(high) else f"{compact(low)} to {compact(high)}"
         if low == high:
             makes = f"{low:,.0f}"
         claimed = float(self.claim.number or 0)
@@ -203,13 +204,6 @@ def _of(size: Size, reading: Sizes) -> Range:
 
 def _distance(number: float, found: Range) -> float:
     return min(abs(found.low - number), abs(found.high - number))
-
-
-def _compact(number: float) -> str:
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}" if number / size < 1000 else f"{number / size:,.0f}{letter}"
-    return f"{number:,.0f}"
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------

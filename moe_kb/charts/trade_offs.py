@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from html import escape
 from itertools import pairwise, zip_longest
 from typing import Any
 
@@ -12,9 +11,11 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.metrics import SIDES, Side
 from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
+from moe_kb.fields import Field
 from moe_kb.figures.labels import places
-from moe_kb.figures.models import Measure, axis, compact
+from moe_kb.figures.models import axis
 from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
+from moe_kb.format import compact, escaped
 
 #: With more points than this only those on the frontier are named.
 NAMED = 24
@@ -154,7 +155,7 @@ def _log(side: Side, values: Sequence[float]) -> bool:
 def _axis(choice: Choice, side: Side, values: Sequence[float], log: bool) -> dict[str, Any]:
     """Its title says where better lies."""
     way = "better →" if choice.sign(side) > 0 else "← better"
-    return axis(Measure(side, f"{choice.title(side)}, {way}", ""), log, values)
+    return axis(Field(side, f"{choice.title(side)}, {way}", axis="log" if log else "linear"), log, values)
 
 
 def _heights(values: Sequence[float], way: int, log: bool) -> list[float]:
@@ -193,20 +194,15 @@ def _spread(heights: Sequence[float], gap: float) -> list[float]:
 def _hover(entry: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:
     subject = entry.subject
     about = ", ".join(filter(None, (subject.organisation, subject.released, subject.domain)))
-    lines = [f"<b>{_escaped(subject.label)}</b>", _escaped(about)]
+    lines = [f"<b>{escaped(subject.label)}</b>", escaped(about)]
     for side in sides:
         value = entry.values[side]
         number = compact(float(f"{choice.shown(value, side):.4g}"))
-        lines.append(f"{_escaped(choice.title(side))}: {number}{' ≠' if value.differs else ''}")
+        lines.append(f"{escaped(choice.title(side))}: {number}{' ≠' if value.differs else ''}")
         if value.row and value.row != subject.label:
-            lines.append(f"printed as {_escaped(value.row)}")
+            lines.append(f"printed as {escaped(value.row)}")
         computed = "computed from " if value.kind == "computed" else ""
         notes = [computed + named(value.source, value.locator), value.note]
         notes += [f"also {other.shown}: {named(other.source, other.locator)}" for other in value.others]
-        lines += [f"<i>{_escaped(note)}</i>" for note in notes if note]
+        lines += [f"<i>{escaped(note)}</i>" for note in notes if note]
     return "<br>".join(line for line in lines if line)
-
-
-def _escaped(text: str) -> str:
-    """Record text for a hover, of which plotly reads a few tags."""
-    return escape(text, quote=False)

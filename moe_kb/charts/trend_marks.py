@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from moe_kb.figures import models, released
+from moe_kb.fields import label_of
+from moe_kb.figures import released
 from moe_kb.figures.apart import apart
 from moe_kb.figures.palette import GREY
 from moe_kb.figures.trend_terms import TRENDS
 from moe_kb.figures.trends import Row, disputed, shown, source_of
+from moe_kb.format import compact
 
 #: A plotly trace as plain values: plotly checks them once, when they go into a figure, and not twice.
 Trace = dict[str, Any]
@@ -98,7 +100,7 @@ def hover(row: Row, names: Sequence[str]) -> str:
         value = escape(shown(name, row[name])) + (" ≠" if disputed(row, name) else "")
         lines.append(f"{escape(TRENDS[name].label)}: <b>{value}</b>")
         parts = [
-            f"{escape(models.label_of(field).lower())} {escape(_plain(row[field]))}"
+            f"{escape(label_of(field).lower())} {escape(_plain(row[field]))}"
             for field in TRENDS[name].fields
             if len(TRENDS[name].fields) > 1 and row.get(field) is not None
         ]
@@ -113,7 +115,7 @@ def hover(row: Row, names: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else models.compact(value)
+    return value if isinstance(value, str) else compact(value)
 
 
 def heights(drawn: Sequence[Row], name: str, categories: Sequence[str] = ()) -> list[float]:

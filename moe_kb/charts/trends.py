@@ -11,12 +11,14 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import models, released
 from moe_kb.figures.palette import COLOURS, GREY, RED, quiet
 from moe_kb.figures.trend_marks import Trace, entry, heights, marks
 from moe_kb.figures.trend_terms import COLOURS as COLOURINGS
 from moe_kb.figures.trend_terms import SIDE_BY_SIDE, TRENDS
 from moe_kb.figures.trends import Row, chosen, having, rows, shown, yearly
+from moe_kb.format import compact
 from moe_kb.kb import KnowledgeBase
 
 HEIGHT = 520
@@ -165,7 +167,7 @@ def _marks(
 
 def _look(group: str, groups: Mapping[str, object]) -> tuple[str, str]:
     """Colour and symbol of a group: grey for what is left over, and for what nobody states."""
-    if group == models.UNKNOWN:
+    if group == NOT_REPORTED:
         return GREY, "x-thin"
     if group == models.OTHERS:
         return GREY, "circle"
@@ -201,7 +203,7 @@ def axis(name: str, drawn: Sequence[Row], categories: Sequence[str] = ()) -> dic
     if name in _POWERS and values:
         top = math.ceil(math.log2(max(values)))
         ticks = [2**power for power in range(0, top + 1, 1 if top <= 6 else 2)]
-        settings |= {"tickvals": ticks, "ticktext": [models.compact(tick) for tick in ticks]}
+        settings |= {"tickvals": ticks, "ticktext": [compact(tick) for tick in ticks]}
     if trend.unit.startswith("experts") and not trend.wide:
         settings |= {"dtick": 1, "tickformat": "d"}
     if trend.unit.startswith("percent") and "ticktext" in settings:

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, FOLDER_BY_KIND, WAIVERS, Corpus, Finding
+from moe_kb.corpus import ALIGNMENT, CROSSWALK, WAIVERS, Corpus, Finding
 from moe_kb.errors import CheckFailedError, YamlError
+from moe_kb.kinds import FOLDER_BY_KIND
 from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy, Waivers
 from moe_kb.records.base import is_web_address
 from moe_kb.records.dates import is_partial_date

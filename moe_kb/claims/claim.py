@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from moe_kb.records.base import Scalar
 from moe_kb.records.measure import parse_measure
+
+if TYPE_CHECKING:
+    from moe_kb.records.base import Scalar
 
 
 @dataclass(slots=True)

@@ -107,8 +107,8 @@ def format_files(
 ) -> None:
     """Rewrite records in canonical form; whole-line comments are kept."""
     from moe_kb.checks import format_file
-    from moe_kb.corpus import scan
     from moe_kb.paths import find_root
+    from moe_kb.stamps import scan
 
     root = find_root()
     wanted = _relative(paths, root)

@@ -13,23 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moe_kb.checks import check_corpus, refuse
-from moe_kb.claims import Claim, expand
-from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, FileStamp, read_model, scan
+from moe_kb.claims.claim import Claim
+from moe_kb.claims.expand import expand
+from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, read_model
 from moe_kb.db import incremental
 from moe_kb.db.ddl import create, create_indexes
-from moe_kb.db.manifest import (
-    Manifest,
-    fingerprint,
-    installed_implementations,
-    installed_result_rows,
-    read_manifest,
-    restamp,
-)
+from moe_kb.db.installed import installed_implementations, installed_result_rows
+from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError
 from moe_kb.records import Record
+from moe_kb.stamps import FileStamp, scan
 
 #: Called with what is being done, how many are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -61,13 +57,13 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     if database.is_dir():
         raise DatabaseError(f"{database} is a folder. Name a file.")
     stamps = scan(root)
-    code = fingerprint()
+    code = Code.now()
     old = None if force else read_manifest(database)
     done = None
-    if old is not None and old.fingerprint == code:
+    if old is not None and old.fingerprint == code.fingerprint:
         # A database damaged beyond the pages that were read so far is built anew.
         with suppress(sqlite3.DatabaseError):
-            done = _refresh(root, database, stamps, old)
+            done = _refresh(root, database, stamps, old, code)
     if done is None:
         with _collector_paused():
             _full(root, database, stamps, code, progress)
@@ -77,17 +73,18 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
 
 
 def _refresh(
-    root: Path, database: Path, stamps: list[FileStamp], old: Manifest
+    root: Path, database: Path, stamps: list[FileStamp], old: Manifest, code: Code
 ) -> tuple[str, int, dict[str, int]] | None:
     """Mode, number of files read, and counts; None where only a full build will do."""
     changed, removed = old.changes(root, stamps)
     if not changed and not removed:
-        if old.touched:
-            restamp(database, old.touched)
+        stamp = code.stamp(stamps)
+        if old.touched or old.stamp != stamp:
+            restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
     if removed or any(path in (ALIGNMENT, WAIVERS) or not path.startswith("data/") for path in changed):
         return None
-    if not incremental.refresh(root, database, stamps, changed, old):
+    if not incremental.refresh(root, database, stamps, changed, old, code):
         return None
     return "incremental", len(changed), _counts(database)
 
@@ -108,7 +105,7 @@ def _full(
     root: Path,
     database: Path,
     stamps: list[FileStamp],
-    code: str,
+    code: Code,
     progress: Progress | None,
 ) -> None:
     corpus = Corpus(root, stamps=stamps)

@@ -7,10 +7,12 @@ import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from moe_kb.claims.claim import Claim
-from moe_kb.records.base import Resolution
+
+if TYPE_CHECKING:
+    from moe_kb.records.base import Resolution
 
 _COLUMNS = (
     "record, subject, configuration, field, value, number, printed, unit, status, counting, scope, setting, "
@@ -21,10 +23,10 @@ _COLUMNS = (
 def read_claims(connection: sqlite3.Connection, where: str, parameters: tuple[Any, ...]) -> list[Claim]:
     """Claims that meet a condition, in the order they were written; `where` is ours, never a person's."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM claims WHERE {where} ORDER BY id", parameters)
-    return [_statement(row) for row in rows]
+    return [_claim(row) for row in rows]
 
 
-def _statement(row: tuple[Any, ...]) -> Claim:
+def _claim(row: tuple[Any, ...]) -> Claim:
     (
         record,
         subject,
@@ -121,6 +123,8 @@ def read_disagreements(connection: sqlite3.Connection, subject: str | None, *, r
 
 def resolutions_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, list[Resolution]]:
     """Resolving notes of records, by full name."""
+    from moe_kb.records.base import Resolution
+
     found: dict[str, list[Resolution]] = {}
     for subject in subjects:
         row = connection.execute(

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from moe_kb.db.schema import TABLES, Table
-from moe_kb.db.views import HYPERPARAMETER_WORDS, HYPERPARAMETERS, VIEWS
+from moe_kb.db.views import VIEWS
+from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS
 from moe_kb.records import GatingProperties
 
 SEARCH_TABLES = {
@@ -81,8 +82,8 @@ def _describe(connection: sqlite3.Connection) -> None:
     words = dict(_VIEW_COLUMNS)
     for name, field in GatingProperties.model_fields.items():
         words[f"gating_designs_compared.{name}"] = " ".join((field.description or "").split()).rstrip(".")
-    for name, meaning in (HYPERPARAMETERS | HYPERPARAMETER_WORDS).items():
-        words[f"hyperparameters.{name}"] = meaning
+    for name, hyperparameter in (HYPERPARAMETERS | HYPERPARAMETER_WORDS).items():
+        words[f"hyperparameters.{name}"] = hyperparameter.description
     for model in TABLES:
         table = str(model.__tablename__)
         rows.append((table, "", "table", "", (model.__doc__ or "").strip()))

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from moe_kb import references
 from moe_kb.checks import Index, check_record, refuse
-from moe_kb.claims import Claim, expand
-from moe_kb.corpus import FileStamp, Finding, read_model
+from moe_kb.claims.claim import Claim
+from moe_kb.claims.expand import expand
+from moe_kb.corpus import Finding, read_model
 from moe_kb.db.claims import read_claims, resolutions_of
-from moe_kb.db.manifest import Manifest
+from moe_kb.db.manifest import Code, Manifest
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import claim_row
-from moe_kb.db.schema import KEYED, OWNED
+from moe_kb.db.schema import OWNED
 from moe_kb.db.write import Writer, finish, give_subjects, write_claims, write_record
 from moe_kb.records import Record
+from moe_kb.stamps import FileStamp
 
 
 def refresh(
@@ -25,6 +27,7 @@ def refresh(
     stamps: list[FileStamp],
     changed: list[str],
     old: Manifest,
+    code: Code,
 ) -> bool:
     """Replace the rows of changed records; False where only a full build will do (a key went away, say)."""
     fresh: list[tuple[str, Record, str]] = []
@@ -57,7 +60,7 @@ def refresh(
     refuse(findings)
     with replacing(database, copy=True) as connection:
         _replace_rows(connection, fresh, {stamp.path: stamp for stamp in stamps})
-        finish(connection, root, stamps, old.fingerprint)
+        finish(connection, root, stamps, code)
     return True
 
 
@@ -114,11 +117,8 @@ def _replace_rows(
         subjects |= {name} | {
             row[0] for row in connection.execute("SELECT DISTINCT subject FROM claims WHERE record = ?", (name,))
         }
-        for table, column in OWNED.items():
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
-        for table, kind in KEYED.items():
-            if kind == record.KIND:
-                connection.execute(f"DELETE FROM {table} WHERE key = ?", (record.key,))
+        for table in OWNED:
+            connection.execute(f"DELETE FROM {table} WHERE record = ?", (name,))
         for table in ("search", "search_names"):
             connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (identity,))
         write_record(writer, record, path, identity)

@@ -1,24 +1,76 @@
-"""What an existing database was built from, and whether that still holds."""
+"""What an existing database was built from, and whether that still holds.
+
+Opening compares one stamp and imports nothing that reads records; only where the stamp differs are files looked into.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from moe_kb import yamlio
-from moe_kb.corpus import FileStamp
 from moe_kb.db.connect import SCHEMA_VERSION
-from moe_kb.db.replacing import replacing
-from moe_kb.errors import YamlError
+from moe_kb.errors import DatabaseError, YamlError
 from moe_kb.paths import GROUP, RESULTS_GROUP
+from moe_kb.stamps import FileStamp, installed, scan, scan_code
+
+#: Everything of this package: any module may have a part in how records become rows.
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code that turns records into rows: this package, and the installed packages of implementations."""
+
+    fingerprint: str
+    """Changes with the code and with the versions of those packages."""
+    folders: list[str]
+    """Where that code lies."""
+
+    @classmethod
+    def now(cls) -> Code:
+        """The code as it is. Sizes and times say whether it changed; importing it would cost more than a refresh."""
+        from importlib.metadata import entry_points
+        from importlib.util import find_spec
+
+        folders, points = [_PACKAGE], []
+        for point in (*entry_points(group=GROUP), *entry_points(group=RESULTS_GROUP)):
+            points.append((point.name, point.value, point.dist.version if point.dist else None))
+            with suppress(ImportError, ValueError):  # a broken package, which the laboratory reports
+                spec = find_spec(point.module.partition(".")[0])
+                folders += (spec.submodule_search_locations or ()) if spec else ()
+        folders = list(dict.fromkeys(folders))
+        files = [(stamp.path, stamp.size, stamp.mtime_ns) for stamp in scan_code(folders)]
+        return cls(_digest(*sorted(map(str, points)), *map(str, files)), folders)
+
+    def stamp(self, stamps: Iterable[FileStamp]) -> str:
+        """One text that changes when a record's file, the code or the installed packages may have changed."""
+        return stamp_of(stamps, self.folders)
+
+
+def stamp_of(stamps: Iterable[FileStamp], folders: Iterable[str]) -> str:
+    """See `Code.stamp`."""
+    return _digest(*map(repr, stamps), *map(repr, scan_code(folders)), *installed())
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogateescape")).hexdigest()
+
+
+def is_current(root: Path, database: Path) -> bool:
+    """Whether a database holds what the tree and the code say, as far as stamps tell."""
+    try:
+        meta = _read_meta(database)
+        folders = json.loads(meta.get("code_folders", "null"))
+    except (sqlite3.Error, ValueError):
+        return False
+    if meta.get("schema_version") != str(SCHEMA_VERSION) or not isinstance(folders, list):
+        return False
+    return meta.get("stamp") == stamp_of(scan(root), folders)
 
 
 @dataclass
@@ -26,6 +78,7 @@ class Manifest:
     """What an existing database was built from."""
 
     fingerprint: str
+    stamp: str | None
     files: dict[str, tuple[int, int, str, str | None]]
     touched: list[FileStamp] = field(default_factory=list)
     """Files with a new time but the old contents."""
@@ -50,85 +103,51 @@ def read_manifest(database: Path) -> Manifest | None:
     if not database.is_file():
         return None
     try:
-        connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        meta = _read_meta(database)
+        if meta.get("schema_version") != str(SCHEMA_VERSION) or "fingerprint" not in meta:
+            return None
+        connection = _read_only(database)
         try:
-            meta = dict(connection.execute("SELECT key, value FROM meta"))
-            if meta.get("schema_version") != str(SCHEMA_VERSION) or "fingerprint" not in meta:
-                return None
-            files = {
-                row[0]: tuple(row[1:])
-                for row in connection.execute("SELECT path, size, mtime_ns, sha256, record FROM files")
-            }
+            rows = connection.execute("SELECT path, size, mtime_ns, sha256, record FROM files")
+            files = {row[0]: tuple(row[1:]) for row in rows}
         finally:
             connection.close()
     except sqlite3.DatabaseError:
         return None  # corrupted, or not one of ours: built anew
-    return Manifest(meta["fingerprint"], files)
+    return Manifest(meta["fingerprint"], meta.get("stamp"), files)
 
 
-def restamp(database: Path, stamps: Iterable[FileStamp]) -> None:
-    """Remember new times of unchanged files, so that they are not hashed again; a reader sees no difference."""
-    with replacing(database, copy=True) as connection:
+def _read_only(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _read_meta(database: Path) -> dict[str, str]:
+    connection = _read_only(database)
+    try:
+        return dict(connection.execute("SELECT key, value FROM meta"))
+    finally:
+        connection.close()
+
+
+def restamp(database: Path, touched: Iterable[FileStamp], stamp: str) -> None:
+    """Remember new times of unchanged files, so that they are not looked into again; a reader sees no difference.
+
+    A database that cannot be written (a read-only folder, a full disk) is as good as before, and is left as it is.
+    """
+    from moe_kb.db.replacing import replacing
+
+    with suppress(DatabaseError), replacing(database, copy=True) as connection:
         connection.executemany(
-            "UPDATE files SET mtime_ns = ? WHERE path = ?", [(stamp.mtime_ns, stamp.path) for stamp in stamps]
+            "UPDATE files SET mtime_ns = ? WHERE path = ?", [(file.mtime_ns, file.path) for file in touched]
         )
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('stamp', ?)", (stamp,))
 
 
 def _sha256(root: Path, path: str) -> str:
     """Hash of a file's text; of what cannot be a record (a pipe, a device, 100 MB) nothing is read."""
+    from moe_kb import yamlio
+
     try:
         return hashlib.sha256(yamlio.read_text(root / path, root).encode()).hexdigest()
     except YamlError:
         return "unreadable"
-
-
-def installed_implementations() -> list[dict[str, str]]:
-    """Rows of the catalogue's entries; what a package breaks is left out here and reported by the laboratory."""
-    from moe_kb.lab.catalogue import installed_catalogue  # imports the packages: only where a database is built
-
-    return [
-        {
-            "key": entry.key,
-            "name": entry.name,
-            "status": entry.status,
-            "summary": entry.summary,
-            "designs": "; ".join(entry.designs),
-            "oracle": entry.oracle,
-        }
-        for entry in installed_catalogue().entries
-    ]
-
-
-def installed_result_rows() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Table and row of every result that an installed package carries; a broken file is left out, `doctor` names it."""
-    from moe_kb.lab.results import installed_results, result_rows
-
-    for result in installed_results()[0]:
-        for table, row in result_rows(result):
-            yield table, {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}
-
-
-def fingerprint() -> str:
-    """Changes with the code that turns records into rows and with the installed packages of implementations.
-
-    Sizes and times of files say so; importing the packages would cost more than refreshing a changed record.
-    """
-    package = Path(__file__).resolve().parent.parent
-    code = [package / "facts.py"]
-    for room in ("records", "claims", "db", "yamlio"):
-        code += (package / room).glob("*.py")
-    parts: list[object] = []
-    for point in (*entry_points(group=GROUP), *entry_points(group=RESULTS_GROUP)):
-        parts.append((point.name, point.value, point.dist.version if point.dist else None))
-        with suppress(ImportError, ValueError):  # a broken package, which the laboratory reports
-            spec = find_spec(point.module.partition(".")[0])
-            for folder in (spec.submodule_search_locations or ()) if spec else ():
-                code += Path(folder).rglob("*.py")
-                code += Path(folder).rglob("*.yaml")  # results
-    for path in code:
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # an editor's lock file, say, which is a link to nowhere
-        parts.append((str(path), status.st_size, status.st_mtime_ns))
-    return hashlib.sha256(json.dumps(sorted(parts, key=str)).encode()).hexdigest()

@@ -114,6 +114,7 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
             "systems",
             {
                 "key": record.key,
+                "record": name,
                 "name": record.name,
                 "organisation": record.organisation,
                 "repository": record.repository,
@@ -129,6 +130,7 @@ def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
             "sources",
             {
                 "key": record.key,
+                "record": name,
                 "name": record.name,
                 "title": record.title,
                 "type": record.type,
@@ -155,6 +157,7 @@ def _accelerator(device: Accelerator, summary: str | None) -> dict[str, Any]:
     link = device.interconnect
     return {
         "key": device.key,
+        "record": device.reference,
         "name": device.name,
         "organisation": device.organisation,
         "released": device.released,
@@ -173,6 +176,7 @@ def _paper(paper: Paper, name: str, summary: str | None) -> Rows:
         "papers",
         {
             "key": paper.key,
+            "record": name,
             "name": paper.name,
             "title": paper.title,
             "year": year_of(paper),
@@ -198,6 +202,7 @@ def _design(design: Design, name: str, summary: str | None) -> Rows:
         "designs",
         {
             "key": design.key,
+            "record": name,
             "name": design.name,
             "component": design.component,
             "year": design.year,
@@ -258,6 +263,7 @@ def _model(model: Model, name: str) -> Rows:
         "models",
         {
             "key": model.key,
+            "record": name,
             "name": model.name,
             "organisation": model.organisation,
             "released": model.released,

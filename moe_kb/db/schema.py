@@ -106,6 +106,7 @@ class PaperRow(Table, table=True):
 
     __tablename__ = "papers"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: paper:key")
     name: str = Field(description="Short name")
     title: str = Field(description="Full title")
     year: int = Field(index=True, description="Year it first became public, as in records")
@@ -197,6 +198,7 @@ class DesignRow(Table, table=True):
 
     __tablename__ = "designs"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: design:key")
     name: str = Field(description="Name")
     component: str = Field(index=True, description="gating, loss, expert, peft, scheme, system or application")
     year: int | None = Field(default=None, description="Year of the work that introduces it")
@@ -253,6 +255,7 @@ class ModelRow(Table, table=True):
 
     __tablename__ = "models"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: model:key")
     name: str = Field(description="Name")
     organisation: str | None = Field(default=None, description="Who made it")
     released: str | None = Field(default=None, description="When it became public")
@@ -333,6 +336,7 @@ class SystemRow(Table, table=True):
 
     __tablename__ = "systems"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: system:key")
     name: str = Field(description="Name")
     organisation: str | None = Field(default=None, description="Who makes it")
     repository: str | None = Field(default=None, description="Where its code is")
@@ -345,6 +349,7 @@ class AcceleratorRow(Table, table=True):
 
     __tablename__ = "accelerators"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: accelerator:key")
     name: str = Field(description="Name")
     organisation: str | None = Field(default=None, description="Who makes it")
     released: str | None = Field(default=None, description="When it was announced or sold")
@@ -374,6 +379,7 @@ class SourceRow(Table, table=True):
 
     __tablename__ = "sources"
     key: str = Field(primary_key=True, description="Key")
+    record: str = Field(unique=True, description="Full name: source:key")
     name: str = Field(description="Short name")
     title: str = Field(description="Full title or description")
     type: str = Field(
@@ -504,30 +510,26 @@ TABLES: tuple[type[Table], ...] = (
     ResultRow,
 )
 
-#: Tables whose rows belong to one record, with the column that says which.
-OWNED: dict[str, str] = {
-    "records": "record",
-    "aliases": "record",
-    "folded_names": "record",
-    "identifiers": "record",
-    "record_references": "record",
-    "authors": "record",
-    "placements": "record",
-    "design_properties": "record",
-    "equations": "record",
-    "usages": "record",
-    "configurations": "record",
-    "claims": "record",
-    "table_rows": "record",
-    "edges": "record",
-}
-
-#: Tables with one row per record of a kind, by key.
-KEYED: dict[str, str] = {
-    "papers": "paper",
-    "designs": "design",
-    "models": "model",
-    "systems": "system",
-    "accelerators": "accelerator",
-    "sources": "source",
-}
+#: Tables whose rows belong to one record, which their column `record` names.
+OWNED = (
+    "records",
+    "papers",
+    "designs",
+    "models",
+    "systems",
+    "accelerators",
+    "sources",
+    "aliases",
+    "folded_names",
+    "identifiers",
+    "record_references",
+    "authors",
+    "placements",
+    "design_properties",
+    "equations",
+    "usages",
+    "configurations",
+    "claims",
+    "table_rows",
+    "edges",
+)

@@ -2,57 +2,11 @@
 
 from __future__ import annotations
 
-#: Fields of the wide hyperparameter view, in reading order, with what they mean.
-HYPERPARAMETERS = {
-    "params_total": "All parameters",
-    "params_active": "Parameters a token uses",
-    "n_layers": "Layers, of both stacks where there are two",
-    "n_moe_layers": "Layers with a mixture of experts",
-    "d_model": "Width of the residual stream",
-    "d_ffn": "Hidden width of the dense feed-forward networks",
-    "d_expert": "Hidden width of a routed expert",
-    "n_heads": "Query heads",
-    "n_kv_heads": "Key-value heads",
-    "d_head": "Width of a head",
-    "n_routed_experts": "Routed experts in a layer",
-    "n_shared_experts": "Experts in a layer that every token uses",
-    "experts_per_token": "Routed experts that a token uses in a layer",
-    "n_experts_total": "Experts in a layer as tables print them; whether shared ones count is in claims",
-    "n_experts_active": "Experts that a token uses as tables print them; whether shared ones count is in claims",
-    "vocab_size": "Entries of the embedding",
-    "context_length": "Positions the configuration allows",
-}
-HYPERPARAMETER_WORDS = {
-    "activation": "Activation of the experts",
-    "moe_placement": "Which layers hold the experts, as printed",
-    "tied_embeddings": "Whether input and output embeddings are one tensor",
-    "router": "Key of the router's design",
-}
+from moe_kb.fields import BENCHMARKS, GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 _numbers = ",\n  ".join(f"max(c.number) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETERS)
 _words = ",\n  ".join(f"max(c.value) FILTER (WHERE c.field = '{f}') AS {f}" for f in HYPERPARAMETER_WORDS)
 
-GATING_PROPERTIES = (
-    "chooser",
-    "experts_per_token",
-    "k",
-    "score",
-    "order",
-    "renormalised",
-    "second_choice",
-    "noise",
-    "granularity",
-    "trainable",
-    "differentiable",
-    "autoregressive_safe",
-    "capacity_train",
-    "capacity_eval",
-    "overflow",
-    "groups",
-    "balancing",
-    "cost_per_token",
-    "train_inference_difference",
-)
 _properties = ",\n  ".join(
     f"max(p.value) FILTER (WHERE p.property = '{name}') AS \"{name}\"" for name in GATING_PROPERTIES
 )
@@ -62,22 +16,24 @@ _cells = ",\n  ".join(
     for field in ("released", "openness", "domain", "organisation")
 )
 
+_benchmarks = ", ".join(f"'{name}'" for name in BENCHMARKS)
+
 #: View to its description and its SQL. SQLite carries a filter on a view down to the tables only where the column is
 #: not computed and, if the view groups, is grouped by.
 VIEWS: dict[str, tuple[str, str]] = {
     "papers_with_placements": (
         "Papers with every place a survey gives them.",
-        """SELECT p.key, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label AS node_label,
+        """SELECT p.key, p.record, p.name, p.title, p.year, p.venue, p.arxiv, l.taxonomy, l.node, n.label AS node_label,
   l.printed_as, l.source, l.locator
-FROM papers p JOIN placements l ON l.record = 'paper:' || p.key
+FROM papers p JOIN placements l ON l.record = p.record
 JOIN nodes n ON n.taxonomy = l.taxonomy AND n.node = l.node""",
     ),
     "gating_designs_compared": (
         "Gating designs side by side: one row a design, one column a typed property.",
-        f"""SELECT d.key, d.name, d.year,
+        f"""SELECT d.key, d.record, d.name, d.year,
   {_properties},
   d.implementation
-FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
+FROM designs d LEFT JOIN design_properties p ON p.record = d.record
 WHERE d.component = 'gating' GROUP BY d.key""",
     ),
     "models_by_router": (
@@ -86,16 +42,17 @@ WHERE d.component = 'gating' GROUP BY d.key""",
   r.year,
   group_concat(DISTINCT e.type) AS roles, group_concat(DISTINCT e.source) AS sources,
   min(e.status = 'derived') AS only_inferred
-FROM edges e JOIN designs d ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
+FROM edges e JOIN designs d ON e.tail = d.record JOIN records r ON r.record = e.head
 WHERE d.component = 'gating' AND r.kind IN ('model', 'paper') AND e.type IN ('introduces', 'uses', 'modifies')
 GROUP BY d.key, r.record""",
     ),
     "hyperparameters": (
         "Preferred hyperparameters: one row a configuration; the sources of each value are in claims.",
-        f"""SELECT m.key AS model, m.name, c.configuration AS configuration, m.organisation, m.released, m.openness,
+        f"""SELECT m.key AS model, m.record, m.name, c.configuration AS configuration, m.organisation,
+  m.released, m.openness,
   {_numbers},
   {_words}
-FROM claims c JOIN models m ON c.subject = 'model:' || m.key
+FROM claims c JOIN models m ON c.subject = m.record
 WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.configuration""",
     ),
     "open_disagreements": (
@@ -112,21 +69,22 @@ WHERE t.record IN ('table:survey-a-figure-1', 'table:timeline-2025') GROUP BY t.
     ),
     "scores": (
         "Benchmark scores with their settings and sources.",
-        """SELECT c.subject, r.name, c.configuration AS configuration, c.field AS benchmark, c.number AS score, c.unit,
+        f"""SELECT c.subject, r.name, c.configuration AS configuration, c.field AS benchmark, c.number AS score, c.unit,
   c.setting, c.source, c.locator
 FROM claims c JOIN records r ON r.record = c.subject
-WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
+WHERE c.field IN ({_benchmarks}) AND c.number IS NOT NULL""",
     ),
     "designs_without_implementation": (
         "Gating designs that cannot be run yet.",
-        """SELECT d.key, d.name, d.year FROM designs d
+        """SELECT d.key, d.record, d.name, d.year FROM designs d
 WHERE d.component = 'gating' AND (d.implementation IS NULL
   OR d.implementation NOT IN (SELECT key FROM implementations))""",
     ),
     "sources_by_use": (
         "Sources with the number of claims they make and of records that cite them anywhere.",
-        """SELECT s.key, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
-  (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = 'source:' || s.key) AS records
+        """SELECT s.key, s.record, s.name, s.type, s.url,
+  (SELECT count(*) FROM claims c WHERE c.source = s.key) AS claims,
+  (SELECT count(DISTINCT m.record) FROM record_references m WHERE m.target = s.record) AS records
 FROM sources s""",
     ),
 }

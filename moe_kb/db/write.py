@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from moe_kb.claims import Claim, resolve
-from moe_kb.corpus import FileStamp
+from moe_kb.claims.claim import Claim
+from moe_kb.claims.resolve import resolve
 from moe_kb.db.connect import SCHEMA_VERSION
 from moe_kb.db.ddl import SEARCH_TABLES
+from moe_kb.db.manifest import Code
 from moe_kb.db.rows import claim_row, record_rows, search_text
 from moe_kb.db.search import fold
 from moe_kb.records import Alignment, Record
 from moe_kb.records.base import Resolution
+from moe_kb.stamps import FileStamp
 
 
 class Writer:
@@ -124,7 +126,7 @@ def write_claims(
     writer.flush()
 
 
-def finish(connection: sqlite3.Connection, root: Path, stamps: list[FileStamp], fingerprint: str) -> None:
+def finish(connection: sqlite3.Connection, root: Path, stamps: list[FileStamp], code: Code) -> None:
     """Write what depends on the whole database: flags that join tables, and `meta`."""
     connection.execute(
         "UPDATE configurations SET released_config = 1 WHERE source IN (SELECT key FROM sources WHERE type = 'config')"
@@ -132,7 +134,9 @@ def finish(connection: sqlite3.Connection, root: Path, stamps: list[FileStamp], 
     files = connection.execute("SELECT path, sha256 FROM files ORDER BY path").fetchall()
     meta = {
         "schema_version": str(SCHEMA_VERSION),
-        "fingerprint": fingerprint,
+        "fingerprint": code.fingerprint,
+        "code_folders": json.dumps(code.folders),
+        "stamp": code.stamp(stamps),
         "content_hash": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
         "root": str(root),
         "built": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from moe_kb.db.views import GATING_PROPERTIES
+from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.design import Component, GatingProperties, Sourced
 
@@ -21,39 +21,8 @@ COMPONENT_NAMES = {
     "application": "Applications",
 }
 
-#: What is shown first of the matrix; the rest can be chosen.
-FIRST = (
-    "chooser",
-    "experts_per_token",
-    "k",
-    "score",
-    "order",
-    "renormalised",
-    "granularity",
-    "differentiable",
-    "autoregressive_safe",
-)
-NAMES = {
-    "chooser": "Who chooses",
-    "experts_per_token": "Experts per token",
-    "k": "k",
-    "score": "Score",
-    "order": "Order",
-    "renormalised": "Renormalised",
-    "second_choice": "Second choice",
-    "noise": "Noise",
-    "granularity": "Granularity",
-    "trainable": "Trainable",
-    "differentiable": "Differentiable",
-    "autoregressive_safe": "Autoregressive-safe",
-    "capacity_train": "Capacity in training",
-    "capacity_eval": "Capacity in evaluation",
-    "overflow": "Overflow",
-    "groups": "Groups",
-    "balancing": "Balancing",
-    "cost_per_token": "Cost per token",
-    "train_inference_difference": "Training against inference",
-}
+FIRST = MAIN_GATING_PROPERTIES
+NAMES = {name: field.label for name, field in GATING_PROPERTIES.items()}
 
 
 def meaning(name: str) -> str | None:
@@ -104,7 +73,7 @@ def select(
     *,
     runs: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows with one of the wanted values of every property asked for; `not stated` asks for a missing one.
+    """Rows with one of the wanted values of every property asked for; `not reported` asks for a missing one.
 
     `runs` asks for designs with an implementation, or for those without.
     """
@@ -112,7 +81,7 @@ def select(
     return [
         row
         for row in rows
-        if all((row[name] or "not stated") in values for name, values in wanted.items() if values)
+        if all((row[name] or NOT_REPORTED) in values for name, values in wanted.items() if values)
         and (not words or all(word in f"{row['name']} {row['record']}".lower() for word in words))
         and (runs is None or row["runs"] is runs)
     ]

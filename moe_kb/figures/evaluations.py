@@ -7,12 +7,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.fields import BENCHMARKS, MEASURES, label_of
 from moe_kb.figures.labels import places
-from moe_kb.figures.models import MEASURES, SYMBOLS, axis, compact
+from moe_kb.figures.models import SYMBOLS, axis
 from moe_kb.figures.palette import BLUE, COLOURS, ORANGE
+from moe_kb.format import compact
 from moe_kb.kb import KnowledgeBase
 
-BENCHMARKS = {"mmlu": "MMLU", "gsm8k": "GSM8K", "math": "MATH", "humaneval": "HumanEval"}
 #: What a score can be charted against.
 AGAINST = ("params_active", "params_total", "year")
 OPTIMISES = {"computation": "Computation", "communication": "Communication", "storage": "Storage"}
@@ -43,7 +44,8 @@ def scores(kb: KnowledgeBase) -> list[dict[str, Any]]:
         "c.field AS benchmark, c.number AS score, c.printed, c.unit, c.setting, c.status, c.preferred, "
         "c.source, c.locator FROM claims c "
         "JOIN models m ON c.subject = 'model:' || m.key WHERE c.number IS NOT NULL AND c.field IN "
-        "('mmlu', 'gsm8k', 'math', 'humaneval') ORDER BY c.field, c.number DESC"
+        f"({', '.join('?' for _ in BENCHMARKS)}) ORDER BY c.field, c.number DESC",
+        tuple(BENCHMARKS),
     )
     out = []
     for row in rows:
@@ -76,7 +78,7 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         [row[against] for row in points],
         [row["score"] for row in points],
         [row["label"] for row in points],
-        log_x=MEASURES[against].wide,
+        log_x=MEASURES[against].log,
     )
     names = dict(zip(map(id, points), found, strict=True))
     figure = go.Figure()
@@ -105,7 +107,7 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
             ],
             hovertemplate=(
                 "<b>%{text}</b><br>%{customdata[0]}, %{customdata[1]}<br>"
-                + BENCHMARKS[benchmark]
+                + label_of(benchmark)
                 + ": %{customdata[4]}<br>active %{customdata[2]}, total %{customdata[3]}<br>"
                 "<i>%{customdata[5]}</i><extra>" + setting + "</extra>"
             ),
@@ -115,8 +117,8 @@ def score_chart(rows: Sequence[dict[str, Any]], benchmark: str, against: str = "
         margin={"l": 10, "r": 90, "t": 30, "b": 10},
         legend={"title": {"text": "Setting"}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
-        xaxis=axis(MEASURES[against], MEASURES[against].wide, [row[against] for row in points]),
-        yaxis={"title": {"text": f"{BENCHMARKS[benchmark]} (score, percent)"}, "automargin": True},
+        xaxis=axis(MEASURES[against], MEASURES[against].log, [row[against] for row in points]),
+        yaxis={"title": {"text": f"{label_of(benchmark)} (score, percent)"}, "automargin": True},
     )
     return figure
 

@@ -9,8 +9,9 @@ from typing import Any
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.db.claims import Disagreement
-from moe_kb.figures.models import MEASURES, WORDS, compact, label_of
+from moe_kb.fields import FIELDS, label_of
 from moe_kb.figures.sizing import CONVENTIONS
+from moe_kb.format import compact
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import count
@@ -74,7 +75,7 @@ def values(kb: KnowledgeBase, name: str) -> dict[str | None, list[Value]]:
     # A field may be in two disputes; that values differ says more than that their counting is unclear.
     found = sorted(kb.disagreements(record), key=lambda one: one.kind == "values")
     disputes = {(one.configuration, one.field, one.setting): one for one in found}
-    order = {field: position for position, field in enumerate([*MEASURES, *WORDS])}
+    order = {field: position for position, field in enumerate(FIELDS)}
     out: dict[str | None, list[Value]] = {}
 
     def place(group: tuple[str | None, str, str | None]) -> tuple[str, int, str, str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
 from moe_kb.figures.palette import COLOURS, GREY
+from moe_kb.format import compact, escaped
 from moe_kb.kb import KnowledgeBase
 
 
@@ -26,6 +28,11 @@ class Measure:
     """Whether its values span orders of magnitude, so that a logarithmic axis is the sensible one."""
 
     @property
+    def log(self) -> bool:
+        """Whether a logarithmic axis is the sensible one."""
+        return self.wide
+
+    @property
     def title(self) -> str:
         """Axis title with the unit, as far as the label does not say it already."""
         first, _, rest = self.unit.partition(" ")
@@ -33,88 +40,9 @@ class Measure:
         return f"{self.label} ({unit})" if unit else self.label
 
 
-#: The fields of the view `hyperparameters` in its order, then what is computed from them.
-MEASURES = {
-    measure.name: measure
-    for measure in (
-        Measure("params_total", "Total parameters", "parameters", True),
-        Measure("params_active", "Active parameters", "parameters per token", True),
-        Measure("n_layers", "Layers", "layers"),
-        Measure("n_moe_layers", "Mixture layers", "layers"),
-        Measure("d_model", "Model width", "dimensions", True),
-        Measure("d_ffn", "Dense FFN width", "dimensions", True),
-        Measure("d_expert", "Expert width", "dimensions", True),
-        Measure("n_heads", "Query heads", "heads", True),
-        Measure("n_kv_heads", "Key-value heads", "heads", True),
-        Measure("d_head", "Head width", "dimensions", True),
-        Measure("n_routed_experts", "Routed experts", "experts per layer", True),
-        Measure("n_shared_experts", "Shared experts", "experts per layer"),
-        Measure("experts_per_token", "Routed experts used", "experts per token", True),
-        Measure("n_experts_total", "All experts", "experts per layer", True),
-        Measure("n_experts_active", "All experts used", "experts per token", True),
-        Measure("vocab_size", "Vocabulary", "entries", True),
-        Measure("context_length", "Context length", "tokens", True),
-        Measure("active_share", "Active share of parameters", "percent"),
-        Measure("year", "Year of release", ""),
-    )
-}
-#: What points can be coloured by.
-GROUPS = {
-    "openness": "Openness",
-    "organisation": "Organisation",
-    "year": "Year",
-    "described_by": "Described by",
-    "router": "Router",
-    "activation": "Activation",
-}
-#: Names of fields beyond the measures, for the page of a model.
-WORDS = {
-    "released": "Released",
-    "organisation": "Organisation",
-    "openness": "Openness",
-    "domain": "Domain",
-    "licence": "Licence",
-    "papers": "Papers",
-    "weights": "Weights",
-    "report": "Report",
-    "router": "Router",
-    "activation": "Activation",
-    "moe_placement": "Placement of mixtures",
-    "tied_embeddings": "Tied embeddings",
-    "mmlu": "MMLU",
-    "gsm8k": "GSM8K",
-    "math": "MATH",
-    "humaneval": "HumanEval",
-    "name": "Name",
-    "w_aux": "Weight of the auxiliary loss",
-    "w_z": "Weight of the router z-loss",
-}
 SHOWN_GROUPS = 6
 OTHERS = "other"
-UNKNOWN = "not stated"
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
-
-
-def label_of(field: str) -> str:
-    """What people call a field."""
-    if field in MEASURES:
-        return MEASURES[field].label
-    return WORDS.get(field, field.replace("params_", "parameters, ").replace("_", " ").capitalize())
-
-
-def compact(number: float | None, *, suffix: bool = True) -> str:
-    """A number for people.
-
-    >>> compact(671026404352), compact(7168), compact(0.25), compact(671026404352, suffix=False)
-    ('671B', '7,168', '0.25', '671,026,404,352')
-    """
-    if number is None:
-        return ""
-    if suffix:
-        for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-            if abs(number) >= size:
-                return f"{number / size:.3g}{letter}"
-    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.4g}"
 
 
 def configurations(kb: KnowledgeBase) -> list[dict[str, Any]]:
@@ -205,7 +133,7 @@ def chosen(
         hay = " ".join(str(row.get(f) or "") for f in ("label", "model", "organisation", "router", "activation"))
         return (
             all(word in hay.casefold() for word in words)
-            and (not openness or (row["openness"] or UNKNOWN) in openness)
+            and (not openness or (row["openness"] or NOT_REPORTED) in openness)
             and (not organisations or row["organisation"] in organisations)
             and (years is None or (row["year"] is not None and years[0] <= row["year"] <= years[1]))
             and (not released_config or row["released_config"])
@@ -232,7 +160,7 @@ def scatter(
         y: Name of a measure.
         log_x: Whether the axis is logarithmic (zero and below are left out then).
         log_y: The same for the other axis.
-        colour: One of `GROUPS`, or None.
+        colour: One of `COLOUR_BY`, or None.
         size: Name of a measure that gives the area of the points, or None.
     """
     points = plottable(rows, x, y, log_x=log_x, log_y=log_y)
@@ -249,7 +177,7 @@ def scatter(
                 "size": [_diameter(row[size], largest) for row in members] if size else 10,
                 "symbol": SYMBOLS[number % len(SYMBOLS)],
                 "opacity": 0.7 if size else 0.9,
-                "color": GREY if name == UNKNOWN else COLOURS[number % len(COLOURS)],
+                "color": GREY if name == NOT_REPORTED else COLOURS[number % len(COLOURS)],
                 "line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"},
             },
             text=[_hover(row, x, y, colour, size) for row in members],
@@ -260,14 +188,14 @@ def scatter(
         height=560,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         showlegend=len(groups) > 1,
-        legend={"title": {"text": GROUPS.get(colour or "", "")}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        legend={"title": {"text": COLOUR_BY.get(colour or "", "")}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
         xaxis=axis(MEASURES[x], log_x, [row[x] for row in points]),
         yaxis=axis(MEASURES[y], log_y, [row[y] for row in points]),
     )
     return figure
 
 
-def axis(measure: Measure, log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
+def axis(measure: Measure | Field, log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
     """A plotly axis for a measure: title with unit, billions as B, years without a comma.
 
     Args:
@@ -281,7 +209,7 @@ def axis(measure: Measure, log: bool, values: Iterable[float] = ()) -> dict[str,
         return settings | {"type": "log", "tickvals": ticks, "ticktext": [compact(tick) for tick in ticks]}
     if measure.name == "year":
         return settings | {"tickformat": "d", "dtick": 1}
-    return settings | {"exponentformat": "B"} | ({} if measure.wide else {"rangemode": "tozero"})
+    return settings | {"exponentformat": "B"} | ({} if measure.log else {"rangemode": "tozero"})
 
 
 def _log_ticks(values: Sequence[float]) -> list[float]:
@@ -308,16 +236,16 @@ def grouped(rows: Sequence[dict[str, Any]], colour: str | None) -> dict[str, lis
     """Rows by group: the most frequent ones (the latest, of years), then the others, then what nobody states."""
     if colour is None:
         return {"configurations": list(rows)} if rows else {}
-    names = [str(row[colour]) if row[colour] is not None else UNKNOWN for row in rows]
-    counted = Counter(name for name in names if name != UNKNOWN)
+    names = [str(row[colour]) if row[colour] is not None else NOT_REPORTED for row in rows]
+    counted = Counter(name for name in names if name != NOT_REPORTED)
     if colour == "year":
         kept = sorted(sorted(counted)[-SHOWN_GROUPS:])
         others = f"before {kept[0]}" if kept else OTHERS
-        order = [others, *kept, UNKNOWN]
+        order = [others, *kept, NOT_REPORTED]
     else:
         kept = [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_GROUPS]]
         others = OTHERS
-        order = [*kept, others, UNKNOWN]
+        order = [*kept, others, NOT_REPORTED]
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in order}
     for name, row in zip(names, rows, strict=True):
         groups[name if name in groups else others].append(row)
@@ -330,8 +258,8 @@ def _diameter(value: float | None, largest: float) -> float:
 
 
 def _hover(row: dict[str, Any], x: str, y: str, colour: str | None, size: str | None) -> str:
-    lines = [f"<b>{_text(row['label'])}</b>"]
-    lines.append(_text(", ".join(filter(None, (row["organisation"], row["released"])))))
+    lines = [f"<b>{escaped(row['label'])}</b>"]
+    lines.append(escaped(", ".join(filter(None, (row["organisation"], row["released"])))))
     for name in dict.fromkeys(filter(None, (x, y, size))):
         if row[name] is None:
             continue
@@ -340,12 +268,7 @@ def _hover(row: dict[str, Any], x: str, y: str, colour: str | None, size: str | 
         number = f"{row[name]:d}" if name == "year" else compact(row[name])
         lines.append(f"{MEASURES[name].label}: {number} {unit}" + (" ≠" if name in row["disputed"] else ""))
         if place:
-            lines.append(f"<i>{_text(place)}</i>")
+            lines.append(f"<i>{escaped(place)}</i>")
     if colour and colour not in ("year", "organisation") and row[colour]:
-        lines.append(f"{GROUPS[colour]}: {_text(row[colour])}")
+        lines.append(f"{COLOUR_BY[colour]}: {escaped(row[colour])}")
     return "<br>".join(line for line in lines if line)
-
-
-def _text(value: object) -> str:
-    """Record text for a hover: plotly reads a few tags, so the brackets are taken out."""
-    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moe_kb.figures.models import compact
+from moe_kb.format import bytes_text, change_text, compact, rate_text, time_text
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import Mixture, SharedExperts
@@ -203,42 +203,6 @@ def parameter_rows(shown: Sequence[Sized]) -> list[dict[str, str]]:
     return rows
 
 
-def bytes_text(number: float) -> str:
-    """Bytes for people, in powers of ten.
-
-    >>> bytes_text(1_342_052_808_704), bytes_text(200_704), bytes_text(12)
-    ('1.34 TB', '201 kB', '12 B')
-    """
-    for unit, factor in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= factor:
-            return f"{number / factor:.3g} {unit}"
-    return f"{number:.3g} B"
-
-
-def rate_text(number: float, unit: str) -> str:
-    """A rate for people.
-
-    >>> rate_text(989e12, 'FLOP/s'), rate_text(3.35e12, 'B/s')
-    ('989 TFLOP/s', '3.35 TB/s')
-    """
-    for letter, factor in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9)):
-        if number >= (1e16 if letter == "P" else factor):
-            return f"{number / factor:.4g} {letter}{unit}"
-    return f"{number:.4g} {unit}"
-
-
-def time_text(seconds: float) -> str:
-    """A time for people.
-
-    >>> time_text(0.00154), time_text(2.5), time_text(3e-7)
-    ('1.54 ms', '2.5 s', '0.3 µs')
-    """
-    for unit, factor in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= factor:
-            return f"{seconds / factor:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
-
-
 def cache_rows(shown: Sequence[Sized]) -> list[dict[str, str]]:
     """Slope, windows and fixed state of every configuration's cache, and what it comes to."""
     rows = []
@@ -324,7 +288,7 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
             (f"Fewest {device.name}", before.size.devices(device), after.size.devices(device), compact)
         )  # fmt: skip
     rows = [
-        {"Quantity": name, "As it is": text(old), "Changed": text(new), "Change": _relative(old, new)}
+        {"Quantity": name, "As it is": text(old), "Changed": text(new), "Change": change_text(old, new)}
         for name, old, new, text in pairs
     ]
     a, b = (one.size.parameters.sparsity for one in (before, after))
@@ -346,14 +310,10 @@ def change_rows(before: Sized, after: Sized, device: Device | None) -> list[dict
                 "Quantity": f"All-to-all a token and layer on {before.size.setting.expert_parallel}",
                 "As it is": bytes_text(old) if old else "not even",
                 "Changed": bytes_text(new) if new else "not even",
-                "Change": _relative(old, new) if old and new else "",
+                "Change": change_text(old, new) if old and new else "",
             }
         )
     return rows
-
-
-def _relative(old: float, new: float) -> str:
-    return "none" if old == new else f"{new / old - 1:+.2%}"
 
 
 def _gigaflops(number: float) -> str:

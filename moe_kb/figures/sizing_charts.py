@@ -9,9 +9,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from moe_kb.figures.models import compact
 from moe_kb.figures.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
-from moe_kb.figures.sizing import Sized, bytes_text, rate_text
+from moe_kb.figures.sizing import Sized
+from moe_kb.format import bytes_text, compact, rate_text
 from moe_kb.sizing import Device
 from moe_kb.sizing.communication import all_to_all
 from moe_kb.sizing.context import Phase

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
-from moe_kb.figures.evaluations import BENCHMARKS
+from moe_kb.fields import BENCHMARKS
 
 if TYPE_CHECKING:
     from moe_kb.claims.claim import Claim

@@ -1,86 +1,17 @@
-"""The record types: what a file of the knowledge base may say."""
+"""The record types: what a file of the knowledge base may say.
 
-from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
-from moe_kb.records.architecture import Architecture, LayerGroup, Stack
-from moe_kb.records.base import (
-    KINDS,
-    Citation,
-    Kind,
-    Note,
-    Placement,
-    Provenance,
-    Record,
-    Relation,
-    Resolution,
-    SourcedValue,
-)
-from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
-from moe_kb.records.model import Configuration, Model
-from moe_kb.records.paper import Paper, PaperIds, PaperLinks
-from moe_kb.records.source import Source
-from moe_kb.records.sublayers import Mixture
-from moe_kb.records.system import System
-from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
-from moe_kb.records.taxonomy import Crosswalk, CrosswalkMapping, Node, Taxonomy
-from moe_kb.records.waiver import Waiver, Waivers
+The types are made when one is first asked for: making all of them takes half a second, and most commands need none.
+"""
 
-RECORD_TYPES: dict[str, type[Record]] = {
-    "paper": Paper,
-    "design": Design,
-    "model": Model,
-    "system": System,
-    "accelerator": Accelerator,
-    "source": Source,
-    "table": Table,
-}
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "KINDS",
-    "RECORD_TYPES",
-    "Accelerator",
-    "Algorithm",
-    "AlignedConfig",
-    "AlignedRow",
-    "Alignment",
-    "Architecture",
-    "Bandwidth",
-    "Citation",
-    "Column",
-    "Configuration",
-    "Crosswalk",
-    "CrosswalkMapping",
-    "Design",
-    "Equation",
-    "Figure",
-    "GatingProperties",
-    "Interconnect",
-    "Kind",
-    "LayerGroup",
-    "Mark",
-    "Memory",
-    "Mixture",
-    "Model",
-    "Node",
-    "Note",
-    "Paper",
-    "PaperIds",
-    "PaperLinks",
-    "Peak",
-    "Placement",
-    "Precision",
-    "Provenance",
-    "Record",
-    "Relation",
-    "Resolution",
-    "Row",
-    "Source",
-    "Sourced",
-    "SourcedValue",
-    "Stack",
-    "System",
-    "Table",
-    "Taxonomy",
-    "Usage",
-    "Waiver",
-    "Waivers",
-]
+if TYPE_CHECKING:
+    from moe_kb.records.all import *  # noqa: F403  what there is stands in `all`
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module("moe_kb.records.all"), name)

@@ -11,8 +11,6 @@ from moe_kb.records.dates import is_partial_date
 
 KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
-KINDS = ("paper", "design", "model", "system", "accelerator", "source", "table")
-
 Kind = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
 Scalar = str | int | float | bool
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from moe_kb.records.base import KINDS, Citation, Line, Part
+from moe_kb.kinds import KINDS
+from moe_kb.records.base import Citation, Line, Part
 
 #: `family/rule/kind:key`, then the configuration after #, the field after /, what tells it from its like after =.
 ISSUE_PATTERN = rf"^[a-z0-9-]+/[a-z0-9-]+/(?:{'|'.join(KINDS)}):[a-z0-9]+(?:[.-][a-z0-9]+)*(?:[#/=][^\r\n]+)?$"

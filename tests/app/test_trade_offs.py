@@ -88,7 +88,9 @@ def test_the_former_address_keeps_what_it_asked(open_page, sizable):
 
 
 def test_nonsense_in_the_address_is_left_out(open_page, sizable):
-    at = open_page("trade_offs", performance="no", cost="<b>", setting="9-shot", benchmark="x", picture="", context="-1")
+    at = open_page(
+        "trade_offs", performance="no", cost="<b>", setting="9-shot", benchmark="x", picture="", context="-1"
+    )
     assert not at.error
     assert at.selectbox(key="in-cost").value == "params_active"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moe_kb.claims import expand
+from moe_kb.claims.expand import expand
 from moe_kb.corpus import Corpus
 from moe_kb.records import Accelerator, Source
 from moe_kb.records.measure import parse_measure

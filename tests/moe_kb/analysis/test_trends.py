@@ -8,6 +8,7 @@ import pytest
 from configurations import body, row
 from trees import edit, small_tree
 
+from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import models, trend_charts, trends
 from moe_kb.figures.palette import GREY
 from moe_kb.figures.trend_terms import FOLLOWED, SIDE_BY_SIDE, TRENDS
@@ -200,8 +201,8 @@ def test_what_is_left_over_or_unknown_is_grey():
     figure = trend_charts.by_date(found, "params_total", "organisation")
     colours = {trace.name: trace.marker.color for trace in body(figure)}
     assert len(colours) == models.SHOWN_GROUPS + 2
-    assert colours[models.OTHERS] == colours[models.UNKNOWN] == GREY
-    rest = [colour for name, colour in colours.items() if name not in (models.OTHERS, models.UNKNOWN)]
+    assert colours[models.OTHERS] == colours[NOT_REPORTED] == GREY
+    rest = [colour for name, colour in colours.items() if name not in (models.OTHERS, NOT_REPORTED)]
     assert len(set(rest)) == models.SHOWN_GROUPS
     assert GREY not in rest
 

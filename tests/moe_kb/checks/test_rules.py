@@ -47,7 +47,7 @@ BROKEN = [
     ("unsourced", ALPHA, "venue, ids, links]", "venue, ids, links.paper]", 10, "`links` has no source", "provenance"),
     ("provenance-field", SYSTEM, "fields: [name,", "fields: [licence, name,", 9, "'licence' says nothing", "Remove it"),
     ("provenance-field", ALPHA, "venue, ids, links]", "venue, ids.doi, ids.arxiv, links]", 26, "'ids.doi' says nothing", "fill"),
-    ("unknown-part", MODEL, "  configuration: 1B", "  configuration: 2B", 33, "no configuration is labelled '2B'", "Use one of: 1B"),
+    ("unknown-configuration", MODEL, "  configuration: 1B", "  configuration: 2B", 33, "no configuration is labelled '2B'", "Use one of: 1B"),
     ("cell-type", TABLE, "d_model: '512'", "d_model: wide", 32, "'wide' is no integer", "give it a `value`"),
     ("cell-type", TABLE, "params_total: 3B", "params_total: three", 41, "'three' is no count", "give it a `value`"),
     ("link-scheme", BETA, "placements:", "claims:\n- {source: first-survey, field: code_url, value: 'javascript:alert(1)'}\nplacements:", 8, "no web address", "https://"),
@@ -60,7 +60,7 @@ BROKEN = [
     ("unknown-column", TABLE, "    experts: 1/9", "    experts: 1/9\n    colour: red", 35, "'colour' is no column", "Add the column"),
     ("duplicate-node", TAXONOMY, "id: system,", "id: algorithm,", 13, "the node algorithm stands twice", "Keep one"),
     ("node-parent", TAXONOMY, "id: algorithm,", "id: algorithms,", 8, "parent algorithm does not stand above", "move the parent"),
-    ("dangling-reference", WAIVERS, "- source: first-survey\n  locator: §3\n  finding: dates", "- source: gone\n  locator: §3\n  finding: dates", 6, "the source 'gone'", "Fix"),
+    ("dangling-reference", WAIVERS, "- source: first-survey\n  locator: §3\n  issue: dates", "- source: gone\n  locator: §3\n  issue: dates", 6, "the source 'gone'", "Fix"),
     ("dangling-waiver", WAIVERS, "paper:beta", "paper:gone", 8, "paper:gone does not exist", "Fix the id"),
     ("waiver-order", WAIVERS, "coverage/design", "later/design", 8, "stands after later/design", "Sort"),
     ("duplicate-waiver", WAIVERS, "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey", "coverage/design-without-implementation/design:beta-router/implementation", 8, "waived twice", "Keep one"),
@@ -68,7 +68,7 @@ BROKEN = [
     ("duplicate-row", ALIGNMENT, "second-table, row: '1'", "first-table, row: '1'", 4, "row 1 of first-table is aligned twice", "Keep one"),
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
     ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
-    ("unknown-part", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
+    ("unknown-configuration", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
     ("crosswalk-self", CROSSWALK, "second:routers", "first:system", 2, "both nodes belong to one taxonomy", "two taxonomies"),
     ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
     ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
@@ -178,5 +178,5 @@ def test_one_record_checked_alone_gives_what_the_whole_check_gives(tmp_path):
             alone += check_record(record, corpus.paths[name], index, tree)
         alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
-        alone += check_record(corpus.waived, WAIVERS, index, tree)
+        alone += check_record(corpus.waivers, WAIVERS, index, tree)
         assert set(alone) == set(check_corpus(corpus))

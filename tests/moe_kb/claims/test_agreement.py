@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moe_kb.claims import Claim, agree
-from moe_kb.claims.agreement import comparable
+from moe_kb.claims.agreement import agree, comparable
+from moe_kb.claims.claim import Claim
 
 
 def claim(value: Any, printed: str | None = None, field: str = "params_total", **more: Any) -> Claim:
@@ -98,7 +98,7 @@ NUMBERS = st.one_of(
 def printed_claims(draw):
     digits = f"{draw(st.integers(0, 9999))}" + draw(st.sampled_from(["", ".0", ".5", ".25", ".999"]))
     suffix = draw(st.sampled_from(["", "K", "M", "B", "T"]))
-    from moe_kb.claims import parse_quantity
+    from moe_kb.claims.quantity import parse_quantity
 
     quantity = parse_quantity(digits + suffix)
     assert quantity is not None
@@ -128,7 +128,7 @@ def test_a_number_agrees_with_itself_rounded_and_cut_as_printed(number, places, 
 
 
 def _value(printed: str) -> float:
-    from moe_kb.claims import parse_quantity
+    from moe_kb.claims.quantity import parse_quantity
 
     quantity = parse_quantity(printed)
     assert quantity is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trees import edit
 
-from moe_kb.claims import expand
+from moe_kb.claims.expand import expand
 from moe_kb.corpus import Corpus
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from moe_kb.claims import Claim, resolve
-from moe_kb.claims.resolve import SOURCE_RANK
+from moe_kb.claims.claim import Claim
+from moe_kb.claims.resolve import SOURCE_RANK, resolve
 from moe_kb.records import Resolution
 
 TYPES = {f"a-{kind}": kind for kind in SOURCE_RANK}

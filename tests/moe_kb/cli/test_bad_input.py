@@ -32,7 +32,7 @@ BETA = "data/papers/2020/beta.yaml"
         (("query", "DROP TABLE papers"), "refused: not authorized"),
         (("query", "SELECT * FROM nowhere"), "no such table: nowhere"),
         (("query", ""), "the query is empty"),
-        (("query", "SELECT 1; SELECT 2"), "one claim at a time"),
+        (("query", "SELECT 1; SELECT 2"), "one statement at a time"),
         (("query", "ATTACH 'x.db' AS x"), "refused"),
         (("search", "alpha", "--node", "nowhere"), "there is no taxonomy node"),
         (("export", "/proc/nowhere"), "/proc/nowhere"),

@@ -20,6 +20,7 @@ def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
     (row,) = kb.rows("SELECT * FROM accelerators")
     assert {name: value for name, value in row.items() if value is not None} == {
         "key": "zeta",
+        "record": "accelerator:zeta",
         "name": "Zeta 9000",
         "organisation": "Example Lab",
         "released": "2020-05",

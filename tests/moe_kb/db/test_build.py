@@ -12,7 +12,7 @@ from trees import FILES, edit
 
 from moe_kb.db.build import build
 from moe_kb.errors import CheckFailedError, DatabaseError
-from moe_kb.records import KINDS
+from moe_kb.kinds import KINDS
 
 BETA = "data/papers/2020/beta.yaml"
 

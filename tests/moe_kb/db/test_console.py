@@ -124,9 +124,9 @@ def test_what_is_no_plain_select_is_refused(database, sql):
 @pytest.mark.parametrize(
     ("sql", "match"),
     [
-        ("SELECT 1; SELECT 2", "one claim at a time"),
-        ("SELECT 1; DROP TABLE papers", "one claim at a time"),
-        ("SELECT 1 /* ; */; DELETE FROM papers", "one claim at a time"),
+        ("SELECT 1; SELECT 2", "one statement at a time"),
+        ("SELECT 1; DROP TABLE papers", "one statement at a time"),
+        ("SELECT 1 /* ; */; DELETE FROM papers", "one statement at a time"),
         ("SELECT 1\x00; DROP TABLE papers", "NUL character"),
         ("SELECT '\ud800'", "not UTF-8"),
         ("", "is empty"),

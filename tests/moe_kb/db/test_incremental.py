@@ -81,7 +81,7 @@ EDITS = {
     "source's type": ("full", lambda t: edit(t, SOURCE, "type: list", "type: paper")),
     "taxonomy's label": ("full", lambda t: edit(t, TAXONOMY, "label: Sparse", "label: Sparser")),
     "crosswalk": ("full", lambda t: edit(t, "taxonomy/crosswalk.yaml", "same-as", "broader")),
-    "waived": ("full", lambda t: write(t, "data/waivers.yaml", "findings: []\n")),
+    "waived": ("full", lambda t: write(t, "data/waivers.yaml", "waivers: []\n")),
     "alignment": ("full", lambda t: edit(t, "data/alignment.yaml", "second-table, row: '1', subject: 'model:alpha', configuration: 1B", "second-table, row: '1', reason: unsure")),
     "table with another row": ("full", lambda t: (edit(t, TABLE, "- row: '2'", "- {row: '3', label: Third, cells: {}}\n- row: '2'"), edit(t, "data/alignment.yaml", "configs:", "- {table: first-table, row: '3', reason: none}\nconfigs:"))),
     "design removed": ("full", lambda t: ((t / OTHER).unlink(), (t / "data/waivers.yaml").unlink())),

@@ -38,7 +38,7 @@ def test_matrix_has_a_row_for_each_gate(kb):
         ({}, "", None, ["Alpha router", "Beta router"]),
         ({"chooser": ["expert"]}, "", None, ["Beta router"]),
         ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", None, ["Alpha router"]),
-        ({"score": ["not stated"]}, "", None, ["Alpha router", "Beta router"]),
+        ({"score": ["not reported"]}, "", None, ["Alpha router", "Beta router"]),
         ({"chooser": []}, "beta", None, ["Beta router"]),
         ({}, "", True, ["Alpha router"]),
         ({}, "", False, ["Beta router"]),

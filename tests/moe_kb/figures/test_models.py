@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from moe_kb.fields import MEASURES, NOT_REPORTED
 from moe_kb.figures import models
-from moe_kb.figures.models import MEASURES, chosen, compact, configurations, scatter
+from moe_kb.figures.models import chosen, configurations, scatter
 from moe_kb.figures.palette import COLOURS
+from moe_kb.format import compact
 
 
 def row(name: str, **values: object) -> dict[str, object]:
@@ -53,7 +55,7 @@ def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb
         ({}, ["a", "b", "c"]),
         ({"text": "LAB switch"}, ["a"]),
         ({"openness": ["open"]}, ["a"]),
-        ({"openness": [models.UNKNOWN]}, ["c"]),
+        ({"openness": [NOT_REPORTED]}, ["c"]),
         ({"organisations": ["Lab"]}, ["a", "b"]),
         ({"years": (2022, 2024)}, ["b"]),
         ({"released_config": True}, ["a", "c"]),
@@ -90,7 +92,7 @@ def test_rare_groups_stand_together_and_unknown_ones_last():
     figure = scatter(rows, "n_layers", "d_model", colour="organisation")
     names = [trace.name for trace in figure.data]
     assert len(names) == models.SHOWN_GROUPS + 2
-    assert names[-2:] == [models.OTHERS, models.UNKNOWN]
+    assert names[-2:] == [models.OTHERS, NOT_REPORTED]
     assert sum(len(trace.x) for trace in figure.data) == 21
 
 

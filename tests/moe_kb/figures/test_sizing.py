@@ -11,6 +11,7 @@ from trees import edit
 from moe_kb.figures import sizing, sizing_charts
 from moe_kb.figures.formulas import FORMULAS
 from moe_kb.figures.sizing import Experts, Sized
+from moe_kb.format import bytes_text
 from moe_kb.kb import open_kb
 from moe_kb.sizing import Device, Setting, UnsizedError, size
 from moe_kb.sizing.parameters import PARTS
@@ -148,10 +149,10 @@ def test_slope_window_and_state_of_a_cache():
     ]
     first, second = sizing.cache_rows(shown)
     assert (first["Slope"], first["Windows"]) == ("48 B a token", "48 B a token up to 64")
-    assert first["Fixed state"] == sizing.bytes_text(2 * (24 * 3 + 3 * 24))
-    assert first["At 1,000 tokens"] == sizing.bytes_text(2 * (24 * 1000 + 24 * 64 + 144))
+    assert first["Fixed state"] == bytes_text(2 * (24 * 3 + 3 * 24))
+    assert first["At 1,000 tokens"] == bytes_text(2 * (24 * 1000 + 24 * 64 + 144))
     assert (second["Windows"], second["Fixed state"]) == ("none", "none")
-    assert second["Read by one token"] == sizing.bytes_text(2 * (9 * 7 + 1000 * 4))
+    assert second["Read by one token"] == bytes_text(2 * (9 * 7 + 1000 * 4))
     assert "Encoder's tokens" not in first
     cross = sized(decoder={"groups": [{"sublayers": [ATTENTION | {"cross": True}]}]})
     assert sizing.cache_rows([cross])[0]["Encoder's tokens"] == "48 B a token"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_package.entries import DemoConfig, DemoEntry, entries
 
-from moe_kb.db.manifest import installed_implementations
+from moe_kb.db.installed import installed_implementations
 from moe_kb.lab import GROUP, Entry, Lab, UnknownImplementationError
 from moe_kb.lab.catalogue import catalogue_of, installed_catalogue
 

@@ -114,7 +114,7 @@ def test_a_damaged_database_is_named(home: Path) -> None:
 def test_errors_of_the_laboratory_are_errors_of_moe_kb() -> None:
     error = StoreError("runs.db", "it is damaged", "Move it away")
     assert isinstance(error, MoeKbError)
-    assert (str(error), error.place, error.rule, error.mend) == (
+    assert (str(error), error.place, error.rule, error.fix) == (
         "runs.db: it is damaged. Move it away",
         "runs.db",
         "it is damaged",

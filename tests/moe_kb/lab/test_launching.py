@@ -154,7 +154,7 @@ def test_unknown_keys_are_refused_by_name(lab: Lab, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "place", "mend"),
+    ("config", "place", "fix"),
     [
         ({"steps": 0}, "config.steps", "Give a whole number from 1 to 9999 (steps)"),
         ({"steps": "many"}, "config.steps", "Give a whole number from 1 to 9999 (steps)"),
@@ -165,14 +165,14 @@ def test_unknown_keys_are_refused_by_name(lab: Lab, home: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_named_with_what_may_be_given(
-    lab: Lab, home: Path, config: dict[str, object], place: str, mend: str
+    lab: Lab, home: Path, config: dict[str, object], place: str, fix: str
 ) -> None:
     with pytest.raises(PreflightError) as caught:
         lab.launch("demo", config)
     finding = caught.value.findings[0]
     assert (finding.severity, finding.place) == ("error", place)
-    assert finding.mend.startswith(mend)
-    assert mend in str(caught.value)
+    assert finding.fix.startswith(fix)
+    assert fix in str(caught.value)
     assert not home.exists()
 
 

@@ -55,7 +55,7 @@ def test_disk_must_have_room(free: int, expected: list[tuple[str, str]]) -> None
 def test_torch_must_be_there() -> None:
     checked = preflight(DemoEntry(), {}, replace(FINE, hardware=replace(MACHINE, torch=None)))
     assert rules(checked) == [("error", "torch-missing")]
-    assert "pip install torch" in checked.findings[0].mend
+    assert "pip install torch" in checked.findings[0].fix
 
 
 def test_a_run_longer_than_its_limit_is_warned_of() -> None:

@@ -84,7 +84,7 @@ def test_a_broken_file_is_named_and_costs_only_itself(tmp_path: Path, content, p
     (problem,) = problems
     assert place in problem.place
     assert message in problem.message
-    assert problem.mend
+    assert problem.fix
 
 
 def test_a_package_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

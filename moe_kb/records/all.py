@@ -1,0 +1,84 @@
+"""Every record type, and which kind of record each one is."""
+
+from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
+from moe_kb.records.architecture import Architecture, LayerGroup, Stack
+from moe_kb.records.base import (
+    Citation,
+    Kind,
+    Note,
+    Placement,
+    Provenance,
+    Record,
+    Relation,
+    Resolution,
+    SourcedValue,
+)
+from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
+from moe_kb.records.model import Configuration, Model
+from moe_kb.records.paper import Paper, PaperIds, PaperLinks
+from moe_kb.records.source import Source
+from moe_kb.records.sublayers import Mixture
+from moe_kb.records.system import System
+from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
+from moe_kb.records.taxonomy import Crosswalk, CrosswalkMapping, Node, Taxonomy
+from moe_kb.records.waiver import Waiver, Waivers
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    "paper": Paper,
+    "design": Design,
+    "model": Model,
+    "system": System,
+    "accelerator": Accelerator,
+    "source": Source,
+    "table": Table,
+}
+
+__all__ = [
+    "RECORD_TYPES",
+    "Accelerator",
+    "Algorithm",
+    "AlignedConfig",
+    "AlignedRow",
+    "Alignment",
+    "Architecture",
+    "Bandwidth",
+    "Citation",
+    "Column",
+    "Configuration",
+    "Crosswalk",
+    "CrosswalkMapping",
+    "Design",
+    "Equation",
+    "Figure",
+    "GatingProperties",
+    "Interconnect",
+    "Kind",
+    "LayerGroup",
+    "Mark",
+    "Memory",
+    "Mixture",
+    "Model",
+    "Node",
+    "Note",
+    "Paper",
+    "PaperIds",
+    "PaperLinks",
+    "Peak",
+    "Placement",
+    "Precision",
+    "Provenance",
+    "Record",
+    "Relation",
+    "Resolution",
+    "Row",
+    "Source",
+    "Sourced",
+    "SourcedValue",
+    "Stack",
+    "System",
+    "Table",
+    "Taxonomy",
+    "Usage",
+    "Waiver",
+    "Waivers",
+]
