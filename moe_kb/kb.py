@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,14 @@ from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
 if TYPE_CHECKING:
     import networkx as nx
 
+    from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.trade_offs import TradeOffs
     from moe_kb.audit.issue import Issue
     from moe_kb.compare import Comparison
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.graph import Related, Step
     from moe_kb.queries.measurements import Measurements
+    from moe_kb.queries.results import Protocol, ResultRun
     from moe_kb.records import Accelerator, Design, Model, Paper, Record, Source, System, Table
 
 
@@ -366,6 +368,54 @@ class KnowledgeBase:
             accelerator=accelerator,
         )
         return trade_offs(held, choice)
+
+    def protocols(self) -> list[Protocol]:
+        """Protocols under which implementations were compared, with what was run."""
+        from moe_kb.queries.results import protocols
+
+        with self.reader() as reader:
+            return protocols(reader)
+
+    def leaderboard(self, protocol: str | None = None) -> Leaderboard:
+        """Implementations compared under one protocol (default: the first), best first within their group.
+
+        Raises:
+            NotFoundError: There is no such protocol, or no comparison at all.
+        """
+        from moe_kb.analysis.leaderboard import leaderboard
+        from moe_kb.errors import look_up
+        from moe_kb.queries import results
+
+        with self.reader() as reader:
+            known = {held.protocol: held for held in results.protocols(reader)}
+            if not known:
+                raise NotFoundError("no comparison has been made. Run: python -m reference_impls bench-designs")
+            name = protocol or next(iter(known))
+            return leaderboard(
+                look_up(known, name, "protocol"),
+                results.runs(reader, name),
+                results.measured(reader, name),
+                results.implementations(reader),
+            )
+
+    def leaderboards(self, implementation: str) -> list[Leaderboard]:
+        """The comparisons that an implementation is part of."""
+        boards = [self.leaderboard(held.protocol) for held in self.protocols()]
+        return [board for board in boards if implementation in board]
+
+    def result_runs(self, protocol: str) -> list[ResultRun]:
+        """Every run of a protocol, with what it was made with."""
+        from moe_kb.queries.results import runs
+
+        with self.reader() as reader:
+            return runs(reader, protocol)
+
+    def expert_loads(self, protocol: str, implementation: str) -> Mapping[str, list[float]]:
+        """Share of each expert by layer, at the last validation of an implementation's first seed."""
+        from moe_kb.queries.results import loads
+
+        with self.reader() as reader:
+            return loads(reader, protocol, implementation)
 
     # --- out ---------------------------------------------------------------------------------------------------
 

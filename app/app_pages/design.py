@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
-from moe_kb.figures import around, designs, evidence
+from moe_kb.figures import around, designs
 
 kb = ui.knowledge_base()
 record = ui.asked(kb, "design", "designs")
@@ -33,11 +33,15 @@ if implementation:
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"Runs as **{ui.plain(implementation['name'])}** {status}")
         st.caption(f"Checked against {ui.plain(implementation['oracle'])}.")
-        for one in ui.cached(evidence.standings, kb, implementation["key"]):
+        for board in ui.cached(type(kb).leaderboards, kb, implementation["key"]):
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.markdown(f"{ui.plain(one['task'].capitalize())}: {ui.plain(evidence.standing_text(one))}")
+                st.markdown(
+                    f"{ui.plain(board.protocol.task.capitalize())}: {ui.plain(board.text(implementation['key']))}"
+                )
                 ui.page_link(
-                    "evidence", "See the comparison", {"protocol": one["protocol"], "loads": one["implementation"]}
+                    "evidence",
+                    "See the comparison",
+                    {"protocol": board.protocol.protocol, "loads": implementation["key"]},
                 )
 elif design.component == "gating":
     st.caption("No implementation is installed yet.")

@@ -270,8 +270,8 @@ def formulas(kb: KnowledgeBase, found: TradeOffs) -> None:
     """What is computed, and what its letters stand for."""
     choice, setting = found.choice, found.choice.setting
     st.markdown(
-        f"- **Accuracy**: {BENCHMARKS[choice.benchmark].label} as the sources print it; where several do, the preferred "
-        "value is drawn and the hover has the others."
+        f"- **Accuracy**: {BENCHMARKS[choice.benchmark].label} as the sources print it; where several do, the "
+        "preferred value is drawn and the hover has the others."
     )
     for label, metric in ((SIDES["performance"], choice.performance), (SIDES["cost"], choice.cost)):
         if not metric.computed:

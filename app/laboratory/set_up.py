@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 import ui
 
+from moe_kb.analysis import run_metrics
 from moe_kb.figures import catalogue
-from moe_kb.figures import lab as figures
 from moe_kb.format import compact
 from moe_kb.lab import (
     Entry,
@@ -40,7 +40,7 @@ def set_up(lab: Lab, entry: Entry) -> None:
     page, deviations = st.tabs(["How it works", "Deviations and checks"], key="entry-page")
     with page, st.container(width=900):
         # The page comes with an installed package, as code does; it is not record text.
-        st.markdown(figures.page_markdown(entry.page))
+        st.markdown(run_metrics.page_markdown(entry.page))
     with deviations, st.container(width=900):
         st.markdown("**Where it departs from the paper or the authors' code**")
         st.markdown("\n".join(f"- {ui.plain(text)}" for text in entry.deviations) or "Nowhere.")
@@ -110,7 +110,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
             with st.grid(4, min_column_width=170):
                 for field in members:
                     values[field.name] = setting(entry.key, field)
-    changed = [figures.setting_label(field) for field in fields if field.name in typed_in(entry.key)]
+    changed = [run_metrics.setting_label(field) for field in fields if field.name in typed_in(entry.key)]
     if changed:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Changed: " + ui.plain(", ".join(changed)))
@@ -126,7 +126,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
 
 def setting(key: str, field: FormField) -> Any:
     """One input; its bounds, default, unit and help come from the config class."""
-    label, widget = figures.setting_label(field), f"set-{key}-{field.name}"
+    label, widget = run_metrics.setting_label(field), f"set-{key}-{field.name}"
     value = typed_in(key).get(field.name, field.default)
     number: type[int] | type[float] = int if field.kind == "int" else float
 

@@ -83,6 +83,9 @@ class Leaderboard:
     protocol: Protocol
     standings: tuple[Standing, ...]
 
+    def __contains__(self, implementation: str) -> bool:
+        return any(standing.implementation == implementation for standing in self.standings)
+
     @property
     def ranked(self) -> int:
         """How many designs are compared with each other."""

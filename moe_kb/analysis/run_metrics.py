@@ -94,7 +94,7 @@ def run_label(run: Run) -> str:
     return f"{run.implementation} · {run.id}"
 
 
-def differing_settings(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def differing_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
     names = list(dict.fromkeys(name for run in runs for name in run.config))
     rows = []

@@ -56,3 +56,41 @@ def tradeoffs(
         ],
     )
     typer.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
+
+
+@app.command()
+def leaderboard(
+    protocol: Annotated[str | None, typer.Argument(help="Such as text-1.", show_default="the first one")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Compare the runnable designs under one budget, each against a dense layer: moe-kb leaderboard text-1."""
+    from dataclasses import asdict
+
+    from moe_kb.analysis.run_metrics import metric_label
+    from moe_kb.cli import output
+
+    board = open_here().leaderboard(protocol)
+    if json:
+        output.print_json(asdict(board))
+        return
+    output.print_table(
+        ["group", "rank", "design", metric_label(board.protocol.headline), "±", "− dense", "verdict", "seeds"],
+        [
+            [
+                standing.group,
+                standing.rank,
+                standing.name,
+                standing.mean,
+                standing.error,
+                standing.against_dense.mean if standing.against_dense else None,
+                standing.verdict,
+                standing.seeds,
+            ]
+            for standing in board.standings
+        ],
+    )
+    typer.echo(
+        f"{board.protocol.protocol}, {board.protocol.better} is better; of {board.ranked} ranked designs "
+        f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
+        err=True,
+    )

@@ -115,7 +115,7 @@ def implementations(reader: Reader) -> dict[str, Implementation]:
     """The installed implementations by key."""
     found = reader.all(
         Implementation,
-        "SELECT i.key, i.name, coalesce('design:' || min(d.key), 'implementation:' || i.key) AS record "
+        "SELECT i.key, i.name, coalesce(min(d.record), 'implementation:' || i.key) AS record "
         "FROM implementations i LEFT JOIN designs d ON d.implementation = i.key GROUP BY i.key",
     )
     return {implementation.key: implementation for implementation in found}
@@ -124,7 +124,7 @@ def implementations(reader: Reader) -> dict[str, Implementation]:
 def loads(reader: Reader, protocol: str, implementation: str) -> Mapping[str, list[float]]:
     """Share of the assignments of each expert by layer, at the last validation of the first seed that ended."""
     text = reader.value(
-        "SELECT loads FROM result_runs WHERE protocol = ? AND implementation = ? AND error IS NULL ORDER BY seed LIMIT 1",
+        "SELECT loads FROM result_runs WHERE protocol = ? AND implementation = ? AND error IS NULL ORDER BY seed",
         (protocol, implementation),
     )
     shares: dict[str, list[float]] = json.loads(text) if text else {}
