@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -27,14 +27,18 @@ from moe_kb.queries.values import claims_about
 if TYPE_CHECKING:
     import networkx as nx
 
+    from moe_kb.analysis.leaderboard import Leaderboard
+    from moe_kb.analysis.trade_offs import TradeOffs
     from moe_kb.audit.issue import Issue
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.queries.compare import Comparison
     from moe_kb.queries.console import TableInfo
     from moe_kb.queries.designs import DesignBrief, Gate, Implementation, Property, Relation, User
     from moe_kb.queries.graph import Edge, Neighbour, Related, Step
+    from moe_kb.queries.measurements import Measurements
     from moe_kb.queries.models import ConfigurationRow
     from moe_kb.queries.papers import Facets, PaperPage, PaperRow
+    from moe_kb.queries.results import Protocol, ResultRun
     from moe_kb.queries.scores import ScoreRow
     from moe_kb.queries.sizes import Sizable
     from moe_kb.queries.stats import Stats
@@ -447,6 +451,109 @@ class KnowledgeBase:
 
         with self.reader() as reader:
             return devices(reader, weights)
+
+    # --- analyses ----------------------------------------------------------------------------------------------
+
+    def measurements(self) -> Measurements:
+        """Scores, recorded sizes and described layers of every configuration: what trade-offs are made of."""
+        from moe_kb.analysis.metrics import RECORDED
+        from moe_kb.queries.measurements import measurements
+
+        with self.reader() as reader:
+            return measurements(reader, RECORDED)
+
+    def tradeoffs(
+        self,
+        benchmark: str | None = None,
+        *,
+        setting: str | None = None,
+        performance: str = "context_length",
+        cost: str = "params_active",
+        context: int = 4096,
+        batch: int = 1,
+        weights: str = "bf16",
+        accelerator: str | None = None,
+    ) -> TradeOffs:
+        """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
+
+        Args:
+            benchmark: Such as `mmlu`; default: the first with scores.
+            setting: That of the scores, such as `5-shot`; default: the one most were measured under.
+            performance: A key of `moe_kb.analysis.metrics.PERFORMANCE`.
+            cost: A key of `moe_kb.analysis.metrics.COST`.
+            context: Tokens of a sequence.
+            batch: Sequences decoded together.
+            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
+
+        Raises:
+            NotFoundError: A name is unknown; the message lists those that are known.
+        """
+        from moe_kb.analysis.trade_offs import choose, trade_offs
+        from moe_kb.errors import look_up
+        from moe_kb.sizing import Setting
+        from moe_kb.sizing.precision import FORMATS
+
+        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        choice = choose(
+            held,
+            benchmark=benchmark,
+            condition=setting,
+            performance=performance,
+            cost=cost,
+            setting=Setting(context=context, batch=batch, weights=precision),
+            devices=self.devices(precision),
+            accelerator=accelerator,
+        )
+        return trade_offs(held, choice)
+
+    def protocols(self) -> list[Protocol]:
+        """Protocols under which implementations were compared, with what was run."""
+        from moe_kb.queries.results import protocols
+
+        with self.reader() as reader:
+            return protocols(reader)
+
+    def leaderboard(self, protocol: str | None = None) -> Leaderboard:
+        """Implementations compared under one protocol (default: the first), best first within their group.
+
+        Raises:
+            NotFoundError: There is no such protocol, or no comparison at all.
+        """
+        from moe_kb.analysis.leaderboard import leaderboard
+        from moe_kb.errors import look_up
+        from moe_kb.queries import results
+
+        with self.reader() as reader:
+            known = {held.protocol: held for held in results.protocols(reader)}
+            if not known:
+                raise NotFoundError("no comparison has been made. Run: python -m reference_impls bench-designs")
+            name = protocol or next(iter(known))
+            return leaderboard(
+                look_up(known, name, "protocol"),
+                results.runs(reader, name),
+                results.measured(reader, name),
+                results.implementations(reader),
+            )
+
+    def leaderboards(self, implementation: str) -> list[Leaderboard]:
+        """The comparisons that an implementation is part of."""
+        boards = [self.leaderboard(held.protocol) for held in self.protocols()]
+        return [board for board in boards if implementation in board]
+
+    def result_runs(self, protocol: str) -> list[ResultRun]:
+        """Every run of a protocol, with what it was made with."""
+        from moe_kb.queries.results import runs
+
+        with self.reader() as reader:
+            return runs(reader, protocol)
+
+    def expert_loads(self, protocol: str, implementation: str) -> Mapping[str, list[float]]:
+        """Share of each expert by layer, at the last validation of an implementation's first seed."""
+        from moe_kb.queries.results import loads
+
+        with self.reader() as reader:
+            return loads(reader, protocol, implementation)
 
     # --- out ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import streamlit as st
 import ui
 
 from moe_kb.fields import GATING_PROPERTIES
-from moe_kb.figures import evidence
 from moe_kb.queries.designs import COMPONENTS
 
 kb = ui.knowledge_base()
@@ -35,11 +34,13 @@ if implementation:
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"Runs as **{ui.plain(implementation.name)}** {status}")
         st.caption(f"Checked against {ui.plain(implementation.oracle)}.")
-        for one in ui.cached(evidence.standings, kb, implementation.key):
+        for board in ui.cached(type(kb).leaderboards, kb, implementation.key):
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.markdown(f"{ui.plain(one['task'].capitalize())}: {ui.plain(evidence.standing_text(one))}")
+                st.markdown(f"{ui.plain(board.protocol.task.capitalize())}: {ui.plain(board.text(implementation.key))}")
                 ui.page_link(
-                    "evidence", "See the comparison", {"protocol": one["protocol"], "loads": one["implementation"]}
+                    "evidence",
+                    "See the comparison",
+                    {"protocol": board.protocol.protocol, "loads": implementation.key},
                 )
 elif design.component == "gating":
     st.caption("No implementation is installed yet.")

@@ -88,7 +88,7 @@ with st.container(horizontal=True):
         ui.page_link("evidence", "What the runnable designs do under one budget")
     if stats.configurations:
         ui.page_link("trends", "How the designs of released models moved over time")
-        ui.page_link("axes", "Models by accuracy, performance and cost")
+        ui.page_link("trade_offs", "Models by quality, speed and cost")
         ui.page_link("size", "What models cost, part by part")
 
 # --- the timeline ------------------------------------------------------------------------------------------------

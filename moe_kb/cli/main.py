@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moe_kb.cli import ask, imports, machine, size, tree  # noqa: F401  commands register themselves on `app`
+from moe_kb.cli import analysis, ask, imports, machine, size, tree  # noqa: F401  commands register themselves on `app`
 from moe_kb.cli.root import app
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from moe_kb.figures.table2 import QUESTIONS
 from trees import remove_model
 
-from moe_kb.figures.table2 import QUESTIONS
 from moe_kb.figures.trend_terms import FOLLOWED
 
 REPOSITORY = Path(__file__).resolve().parents[2]

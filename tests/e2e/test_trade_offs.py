@@ -1,4 +1,4 @@
-"""A journey over the three axes: from a choice of measures over the picture to a model, and to the file."""
+"""A journey over the trade-offs: from a choice of measures over the picture to a model, and to the file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from playwright.sync_api import Page, expect
 
 def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("link", name="Three axes").first.click()
-    expect(page.get_by_role("heading", name="Three axes", level=1)).to_be_visible()
+    page.get_by_role("link", name="Trade-offs").first.click()
+    expect(page.get_by_role("heading", name="Trade-offs", level=1)).to_be_visible()
     settle(page, picture=True)
     choose(page, "Deployment cost", "Memory of the weights (GB)")
     expect(page).to_have_url(re.compile(r"cost=weight_bytes"))
-    choose(page, "Weights kept in", "mxfp4")
+    choose(page, "Weight precision", "mxfp4")
     expect(page).to_have_url(re.compile(r"weights=mxfp4"))
     page.get_by_text("GSM8K", exact=True).click()
     expect(page).to_have_url(re.compile(r"benchmark=gsm8k"))
     page.get_by_text("5-shot (6)", exact=True).click()
     expect(page).to_have_url(re.compile(r"setting=5-shot"))
-    expect(page.get_by_text("under 2 other settings are left out")).to_be_visible()
+    expect(page.get_by_text("Excludes scores under 2 other settings")).to_be_visible()
     settle(page, picture=True)
 
     with page.expect_download() as started:
@@ -49,6 +49,6 @@ def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) ->
     expect(page.get_by_role("heading", name="Grok-1", level=1)).to_be_visible()
 
     page.go_back()
-    expect(page).to_have_url(re.compile(r"/axes\?.*weights=mxfp4"))
-    page.get_by_text("Formulas, symbols and the accelerator's figures").click()
+    expect(page).to_have_url(re.compile(r"/trade-offs\?.*weights=mxfp4"))
+    page.get_by_text("Formulas, symbols and datasheet values of the accelerator").click()
     expect(page.locator(".katex").first).to_be_visible()

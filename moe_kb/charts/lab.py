@@ -2,102 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts.palette import COLOURS
-from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
+from moe_kb.lab import Curve, Loads, RunCurves
 
-#: Name and unit of what runs report. A metric that is not here is shown under its own name; what it means stands on
-#: the implementation's page.
-METRICS = {
-    "loss": "Loss (nats)",
-    "cross_entropy": "Cross-entropy (nats)",
-    "bits_per_byte": "Bits per byte",
-    "accuracy": "Accuracy (percent)",
-    "squared_error": "Squared error",
-    "accuracy_dense": "Accuracy of the dense twin (percent)",
-    "information": "Specialisation: mutual information of expert and domain (percent of the most possible)",
-    "dropped_fraction": "Dropped assignments (percent)",
-    "tokens_per_second": "Tokens per second",
-    "load_cv": "Spread of load (coefficient of variation)",
-    "max_violation": "Largest load over the mean, minus 1",
-    "router_entropy": "Router entropy (nats)",
-    "experts_per_token": "Experts per token",
-    "aux_load_balance": "Balancing loss, unweighted",
-    "aux_router_z": "Router z-loss, unweighted",
-}
-#: For legends and headings of columns, where the full name has no room.
-_SHORT = {"information": "Specialisation (percent)"}
-#: What the page of a run shows, in order; the rest is behind a choice.
-MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
-#: The number that a run is told by; a run has one of them.
-HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
-_PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
 _DASHES = ("solid", "dash", "dot", "dashdot")
-
-
-def page_markdown(page: str) -> str:
-    """An implementation's page as the app shows it: headings below the app's own, equations in blocks.
-
-    A `$$` that opens or closes amid text is no block for every Markdown reader, so each stands on a line of its own.
-    """
-    blocks = re.sub(r"\$\$(.+?)\$\$", lambda found: f"\n$$\n{found[1].strip()}\n$$\n", page, flags=re.DOTALL)
-    return re.sub(r"^(#{1,4} )", r"##\1", blocks, flags=re.MULTILINE)
-
-
-def setting_label(field: FormField) -> str:
-    """What an input is called: `n_layers` is Layers, `d_model` Model width; the unit where the name lacks it."""
-    label = field.label
-    if label[:2] in ("N ", "D "):
-        label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
-    label = label.replace("Moe ", "MoE ")
-    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
-
-
-def metric_label(name: str, *, short: bool = False) -> str:
-    """What a metric is called, with its unit; `short` where there is little room."""
-    if short and name in _SHORT:
-        return _SHORT[name]
-    if name in METRICS:
-        return METRICS[name]
-    if name.startswith("aux_"):
-        return f"{name[4:].replace('_', ' ').capitalize()} loss, unweighted"
-    words = name.replace("_", " ").capitalize()
-    return words
-
-
-def is_share(name: str) -> bool:
-    """Whether a metric is a fraction, which is shown in percent."""
-    return name in _PERCENT
-
-
-def headline_of(curves: RunCurves) -> str | None:
-    """The metric that a run is told by; None while it has told nothing, since that depends on its task."""
-    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), None)
-
-
-def metric_text(name: str, value: float | None) -> str:
-    """A value of a metric as it is shown."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f}%" if name in _PERCENT else f"{value:.3f}"
-
-
-def metrics_of(curves: RunCurves) -> list[str]:
-    """The metrics a run has reported: known ones in their order, then others."""
-    found = set(curves.train) | set(curves.valid)
-    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
 
 
 def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> go.Figure:
     """A metric over the steps: a line for training, points joined for validation.
 
     Args:
-        curves: What the run has told.
+        curves: What the run has reported.
         metric: Name of a metric.
         steps: The run's length, so that the axis does not move while it grows.
     """
@@ -123,13 +44,13 @@ def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = 
     """One metric of several runs, a line a run; colours repeat with another dash.
 
     Args:
-        curves: Label of each run to what it told.
+        curves: Label of each run to what it reported.
         metric: Name of a metric.
         split: `train` or `valid`.
     """
     figure = go.Figure()
-    for number, (label, told) in enumerate(curves.items()):
-        curve = (told.valid if split == "valid" else told.train).get(metric)
+    for number, (label, run) in enumerate(curves.items()):
+        curve = (run.valid if split == "valid" else run.train).get(metric)
         if curve is not None:
             figure.add_scatter(
                 x=list(curve.steps),
@@ -174,12 +95,12 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
 
 def load_history_chart(history: Sequence[Loads]) -> go.Figure:
     """How a layer's load moved between its experts while training: a column a report, a row an expert."""
-    widest = max((len(told.experts) for told in history), default=0)
-    columns = [[*_relative(told), *[None] * (widest - len(told.experts))] for told in history]
+    widest = max((len(report.experts) for report in history), default=0)
+    columns = [[*_relative(report), *[None] * (widest - len(report.experts))] for report in history]
     figure = go.Figure(
         _heat(
             [[column[expert] for column in columns] for expert in range(widest)],
-            x=[told.step for told in history],
+            x=[report.step for report in history],
             y=[str(expert) for expert in range(widest)],
             gap=0,
             hovertemplate="step %{x}, expert %{y}<br>%{z:.3f} of an even share<extra></extra>",
@@ -219,27 +140,8 @@ def _heat(rows: list[list[float | None]], *, gap: int = 2, **given: Any) -> go.H
     )
 
 
-def run_label(run: Run) -> str:
-    """A run in a few words: its implementation and when it was launched (the end of its id tells two apart)."""
-    return f"{run.implementation} · {run.id}"
-
-
-def differing_settings(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
-    names = list(dict.fromkeys(name for run in runs for name in run.config))
-    rows = []
-    for name in names:
-        found = [run.config.get(name) for run in runs]
-        if any(value != found[0] for value in found):
-            rows.append(
-                {"setting": name.replace("_", " ")}
-                | {run.id: "" if run.config.get(name) is None else str(run.config[name]) for run in runs}
-            )
-    return rows
-
-
 def _values(metric: str, curve: Curve) -> list[float | None]:
-    factor = 100.0 if metric in _PERCENT else 1.0
+    factor = 100.0 if is_share(metric) else 1.0
     return [None if value is None else value * factor for value in curve.values]
 
 
@@ -252,7 +154,7 @@ def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 3
         xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
         | ({"range": [0, steps * 1.02]} if steps else {}),
         yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True}
-        | ({"rangemode": "nonnegative"} if metric in _PERCENT else {}),
+        | ({"rangemode": "nonnegative"} if is_share(metric) else {}),
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         # Keep a zoom while the run goes on.
         uirevision=metric,

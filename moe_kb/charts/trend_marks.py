@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from moe_kb.fields import label_of
-from moe_kb.figures import released
 from moe_kb.charts.jitter import apart
 from moe_kb.charts.palette import GREY
+from moe_kb.fields import label_of
+from moe_kb.figures import released
 from moe_kb.figures.trend_terms import TRENDS
 from moe_kb.figures.trends import Row, disputed, shown, source_of
 from moe_kb.format import compact

@@ -9,8 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures import released, trend_charts, trend_marks, trends
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
+from moe_kb.figures import released, trend_charts, trend_marks, trends
 from moe_kb.figures.trends import Row, having
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.dates import span

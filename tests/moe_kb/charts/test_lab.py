@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import pytest
-
-from moe_kb.figures.lab import (
-    comparison_chart,
-    curve_chart,
+from moe_kb.analysis.run_metrics import (
     differing_settings,
     headline_of,
-    load_chart,
-    load_history_chart,
     metric_label,
     metric_text,
     metrics_of,
     page_markdown,
     setting_label,
 )
+from moe_kb.charts.lab import comparison_chart, curve_chart, load_chart, load_history_chart
 from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves, RunEstimate
 
 

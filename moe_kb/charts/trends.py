@@ -11,9 +11,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from moe_kb.charts.palette import COLOURS, GREY, RED, quiet
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import models, released
-from moe_kb.charts.palette import COLOURS, GREY, RED, quiet
 from moe_kb.figures.trend_marks import Trace, entry, heights, marks
 from moe_kb.figures.trend_terms import COLOURS as COLOURINGS
 from moe_kb.figures.trend_terms import SIDE_BY_SIDE, TRENDS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from moe_kb.sizing import Device, Size
+if TYPE_CHECKING:
+    from moe_kb.sizing import Device, Size
 
 Side = Literal["accuracy", "performance", "cost"]
 SIDES: dict[Side, str] = {
@@ -17,7 +18,7 @@ SIDES: dict[Side, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
+class Metric:
     """One way to measure a configuration."""
 
     key: str
@@ -63,14 +64,14 @@ SYMBOLS = {
     r"\bar A(L)": "the same, on average over the tokens of a prefill",
     r"\beta": "bytes of a weight in the format",
     "L": "tokens of the context",
-    "B": "sequences decoded together",
+    "B": "batch size: sequences decoded together",
     "s": "numbers kept for every token",
     "n_w": "numbers kept for each of the last w tokens, for every window w",
     "f": "numbers kept however long the sequence is",
     r"M_\mathrm{dev}": "memory of one accelerator",
     "M_c": "bytes kept of one sequence",
     "M_r": "bytes that a decoded token reads of them",
-    "n": "fewest accelerators that hold weights and caches",
+    "n": "minimum number of accelerators that hold weights and caches",
     "P": "peak of one accelerator, operations a second",
     "W": "bandwidth of its memory, bytes a second",
     "R(B)": "parameters that B tokens need together: an expert that several choose is read once",
@@ -91,12 +92,12 @@ def _step(size: Size, device: Device) -> float:
 
 #: Higher is better for some, lower for others; times are bounds from below, no measurements.
 PERFORMANCE = {
-    one.key: one
-    for one in (
-        Yardstick(
+    metric.key: metric
+    for metric in (
+        Metric(
             "context_length", "Context length", "tokens", better="higher", field="context_length", digits="localized"
         ),
-        Yardstick(
+        Metric(
             "throughput",
             "Decoding rate, at most",
             "tokens/s",
@@ -106,7 +107,7 @@ PERFORMANCE = {
             symbols=_OF_T,
             needs=_EVERYTHING,
         ),
-        Yardstick(
+        Metric(
             "step_time",
             "Time per decoded token, at least",
             "ms",
@@ -116,7 +117,7 @@ PERFORMANCE = {
             symbols=_OF_T,
             needs=_EVERYTHING,
         ),
-        Yardstick(
+        Metric(
             "first_token",
             "Time to the first token, at least",
             "s",
@@ -131,9 +132,9 @@ PERFORMANCE = {
 
 #: Lower is better for all.
 COST = {
-    one.key: one
-    for one in (
-        Yardstick(
+    metric.key: metric
+    for metric in (
+        Metric(
             "params_active",
             "Active parameters",
             "billions",
@@ -143,7 +144,7 @@ COST = {
             formula=r"N_\mathrm{act} = N - \sum_\ell (E_\ell - k_\ell)\, n_\ell",
             symbols=("N", r"E_\ell", r"k_\ell", r"n_\ell"),
         ),
-        Yardstick(
+        Metric(
             "params_total",
             "Total parameters",
             "billions",
@@ -153,7 +154,7 @@ COST = {
             formula="N",
             symbols=("N",),
         ),
-        Yardstick(
+        Metric(
             "flops_decode",
             "Operations per decoded token",
             "GFLOP",
@@ -163,7 +164,7 @@ COST = {
             symbols=("N_w", "A(L)", "L", "S"),
             needs=frozenset({"context"}),
         ),
-        Yardstick(
+        Metric(
             "flops_prefill",
             "Operations per prefill token",
             "GFLOP",
@@ -173,7 +174,7 @@ COST = {
             symbols=("N_w", r"\bar A(L)", "L", "S"),
             needs=frozenset({"context"}),
         ),
-        Yardstick(
+        Metric(
             "weight_bytes",
             "Memory of the weights",
             "GB",
@@ -183,9 +184,9 @@ COST = {
             symbols=(r"\beta", "N"),
             needs=frozenset({"weights"}),
         ),
-        Yardstick(
+        Metric(
             "cache_bytes",
-            "Cache of a sequence",
+            "KV cache of a sequence",
             "GB",
             scale=1e9,
             compute=lambda size: size.cache_bytes,
@@ -193,9 +194,9 @@ COST = {
             symbols=("s", "L", "n_w", "f"),
             needs=frozenset({"context"}),
         ),
-        Yardstick(
+        Metric(
             "devices",
-            "Fewest accelerators",
+            "Minimum number of accelerators",
             "devices",
             on_device=lambda size, device: size.devices(device),
             formula=r"n = \left\lceil \frac{\beta N + B M_c}{M_\mathrm{dev}} \right\rceil",
@@ -203,7 +204,7 @@ COST = {
             needs=_EVERYTHING,
             digits="localized",
         ),
-        Yardstick(
+        Metric(
             "device_time",
             "Device time per token, at least",
             "ms",
@@ -215,4 +216,6 @@ COST = {
         ),
     )
 }
-YARDSTICKS = PERFORMANCE | COST
+METRICS = PERFORMANCE | COST
+#: Fields of claims that stand in where nothing can be computed, or that are only recorded.
+RECORDED = tuple(dict.fromkeys(metric.field for metric in METRICS.values() if metric.field))

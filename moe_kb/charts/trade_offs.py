@@ -1,4 +1,4 @@
-"""Pictures of the three axes: two of them against each other with the Pareto frontier, and all three side by side."""
+"""Trade-offs as charts: two sides against each other with the Pareto frontier, and all three as parallel axes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.fields import label_of
-from moe_kb.figures.axes import Choice, Entry, Value, frontier, in_words, ranked, sign
+from moe_kb.analysis.metrics import SIDES, Side
+from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
 from moe_kb.charts.labels import places
-from moe_kb.figures.models import Measure, axis
+from moe_kb.charts.models import axis
 from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
-from moe_kb.figures.yardsticks import SIDES, Side, Yardstick
+from moe_kb.fields import Field
 from moe_kb.format import compact, escaped
 
 #: With more points than this only those on the frontier are named.
 NAMED = 24
 GROUPS = {
     "best": ("on the frontier", "circle", BLUE),
-    "behind": ("behind it", "circle-open", GREY),
+    "behind": ("dominated", "circle-open", GREY),
     "unranked": ("not ranked: rounded, and counted as its source counts", "diamond-open", ORANGE),
 }
 #: Where a parallel axis ends, and how a number beyond its end is anchored: at the worst and at the best.
@@ -30,59 +30,32 @@ AXIS_ENDS = ((-0.03, "top"), (1.03, "bottom"))
 Named = Callable[[str | None, str | None], str]
 
 
-def name_of(side: Side, choice: Choice) -> str:
-    """Title of a side's axis, with unit and which way is better."""
-    if side == "accuracy":
-        unit = choice.condition[2]
-        return f"{label_of(choice.benchmark)}, {in_words(choice.condition)}" + (f" ({unit})" if unit else "")
-    return yardstick_of(side, choice).title
-
-
-def yardstick_of(side: Side, choice: Choice) -> Yardstick:
-    """What measures performance or cost."""
-    return choice.performance if side == "performance" else choice.cost
-
-
-def shown(value: Value, side: Side, choice: Choice) -> float:
-    """The number in the unit of its axis."""
-    return value.number if side == "accuracy" else value.number / yardstick_of(side, choice).scale
-
-
-def better(side: Side, choice: Choice) -> int:
-    """1 where more is better, -1 where less is."""
-    return 1 if side == "accuracy" else sign(yardstick_of(side, choice))
-
-
-def drawable(rows: Sequence[Entry], sides: Sequence[Side]) -> list[Entry]:
-    """The entries that have all of these values."""
-    return [row for row in rows if all(side in row.values for side in sides)]
-
-
-def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Named) -> go.Figure:
-    """One axis against another; filled marks and the line between them are the Pareto frontier.
+def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
+    """One side against another; filled marks and the line between them are the Pareto frontier.
 
     Args:
-        rows: From `axes.entries`.
-        choice: What they are measured by.
+        trade_offs: The configurations; those without both values are left out.
         x: The side that lies across; logarithmic unless it is accuracy.
         y: The side that stands up; the same.
         named: How the hover names a source.
     """
-    points = drawable(rows, (x, y))
-    best = frontier(points, choice, (x, y))
-    xs = [shown(row.values[x], x, choice) for row in points]
-    ys = [shown(row.values[y], y, choice) for row in points]
-    on = [row.subject.where in best for row in points]
+    choice, points = trade_offs.choice, trade_offs.having((x, y))
+    best = trade_offs.frontier((x, y))
+    xs = [choice.shown(entry.values[x], x) for entry in points]
+    ys = [choice.shown(entry.values[y], y) for entry in points]
+    on = [entry.subject.where in best for entry in points]
     log_x, log_y = _log(x, xs), _log(y, ys)
-    names = [row.subject.label if len(points) <= NAMED or kept else "" for row, kept in zip(points, on, strict=True)]
+    names = [
+        entry.subject.label if len(points) <= NAMED or kept else "" for entry, kept in zip(points, on, strict=True)
+    ]
     steps = [(a, b) for a, b, kept in sorted(zip(xs, ys, on, strict=True)) if kept]
     # Between two marks one has at least what the worse of them gives.
-    corners = [(b[0], a[1]) if better(x, choice) < 0 else (a[0], b[1]) for a, b in pairwise(steps)]
+    corners = [(b[0], a[1]) if choice.sign(x) < 0 else (a[0], b[1]) for a, b in pairwise(steps)]
     line = [step for pair in zip_longest(steps, corners) for step in pair if step]
     labels = places(xs, ys, names, line, log_x=log_x, log_y=log_y)
     groups = [
-        "best" if kept else "behind" if ranked(row, choice, (x, y)) else "unranked"
-        for row, kept in zip(points, on, strict=True)
+        "best" if kept else "behind" if trade_offs.ranked(entry, (x, y)) else "unranked"
+        for entry, kept in zip(points, on, strict=True)
     ]
     figure = go.Figure()
     figure.add_scatter(
@@ -120,35 +93,34 @@ def against(rows: Sequence[Entry], choice: Choice, x: Side, y: Side, named: Name
         margin={"l": 10, "r": 90, "t": 40, "b": 10},
         legend={"y": 1.02},
         showlegend=True,
-        xaxis=axis(_measure(x, choice), log_x, xs),
-        yaxis=axis(_measure(y, choice), log_y, ys) | ({"rangemode": "normal"} if not log_y else {}),
+        xaxis=_axis(choice, x, xs, log_x),
+        yaxis=_axis(choice, y, ys, log_y) | ({"rangemode": "normal"} if not log_y else {}),
     )
     return figure
 
 
-def side_by_side(rows: Sequence[Entry], choice: Choice, named: Named) -> go.Figure:
+def parallel(trade_offs: TradeOffs, named: Named) -> go.Figure:
     """All three sides as parallel axes, better always up; a line a configuration that has all three values."""
-    sides: tuple[Side, ...] = tuple(SIDES)
-    points = drawable(rows, sides)
-    best = frontier(points, choice, sides)
+    choice, sides = trade_offs.choice, tuple(SIDES)
+    points, best = trade_offs.having(sides), trade_offs.frontier(sides)
     heights: dict[Side, list[float]] = {}
     lines: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
     for number, side in enumerate(sides):
-        values = [shown(row.values[side], side, choice) for row in points]
+        values = [choice.shown(entry.values[side], side) for entry in points]
         log = _log(side, values)
-        heights[side] = _heights(values, better(side, choice), log)
+        heights[side] = _heights(values, choice.sign(side), log)
         (low, _), (high, _) = AXIS_ENDS
         lines.append({"x0": number, "x1": number, "y0": low, "y1": high, "line": {"color": GREY, "width": 1.5}})
-        title = f"<b>{SIDES[side]}</b><br>{name_of(side, choice)}"
+        title = f"<b>{SIDES[side]}</b><br>{choice.title(side)}"
         words.append({"x": number, "y": high, "yshift": 18, "text": title, "yanchor": "bottom"})
         # Only the ends have numbers, where no line passes; the table below has the others.
         words += [
             {"x": number, "y": y, "text": text, "yanchor": anchor, "font": {"size": 11}}
-            for (y, anchor), text in zip(AXIS_ENDS, _ends(values, better(side, choice)), strict=True)
+            for (y, anchor), text in zip(AXIS_ENDS, _ends(values, choice.sign(side)), strict=True)
         ]
     ends = _spread(heights[sides[-1]], 0.045)
-    kept = [row.subject.where in best for row in points]
+    kept = [entry.subject.where in best for entry in points]
     traces = [
         go.Scatter(
             x=[*range(len(sides)), len(sides) - 1 + 0.08],
@@ -180,9 +152,10 @@ def _log(side: Side, values: Sequence[float]) -> bool:
     return side != "accuracy" and bool(values) and min(values) > 0
 
 
-def _measure(side: Side, choice: Choice) -> Measure:
-    """What `axis` needs of a side; the title says where better lies."""
-    return Measure(side, f"{name_of(side, choice)}, {'better →' if better(side, choice) > 0 else '← better'}", "")
+def _axis(choice: Choice, side: Side, values: Sequence[float], log: bool) -> dict[str, Any]:
+    """Its title says where better lies."""
+    way = "better →" if choice.sign(side) > 0 else "← better"
+    return axis(Field(side, f"{choice.title(side)}, {way}", axis="log" if log else "linear"), log, values)
 
 
 def _heights(values: Sequence[float], way: int, log: bool) -> list[float]:
@@ -218,24 +191,18 @@ def _spread(heights: Sequence[float], gap: float) -> list[float]:
     return out
 
 
-def _hover(row: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:
-    subject = row.subject
-    facts = ", ".join(filter(None, (subject.organisation, subject.released, subject.domain)))
-    lines = [f"<b>{escaped(subject.label)}</b>", escaped(facts)]
+def _hover(entry: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:
+    subject = entry.subject
+    about = ", ".join(filter(None, (subject.organisation, subject.released, subject.domain)))
+    lines = [f"<b>{escaped(subject.label)}</b>", escaped(about)]
     for side in sides:
-        value = row.values[side]
-        lines.append(
-            f"{escaped(name_of(side, choice))}: {compact(float(f'{shown(value, side, choice):.4g}'))}"
-            + (" ≠" if value.differs else "")
-        )
+        value = entry.values[side]
+        number = compact(float(f"{choice.shown(value, side):.4g}"))
+        lines.append(f"{escaped(choice.title(side))}: {number}{' ≠' if value.differs else ''}")
         if value.row and value.row != subject.label:
             lines.append(f"printed as {escaped(value.row)}")
-        if value.kind == "computed":
-            lines.append(f"<i>computed from {escaped(named(value.source, value.locator))}</i>")
-        else:
-            lines.append(f"<i>{escaped(named(value.source, value.locator))}</i>")
-        if value.note:
-            lines.append(f"<i>{escaped(value.note)}</i>")
-        for other in value.others:
-            lines.append(f"<i>also {escaped(other.shown)}: {escaped(named(other.source, other.locator))}</i>")
+        computed = "computed from " if value.kind == "computed" else ""
+        notes = [computed + named(value.source, value.locator), value.note]
+        notes += [f"also {other.shown}: {named(other.source, other.locator)}" for other in value.others]
+        lines += [f"<i>{escaped(note)}</i>" for note in notes if note]
     return "<br>".join(line for line in lines if line)

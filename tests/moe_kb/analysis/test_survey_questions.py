@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from configurations import body, row
+from moe_kb.figures.table2 import BESIDE, IN_TABLE, NEWER, QUESTIONS, UNDATED
 
 from moe_kb.figures import table2
-from moe_kb.figures.table2 import BESIDE, IN_TABLE, NEWER, QUESTIONS, UNDATED
 
 
 def standing(name: str, where: str, **values: object) -> dict[str, object]:
