@@ -8,9 +8,9 @@ import pytest
 from configurations import body, row
 from trees import edit, small_tree
 
+from moe_kb.charts.palette import GREY
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.figures import models, trend_charts, trends
-from moe_kb.charts.palette import GREY
 from moe_kb.figures.trend_terms import FOLLOWED, SIDE_BY_SIDE, TRENDS
 from moe_kb.kb import open_kb
 
@@ -249,7 +249,7 @@ def test_side_by_side_one_legend_serves_all():
 
 @pytest.mark.integration
 def test_on_the_real_data_every_measure_has_marks_and_every_value_a_source(real_kb):
-    found = trends.rows(real_kb)
+    found = trends.sql_rows(real_kb)
     for name, trend in TRENDS.items():
         drawn = trends.having(found, name)
         assert len(drawn) >= 20, name
