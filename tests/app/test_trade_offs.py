@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from conftest import REPOSITORY
-from moe_kb.analysis.metrics import COST, PERFORMANCE
 from trees import edit
+
+from moe_kb.analysis.metrics import COST, PERFORMANCE
 
 
 @pytest.fixture

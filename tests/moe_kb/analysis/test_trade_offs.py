@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from measured import DEVICE, FIVE, INCOMPLETE, SMALL, choice, claim, measurements, of_values, rounded, score
 from trees import edit
 
-from moe_kb.analysis.metrics import COST, METRICS, PERFORMANCE, SIDES, SYMBOLS
+from moe_kb.analysis.metrics import COST, METRICS, PERFORMANCE, SYMBOLS
 from moe_kb.analysis.trade_offs import TradeOffs, conditions, in_words, trade_offs, undominated
 from moe_kb.errors import NotFoundError
 from moe_kb.kb import open_kb

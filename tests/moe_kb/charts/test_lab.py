@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from moe_kb.analysis.run_metrics import (
     differing_settings,
     headline_of,
