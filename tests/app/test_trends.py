@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trees import remove_model
+
 from moe_kb.analysis.survey_questions import QUESTIONS
 from moe_kb.analysis.trend_fields import FOLLOWED
-from trees import remove_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

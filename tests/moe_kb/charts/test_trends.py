@@ -27,7 +27,7 @@ def test_marks_lead_to_records_and_sources():
     (trace,) = body(by_date([observation], "chosen_share", "organisation"))
     assert trace.customdata == ("model:<a>",)
     assert trace.text[0] == (
-        "<b>&lt;a&gt; 1B</b><br>Lab · March 2024<br>Active experts (k / E): <b>12.5 %</b> ≠<br>"
+        "<b>&lt;a&gt; 1B</b><br>Lab · March 2024<br>Active experts (k / E): <b>12.5 % ≠</b><br>"
         "active routed experts 8, routed experts 64<br><i>active routed experts: Table &lt;2&gt;</i><br>"
         "<i>routed experts: Config</i><br>at most: 4 experts without computation compete"
     )
