@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from moe_kb.analysis.leaderboard import Leaderboard
+    from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
+    from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.queries.compare import Comparison
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
     from moe_kb.queries.models import ConfigurationRow
     from moe_kb.queries.papers import Facets, PaperPage, PaperRow
     from moe_kb.queries.results import Protocol, ResultRun
+    from moe_kb.queries.routing import Definition
     from moe_kb.queries.scores import ScoreRow
     from moe_kb.queries.sizes import Sizable
     from moe_kb.queries.stats import Stats
     from moe_kb.queries.systems import SystemRow
+    from moe_kb.queries.timeline import PapersOfYear, TimelineModel
     from moe_kb.queries.values import RouterClaim, Value
     from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
     from moe_kb.sizing import Device
@@ -554,6 +558,79 @@ class KnowledgeBase:
 
         with self.reader() as reader:
             return loads(reader, protocol, implementation)
+
+    def observations(self) -> list[Observation]:
+        """Every configuration with every measure of `moe_kb.analysis.trend_fields.TRENDS`, each with its source."""
+        from moe_kb.analysis.trends import observations
+        from moe_kb.queries.models import configurations
+        from moe_kb.queries.routing import routing
+
+        with self.reader() as reader:
+            return observations(configurations(reader), routing(reader))
+
+    def trends(self, measure: str, *, text: str = "", largest_only: bool = False) -> Trend:
+        """One measure of released models through time: configurations with their sources, and each year's quartiles.
+
+        Args:
+            measure: A key of `moe_kb.analysis.trend_fields.TRENDS`, such as `granularity`.
+            text: Only configurations that hold all of these words.
+            largest_only: Only the largest configuration of each model.
+
+        Raises:
+            NotFoundError: There is no such measure; the message lists them.
+        """
+        from moe_kb.analysis.trend_fields import TRENDS
+        from moe_kb.analysis.trends import chosen, trend
+        from moe_kb.errors import look_up
+
+        look_up(TRENDS, measure, "measure")
+        return trend(chosen(self.observations(), text, largest_only=largest_only), measure)
+
+    def definition(self, measure: str) -> Definition | None:
+        """The design whose equation defines a measure of `TRENDS`, if it is here."""
+        from moe_kb.analysis.trend_fields import TRENDS
+        from moe_kb.queries.routing import definition
+
+        design = TRENDS[measure].design
+        with self.reader() as reader:
+            return definition(reader, design) if design else None
+
+    def survey_answer(self, question: str) -> Answer:
+        """What the records answer to a question that survey A's Table 2 lets one ask.
+
+        Raises:
+            NotFoundError: There is no such question; the message lists them.
+        """
+        from moe_kb.analysis.survey_questions import QUESTIONS, TABLE, answer, standings
+        from moe_kb.errors import look_up
+        from moe_kb.queries.timeline import configurations_in
+
+        asked = look_up(QUESTIONS, question, "question")
+        observations = self.observations()
+        with self.reader() as reader:
+            inside = configurations_in(reader, TABLE)
+        return answer(observations, asked, standings(observations, inside))
+
+    def timelines(self) -> dict[str, str]:
+        """The surveys' timelines that are here, newest first, with their titles."""
+        from moe_kb.queries.timeline import timelines
+
+        with self.reader() as reader:
+            return timelines(reader)
+
+    def timeline(self, table: str) -> list[TimelineModel]:
+        """The models of a timeline in printed order, each with the record it is about."""
+        from moe_kb.queries.timeline import timeline
+
+        with self.reader() as reader:
+            return timeline(reader, table)
+
+    def papers_by_year(self) -> list[PapersOfYear]:
+        """How many papers of each year are here."""
+        from moe_kb.queries.timeline import papers_by_year
+
+        with self.reader() as reader:
+            return papers_by_year(reader)
 
     # --- out ---------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
-from moe_kb.figures import timeline
+from moe_kb.charts import timeline as charts
+from moe_kb.kb import KnowledgeBase
 from moe_kb.settings import view_address
+
+TIMELINE_LABELS = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
 
 kb = ui.knowledge_base()
 ui.header(
@@ -93,66 +98,78 @@ with st.container(horizontal=True):
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 
-timelines = ui.cached(timeline.available, kb)
-if timelines:
+
+def timeline_figure(kb: KnowledgeBase, table: str, organisations: tuple[str, ...]) -> go.Figure:
+    """The chart of a timeline."""
+    return charts.figure(ui.cached(type(kb).timeline, kb, table), organisations)
+
+
+def growth_figure(kb: KnowledgeBase) -> go.Figure:
+    """The chart of papers by year."""
+    return charts.growth(kb.papers_by_year())
+
+
+def show_timeline(timelines: dict[str, str]) -> None:
+    """One of the surveys' timelines, of all organisations or of some."""
     st.header("Models through time", anchor=False)
     which, who = st.columns([1, 2], vertical_alignment="top")
-    labels = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
     table = which.segmented_control(
         "Timeline",
         list(timelines),
-        format_func=lambda key: labels.get(key, key),
+        format_func=lambda key: TIMELINE_LABELS.get(key, key),
         required=True,
         **ui.in_address("timeline", next(iter(timelines)), timelines),
     )
-    everyone = sorted({row["organisation"] for row in ui.cached(timeline.models, kb, table)}, key=str.lower)
+    models = ui.cached(type(kb).timeline, kb, table)
+    everyone = sorted({model.organisation for model in models}, key=str.lower)
+    # The address has called it affiliation since the first version.
     chosen = tuple(
         who.multiselect(
-            "Affiliation",
+            "Organisation",
             everyone,
-            placeholder="all affiliations",
+            placeholder="all organisations",
             **ui.in_address("affiliation", [], everyone),
         )
     )
-    rows = ui.cached(timeline.models, kb, table, chosen)
-    if rows:
-        key = f"timeline-{table}"
-        ui.chart(
-            ui.cached(timeline.figure, kb, table, chosen),
-            key=key,
-            on_select=partial(ui.point_clicked, key),
-            alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+    rows = [model for model in models if not chosen or model.organisation in chosen]
+    if not rows:
+        ui.empty("No results.", "Clear the choice or switch the timeline.")
+        return
+    key = f"timeline-{table}"
+    ui.chart(
+        ui.cached(timeline_figure, kb, table, chosen),
+        key=key,
+        on_select=partial(ui.point_clicked, key),
+        alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+    )
+    record = kb.table(table)
+    st.caption(
+        f"{len(rows)} models, in the periods that the source draws. Click a name for the model. Source: "
+        + ui.source_text(kb, record.source, record.locator)
+    )
+    with st.expander("As a table"):
+        ui.record_table(
+            [asdict(model) | {"record": model.record or ""} for model in rows],
+            {
+                "period": "Period",
+                "openness": "Weights",
+                "domain": "Domain",
+                "organisation": "Organisation",
+                "name": "Record",
+                "released": "Release date",
+            },
+            key="timeline-table",
+            alt="The timeline's models",
+            name="label",
+            name_label="Model",
         )
-        record = kb.table(table)
-        st.caption(
-            f"{len(rows)} models, in the periods that the source draws. Click a name for the model. Source: "
-            + ui.source_text(kb, record.source, record.locator)
-        )
-        with st.expander("As a table"):
-            ui.record_table(
-                [row | {"record": row["record"] or ""} for row in rows],
-                {
-                    "period": "Period",
-                    "openness": "Weights",
-                    "domain": "Domain",
-                    "organisation": "Affiliation",
-                    "name": "Record",
-                    "released": "Best known date",
-                },
-                key="timeline-table",
-                alt="The timeline's models",
-                name="label",
-                name_label="Model",
-            )
-    else:
-        ui.empty("No model of these affiliations stands in this timeline.", "Clear the choice or switch the timeline.")
+
+
+if timelines := ui.cached(type(kb).timelines, kb):
+    show_timeline(timelines)
 
 # --- growth ------------------------------------------------------------------------------------------------------
 
 st.header("Papers by year", anchor=False)
-ui.chart(
-    ui.cached(timeline.growth, kb),
-    key="growth",
-    alt="Bars: papers of each year in the knowledge base",
-)
+ui.chart(ui.cached(growth_figure, kb), key="growth", alt="Bars: papers of each year in the knowledge base")
 st.caption("Papers in this knowledge base, by the year of their publication.")

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import plotly.graph_objects as go
-
-from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
-from moe_kb.figures import released, trend_charts, trend_marks, trends
-from moe_kb.figures.trends import Row, having
-from moe_kb.kb import KnowledgeBase
+from moe_kb.analysis.trends import Observation
+from moe_kb.queries.routing import Where
 from moe_kb.records.dates import span
-from moe_kb.records.sublayers import MATRICES
 
 TABLE = "table:survey-a-table-2"
 IN_TABLE, BESIDE, NEWER, UNDATED = "in Table 2", "other models of its time", "newer than the table", "date not known"
-#: Colour and symbol of where a configuration stands to the table.
-LOOKS = {
-    IN_TABLE: (ORANGE, "square"),
-    BESIDE: (GREEN, "diamond"),
-    NEWER: (BLUE, "circle"),
-    UNDATED: (GREY, "x-thin"),
-}
-
-#: How far lines of equal ratio go on beyond the last mark, in lengths of the logarithmic axis, for their names.
-_BEYOND = 0.03
+#: Where a configuration stands to the table.
+STANDINGS = (IN_TABLE, BESIDE, NEWER, UNDATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +29,7 @@ class Question:
     """Measure of the horizontal axis; None for the release date."""
     counted: str
     """The yes, in words: so many of them ..."""
-    holds: Callable[[Row], bool]
+    holds: Callable[[Observation], bool]
     lines: tuple[tuple[float, str], ...] = ()
     """By date: heights with their names. Against a measure: factors of it."""
     at: str = "§4.2.2"
@@ -52,8 +37,66 @@ class Question:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Measures a row must have."""
+        """Measures a configuration must have."""
         return (self.y,) if self.x is None else (self.x, self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The configurations that have what a question asks for, and where each stands to the table."""
+
+    question: Question
+    observations: tuple[Observation, ...]
+    standings: Mapping[Where, str]
+
+    def standing(self, observation: Observation) -> str:
+        """One of `STANDINGS`."""
+        return self.standings[observation.where]
+
+    @property
+    def tally(self) -> list[tuple[str, int, int]]:
+        """Of each standing with any configurations: its name, of how many the yes holds, how many there are."""
+        out = []
+        for standing in STANDINGS:
+            members = [observation for observation in self.observations if self.standing(observation) == standing]
+            if members:
+                out.append((standing, sum(map(self.question.holds, members)), len(members)))
+        return out
+
+
+def answer(observations: Sequence[Observation], question: Question, standings: Mapping[Where, str]) -> Answer:
+    """The configurations that have every measure of a question, dated where its chart needs that."""
+    having = [
+        observation
+        for observation in observations
+        if all(observation.has(field, dated=question.x is None) for field in question.fields)
+    ]
+    return Answer(question, tuple(having), standings)
+
+
+def standings(observations: Sequence[Observation], inside: Collection[Where]) -> dict[Where, str]:
+    """Where configurations stand to the table, given those in it: newer are those after its newest row."""
+    ends = [
+        span(observation.released)[1]
+        for observation in observations
+        if observation.released and observation.where in inside
+    ]
+    last = max(ends, default="")
+
+    def standing(observation: Observation) -> str:
+        if observation.where in inside:
+            return IN_TABLE
+        if not observation.released:
+            return UNDATED
+        return NEWER if span(observation.released)[0] > last else BESIDE
+
+    return {observation.where: standing(observation) for observation in observations}
+
+
+def _gated(observation: Observation) -> bool:
+    from moe_kb.records.sublayers import MATRICES
+
+    return any(matrices > 2 for name, matrices in MATRICES.items() if name == observation.word("activation"))
 
 
 QUESTIONS = {
@@ -66,7 +109,7 @@ QUESTIONS = {
             "n_routed_experts",
             None,
             "have at most 64 routed experts",
-            lambda row: row["n_routed_experts"] <= 64,
+            lambda observation: observation.number("n_routed_experts") <= 64,
             ((64, "64"),),
         ),
         Question(
@@ -76,7 +119,7 @@ QUESTIONS = {
             "experts_per_token",
             None,
             "use at most two routed experts per token",
-            lambda row: row["experts_per_token"] <= 2,
+            lambda observation: observation.number("experts_per_token") <= 2,
             ((2, "2"),),
             "§2.2, §4.2.2",
         ),
@@ -88,7 +131,7 @@ QUESTIONS = {
             "d_expert",
             "d_ffn",
             "have experts narrower than their dense network",
-            lambda row: row["d_expert"] < row["d_ffn"],
+            lambda observation: observation.number("d_expert") < observation.number("d_ffn"),
             ((1, "as wide"), (1 / 4, "a quarter"), (1 / 8, "an eighth")),
         ),
         Question(
@@ -99,7 +142,7 @@ QUESTIONS = {
             "experts_per_token",
             "segmentation",
             "have narrower experts, and use at least m of them per token",
-            lambda row: row["experts_per_token"] >= row["segmentation"] > 1,
+            lambda observation: observation.number("experts_per_token") >= observation.number("segmentation") > 1,
             ((1, "k = m"), (2, "k = 2 m")),
         ),
         Question(
@@ -110,7 +153,7 @@ QUESTIONS = {
             "moe_share",
             None,
             "hold experts in more than half of their layers",
-            lambda row: row["moe_share"] > 50,
+            lambda observation: observation.number("moe_share") > 50,
             ((50, "every second"), (25, "every fourth")),
         ),
         Question(
@@ -121,7 +164,7 @@ QUESTIONS = {
             "n_shared_experts",
             None,
             "have shared experts",
-            lambda row: row["n_shared_experts"] > 0,
+            lambda observation: observation.number("n_shared_experts") > 0,
             at="§4.2.4",
         ),
         Question(
@@ -131,7 +174,7 @@ QUESTIONS = {
             "activation",
             None,
             "use an activation with a gate",
-            lambda row: {**MATRICES}.get(row["activation"], 0) > 2,
+            _gated,
             at="§4.2.3",
         ),
         Question(
@@ -141,7 +184,7 @@ QUESTIONS = {
             "d_ffn",
             "d_model",
             "have a dense network less than four times as wide as the model",
-            lambda row: row["d_ffn"] < 4 * row["d_model"],
+            lambda observation: observation.number("d_ffn") < 4 * observation.number("d_model"),
             ((4, "4 d_model"), (8 / 3, "8/3 d_model")),
             "Table 2",
         ),
@@ -152,7 +195,7 @@ QUESTIONS = {
             "attention_width",
             "d_model",
             "have heads that together are exactly as wide as the model",
-            lambda row: row["attention_width"] == row["d_model"],
+            lambda observation: observation.number("attention_width") == observation.number("d_model"),
             ((1, "as wide"), (2, "twice as wide")),
             "Table 2",
         ),
@@ -163,110 +206,9 @@ QUESTIONS = {
             "params_active",
             "params_total",
             "use at most a tenth of their parameters per token",
-            lambda row: 10 * row["params_active"] <= row["params_total"],
+            lambda observation: 10 * observation.number("params_active") <= observation.number("params_total"),
             ((1, "all"), (1 / 10, "a tenth"), (1 / 100, "a hundredth")),
             "Table 2",
         ),
     )
 }
-
-
-def rows(kb: KnowledgeBase) -> list[Row]:
-    """The rows of `trends.rows` with `standing`: in the table, beside it, or newer than its newest row."""
-    found = trends.rows(kb)
-    inside = {
-        (row["subject"], row["configuration"])
-        for row in kb.rows("SELECT subject, configuration FROM table_rows WHERE record = ?", (TABLE,))
-    }
-    ends = [
-        span(row["released"])[1] for row in found if row["released"] and (row["record"], row["configuration"]) in inside
-    ]
-    last = max(ends, default="")
-
-    def standing(row: Row) -> str:
-        if (row["record"], row["configuration"]) in inside:
-            return IN_TABLE
-        if not row["released"]:
-            return UNDATED
-        return NEWER if span(row["released"])[0] > last else BESIDE
-
-    return [row | {"standing": standing(row)} for row in found]
-
-
-def answering(found: Sequence[Row], question: Question) -> list[Row]:
-    """The rows that have what a question asks for, with a release date where the chart needs one."""
-    for field in question.fields:
-        found = having(found, field, dated=question.x is None)
-    return list(found)
-
-
-def tally(found: Sequence[Row], question: Question) -> list[tuple[str, int, int]]:
-    """Of each standing with any rows: its name, of how many the question's yes holds, how many there are."""
-    out = []
-    for standing in LOOKS:
-        members = [row for row in found if row["standing"] == standing]
-        if members:
-            out.append((standing, sum(question.holds(row) for row in members), len(members)))
-    return out
-
-
-def figure(found: Sequence[Row], name: str) -> go.Figure:
-    """The chart that answers a question, where it stands to the table by colour; customdata is the model."""
-    question = QUESTIONS[name]
-    drawn = trend_charts.in_order(answering(found, question))
-    categories = trend_charts.ordered(drawn, question.y)
-    if question.x is None:
-        places: list[tuple[Any, float]] = list(
-            zip(released.places(drawn), trend_marks.heights(drawn, question.y, categories), strict=True)
-        )
-    else:
-        places = trend_marks.against(drawn, question.x, question.y)
-    out = go.Figure(_lines(question, drawn))
-    for standing, look in LOOKS.items():
-        members = [i for i, row in enumerate(drawn) if row["standing"] == standing]
-        if members:
-            out.add_trace(trend_marks.entry(standing, look))
-            out.add_trace(
-                trend_marks.marks(
-                    [drawn[i] for i in members],
-                    [places[i][0] for i in members],
-                    [places[i][1] for i in members],
-                    question.fields,
-                    standing,
-                    look,
-                    by_date=question.x is None,
-                )
-            )
-    quiet(out, trend_charts.height_for(categories), top=44, bottom=40)
-    out.update_layout(hovermode="closest")
-    if question.x is None:
-        out.update_xaxes(trend_charts.time(drawn))
-    else:
-        out.update_xaxes(trend_charts.axis(question.x, drawn) | _room([row[question.x] for row in drawn]))
-    out.update_yaxes(trend_charts.axis(question.y, drawn, categories))
-    return out
-
-
-def _room(values: Sequence[float]) -> dict[str, Any]:
-    """The range of a logarithmic axis, with room at its right end for the names of the lines."""
-    if not values:
-        return {}
-    low, high = math.log10(min(values)), math.log10(max(values))
-    length = max(high - low, 0.1)
-    return {"range": [low - 0.04 * length, high + (_BEYOND + 0.12) * length]}
-
-
-def _lines(question: Question, drawn: Sequence[Row]) -> list[trend_marks.Trace]:
-    """What the answers are held against: heights over time, or equal ratios over the range of the marks."""
-    if not drawn:
-        return []
-    if question.x is None:
-        years = [row["year"] for row in drawn]
-        ends = (f"{min(years)}-01-01", f"{max(years)}-12-31")
-        return [trend_marks.reference(ends, (height, height), label, "top left") for height, label in question.lines]
-    low, high = (end(row[question.x] for row in drawn) for end in (min, max))
-    right = high * (high / low) ** _BEYOND
-    return [
-        trend_marks.reference((low, right), (factor * low, factor * right), label, "middle right")
-        for factor, label in question.lines
-    ]

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
+from calendar import month_name
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from moe_kb.records.dates import span
 
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 #: Days of the longest date that still counts as exact: a month.
 _MONTH = 31
 
@@ -36,41 +23,36 @@ def known_to_the_month(released: str) -> bool:
     return (last - first).days <= _MONTH
 
 
-def in_words(released: str) -> str:
+def in_words(released: str | None) -> str:
     """A release date for people, with what is not known of it.
 
     >>> in_words("2024-03"), in_words("2021"), in_words("2024-08/2024-12")
     ('March 2024', '2021, only the year is known', 'August to December 2024, no month is known')
     """
-    first, last = span(released)
-    months = [f"{MONTHS[int(day[5:7]) - 1]} {day[:4]}" for day in (first, last)]
+    if not released:
+        return "not reported"
     if len(released) == 4:
         return f"{released}, only the year is known"
+    first, last = span(released)
+    months = [f"{month_name[int(day[5:7])]} {day[:4]}" for day in (first, last)]
     if not known_to_the_month(released):
         start = months[0].partition(" ")[0] if first[:4] == last[:4] else months[0]
         return f"{start} to {months[1]}, no month is known"
     return f"{int(first[8:])} {months[0]}" if first == last else months[0]
 
 
-def places(rows: Sequence[dict[str, Any]]) -> list[datetime]:
-    """Where each row's mark stands on the axis of time.
+def positions(dates: Sequence[str]) -> list[datetime]:
+    """Where the mark of each partial date stands on the axis of time.
 
-    All that is known is the time from a date's first day to its last. Rows of one date are spread evenly over it, in
+    All that is known is the time from a date's first day to its last. Marks of one date are spread evenly over it, in
     the order they come, so that none hides another.
-
-    Args:
-        rows: Each with `released`, a partial date.
     """
-    alike: dict[str, int] = {}
-    for row in rows:
-        alike[row["released"]] = alike.get(row["released"], 0) + 1
-    seen: dict[str, int] = {}
+    alike, seen = Counter(dates), Counter[str]()
     out = []
-    for row in rows:
-        date = row["released"]
+    for date in dates:
         first, end = _ends(date)
-        out.append(first + (end - first) * ((seen.get(date, 0) + 0.5) / alike[date]))
-        seen[date] = seen.get(date, 0) + 1
+        out.append(first + (end - first) * ((seen[date] + 0.5) / alike[date]))
+        seen[date] += 1
     return out
 
 

@@ -2,101 +2,197 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-from moe_kb.fields import label_of
-from moe_kb.figures import models
-from moe_kb.figures.trend_terms import TRENDS
+from moe_kb.analysis.trend_fields import TRENDS, TrendField
+from moe_kb.claims.placement import share_with_experts
+from moe_kb.fields import in_sentence
 from moe_kb.format import compact
-from moe_kb.kb import KnowledgeBase
-from moe_kb.records.sublayers import MATRICES
-
-Row = dict[str, Any]
+from moe_kb.queries.models import ConfigurationRow
+from moe_kb.queries.routing import Balancing, MoELayer, Routing, Where
 
 LOSS, BIAS, BOTH, HASH, NONE = "auxiliary loss", "selection bias", "bias and loss", "fixed hash", "no loss"
-BIAS_DESIGN = "design:loss-free-bias-update"
 #: Fewest configurations of a year of which quartiles are shown.
 ENOUGH = 3
-_PLACEMENT = re.compile(r"1(?:/(\d+))?(?:,? except (?:first (\d+) layers?|1st layer))?")
+
+Number = int | float
+Measured = Number | str | None
 
 
-def rows(kb: KnowledgeBase) -> list[Row]:
-    """One row a configuration: those of `models.configurations`, with every measure of `TRENDS` or None.
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A configuration with every measure that it has."""
 
-    `places` says where each value was read, the release date and the balancing too. `router` is the design's name,
-    `zero` how many experts without computation compete with the routed ones, if any do.
-    """
-    mixtures, weights, tied, dates = _mixtures(kb), _weights(kb), _tied(kb), _dates(kb)
-    names = {row["key"]: row["name"] for row in kb.rows("SELECT key, name FROM designs")}
-    out = []
-    for row in models.configurations(kb):
-        where = (row["record"], row["configuration"])
-        one: Row = {**row, "places": dict(row["places"]), **_router(mixtures.get(where, []))}
-        one["places"].setdefault("released", dates.get(row["record"], ""))
-        one["router"] = names.get(row["router"], row["router"])
-        _count(one)
-        _measure(one)
-        _balance(one, weights.get(where), tied.get(row["record"], {}))
-        out.append(one)
-    return out
+    record: str
+    configuration: str
+    name: str
+    released: str | None
+    year: int | None
+    values: Mapping[str, Measured]
+    """Hyperparameters, measures of `TRENDS`, and the words that marks are coloured by."""
+    places: Mapping[str, str]
+    """Where each value was read, the release date and the balancing too."""
+    disputed: frozenset[str]
+    """Fields whose sources disagree."""
+    zero_experts: int | None
+    """Experts without computation that compete with the routed ones, if any do."""
+
+    @property
+    def label(self) -> str:
+        """Name and size."""
+        return f"{self.name} {self.configuration}"
+
+    @property
+    def where(self) -> Where:
+        """The model and the label of the configuration."""
+        return self.record, self.configuration
+
+    def number(self, name: str) -> Number:
+        """A number that it has; ask `has` first."""
+        value = self.values[name]
+        assert isinstance(value, int | float), name
+        return value
+
+    def word(self, name: str) -> str | None:
+        """A word about it."""
+        value = self.values.get(name)
+        return None if value is None else str(value)
+
+    def has(self, name: str, *, dated: bool = True) -> bool:
+        """Whether it has a measure (above zero where its axis is logarithmic), and a release date."""
+        value = self.values.get(name)
+        if value is None or (dated and not self.released):
+            return False
+        return not TRENDS[name].log or (isinstance(value, int | float) and value > 0)
+
+    def differs(self, name: str) -> bool:
+        """Whether sources differ on what a measure is computed from."""
+        return any(field in self.disputed for field in TRENDS[name].parts or (name,))
+
+    def source_of(self, name: str) -> str:
+        """Where the values behind a measure were read: one line, fields of one place together."""
+        by_place: dict[str, list[str]] = {}
+        for field in TRENDS[name].parts or (name,):
+            if field in self.places:
+                by_place.setdefault(self.places[field], []).append(in_sentence(field))
+        if len(by_place) == 1:
+            return next(iter(by_place))
+        return "; ".join(f"{', '.join(fields)}: {place}" for place, fields in by_place.items())
 
 
-def chosen(found: Sequence[Row], text: str = "", *, one_each: bool = False) -> list[Row]:
-    """The rows that hold all words of a text; with `one_each` only the largest configuration of each model."""
-    kept = models.chosen(found, text=text)
-    return largest(kept) if one_each else kept
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A measure in a calendar year: its median and the middle half."""
+
+    year: int
+    low: float
+    median: float
+    high: float
+    count: int
 
 
-def largest(found: Sequence[Row]) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Commonest:
+    """The most frequent word of a measure in a calendar year."""
+
+    year: int
+    word: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One measure through time."""
+
+    field: TrendField
+    considered: int
+    """Configurations that passed the filters, with the measure or without."""
+    observations: tuple[Observation, ...]
+    """Those that have the measure, dated or not, the latest first."""
+
+    @property
+    def dated(self) -> list[Observation]:
+        """Those with a release date."""
+        return [observation for observation in self.observations if observation.released]
+
+    @property
+    def years(self) -> list[Year]:
+        """Of every calendar year with enough configurations: quartiles. None where the measure is a word."""
+        return [] if self.field.words else yearly(self.observations, self.field.name)
+
+    @property
+    def commonest(self) -> list[Commonest]:
+        """Of every calendar year the most frequent word. None where the measure is a number."""
+        if not self.field.words:
+            return []
+        years: dict[int, list[str]] = {}
+        for observation in self.dated:
+            if observation.year is not None:
+                years.setdefault(observation.year, []).append(str(observation.values[self.field.name]))
+        return [
+            Commonest(year, *Counter(sorted(words)).most_common(1)[0], len(words))
+            for year, words in sorted(years.items())
+        ]
+
+
+def trend(observations: Sequence[Observation], name: str) -> Trend:
+    """A measure of the configurations that have it."""
+    having = [observation for observation in observations if observation.has(name, dated=False)]
+    return Trend(TRENDS[name], len(observations), tuple(latest_first(having)))
+
+
+def latest_first(observations: Iterable[Observation]) -> list[Observation]:
+    """By release date, those without one last."""
+    return sorted(observations, key=lambda observation: (observation.released or "", observation.label), reverse=True)
+
+
+def chosen(observations: Iterable[Observation], text: str = "", *, largest_only: bool = False) -> list[Observation]:
+    """The configurations that hold all words of a text; or of each model only the largest of them."""
+    words = text.casefold().split()
+
+    def holds(observation: Observation) -> bool:
+        own = (observation.word(name) for name in ("organisation", "router_key", "activation"))
+        hay = " ".join(filter(None, (observation.label, observation.record.partition(":")[2], *own))).casefold()
+        return all(word in hay for word in words)
+
+    kept = [observation for observation in observations if holds(observation)]
+    return largest(kept) if largest_only else kept
+
+
+def largest(observations: Sequence[Observation]) -> list[Observation]:
     """Of every model the configuration with the most parameters, so that large families do not count more."""
-    best: dict[str, Row] = {}
-    for row in found:
-        other = best.get(row["record"])
-        if other is None or (row["params_total"] or 0) > (other["params_total"] or 0):
-            best[row["record"]] = row
-    return [row for row in found if best[row["record"]] is row]
+
+    def total(observation: Observation) -> Number:
+        return observation.number("params_total") if observation.values.get("params_total") else 0
+
+    best: dict[str, Observation] = {}
+    for observation in observations:
+        other = best.get(observation.record)
+        if other is None or total(observation) > total(other):
+            best[observation.record] = observation
+    return [observation for observation in observations if best[observation.record] is observation]
 
 
-def having(found: Sequence[Row], name: str, *, dated: bool = True) -> list[Row]:
-    """The rows that have a measure (above zero where its axis is logarithmic), and a release date."""
-    return [
-        row
-        for row in found
-        if row[name] is not None
-        and (row["released"] or not dated)
-        and (TRENDS[name].words or not TRENDS[name].wide or row[name] > 0)
-    ]
-
-
-def yearly(found: Sequence[Row], name: str) -> list[tuple[int, float, float, float, int]]:
-    """Of every calendar year with enough rows: year, first quartile, median, third quartile, how many."""
-    years: dict[int, list[float]] = {}
-    for row in having(found, name):
-        if row["year"] is not None:
-            years.setdefault(row["year"], []).append(row[name])
+def yearly(observations: Iterable[Observation], name: str) -> list[Year]:
+    """Quartiles of a measure of every calendar year with enough configurations."""
+    years: dict[int, list[Number]] = {}
+    for observation in observations:
+        if observation.has(name) and observation.year is not None:
+            years.setdefault(observation.year, []).append(observation.number(name))
     out = []
     for year, values in sorted(years.items()):
         if len(values) >= ENOUGH:
             low, _, high = quantiles(values, n=4, method="inclusive")
-            out.append((year, low, median(values), high, len(values)))
+            out.append(Year(year, low, median(values), high, len(values)))
     return out
 
 
-def commonest(found: Sequence[Row], name: str) -> list[tuple[int, str, int, int]]:
-    """Of every calendar year the commonest word of a measure: year, word, how many have it, of how many."""
-    years: dict[int, list[str]] = {}
-    for row in having(found, name):
-        if row["year"] is not None:
-            years.setdefault(row["year"], []).append(row[name])
-    return [(year, *Counter(sorted(words)).most_common(1)[0], len(words)) for year, words in sorted(years.items())]
-
-
-def shown(name: str, value: Any) -> str:
+def shown(name: str, value: Measured) -> str:
     """A value of a measure for people.
 
     >>> shown("chosen_share", 3.125), shown("params_total", 671026404352), shown("granularity", 9.333333)
@@ -104,164 +200,102 @@ def shown(name: str, value: Any) -> str:
     """
     if value is None or isinstance(value, str):
         return value or ""
-    if TRENDS[name].unit.startswith("percent"):
+    if TRENDS[name].percent:
         return f"{value:.3g} %"
     return f"{value:.3g}" if not float(value).is_integer() else compact(value)
 
 
-def source_of(row: Row, name: str) -> str:
-    """Where the values behind a measure were read: one line, fields of one place together."""
-    by_place: dict[str, list[str]] = {}
-    for field in TRENDS[name].fields or (name,):
-        if field in row["places"]:
-            by_place.setdefault(row["places"][field], []).append(label_of(field).lower())
-    if len(by_place) == 1:
-        return next(iter(by_place))
-    return "; ".join(f"{', '.join(fields)}: {place}" for place, fields in by_place.items())
+# --- what follows for a configuration ----------------------------------------------------------------------------
 
 
-def disputed(row: Row, name: str) -> bool:
-    """Whether sources differ on what a measure is computed from."""
-    return any(field in row["disputed"] for field in TRENDS[name].fields or (name,))
+def observations(configurations: Iterable[ConfigurationRow], routing: Routing) -> list[Observation]:
+    """Every configuration with every measure of `TRENDS`, or None."""
+    out = []
+    for row in configurations:
+        record, label = row.record, row.configuration
+        layers = routing.layers.get((record, label), [])
+        values: dict[str, Any] = {**row.numbers, **row.words}
+        values |= {name: row.group(name) for name in ("organisation", "openness", "described_by")}
+        places = {"released": routing.dated_by.get(record, ""), **row.places}
+        values["router_key"] = row.words["router"]
+        values["router"] = routing.designs.get(row.words["router"] or "", row.words["router"])
+        values["score"] = _score(layers)
+        places["score"] = layers[0].place if layers else ""
+        _count(values, places)
+        _measure(values, next((layer.d_latent for layer in layers if layer.d_latent), None))
+        values["balancing"], places["balancing"] = _balance(
+            layers, routing.loss_weights.get((record, label)), routing.balancing.get(record, Balancing(None, None))
+        )
+        out.append(
+            Observation(
+                record=record,
+                configuration=label,
+                name=row.name,
+                released=row.released,
+                year=row.year,
+                values=values,
+                places=places,
+                disputed=frozenset(row.disputed),
+                zero_experts=next((layer.zero_experts for layer in layers if layer.zero_experts), None),
+            )
+        )
+    return out
 
 
-def definition(kb: KnowledgeBase, name: str) -> Row | None:
-    """Where a measure is defined: the design (`record`, `name`) with its equation's `source` and `locator`."""
-    found = kb.rows(
-        "SELECT e.record, d.name, e.source, e.locator FROM equations e JOIN designs d ON 'design:' || d.key = e.record "
-        "WHERE e.record = ? ORDER BY e.id LIMIT 1",
-        (TRENDS[name].design or "",),
-    )
-    return found[0] if found else None
-
-
-# --- what is computed of a configuration -------------------------------------------------------------------------
-
-
-def _count(row: Row) -> None:
+def _count(values: dict[str, Any], places: dict[str, str]) -> None:
     """Without shared experts, what tables print of all experts is what is said of the routed ones."""
-    if row["n_shared_experts"] != 0:
+    if values["n_shared_experts"] != 0:
         return
     for field, whole in (("n_routed_experts", "n_experts_total"), ("experts_per_token", "n_experts_active")):
-        if row[field] is None and row[whole] is not None:
-            row[field] = row[whole]
-            row["places"][field] = row["places"].get(whole, "")
+        if values[field] is None and values[whole] is not None:
+            values[field] = values[whole]
+            places[field] = places.get(whole, "")
 
 
-def _measure(row: Row) -> None:
-    chosen, routed = row["experts_per_token"], row["n_routed_experts"]
-    row["chosen_share"] = 100 * chosen / routed if chosen and routed else None
-    model, dense, width = row["d_model"], row["d_ffn"], row["d_expert"]
-    row["segmentation"] = dense / width if dense and width else None
-    row["activation"] = (row["activation"] or "").lower() or None
-    matrices = {**MATRICES}.get(row["activation"])
-    known = model and width and matrices
-    row["granularity"] = 8 * model**2 / (matrices * (row["d_latent"] or model) * width) if known else None
-    heads, head = row["n_heads"], row["d_head"]
-    row["attention_width"] = heads * head if heads and head else None
-    row["moe_share"] = _moe_share(row)
+def _measure(values: dict[str, Any], d_latent: int | None) -> None:
+    """Add what is computed from hyperparameters."""
+    from moe_kb.records.sublayers import MATRICES
+    from moe_kb.sizing.granularity import dense_equivalents
+
+    active, routed = values["experts_per_token"], values["n_routed_experts"]
+    values["chosen_share"] = 100 * active / routed if active and routed else None
+    model, dense, width = values["d_model"], values["d_ffn"], values["d_expert"]
+    values["segmentation"] = dense / width if dense and width else None
+    values["activation"] = (values["activation"] or "").lower() or None
+    matrices = {**MATRICES}.get(values["activation"])
+    values["granularity"] = (
+        float(dense_equivalents(d_model=int(model), d_expert=int(width), matrices=matrices, d_input=d_latent))
+        if model and width and matrices
+        else None
+    )
+    heads, head = values["n_heads"], values["d_head"]
+    values["attention_width"] = heads * head if heads and head else None
+    layers, with_experts = values["n_layers"], values["n_moe_layers"]
+    if layers and with_experts is not None:
+        values["moe_share"] = 100 * with_experts / layers
+    else:
+        share = share_with_experts(values["moe_placement"] or "", int(layers) if layers else None)
+        values["moe_share"] = None if share is None else float(100 * share)
 
 
-def _moe_share(row: Row) -> float | None:
-    """Percent of the layers that hold a mixture: counted, or computed from the placement as printed."""
-    layers, mixtures = row["n_layers"], row["n_moe_layers"]
-    if layers and mixtures is not None:
-        return float(100 * mixtures / layers)
-    match = _PLACEMENT.match(row["moe_placement"] or "")
-    if match is None:
-        return None
-    if "except" not in match[0]:
-        return 100 / int(match[1] or 1)
-    return float(100 * (layers - int(match[2] or 1)) / layers) if layers else None
+def _score(layers: Sequence[MoELayer]) -> str | None:
+    """The score of the routers; layers routed by a fixed hash have the last word."""
+    routers = [layer for layer in layers if layer.routed]
+    learned = [layer for layer in routers if layer.order != "hash"]
+    return next((layer.score for layer in learned or routers if layer.score), None)
 
 
-def _router(mixtures: Sequence[Row]) -> Row:
-    """What the layers with experts say of their routers; layers routed by a fixed hash have the last word."""
-    routers = [one["router"] for one in mixtures if one.get("router")]
-    learned = [one for one in routers if one.get("order") != "hash"]
-    return {
-        "score": next((one["score"] for one in learned or routers if one.get("score")), None),
-        "bias": any(one.get("selection_bias") for one in routers),
-        "hash": bool(routers) and not learned,
-        "zero": next((one["zero"]["count"] for one in mixtures if one.get("zero")), None),
-        "d_latent": next((one["d_latent"] for one in mixtures if one.get("d_latent")), None),
-        "layers": next((one["place"] for one in mixtures), ""),
-    }
-
-
-def _balance(row: Row, weight: tuple[float, str] | None, tied: dict[str, str]) -> None:
+def _balance(
+    layers: Sequence[MoELayer], weight: tuple[float, str] | None, by_paper: Balancing
+) -> tuple[str | None, str]:
     """What evens the load, and where that is said."""
-    loss = weight[1] if weight and weight[0] else tied.get(LOSS)
-    bias = row["layers"] if row["bias"] else tied.get(BIAS)
-    kind = BOTH if loss and bias else BIAS if bias else LOSS if loss else HASH if row["hash"] else None
-    said = [bias, loss, row["layers"] if kind == HASH else None]
-    if kind is None and weight:
-        kind, said = NONE, [weight[1]]
-    row["balancing"] = kind
-    row["places"]["balancing"] = "; ".join(dict.fromkeys(place for place in said if place))
-    row["places"]["score"] = row["layers"]
-
-
-# --- what the records say beside the table of hyperparameters ----------------------------------------------------
-
-
-def _mixtures(kb: KnowledgeBase) -> dict[tuple[str, str], list[Row]]:
-    """The mixtures in a configuration's layers as their records say, each with `place`, where that was read."""
-    out: dict[tuple[str, str], list[Row]] = {}
-    for row in kb.rows(
-        "SELECT c.record, c.label, j.value AS mixture, s.name AS source, json_extract(c.architecture, '$.locator') "
-        "AS locator FROM configurations c, json_tree(c.architecture) j LEFT JOIN sources s ON s.key = c.source "
-        "WHERE j.type = 'object' AND json_extract(j.value, '$.kind') = 'moe' ORDER BY c.id, j.id"
-    ):
-        mixture = json.loads(row["mixture"]) | {"place": _place(row)}
-        out.setdefault((row["record"], row["label"]), []).append(mixture)
-    return out
-
-
-def _weights(kb: KnowledgeBase) -> dict[tuple[str, str], tuple[float, str]]:
-    """Weight of the auxiliary loss that a configuration's file or a table gives, and where."""
-    return {
-        (row["subject"], row["configuration"]): (row["number"], _place(row))
-        for row in kb.rows(
-            "SELECT c.subject, c.configuration, c.number, s.name AS source, c.locator FROM claims c JOIN sources s "
-            "ON s.key = c.source WHERE c.preferred AND c.field = 'w_aux' AND c.number IS NOT NULL"
-        )
-    }
-
-
-def _tied(kb: KnowledgeBase) -> dict[str, dict[str, str]]:
-    """How the papers that describe a model balance its experts, and where that is said.
-
-    Losses for balance are the load balancing loss and the designs that records tie to it as its variants, extensions,
-    predecessors or successors.
-    """
-    out: dict[str, dict[str, str]] = {}
-    for row in kb.rows(
-        "WITH RECURSIVE family(design) AS (SELECT 'design:load-balancing-loss' UNION "
-        "SELECT CASE WHEN e.head = f.design THEN e.tail ELSE e.head END FROM family f JOIN edges e "
-        "ON f.design IN (e.head, e.tail) WHERE e.type IN ('variant-of', 'extends', 'replaces') "
-        "AND e.head LIKE 'design:%' AND e.tail LIKE 'design:%') "
-        "SELECT m.head AS model, u.record AS design, s.name AS source, u.locator FROM family f "
-        "JOIN designs d ON 'design:' || d.key = f.design AND d.component = 'loss' "
-        "JOIN usages u ON u.record = f.design AND u.role IN ('introduces', 'uses', 'modifies') "
-        "JOIN edges m ON m.tail = u.by AND m.type = 'described-by' LEFT JOIN sources s ON s.key = u.source "
-        "ORDER BY u.id"
-    ):
-        kind = BIAS if row["design"] == BIAS_DESIGN else LOSS
-        out.setdefault(row["model"], {}).setdefault(kind, _place(row))
-    return out
-
-
-def _dates(kb: KnowledgeBase) -> dict[str, str]:
-    """Where the date of each model was read."""
-    return {
-        row["subject"]: _place(row)
-        for row in kb.rows(
-            "SELECT c.subject, s.name AS source, c.locator FROM claims c JOIN sources s ON s.key = c.source "
-            "WHERE c.preferred AND c.field = 'released' AND c.configuration IS NULL AND c.subject LIKE 'model:%'"
-        )
-    }
-
-
-def _place(row: Row) -> str:
-    return ", ".join(filter(None, (row["source"], row["locator"])))
+    routers = [layer for layer in layers if layer.routed]
+    place = layers[0].place if layers else ""
+    loss = weight[1] if weight and weight[0] else by_paper.loss
+    bias = place if any(layer.selection_bias for layer in routers) else by_paper.bias
+    if loss or bias:
+        kind = BOTH if loss and bias else BIAS if bias else LOSS
+        return kind, "; ".join(dict.fromkeys(filter(None, (bias, loss))))
+    if routers and all(layer.order == "hash" for layer in routers):
+        return HASH, place
+    return (NONE, weight[1]) if weight else (None, "")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
+from moe_kb.analysis.time_axis import in_words, known_to_the_month, positions
+from moe_kb.analysis.trend_fields import TRENDS
+from moe_kb.analysis.trends import Measured, Observation, shown
 from moe_kb.charts.jitter import apart
 from moe_kb.charts.palette import GREY
-from moe_kb.fields import label_of
-from moe_kb.figures import released
-from moe_kb.figures.trend_terms import TRENDS
-from moe_kb.figures.trends import Row, disputed, shown, source_of
-from moe_kb.format import compact
+from moe_kb.fields import in_sentence
+from moe_kb.format import compact, escaped
 
 #: A plotly trace as plain values: plotly checks them once, when they go into a figure, and not twice.
 Trace = dict[str, Any]
@@ -41,36 +40,38 @@ def entry(group: str, look: tuple[str, str]) -> Trace:
 
 
 def marks(
-    members: Sequence[Row],
-    x: Sequence[Any],
-    y: Sequence[float],
+    members: Sequence[Observation],
+    places: Sequence[tuple[Any, float]],
+    *,
     names: Sequence[str],
     group: str,
     look: tuple[str, str],
-    *,
     by_date: bool = True,
     size: int = 10,
 ) -> Trace:
     """The marks of a group, hollow where they stand by date and no month is known."""
     colour, symbol = look
-    hollow = [by_date and not released.known_to_the_month(row["released"]) for row in members]
+    hollow = [by_date and not known_to_the_month(observation.released or "") for observation in members]
     return {
         "type": "scatter",
-        "x": list(x),
-        "y": list(y),
+        "x": [x for x, _ in places],
+        "y": [y for _, y in places],
         "mode": "markers",
         "name": group,
         "legendgroup": group,
         "showlegend": False,
-        "text": [hover(row, names) for row in members],
-        "customdata": [row["record"] for row in members],
+        "text": [hover(observation, names) for observation in members],
+        "customdata": [observation.record for observation in members],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {
             "size": size,
             "opacity": 0.85,
             "color": colour,
-            "symbol": [f"{symbol}-open" if one else symbol for one in hollow],
-            "line": {"width": [2 if one or symbol.endswith("-thin") else 0.5 for one in hollow], "color": colour},
+            "symbol": [f"{symbol}-open" if is_hollow else symbol for is_hollow in hollow],
+            "line": {
+                "width": [2 if is_hollow or symbol.endswith("-thin") else 0.5 for is_hollow in hollow],
+                "color": colour,
+            },
         },
     }
 
@@ -82,7 +83,7 @@ def reference(ends: tuple[Any, Any], y: tuple[float, float], label: str, place: 
         "x": list(ends),
         "y": list(y),
         "mode": "lines+text",
-        "text": ["", escape(label)],
+        "text": ["", escaped(label)],
         "textposition": place,
         "textfont": {"size": 12, "color": GREY},
         "line": {"color": GREY, "width": 1, "dash": "dot"},
@@ -91,57 +92,57 @@ def reference(ends: tuple[Any, Any], y: tuple[float, float], label: str, place: 
     }
 
 
-def hover(row: Row, names: Sequence[str]) -> str:
+def hover(observation: Observation, names: Sequence[str]) -> str:
     """What a mark says: the configuration, its date, each measure, and where its values were read."""
-    lines = [f"<b>{escape(row['label'])}</b>"]
-    date = released.in_words(row["released"]) if row["released"] else "date not known"
-    lines.append(escape(" · ".join(filter(None, (row["organisation"], date)))))
+    date = in_words(observation.released) if observation.released else "date not known"
+    about = " · ".join(filter(None, (observation.word("organisation"), date)))
+    lines = [f"<b>{escaped(observation.label)}</b>", escaped(about)]
     for name in names:
-        value = escape(shown(name, row[name])) + (" ≠" if disputed(row, name) else "")
-        lines.append(f"{escape(TRENDS[name].label)}: <b>{value}</b>")
-        parts = [
-            f"{escape(label_of(field).lower())} {escape(_plain(row[field]))}"
-            for field in TRENDS[name].fields
-            if len(TRENDS[name].fields) > 1 and row.get(field) is not None
-        ]
-        if parts:
-            lines.append(", ".join(parts))
-        place = source_of(row, name)
-        if place:
-            lines += [f"<i>{escape(part)}</i>" for part in place.split("; ")]
-        if row["zero"] and "experts_per_token" in TRENDS[name].fields:
-            lines.append(f"at most: {row['zero']} experts without computation compete")
+        trend = TRENDS[name]
+        value = escaped(shown(name, observation.values[name])) + (" ≠" if observation.differs(name) else "")
+        lines.append(f"{escaped(trend.label)}: <b>{value}</b>")
+        if len(trend.parts) > 1:
+            parts = [
+                f"{escaped(in_sentence(part))} {escaped(_plain(observation.values[part]))}"
+                for part in trend.parts
+                if observation.values.get(part) is not None
+            ]
+            lines += [", ".join(parts)] if parts else []
+        lines += [f"<i>{escaped(place)}</i>" for place in observation.source_of(name).split("; ") if place]
+        if observation.zero_experts and "experts_per_token" in trend.parts:
+            lines.append(f"at most: {observation.zero_experts} experts without computation compete")
     return "<br>".join(lines)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Measured) -> str:
     return value if isinstance(value, str) else compact(value)
 
 
-def heights(drawn: Sequence[Row], name: str, categories: Sequence[str] = ()) -> list[float]:
+def heights(drawn: Sequence[Observation], name: str, categories: Sequence[str] = ()) -> list[float]:
     """Heights of marks by date; those of equal value that would hide one another are set apart upwards and downwards.
 
     Args:
-        drawn: Rows that have the measure and a release date.
+        drawn: Configurations that have the measure and a release date.
         name: The measure.
         categories: Its words from below, where its values are words.
     """
     trend = TRENDS[name]
     if trend.words:
-        at, step = [float(categories.index(row[name])) for row in drawn], 0.14
+        at, step = [float(categories.index(observation.word(name) or "")) for observation in drawn], 0.14
     else:
-        at = [math.log10(row[name]) if trend.wide else float(row[name]) for row in drawn]
+        numbers = [float(observation.number(name)) for observation in drawn]
+        at = [math.log10(number) for number in numbers] if trend.log else numbers
         step = _STEP * _extent(at)
     if trend.whole or trend.words:
-        days = [place.timestamp() / 86400 for place in released.places(drawn)]
-        points = apart(list(zip(days, at, strict=True)), (_NEAR, step), most=3 if trend.words else 6)
-        at = [height for _, height in points]
-    return [10**height for height in at] if trend.wide and not trend.words else at
+        dates = positions([observation.released or "" for observation in drawn])
+        points = list(zip((date.timestamp() / 86400 for date in dates), at, strict=True))
+        at = [height for _, height in apart(points, (_NEAR, step), most=3 if trend.words else 6)]
+    return [10**height for height in at] if trend.log else at
 
 
-def against(drawn: Sequence[Row], x: str, y: str) -> list[tuple[float, float]]:
+def against(drawn: Sequence[Observation], x: str, y: str) -> list[tuple[float, float]]:
     """Places of marks between two logarithmic axes; those that would hide one another stand around their place."""
-    points = [(math.log10(row[x]), math.log10(row[y])) for row in drawn]
+    points = [(math.log10(observation.number(x)), math.log10(observation.number(y))) for observation in drawn]
     step = (0.009 * _extent([a for a, _ in points]), 0.6 * _STEP * _extent([b for _, b in points]))
     return [(10**a, 10**b) for a, b in apart(points, step, around=True)]
 

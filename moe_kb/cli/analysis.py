@@ -94,3 +94,66 @@ def leaderboard(
         f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
         err=True,
     )
+
+
+@app.command()
+def trends(
+    measure: Annotated[str, typer.Argument(help="Such as granularity; an unknown one lists all.")],
+    text: Annotated[str, typer.Option(help="Only configurations that hold these words.")] = "",
+    largest: Annotated[bool, typer.Option("--largest", help="Only the largest configuration of each model.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Follow a measure of released models through time: moe-kb trends granularity."""
+    from dataclasses import asdict
+
+    from moe_kb.analysis.trends import shown
+    from moe_kb.cli import output
+
+    trend = open_here().trends(measure, text=text, largest_only=largest)
+    field = trend.field
+    if json:
+        rows = [
+            {
+                "record": observation.record,
+                "configuration": observation.configuration,
+                "released": observation.released,
+                "value": observation.values[measure],
+                "differs": observation.differs(measure),
+                "source": observation.source_of(measure),
+            }
+            for observation in trend.observations
+        ]
+        years = [*map(asdict, trend.years), *map(asdict, trend.commonest)]
+        output.print_json({"measure": measure, "unit": field.unit, "years": years, "configurations": rows})
+        return
+    output.print_table(
+        ["released", "configuration", field.title, "source"],
+        [
+            [
+                observation.released,
+                observation.label,
+                shown(measure, observation.values[measure]) + (" ≠" if observation.differs(measure) else ""),
+                observation.source_of(measure),
+            ]
+            for observation in trend.observations
+        ],
+    )
+    typer.echo("")
+    if field.words:
+        output.print_table(
+            ["year", "most frequent", "configurations", "of"],
+            [[str(year.year), year.word, year.count, year.of] for year in trend.commonest],
+        )
+    else:
+        output.print_table(
+            ["year", "median", "middle half", "configurations"],
+            [
+                [
+                    str(year.year),
+                    shown(measure, year.median),
+                    f"{shown(measure, year.low)} to {shown(measure, year.high)}",
+                    year.count,
+                ]
+                for year in trend.years
+            ],
+        )

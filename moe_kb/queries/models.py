@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS, NOT_REPORTED
@@ -64,7 +63,6 @@ class ConfigurationRow:
         return None if value is None else str(value)
 
 
-Row = TypeVar("Row", bound=ConfigurationRow)
 _ABOUT = ("organisation", "released", "openness")
 
 
@@ -140,14 +138,14 @@ def usual_spellings(names: Iterable[str]) -> dict[str, str]:
 
 
 def select_configurations(
-    rows: Iterable[Row],
+    rows: Iterable[ConfigurationRow],
     *,
     text: str = "",
     openness: Sequence[str] = (),
     organisations: Sequence[str] = (),
     years: tuple[int, int] | None = None,
     released_config: bool = False,
-) -> list[Row]:
+) -> list[ConfigurationRow]:
     """The configurations that pass every filter; an empty filter lets everything pass."""
     wanted = text.casefold().split()
 

@@ -1,40 +1,46 @@
-"""Questions of survey A's Table 2."""
+"""Questions of survey A's Table 2: what is counted, and the chart of each."""
 
 from __future__ import annotations
 
 import pytest
-from configurations import body, row
-from moe_kb.figures.table2 import BESIDE, IN_TABLE, NEWER, QUESTIONS, UNDATED
+from configurations import body, observed
 
-from moe_kb.figures import table2
-
-
-def standing(name: str, where: str, **values: object) -> dict[str, object]:
-    return row(name, standing=where, **values)
-
+from moe_kb.analysis.survey_questions import BESIDE, IN_TABLE, NEWER, QUESTIONS, UNDATED, Answer, answer, standings
+from moe_kb.charts.survey_questions import figure
 
 FOUND = [
-    standing("a", IN_TABLE, released="2021", year=2021, n_routed_experts=2048, d_ffn=4096, d_expert=4096),
-    standing("b", IN_TABLE, n_routed_experts=8, d_ffn=8192, d_expert=8192),
-    standing("c", NEWER, released="2026-02", year=2026, n_routed_experts=256, d_ffn=8192, d_expert=1024),
-    standing("d", UNDATED, released=None, year=None, n_routed_experts=64, d_ffn=8192, d_expert=1024),
-    standing("e", BESIDE),
+    observed("a", released="2021", n_routed_experts=2048, d_ffn=4096, d_expert=4096),
+    observed("b", n_routed_experts=8, d_ffn=8192, d_expert=8192),
+    observed("c", released="2026-02", n_routed_experts=256, d_ffn=8192, d_expert=1024),
+    observed("d", released=None, n_routed_experts=64, d_ffn=8192, d_expert=1024),
+    observed("e"),
 ]
+STANDINGS = standings(FOUND, {("model:a", "1B"), ("model:b", "1B")})
 
 
-def test_a_question_counts_its_yes_by_standing():
-    rows = table2.answering(FOUND, QUESTIONS["count"])
-    assert table2.tally(rows, QUESTIONS["count"]) == [(IN_TABLE, 1, 2), (NEWER, 0, 1)]
+def asked(name: str, found=FOUND) -> Answer:
+    return answer(found, QUESTIONS[name], STANDINGS)
 
 
-def test_against_a_measure_undated_rows_count_too():
-    rows = table2.answering(FOUND, QUESTIONS["size"])
-    assert table2.tally(rows, QUESTIONS["size"]) == [(IN_TABLE, 0, 2), (NEWER, 1, 1), (UNDATED, 1, 1)]
+def test_standings_follow_the_newest_row():
+    assert [STANDINGS[observation.where] for observation in FOUND] == [IN_TABLE, IN_TABLE, NEWER, UNDATED, BESIDE]
 
 
-def test_every_mark_leads_to_its_record_and_standings_are_told_apart():
-    figure = table2.figure(FOUND, "size")
-    traces = {trace.name: trace for trace in body(figure)}
+def test_a_question_counts_by_standing():
+    assert asked("count").tally == [(IN_TABLE, 1, 2), (NEWER, 0, 1)]
+    # Undated ones count where the horizontal axis is no date.
+    assert asked("size").tally == [(IN_TABLE, 0, 2), (NEWER, 1, 1), (UNDATED, 1, 1)]
+
+
+@pytest.mark.parametrize(("activation", "gated"), [("swiglu", 1), ("relu", 0), ("unheard-of", 0)])
+def test_gated_activations_have_three_matrices(activation, gated):
+    found = asked("activation", [observed("e", activation=activation)])
+    assert found.tally == [(BESIDE, gated, 1)]
+
+
+def test_marks_lead_to_records_by_standing():
+    chart = figure(asked("size"))
+    traces = {trace.name: trace for trace in body(chart)}
     assert {name: trace.customdata for name, trace in traces.items()} == {
         IN_TABLE: ("model:a", "model:b"),
         NEWER: ("model:c",),
@@ -42,32 +48,29 @@ def test_every_mark_leads_to_its_record_and_standings_are_told_apart():
     }
     assert len({(trace.marker.color, trace.marker.symbol[0]) for trace in traces.values()}) == 3
     assert "Dense FFN width" in traces[NEWER].text[0]
-    assert {trace.text[1] for trace in figure.data if trace.mode == "lines+text"} == {
-        label for _, label in QUESTIONS["size"].lines
-    }
+    lines = {trace.text[1] for trace in chart.data if trace.mode == "lines+text"}
+    assert lines == {label for _, label in QUESTIONS["size"].lines}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_without_answers_has_an_empty_chart(name):
-    assert not body(table2.figure([], name))
-    assert table2.tally([], QUESTIONS[name]) == []
+def test_questions_without_answers_have_empty_charts(name):
+    assert not body(figure(asked(name, [])))
+    assert asked(name, []).tally == []
 
 
-def test_without_the_table_nothing_stands_in_it(kb):
-    (alpha,) = table2.rows(kb)
-    assert alpha["standing"] == NEWER, "every date is newer than a table without rows"
+def test_without_the_table_everything_is_newer(kb):
+    assert kb.survey_answer("count").tally == [(NEWER, 1, 1)], "every date is newer than a table without rows"
 
 
 @pytest.mark.integration
-def test_every_question_is_answered_from_the_real_records(real_kb):
-    found = table2.rows(real_kb)
-    inside = [one for one in found if one["standing"] == IN_TABLE]
-    assert len(inside) == len(real_kb.table("survey-a-table-2").rows)
+def test_real_records_answer_every_question(real_kb):
+    rows = len(real_kb.table("survey-a-table-2").rows)
     for name, question in QUESTIONS.items():
-        rows = table2.answering(found, question)
-        counted = {where: n for where, _, n in table2.tally(rows, question)}
+        found = real_kb.survey_answer(name)
+        counted = {standing: n for standing, _, n in found.tally}
+        assert sum(standing == IN_TABLE for standing in found.standings.values()) == rows
         assert counted[IN_TABLE] >= 25, name
         assert counted[NEWER] >= 10, name
-        assert sum(len(trace.x) for trace in body(table2.figure(found, name))) == len(rows)
+        assert sum(len(trace.x) for trace in body(figure(found))) == len(found.observations)
         assert question.said
         assert question.counted

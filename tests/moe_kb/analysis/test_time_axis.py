@@ -1,4 +1,4 @@
-"""Where a release date stands on an axis, and how it is told."""
+"""Where a release date stands on an axis, and how it is worded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moe_kb.figures import released
+from moe_kb.analysis.time_axis import in_words, known_to_the_month, positions
 from moe_kb.records.dates import span
 
 
@@ -22,15 +22,14 @@ from moe_kb.records.dates import span
     ],
 )
 def test_a_date_says_what_is_known_of_it(date, words, exact):
-    assert released.in_words(date) == words
-    assert released.known_to_the_month(date) is exact
+    assert in_words(date) == words
+    assert known_to_the_month(date) is exact
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(["2020", "2021-05", "2021", "2024-Q3", "2024-08/2024-12", "2025-01-07"]), max_size=30))
-def test_every_mark_stands_inside_its_date_and_on_no_other_of_that_date(dates):
-    rows = [{"released": date} for date in dates]
-    places = released.places(rows)
+def test_marks_stand_inside_their_dates_and_apart(dates):
+    places = positions(dates)
     for date, place in zip(dates, places, strict=True):
         first, last = span(date)
         assert first <= place.date().isoformat() <= last

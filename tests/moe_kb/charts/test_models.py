@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from databases import sql_rows
 
-from moe_kb.charts import models
+from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS
 from moe_kb.charts.models import scatter
 from moe_kb.charts.palette import COLOURS
 from moe_kb.fields import MEASURES, NOT_REPORTED
@@ -97,8 +97,8 @@ def test_rare_groups_stand_together_and_unknown_ones_last():
     rows.append(row("nobody", n_layers=1, d_model=1))
     figure = scatter(rows, "n_layers", "d_model", colour="organisation")
     names = [trace.name for trace in figure.data]
-    assert len(names) == models.SHOWN_GROUPS + 2
-    assert names[-2:] == [models.OTHERS, NOT_REPORTED]
+    assert len(names) == SHOWN_GROUPS + 2
+    assert names[-2:] == [OTHERS, NOT_REPORTED]
     assert sum(len(trace.x) for trace in figure.data) == 21
 
 

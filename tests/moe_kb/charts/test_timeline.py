@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from trees import small_tree
 
-from moe_kb.figures import timeline
+from moe_kb.charts.timeline import figure, growth
 from moe_kb.kb import open_kb
+from moe_kb.queries.timeline import TimelineModel
 
 TIMELINE = """\
 key: timeline-2025
@@ -50,49 +51,38 @@ def dated(tmp_path):
 
 
 def test_rows_carry_what_the_source_draws(dated):
-    rows = timeline.models(dated, "timeline-2025")
-    assert rows[0] == {
-        "label": "Alpha <b>",
-        "period": "2021",
-        "openness": "open",
-        "domain": "NLP",
-        "organisation": "Example Lab",
-        "record": "model:alpha",
-        "name": "Alpha",
-        "released": "2021-03",
-    }
-    assert (rows[1]["period"], rows[1]["organisation"], rows[1]["record"]) == ("2021 Jan. – Mar.", "not named", None)
-
-
-def test_filter_by_affiliation(dated):
-    assert [row["label"] for row in timeline.models(dated, "timeline-2025", ("not named",))] == ["Closed one"]
+    alpha, closed = dated.timeline("timeline-2025")
+    assert alpha == TimelineModel("Alpha <b>", "2021", "open", "NLP", "Example Lab", "model:alpha", "Alpha", "2021-03")
+    assert closed == TimelineModel(
+        "Closed one", "2021 Jan. – Mar.", "closed", "Poetry", "not reported", None, "Closed one", None
+    )
 
 
 @pytest.mark.integration
-def test_no_two_models_stand_on_each_other(real_kb):
-    for table in timeline.available(real_kb):
-        points = [
-            (x, y)
-            for trace in timeline.figure(real_kb, table).data
-            if trace.mode == "markers+text"
-            for x, y in zip(trace.x, trace.y, strict=True)
-        ]
-        assert len(points) == len(set(points)) == len(timeline.models(real_kb, table))
+def test_no_two_models_share_a_place(real_kb):
+    for table in real_kb.timelines():
+        models = real_kb.timeline(table)
+        traces = [trace for trace in figure(models).data if trace.mode == "markers+text"]
+        points = [point for trace in traces for point in zip(trace.x, trace.y, strict=True)]
+        assert len(points) == len(set(points)) == len(models)
 
 
-def test_open_above_closed_below_and_text_escaped(dated):
-    figure = timeline.figure(dated, "timeline-2025")
-    points = {trace.name: trace for trace in figure.data if trace.mode == "markers+text"}
+def test_open_stands_above_closed(dated):
+    chart = figure(dated.timeline("timeline-2025"))
+    points = {trace.name: trace for trace in chart.data if trace.mode == "markers+text"}
     assert points["NLP"].y[0] > 0 > points["Poetry"].y[0]
     assert points["NLP"].text[0] == "Alpha &lt;b&gt;"
+    assert "release date: 2021-03" in points["NLP"].hovertext[0]
     assert points["NLP"].customdata[0] == "model:alpha"
     assert points["NLP"].marker.symbol[0] != points["Poetry"].marker.symbol[0]
 
 
 def test_filtering_keeps_every_column_of_time(dated):
-    whole, part = (timeline.figure(dated, "timeline-2025", who) for who in ((), ("Example Lab",)))
+    models = dated.timeline("timeline-2025")
+    whole, part = (figure(models, organisations) for organisations in ((), ("Example Lab",)))
     assert whole.layout.xaxis.ticktext == part.layout.xaxis.ticktext == ("2021", "2021<br>Jan. – Mar.")
+    assert [trace.name for trace in part.data if trace.mode == "markers+text"] == ["NLP"]
 
 
 def test_growth_counts_every_paper(kb):
-    assert sum(sum(trace.y) for trace in timeline.growth(kb).data) == 2
+    assert sum(sum(trace.y) for trace in growth(kb.papers_by_year()).data) == 2
