@@ -1,20 +1,35 @@
-"""Fabricated rows of configurations, as the trends page charts them."""
+"""Fabricated configurations, as the trends page charts them."""
 
 from __future__ import annotations
 
-from moe_kb.figures import models
-from moe_kb.figures.trend_terms import TRENDS
+from moe_kb.analysis.trend_fields import TRENDS
+from moe_kb.analysis.trends import Observation
+from moe_kb.fields import HYPERPARAMETERS
 
 
-def row(name: str, **values: object) -> dict[str, object]:
-    """A fabricated row as `trends.rows` makes them."""
-    return {
-        **dict.fromkeys([*models.MEASURES, *TRENDS]),
-        **{"name": name, "label": f"{name} 1B", "configuration": "1B", "model": name, "record": f"model:{name}"},
-        **{"organisation": "Lab", "released": "2024-03", "year": 2024, "openness": "open", "described_by": "tables"},
-        **{"places": {"released": "A list"}, "disputed": {}, "zero": None},
-        **values,
-    }
+def observed(
+    name: str,
+    *,
+    released: str | None = "2024-03",
+    places: dict[str, str] | None = None,
+    disputed: frozenset[str] = frozenset(),
+    zero_experts: int | None = None,
+    **values: object,
+) -> Observation:
+    """A configuration with these values and no others."""
+    known = dict.fromkeys([*HYPERPARAMETERS, *TRENDS])
+    words = {"organisation": "Lab", "openness": "open", "described_by": "tables"}
+    return Observation(
+        record=f"model:{name}",
+        configuration="1B",
+        name=name,
+        released=released,
+        year=int(released[:4]) if released else None,
+        values={**known, **words, **values},
+        places={"released": "A list", **(places or {})},
+        disputed=disputed,
+        zero_experts=zero_experts,
+    )
 
 
 def body(figure):
