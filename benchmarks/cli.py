@@ -45,7 +45,8 @@ def run() -> list[Result]:
     return [
         Result(
             f"`{name}`",
-            f"CPU {found[name].cpu * 1e3:.0f} ms (wall {found[name].wall * 1e3:.0f} ms); import typer {base * 1e3:.0f} ms",
+            f"CPU {found[name].cpu * 1e3:.0f} ms (wall {found[name].wall * 1e3:.0f} ms); "
+            f"import typer {base * 1e3:.0f} ms",
             f"{found[name].cpu / base:.2f}x",
             f"<= {most:g}x",
             found[name].cpu / base <= most,
