@@ -46,11 +46,17 @@ with add.popover("Add a paper", icon=":material/add:", width="stretch"):
 # --- what is here ------------------------------------------------------------------------------------------------
 
 stats = ui.cached(type(kb).stats, kb)
-records, designs = stats["records"], stats["designs_by_component"]
-gates, without = designs.get("gating", 0), len(stats["missing"]["gating_designs_without_implementation"])
+records, designs = stats.records, stats.designs_by_component
+gates, without = designs.get("gating", 0), len(stats.missing.gating_designs_without_implementation)
 tiles = [
     ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
-    ("Taxonomy nodes", sum(one["nodes"] for one in stats["taxonomies"].values()), "taxonomy", {}, "Walk the taxonomy"),
+    (
+        "Taxonomy nodes",
+        sum(taxonomy.nodes for taxonomy in stats.taxonomies.values()),
+        "taxonomy",
+        {},
+        "Browse the taxonomy",
+    ),
     ("Gating designs", gates, "designs", {}, "Compare the gates"),
     (
         "Other designs",
@@ -60,24 +66,24 @@ tiles = [
         "Losses, experts, schemes",
     ),
     ("Models", records.get("model", 0), "models", {}, "See the models"),
-    ("Claims with a source", stats["claims"], "query", {}, "Query the claims"),
+    ("Claims with a source", stats.claims, "query", {}, "Query the claims"),
     ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
-    ("Implementations", sum(stats["implementations"].values()), "lab", {}, "Run one"),
+    ("Implementations", sum(stats.implementations.values()), "lab", {}, "Run one"),
 ]
 for row in (tiles[:4], tiles[4:]):
     for column, (label, number, page, query, words) in zip(st.columns(4), row, strict=True):
         with column.container(border=True, gap="small"):
             st.metric(label, f"{number:,}")
             ui.page_link(page, words, query)
-differ = stats["disagreements"]
-described = records.get("model", 0) - len(stats["missing"]["models_without_configuration"])
+differ = stats.disagreements
+described = records.get("model", 0) - len(stats.missing.models_without_configuration)
 st.caption(
-    f"{stats['configurations']} configurations of {described} models, {records.get('source', 0)} sources. Sources "
+    f"{stats.configurations} configurations of {described} models, {records.get('source', 0)} sources. Sources "
     f"differ on {sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is "
     "silently corrected."
 )
 with st.container(horizontal=True):
-    if stats["implementations"]:
+    if stats.implementations:
         missing = f"; {without} have no implementation yet" if without else ""
         ui.page_link(
             "designs",
@@ -85,7 +91,7 @@ with st.container(horizontal=True):
             {"runs": "no"} if without else None,
         )
         ui.page_link("evidence", "What the runnable designs do under one budget")
-    if stats["configurations"]:
+    if stats.configurations:
         ui.page_link("trends", "How the designs of released models moved over time")
         ui.page_link("trade_offs", "Models by quality, speed and cost")
         ui.page_link("size", "What models cost, part by part")

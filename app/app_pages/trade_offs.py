@@ -16,7 +16,6 @@ from moe_kb.charts import trade_offs as charts
 from moe_kb.fields import BENCHMARKS
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.measurements import UNSTATED, Measurements
-from moe_kb.sizing.lookup import devices
 from moe_kb.sizing.precision import FORMATS
 
 CONTEXTS = [2**power for power in range(7, 21)]
@@ -88,7 +87,7 @@ def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
                 **ui.in_address("weights", "bf16", FORMATS),
             )
         if "device" in needs:
-            by_key = {device.key: device for device in ui.cached(devices, kb, FORMATS[asked["weights"]])}
+            by_key = {device.key: device for device in ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])}
             if by_key:
                 usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
                 asked["accelerator"] = st.selectbox(

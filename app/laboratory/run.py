@@ -8,9 +8,8 @@ import ui
 
 from moe_kb.analysis import run_metrics
 from moe_kb.charts import lab as lab_charts
-from moe_kb.figures import catalogue
 from moe_kb.format import compact
-from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves
+from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, browsing
 
 from .set_up import reuse
 from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
@@ -75,7 +74,7 @@ def watch(lab: Lab, run: Run) -> None:
     known = {entry.key: entry for entry in lab.catalogue()}
     name = known[run.implementation].name if run.implementation in known else run.implementation
     heading.markdown(
-        f"from moe_kb.figures import catalogue# {ui.plain(name)} :{BADGE[run.status]}-badge[{status}]\n\n"
+        f"### {ui.plain(name)} :{BADGE[run.status]}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
     )
     if run.active and action.button(
@@ -121,7 +120,7 @@ def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) 
     more = st.multiselect(
         "More curves", others, format_func=run_metrics.metric_label, **ui.in_address("curves", [], others)
     )
-    meanings = catalogue.metric_meanings(entry.page) if entry else {}
+    meanings = browsing.metric_meanings(entry.page) if entry else {}
     with st.grid(2, min_column_width=420, gap="medium"):
         for name in [*first, *(name for name in more if name in present)]:
             with st.container(gap="xxsmall"):

@@ -9,7 +9,6 @@ import streamlit as st
 import ui
 
 from moe_kb.analysis import run_metrics
-from moe_kb.figures import catalogue
 from moe_kb.format import compact
 from moe_kb.lab import (
     Entry,
@@ -17,6 +16,7 @@ from moe_kb.lab import (
     Lab,
     LabError,
     Run,
+    browsing,
     config_from_form,
     details,
     form_fields,
@@ -55,7 +55,7 @@ def describe(entry: Entry) -> None:
     status = ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]"
     marks = [f":blue-badge[{ui.plain(known.family)}]"] if known.family else []
     marks += [f":gray-badge[{known.year}]"] if known.year else []
-    leak = catalogue.causality(known)
+    leak = browsing.causality(known)
     marks += [status, *([f":violet-badge[{ui.plain(leak)}]"] if leak else [])]
     st.markdown(" ".join(marks))
     if known.gap:
@@ -91,7 +91,7 @@ def keep(key: str, field: FormField, widget: str) -> None:
 def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]:
     """The form: the task, then a grid of inputs for each group of settings; every field and the values shown."""
     fields = form_fields(entry.config_class)
-    task = catalogue.task_field(fields)
+    task = browsing.task_field(fields)
     values: dict[str, Any] = {}
     if task:
         values["task"] = st.segmented_control(
@@ -104,7 +104,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
         )
         fields = form_fields(entry.config_class, {"task": values["task"]})
     every_task = {name for one in lab.catalogue() for name in one.tasks}
-    for group, members in catalogue.groups(fields, values.get("task"), every_task).items():
+    for group, members in browsing.groups(fields, values.get("task"), every_task).items():
         with st.container(border=True):
             st.markdown(f"**{ui.plain((group or 'settings').capitalize())}**")
             with st.grid(4, min_column_width=170):

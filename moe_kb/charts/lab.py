@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.analysis.run_metrics import is_share, metric_label
-from moe_kb.figures.palette import COLOURS
+from moe_kb.charts.palette import COLOURS
 from moe_kb.lab import Curve, Loads, RunCurves
 
 _DASHES = ("solid", "dash", "dot", "dashdot")

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from moe_kb.analysis.leaderboard import BASELINE, DENSE, GROUPS, Group, Leaderboard
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts.lab import load_chart
-from moe_kb.figures.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
+from moe_kb.charts.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
 from moe_kb.lab import Loads
 
 _COLOURS: dict[Group, str] = {"ranked": BLUE, "unmatched": ORANGE, "not-causal": PINK, "control": GREY}

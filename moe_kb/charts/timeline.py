@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, quiet
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, quiet
 from moe_kb.format import escaped
 from moe_kb.queries.timeline import PapersOfYear, TimelineModel
 

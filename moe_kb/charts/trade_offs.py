@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.metrics import SIDES, Side
 from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
+from moe_kb.charts.labels import places
+from moe_kb.charts.models import axis
+from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.fields import Field
-from moe_kb.figures.labels import places
-from moe_kb.figures.models import axis
-from moe_kb.figures.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.format import compact, escaped
 
 #: With more points than this only those on the frontier are named.

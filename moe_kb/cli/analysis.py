@@ -117,7 +117,7 @@ def trends(
                 "record": observation.record,
                 "configuration": observation.configuration,
                 "released": observation.released,
-                "value": observation.values[measure],
+                "value": observation.value(measure),
                 "differs": observation.differs(measure),
                 "source": observation.source_of(measure),
             }
@@ -132,7 +132,7 @@ def trends(
             [
                 observation.released,
                 observation.label,
-                shown(measure, observation.values[measure]) + (" ≠" if observation.differs(measure) else ""),
+                shown(measure, observation.value(measure)) + (" ≠" if observation.differs(measure) else ""),
                 observation.source_of(measure),
             ]
             for observation in trend.observations

@@ -87,8 +87,10 @@ def tree(
         indent = "  " * (item.level - top.level)
         typer.echo(f"{indent}{item.label}  [{item.under}]" + (f"  {item.node}" if item.node else ""))
         if papers and item.placed:
-            here = [r for r in kb.placed(item.name, below=False) if r["kind"] == "paper"]
-            typer.echo(f"{indent}    " + ", ".join(f"{r['printed_as'] or r['name']} ({r['year']})" for r in here))
+            here = [placed for placed in kb.placed(item.name, below=False) if placed.kind == "paper"]
+            typer.echo(
+                f"{indent}    " + ", ".join(f"{placed.printed_as or placed.name} ({placed.year})" for placed in here)
+            )
 
 
 @app.command()
@@ -242,9 +244,11 @@ def audit(
 @app.command()
 def stats(json: JsonFlag = False) -> None:
     """What is here, counted, and what is missing."""
+    from dataclasses import asdict
+
     from moe_kb.cli import output
 
-    numbers = open_here().stats()
+    numbers = asdict(open_here().stats())
     if json:
         output.print_json(numbers)
     else:

@@ -7,10 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from moe_kb.claims.claim import Claim
+from moe_kb.format import citation
 from moe_kb.records import Design, Table
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
+    from moe_kb.records import Record
 
 
 def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
     return {
         "record": record.reference,
         "content": record.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
-        "edges": kb.edges(record.reference),
+        "edges": [asdict(edge) for edge in kb.edges(record.reference)],
         "claims": [asdict(claim) for claim in kb.claims(record.reference)],
         "disagreements": [asdict(item) for item in kb.disagreements(record.reference)],
         "findings": [finding.as_data() for finding in kb.audit(record.reference)],
@@ -36,13 +38,13 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
     if title and title != record.name:
         lines.append(title)
     if record.summary:
-        cites = "; ".join(f"{c.source}, {c.locator}" if c.locator else c.source for c in record.summary.cites)
+        cites = "; ".join(citation(cite.source, cite.locator) for cite in record.summary.cites)
         lines += ["", record.summary.text, f"    [{cites}]"]
     if isinstance(record, Design):
         lines += _design(kb, record)
     if isinstance(record, Table):
         lines += ["", *(f"  {row.row:>3}  {row.label}" for row in record.rows)]
-    lines += _placements(kb, record.reference)
+    lines += _placements(record)
     lines += _edges(kb, record.reference)
     lines += _claims(kb, record.reference)
     lines += _findings(kb, record.reference)
@@ -51,7 +53,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
 
 
 def _place(source: str | None, locator: str | None) -> str:
-    return f"[{source}{', ' + locator if locator else ''}]" if source else ""
+    return f"[{citation(source, locator)}]" if source else ""
 
 
 def _design(kb: KnowledgeBase, design: Design) -> list[str]:
@@ -69,19 +71,17 @@ def _design(kb: KnowledgeBase, design: Design) -> list[str]:
     if design.algorithm:
         lines += ["", f"Steps  {_place(design.algorithm.source, design.algorithm.locator)}"]
         lines += [f"  {number}. {step}" for number, step in enumerate(design.algorithm.steps, start=1)]
-    if kb.rows("SELECT key FROM implementations WHERE key = ?", (design.implementation,)):
+    if kb.implementation_of(design.reference):
         lines += ["", f"Runnable: python -m reference_impls run {design.implementation}"]
     return lines
 
 
-def _placements(kb: KnowledgeBase, name: str) -> list[str]:
-    rows = kb.rows(
-        "SELECT taxonomy, node, status, source, locator FROM placements WHERE record = ? ORDER BY 1, 2", (name,)
-    )
+def _placements(record: Record) -> list[str]:
+    placements = sorted(record.placements, key=lambda placement: (placement.taxonomy, placement.node))
     lines = [
-        f"  {row['taxonomy']}: {row['node']}  {_place(row['source'], row['locator'])}"
-        + (", inferred" if row["status"] == "derived" else "")
-        for row in rows
+        f"  {placement.taxonomy}: {placement.node}  {_place(placement.source, placement.locator)}"
+        + (", inferred" if placement.status == "derived" else "")
+        for placement in placements
     ]
     return ["", "Placed", *lines] if lines else []
 
@@ -89,12 +89,13 @@ def _placements(kb: KnowledgeBase, name: str) -> list[str]:
 def _edges(kb: KnowledgeBase, name: str) -> list[str]:
     lines = []
     for edge in kb.edges(name):
-        if edge["type"] in ("placed-in", "is-a"):
+        if edge.type in ("placed-in", "is-a"):
             continue
-        other = edge["tail"] if edge["head"] == name else edge["head"]
-        arrow = f"{edge['type']} ->" if edge["head"] == name else f"<- {edge['type']}"
-        inferred = ", inferred" if edge["status"] == "derived" else ""
-        lines.append(f"  {arrow:18} {other}  {_place(edge['source'], edge['locator'])}{inferred}")
+        forward = edge.head == name
+        arrow = f"{edge.type} ->" if forward else f"<- {edge.type}"
+        inferred = ", inferred" if edge.status == "derived" else ""
+        other = edge.tail if forward else edge.head
+        lines.append(f"  {arrow:18} {other}  {_place(edge.source, edge.locator)}{inferred}")
     return ["", "Edges", *lines] if lines else []
 
 

@@ -7,11 +7,11 @@ import math
 import pytest
 from configurations import body, observed
 
-from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS
 from moe_kb.analysis.trend_fields import FOLLOWED, SIDE_BY_SIDE
+from moe_kb.charts.models import OTHERS, SHOWN_GROUPS
+from moe_kb.charts.palette import GREY
 from moe_kb.charts.trends import by_date, side_by_side
 from moe_kb.fields import NOT_REPORTED
-from moe_kb.figures.palette import GREY
 
 
 def test_marks_lead_to_records_and_sources():
@@ -22,7 +22,7 @@ def test_marks_lead_to_records_and_sources():
         chosen_share=12.5,
         zero_experts=4,
         places={"n_routed_experts": "Config", "experts_per_token": "Table <2>"},
-        disputed=frozenset({"experts_per_token"}),
+        disputed=["experts_per_token"],
     )
     (trace,) = body(by_date([observation], "chosen_share", "organisation"))
     assert trace.customdata == ("model:<a>",)

@@ -36,10 +36,10 @@ FORMULAS: dict[str, Formula] = {
                     "latent attention (MLA)",
                     r"D r_q + r_q + r_q H (d_n + d_r) + D (r_{kv} + d_r) + r_{kv} + r_{kv} H (d_n + d_v) + H d_v D",
                 ),
-                ("a mixture", r"E \cdot m D F \;+\; S \cdot m D F_S \;+\; D\,(E + Z)"),
+                ("an MoE layer", r"E \cdot m D F \;+\; S \cdot m D F_S \;+\; D\,(E + Z)"),
                 ("a dense network", r"m D F"),
                 ("embedding and head", r"V D \;(+\, V D \text{ where they are not one table})"),
-                ("active in a mixture", r"k \tfrac{E}{E + Z} \cdot m D F \;+\; S \cdot m D F_S \;+\; D\,(E + Z)"),
+                ("active in an MoE layer", r"k \tfrac{E}{E + Z} \cdot m D F \;+\; S \cdot m D F_S \;+\; D\,(E + Z)"),
                 ("sparsity", r"1 - N_\text{active} / N_\text{total}"),
                 ("granularity", r"8 D^2 / (m D F)"),
             ),
@@ -94,7 +94,7 @@ FORMULAS: dict[str, Formula] = {
             ),
             r"$\rho$ tokens of a compressed entry, $n_\text{conv}$ width of a short convolution and "
             r"$n_\text{convolved}$ its channels, $H_k$ key heads; an indexer adds its key",
-            "Numbers kept of one sequence in all layers, in 16 bits: some for each token (slope), some for the last "
+            "Numbers kept of one sequence in all layers, in 16 bits: some for each token, some for the last "
             "tokens of a window, some whatever the length (state). Layers that take keys and values from the one "
             "before keep none. Cross-attention keeps those of the encoder's tokens, taken to be as many.",
             "Tokens that wait to be compressed, padding and paging of an inference engine.",
@@ -138,7 +138,7 @@ FORMULAS: dict[str, Formula] = {
             "forecast.",
         ),
         Formula(
-            "Fewest devices",
+            "Minimum number of devices",
             (("devices", r"n = \max\Bigl(1, \Bigl\lceil \frac{\beta N_\text{total} + b\, Q_L}{M} \Bigr\rceil\Bigr)"),),
             r"$\beta$ bytes of a weight, $b$ sequences of the batch, $Q_L$ bytes of the cache of one, $M$ memory of a "
             r"device",

@@ -1,24 +1,14 @@
-"""What the SQL console offers: the schema, saved questions, and charts and CSV of a result."""
+"""What the SQL console offers: the schema, saved questions, and a result as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
-
 from moe_kb.db.console import QueryResult
-from moe_kb.errors import QueryError
-from moe_kb.figures.palette import COLOURS
-from moe_kb.kb import KnowledgeBase
-
-KINDS = {"scatter": "Points", "line": "Line", "bar": "Bars", "histogram": "Histogram"}
-MAX_GROUPS = 12
-#: A second round through the colours has another marker.
-MARKERS = ("circle", "diamond")
+from moe_kb.db.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +40,31 @@ class Example:
     y: str | None = None
 
 
-def schema(kb: KnowledgeBase) -> list[TableInfo]:
+def schema(reader: Reader) -> list[TableInfo]:
     """Every view, then every table, from the data dictionary inside the database."""
-    rows = kb.rows("SELECT * FROM dictionary ORDER BY kind DESC, table_name, rowid")
-    tables: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        table = tables.setdefault(row["table_name"], {"kind": row["kind"], "description": "", "columns": []})
-        if row["column_name"]:
-            table["columns"].append(Column(row["column_name"], row["type"], row["description"]))
+    columns: dict[str, list[Column]] = {}
+    tables: dict[str, tuple[str, str]] = {}
+    for table, column, kind, type_, description in reader.tuples(
+        "SELECT table_name, column_name, kind, type, description FROM dictionary ORDER BY kind DESC, table_name, rowid"
+    ):
+        if column:
+            columns.setdefault(table, []).append(Column(column, type_, description))
         else:
-            table["description"] = row["description"]
-    return [
-        TableInfo(name, table["kind"], table["description"], tuple(table["columns"])) for name, table in tables.items()
-    ]
+            tables[table] = kind, description
+    return [TableInfo(name, *about, tuple(columns.get(name, ()))) for name, about in tables.items()]
+
+
+def contents(reader: Reader, table: str) -> list[tuple[Any, ...]]:
+    """Every row of a table or view, its columns in the order of `schema`."""
+    return reader.tuples(f'SELECT * FROM "{table}"')
 
 
 EXAMPLES = (
     Example(
         "How sparse are released models?",
-        """SELECT m.name || ' ' || h.configuration AS model, h.released, h.params_total / 1e9 AS total_billions,
-  h.params_active / 1e9 AS active_billions, round(100.0 * h.params_active / h.params_total, 1) AS active_percent
-FROM hyperparameters h JOIN models m ON m.key = h.model
-WHERE h.params_active IS NOT NULL AND h.params_total IS NOT NULL
+        """SELECT name || ' ' || configuration AS model, released, params_total / 1e9 AS total_billions,
+  params_active / 1e9 AS active_billions, round(100.0 * params_active / params_total, 1) AS active_percent
+FROM hyperparameters WHERE params_active IS NOT NULL AND params_total IS NOT NULL
 ORDER BY active_percent""",
         "total_billions",
         "active_percent",
@@ -87,7 +80,7 @@ GROUP BY design ORDER BY models DESC""",
     Example(
         "Where do sources disagree?",
         """SELECT subject, configuration, field, values_seen,
-  CASE resolved WHEN 1 THEN reason ELSE 'open' END AS settled_by
+  CASE resolved WHEN 1 THEN reason ELSE 'open' END AS resolved_by
 FROM disagreements WHERE kind = 'values' AND subject LIKE 'model:%' ORDER BY resolved, subject, configuration""",
     ),
     Example(
@@ -121,7 +114,7 @@ FROM papers_with_placements GROUP BY key HAVING surveys > 1 ORDER BY year, name"
         "What do MMLU scores cost in parameters?",
         """SELECT s.name || ' ' || s.configuration AS model, s.score AS mmlu, s.setting,
   h.params_active / 1e9 AS active_billions
-FROM scores s JOIN hyperparameters h ON s.subject = 'model:' || h.model AND s.configuration = h.configuration
+FROM scores s JOIN hyperparameters h ON s.subject = h.record AND s.configuration = h.configuration
 WHERE s.benchmark = 'mmlu' ORDER BY mmlu DESC""",
         "active_billions",
         "mmlu",
@@ -159,14 +152,6 @@ FROM accelerators WHERE peak_bf16 IS NOT NULL ORDER BY ridge_flop_per_byte""",
 )
 
 
-def ask(kb: KnowledgeBase, sql: str) -> QueryResult | str:
-    """The guarded result of a query, or what is wrong with it in words."""
-    try:
-        return kb.query(sql)
-    except QueryError as error:
-        return str(error)
-
-
 def all_links(result: QueryResult, name: str) -> bool:
     """Whether a column holds web addresses and nothing else."""
     position = result.columns.index(name)
@@ -195,91 +180,6 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
     if numbers:
         return next((name for name in result.columns if name != numbers[0]), None), numbers[0]
     return None, None
-
-
-def result_chart(
-    result: QueryResult,
-    kind: str,
-    x: str,
-    y: str | None = None,
-    *,
-    group: str | None = None,
-    log_x: bool = False,
-    log_y: bool = False,
-) -> go.Figure:
-    """A chart of two columns of a result.
-
-    Args:
-        result: Of a query.
-        kind: One of `KINDS`.
-        x: A column.
-        y: A column of numbers; a histogram needs none.
-        group: Column whose values become colours, at most twelve, the rest together.
-        log_x: Logarithmic axis for numbers.
-        log_y: The same for the other axis.
-    """
-    place = {name: position for position, name in enumerate(result.columns)}
-    names = _names(result)
-    groups: dict[str, list[tuple[Any, ...]]] = {}
-    for row in result.rows:
-        label = str(row[place[group]]) if group else ""
-        if label not in groups and len(groups) >= MAX_GROUPS:
-            label = "other"
-        groups.setdefault(label, []).append(row)
-    figure = go.Figure()
-    for number, (label, rows) in enumerate(groups.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        horizontal = [row[place[x]] for row in rows]
-        if kind == "histogram":
-            figure.add_histogram(x=horizontal, name=label, marker_color=colour)
-            continue
-        assert y is not None
-        vertical = [row[place[y]] for row in rows]
-        if kind == "bar":
-            figure.add_bar(x=horizontal, y=vertical, name=label, marker_color=colour)
-            continue
-        hover = [names(row) for row in rows]
-        figure.add_scatter(
-            x=horizontal,
-            y=vertical,
-            name=label,
-            mode="lines+markers" if kind == "line" else "markers",
-            marker={"size": 9, "opacity": 0.85, "color": colour, "symbol": MARKERS[number // len(COLOURS)]},
-            customdata=hover,
-            hovertemplate="%{customdata}<br>" + f"{x}: %{{x}}<br>{y}: %{{y}}<extra></extra>",
-        )
-    numbers = set(numeric_columns(result))
-    figure.update_layout(
-        height=480,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        showlegend=group is not None,
-        barmode="stack",
-        legend={"title": {"text": group or ""}},
-        xaxis={"title": {"text": x}, "automargin": True} | _scale(x, x in numbers, log_x),
-        yaxis={"title": {"text": "rows" if kind == "histogram" else y}, "automargin": True}
-        | _scale(y or "", True, log_y),
-    )
-    return figure
-
-
-def _scale(name: str, number: bool, log: bool) -> dict[str, Any]:
-    if not number:
-        return {"type": "category"}
-    if log:
-        return {"type": "log", "dtick": "D2", "exponentformat": "B"}
-    return {"tickformat": "d"} if name == "year" else {"exponentformat": "B"}
-
-
-def _names(result: QueryResult) -> Any:
-    """What a point is called: the first column that holds text."""
-    numbers = set(numeric_columns(result))
-    position = next((i for i, name in enumerate(result.columns) if name not in numbers), None)
-
-    def name(row: Sequence[Any]) -> str:
-        text = "" if position is None or row[position] is None else str(row[position])
-        return text[:80].replace("&", "&amp;").replace("<", "&lt;")
-
-    return name
 
 
 def to_csv(result: QueryResult) -> str:

@@ -1,14 +1,13 @@
-"""A configuration's stacks drawn as blocks: layer groups with their sublayers, repeats and experts."""
+"""Layer diagrams: a configuration's stacks drawn as blocks, layer groups with their sublayers, repeats and experts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.figures.palette import BLUE, GREEN, GREY, ORANGE
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import (
     AnySublayer,
@@ -29,8 +28,8 @@ from moe_kb.records.sublayers import (
 COLOURS = {
     "attention": ("#bcdcf0", BLUE),
     "linear mixer": ("#c6e8dc", GREEN),
-    "dense": ("#dfe2e6", GREY),
-    "mixture": ("#f8d2b5", ORANGE),
+    "dense FFN": ("#dfe2e6", GREY),
+    "MoE layer": ("#f8d2b5", ORANGE),
     "unknown": ("#eeeeee", GREY),
 }
 _INK = "#1c2430"
@@ -47,11 +46,22 @@ _NAMES = {
     "short-convolution": "Short convolution",
     "unknown": "Mixer not described",
     "dense": "Dense FFN",
-    "moe": "Mixture",
+    "moe": "MoE layer",
 }
 _ROW = 1.0
 _GAP = 0.35
 _PIXELS_PER_ROW = 34
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSetting:
+    """A setting of a sublayer, with how many layers have it."""
+
+    stack: str
+    layers: int
+    sublayer: str
+    setting: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +143,8 @@ def facts(part: object) -> list[tuple[str, str]]:
     return out
 
 
-def table(architecture: Architecture) -> list[dict[str, Any]]:
-    """The exact values of every different sublayer: stack, layers that have it, sublayer, setting, value."""
+def layer_table(architecture: Architecture) -> list[LayerSetting]:
+    """The exact values of every different sublayer."""
     rows = []
     for side, stack in architecture.stacks.items():
         counted: list[tuple[AnySublayer, int]] = []
@@ -147,19 +157,11 @@ def table(architecture: Architecture) -> list[dict[str, Any]]:
                     counted[place] = (sublayer, counted[place][1] + times)
         for sublayer, times in counted:
             for setting, value in facts(sublayer):
-                rows.append(
-                    {
-                        "stack": side,
-                        "layers": times,
-                        "sublayer": _NAMES[sublayer.kind],
-                        "setting": setting,
-                        "value": value,
-                    }
-                )
+                rows.append(LayerSetting(side, times, _NAMES[sublayer.kind], setting, value))
     return rows
 
 
-def picture(architecture: Architecture) -> go.Figure:
+def layer_diagram(architecture: Architecture) -> go.Figure:
     """The stacks side by side, the input at the bottom; hovering over a block gives its exact values."""
     stacks = architecture.stacks
     figure = go.Figure()
@@ -173,7 +175,7 @@ def picture(architecture: Architecture) -> go.Figure:
         below = {"encoder": "encoder input", "decoder": "input tokens"}.get(side, "input")
         width = f", {architecture.d_model:,} wide" if architecture.d_model else ""
         _write(figure, [number * 1.08 + 0.395], [-0.45], [f"{below}{width}"])
-        order = " (order of the groups not stated)" if stack.order == "unknown" else ""
+        order = " (order of the groups not reported)" if stack.order == "unknown" else ""
         title = {"stack": "Layers"}.get(side, side.capitalize())
         _write(figure, [number * 1.08 + 0.395], [height + 0.3], [f"<b>{title}: {stack.n_layers} layers</b>{order}"])
     for family in [name for name in COLOURS if name in families]:
@@ -181,7 +183,7 @@ def picture(architecture: Architecture) -> go.Figure:
             x=[None],
             y=[None],
             mode="markers",
-            name=family.capitalize() + (" FFN" if family == "dense" else ""),
+            name=family[0].upper() + family[1:],
             marker={
                 "symbol": "square",
                 "size": 12,
@@ -302,9 +304,9 @@ def _runs(groups: list[LayerGroup], times: int) -> Iterator[tuple[int, list[AnyS
 
 def _family(sublayer: AnySublayer) -> str:
     families: Mapping[type, str] = {
-        Dense: "dense",
-        Mixture: "mixture",
-        AttentionExperts: "mixture",
+        Dense: "dense FFN",
+        Mixture: "MoE layer",
+        AttentionExperts: "MoE layer",
         StateSpace: "linear mixer",
         LinearAttention: "linear mixer",
         ShortConvolution: "linear mixer",

@@ -1,4 +1,4 @@
-"""Figures and formulas in the app's theme."""
+"""Charts and formulas in the app's theme."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from moe_kb.figures import around
+from moe_kb.charts.neighbourhood import LIMIT, neighbourhood
 from moe_kb.kb import KnowledgeBase
 
 from .base import cached, empty
@@ -90,34 +90,38 @@ def point_clicked(key: str) -> None:
         open_record(points[0]["customdata"])
 
 
+def _neighbourhood(kb: KnowledgeBase, record: str) -> go.Figure:
+    return neighbourhood(record, cached(KnowledgeBase.neighbours, kb, record))
+
+
 def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
     """The typed graph one step around a record or node, as a picture and as a table."""
-    found = cached(around.neighbours, kb, record)
+    found = cached(KnowledgeBase.neighbours, kb, record)
     if not found:
-        empty("Nothing is tied to this yet.", "Relations, usages and placements are written in the records.")
+        empty("No related records.", "Relations, usages and placements are written in the records.")
         return
-    more = max(sum(one.forward is side for one in found) for side in (True, False)) > around.LIMIT
+    forward = sum(neighbour.forward for neighbour in found)
     chart(
-        cached(around.picture, kb, record),
+        cached(_neighbourhood, kb, record),
         key=f"{key}-{record}",
         on_select=partial(point_clicked, f"{key}-{record}"),
         alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
     )
-    if more:
-        st.caption(f"The picture shows {around.LIMIT} on each side; the table shows all {len(found)}.")
+    if max(forward, len(found) - forward) > LIMIT:
+        st.caption(f"The picture shows {LIMIT} on each side; the table shows all {len(found)}.")
     record_table(
         [
             {
-                "record": one.record,
-                "name": one.name,
-                "kind": one.kind,
-                "year": one.year,
-                "edge": f"→ {one.type}" if one.forward else f"← {one.type}",
-                "status": one.status,
-                "note": one.note,
-                "source": source_name(kb, one.source, one.locator),
+                "record": neighbour.record,
+                "name": neighbour.name,
+                "kind": neighbour.kind,
+                "year": neighbour.year,
+                "edge": f"→ {neighbour.type}" if neighbour.forward else f"← {neighbour.type}",
+                "status": neighbour.status,
+                "note": neighbour.note,
+                "source": source_name(kb, neighbour.source, neighbour.locator),
             }
-            for one in found
+            for neighbour in found
         ],
         {
             "kind": "Kind",
@@ -131,3 +135,11 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
         alt="Every typed edge at the record with its source",
         name_width="medium",
     )
+
+
+def related_records(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """A section with the records around one; nothing where there are none."""
+    if cached(KnowledgeBase.neighbours, kb, record):
+        st.header("Related records", anchor=False)
+        st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
+        graph(kb, record, key=key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from moe_kb.figures.evaluations import mark, optimises_chart, score_chart, scores, stars_chart, systems
 
 

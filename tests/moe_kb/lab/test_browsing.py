@@ -8,8 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from moe_kb.figures import catalogue
-from moe_kb.lab import Details, details, form_fields
+from moe_kb.lab import Details, browsing, details, form_fields
 from moe_kb.lab.catalogue import installed_catalogue
 
 
@@ -41,7 +40,7 @@ ENTRIES = [
 
 
 def keys(text: str = "", wanted: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    return {family: [e.key for e in found] for family, found in catalogue.search(ENTRIES, text, wanted).items()}
+    return {family: [e.key for e in found] for family, found in browsing.search(ENTRIES, text, wanted).items()}
 
 
 def test_entries_stand_by_family_and_year_and_those_without_come_last():
@@ -78,21 +77,21 @@ def test_what_is_beyond_the_contract_is_optional_and_never_trusted():
 
     assert details(Broken()) == Details()
     assert details(ENTRIES[0]) == Details("token choice", 2024)
-    assert catalogue.choice_label(ENTRIES[0]) == "Late · 2024 · token choice"
-    assert catalogue.choice_label(ENTRIES[-1]) == "Plain"
+    assert browsing.choice_label(ENTRIES[0]) == "Late · 2024 · token choice"
+    assert browsing.choice_label(ENTRIES[-1]) == "Plain"
 
 
 def test_leaks_are_named():
-    assert catalogue.causality(Details(causal="yes")) is None
-    assert catalogue.causality(Details()) is None
-    assert catalogue.causality(Details(causal="no")) == "not causal: later tokens can reach earlier ones"
-    assert "only where nothing is dropped" in str(catalogue.causality(Details(causal="where nothing is dropped")))
+    assert browsing.causality(Details(causal="yes")) is None
+    assert browsing.causality(Details()) is None
+    assert browsing.causality(Details(causal="no")) == "not causal: later tokens can reach earlier ones"
+    assert "only where nothing is dropped" in str(browsing.causality(Details(causal="where nothing is dropped")))
 
 
 def test_settings_of_other_tasks_are_not_shown_and_the_designs_own_come_first():
     fields = form_fields(Config)
-    assert catalogue.task_field(fields).choices == ("text", "clusters")
-    shown = catalogue.groups(fields, "clusters", {"text", "clusters", "digits"})
+    assert browsing.task_field(fields).choices == ("text", "clusters")
+    shown = browsing.groups(fields, "clusters", {"text", "clusters", "digits"})
     assert {group: [field.name for field in members] for group, members in shown.items()} == {
         "routing": ["k"], "model": ["width"], "": ["free"], "clusters": ["points"], "run": ["steps"],
     }  # fmt: skip
@@ -106,15 +105,15 @@ def test_a_class_without_tasks_shows_everything():
         text: int = Field(1, json_schema_extra={"group": "text"})
 
     fields = form_fields(Simple)
-    assert catalogue.task_field(fields) is None
-    assert "text" in catalogue.groups(fields, None, {"text"})
+    assert browsing.task_field(fields) is None
+    assert "text" in browsing.groups(fields, None, {"text"})
 
 
 def test_a_page_says_what_its_metrics_mean():
     page = (
         "## Metrics\n\n- `agreement`: share of tokens\n  that agree.\n- `a`, `b`: two things.\n- `c` is third.\n\nText."
     )
-    assert catalogue.metric_meanings(page) == {
+    assert browsing.metric_meanings(page) == {
         "agreement": "`agreement`: share of tokens that agree.",
         "a": "`a`, `b`: two things.",
         "b": "`a`, `b`: two things.",
@@ -124,5 +123,5 @@ def test_a_page_says_what_its_metrics_mean():
 
 def test_every_installed_implementation_has_a_known_family_and_explains_its_metrics():
     for one in installed_catalogue().entries:
-        assert catalogue.family_of(one) in catalogue.FAMILIES, one.key
-        assert catalogue.metric_meanings(one.page), one.key
+        assert browsing.family_of(one) in browsing.FAMILIES, one.key
+        assert browsing.metric_meanings(one.page), one.key
