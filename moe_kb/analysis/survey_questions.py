@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from moe_kb.analysis.trends import Observation
+from moe_kb.analysis.trends import Observation, matrices_of
 from moe_kb.queries.routing import Where
 from moe_kb.records.dates import span
 
@@ -94,10 +94,7 @@ def standings(observations: Sequence[Observation], inside: Collection[Where]) ->
 
 
 def _gated(observation: Observation) -> bool:
-    from moe_kb.records.sublayers import MATRICES
-
-    matrices: Mapping[str | None, int] = {**MATRICES}
-    return matrices.get(observation.words["activation"], 0) > 2
+    return (matrices_of(observation.words["activation"]) or 0) > 2
 
 
 QUESTIONS = {

@@ -208,6 +208,13 @@ def observations(configurations: Iterable[ConfigurationRow], routing: Routing) -
     return out
 
 
+def matrices_of(activation: str | None) -> int | None:
+    """Weight matrices of an expert with this activation: 2, with a gate 3."""
+    from moe_kb.records.sublayers import MATRICES
+
+    return next((matrices for name, matrices in MATRICES.items() if name == activation), None)
+
+
 def _counted(row: ConfigurationRow) -> tuple[dict[str, float | None], dict[str, str]]:
     """Numbers and places; without shared experts, what tables print of all experts is what is said of the routed."""
     numbers, places = dict(row.numbers), dict(row.places)
@@ -223,15 +230,13 @@ def _computed(
     numbers: Mapping[str, float | None], placement: str | None, activation: str | None, d_latent: int | None
 ) -> dict[str, float | None]:
     """What follows from hyperparameters."""
-    from moe_kb.records.sublayers import MATRICES
     from moe_kb.sizing.granularity import dense_equivalents
 
     def ratio(above: str, below: str, factor: float = 1) -> float | None:
         a, b = numbers[above], numbers[below]
         return factor * a / b if a and b else None
 
-    per_expert: Mapping[str | None, int] = {**MATRICES}
-    model, width, matrices = numbers["d_model"], numbers["d_expert"], per_expert.get(activation)
+    model, width, matrices = numbers["d_model"], numbers["d_expert"], matrices_of(activation)
     granularity = None
     if model and width and matrices:
         granularity = dense_equivalents(d_model=int(model), d_expert=int(width), matrices=matrices, d_input=d_latent)

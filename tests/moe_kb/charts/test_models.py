@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from moe_kb.figures import models
 from moe_kb.figures.models import chosen, configurations, scatter
 
 from moe_kb.charts.palette import COLOURS
 from moe_kb.fields import MEASURES, NOT_REPORTED
-from moe_kb.figures import models
 from moe_kb.format import compact
 
 

@@ -6,8 +6,6 @@ import csv
 import io
 
 import pytest
-
-from moe_kb.db.console import QueryResult
 from moe_kb.figures.query import (
     EXAMPLES,
     KINDS,
@@ -19,6 +17,8 @@ from moe_kb.figures.query import (
     sensible_axes,
     to_csv,
 )
+
+from moe_kb.db.console import QueryResult
 
 RESULT = QueryResult(
     ["name", "year", "size", "link"],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from moe_kb.figures import designs
 
 from moe_kb.db.views import GATING_PROPERTIES
-from moe_kb.figures import designs
 
 
 def test_every_property_has_a_name_and_a_meaning():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from moe_kb.figures import paper, papers
 from moe_kb.figures.papers import Facets
 

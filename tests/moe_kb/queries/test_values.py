@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import small
+from moe_kb.figures.model import Value, computed, precision, routers, shown, values
+from moe_kb.figures.stacks import describe, picture, table
 from small import architecture
 
 from moe_kb.claims.claim import Claim
-from moe_kb.figures.model import Value, computed, precision, routers, shown, values
-from moe_kb.figures.stacks import describe, picture, table
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import UnsizedError, count
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import ATTENTION, DENSE, INDEXER, MAMBA, MLA, MOE, D, architecture
-from trees import edit
-
 from moe_kb.figures import sizing, sizing_charts
 from moe_kb.figures.formulas import FORMULAS
 from moe_kb.figures.sizing import Experts, Sized
+from small import ATTENTION, DENSE, INDEXER, MAMBA, MLA, MOE, D, architecture
+from trees import edit
+
 from moe_kb.format import bytes_text
 from moe_kb.kb import open_kb
 from moe_kb.sizing import Device, Setting, UnsizedError, size
