@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.analysis.groups import SHOWN_GROUPS, most_frequent
 from moe_kb.charts.palette import COLOURS, GREY
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
 from moe_kb.format import compact, escaped, joined
 from moe_kb.queries.models import ConfigurationRow, Row
 
-SHOWN_GROUPS = 6
-OTHERS = "other"
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
 
 
@@ -113,23 +111,18 @@ def plottable(
 
 
 def grouped(rows: Sequence[Row], colour: str | None) -> dict[str, list[Row]]:
-    """Rows by group: the most frequent ones (the latest, of years), then the others, then what nobody states."""
+    """Rows by group: the most frequent ones (the latest, of years), then the others, then those not reported."""
     if colour is None:
         return {"configurations": list(rows)} if rows else {}
-    names = [NOT_REPORTED if (group := row.group(colour)) is None else group for row in rows]
-    counted = Counter(name for name in names if name != NOT_REPORTED)
-    if colour == "year":
-        kept = sorted(sorted(counted)[-SHOWN_GROUPS:])
-        others = f"before {kept[0]}" if kept else OTHERS
-        order = [others, *kept, NOT_REPORTED]
-    else:
-        kept = [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_GROUPS]]
-        others = OTHERS
-        order = [*kept, others, NOT_REPORTED]
-    groups: dict[str, list[Row]] = {name: [] for name in order}
-    for name, row in zip(names, rows, strict=True):
-        groups[name if name in groups else others].append(row)
-    return {name: members for name, members in groups.items() if members}
+    names = [row.group(colour) for row in rows]
+    if colour != "year":
+        return most_frequent(rows, names)
+    latest = sorted({name for name in names if name})[-SHOWN_GROUPS:]
+    groups: dict[str, list[Row]] = {}
+    for row, name in sorted(zip(rows, names, strict=True), key=lambda pair: pair[1] or "9999"):
+        group = NOT_REPORTED if name is None else name if name in latest else f"before {latest[0]}"
+        groups.setdefault(group, []).append(row)
+    return groups
 
 
 def _diameter(value: float | None, largest: float) -> float:

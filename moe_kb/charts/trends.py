@@ -10,11 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from moe_kb.analysis.groups import OTHERS
 from moe_kb.analysis.time_axis import middle_of, positions
 from moe_kb.analysis.trend_fields import COLOUR_BY, TRENDS
 from moe_kb.analysis.trends import Observation, shown, yearly
 from moe_kb.charts import models
-from moe_kb.charts.models import OTHERS, grouped
+from moe_kb.charts.models import grouped
 from moe_kb.charts.palette import COLOURS, GREY, RED, quiet
 from moe_kb.charts.trend_marks import Trace, entry, heights, marks
 from moe_kb.fields import NOT_REPORTED

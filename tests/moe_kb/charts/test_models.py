@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 import pytest
-from moe_kb.figures import models
-from moe_kb.figures.models import chosen, configurations, scatter
+from databases import sql_rows
 
+from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS
+from moe_kb.charts.models import scatter
 from moe_kb.charts.palette import COLOURS
 from moe_kb.fields import MEASURES, NOT_REPORTED
 from moe_kb.format import compact
+from moe_kb.queries.models import ConfigurationRow, select_configurations, usual_spellings
 
 
-def row(name: str, **values: object) -> dict[str, object]:
-    return {
-        **dict.fromkeys(MEASURES),
-        **{"label": name, "model": name, "record": f"model:{name}", "organisation": None, "released": None},
-        **{"openness": None, "router": None, "activation": None, "described_by": "released config"},
-        **{"released_config": True, "places": {}, "disputed": {}},
-        **values,
-    }
+def row(
+    name: str,
+    organisation: str | None = None,
+    released: str | None = None,
+    openness: str | None = None,
+    *,
+    released_config: bool = True,
+    router: str | None = None,
+    places: dict[str, str] | None = None,
+    **numbers: float,
+) -> ConfigurationRow:
+    """A fabricated configuration."""
+    about = (organisation, released, openness, released_config)
+    return ConfigurationRow(f"model:{name}", name, "1B", *about, numbers, {"router": router}, places or {}, {})
 
 
-def test_a_configuration_has_its_values_their_places_and_its_disputes(kb):
-    (alpha,) = configurations(kb)
-    assert alpha["label"] == "Alpha 1B"
-    assert alpha["year"] == 2021
-    assert alpha["described_by"] == "released config"
-    assert alpha["places"]["d_model"] == "Alpha config, config.json"
-    assert alpha["disputed"]["d_model"] is False, "512 in the config, 768 in the list, and no note settles it"
+def test_a_configuration_has_values_places_and_disputes(kb):
+    (alpha,) = kb.configurations()
+    assert (alpha.label, alpha.year, alpha.described_by) == ("Alpha 1B", 2021, "released config")
+    assert alpha.places["d_model"] == "Alpha config, config.json"
+    assert alpha.disputed["d_model"] is False, "512 in the config, 768 in the list, and no note resolves it"
 
 
-def test_an_organisation_is_called_by_its_usual_spelling():
-    told = models.spellings(["Moonshot AI", "Moonshot AI", "MoonshotAI", "Ant (Group)", "Ant", "OpenAI", "xAI", "MIT"])
-    assert told["MoonshotAI"] == "Moonshot AI"
-    assert told["Ant (Group)"] == "Ant"
-    assert {told[name] for name in ("OpenAI", "xAI", "MIT")} == {"OpenAI", "xAI", "MIT"}
+def test_an_organisation_has_its_usual_spelling():
+    usual = usual_spellings(["Moonshot AI", "Moonshot AI", "MoonshotAI", "Ant (Group)", "Ant", "OpenAI", "xAI", "MIT"])
+    assert usual["MoonshotAI"] == "Moonshot AI"
+    assert usual["Ant (Group)"] == "Ant"
+    assert {usual[name] for name in ("OpenAI", "xAI", "MIT")} == {"OpenAI", "xAI", "MIT"}
 
 
 @pytest.mark.integration
-def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb):
-    rows = {(r["record"], r["configuration"]): r for r in configurations(real_kb)}
-    said = real_kb.rows(
+def test_claims_of_one_size_fill_what_models_leave_open(real_kb):
+    known = {(row.record, row.configuration): row.openness for row in real_kb.configurations()}
+    claims = sql_rows(
+        real_kb,
         "SELECT subject, configuration, value FROM claims "
-        "WHERE preferred AND field = 'openness' AND configuration IS NOT NULL"
+        "WHERE preferred AND field = 'openness' AND configuration IS NOT NULL",
     )
-    found = [(rows[one["subject"], one["configuration"]]["openness"], one["value"]) for one in said]
-    assert found
-    assert all(shown == value for shown, value in found)
+    assert claims
+    assert all(known[claim["subject"], claim["configuration"]] == claim["value"] for claim in claims)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +69,11 @@ def test_what_a_source_says_of_one_size_fills_what_the_model_leaves_open(real_kb
 )
 def test_filters(filters, kept):
     rows = [
-        row("a", organisation="Lab", openness="open", year=2021, router="switch-top1"),
-        row("b", organisation="Lab", openness="closed", year=2023, released_config=False),
+        row("a", organisation="Lab", openness="open", released="2021-03", router="switch-top1"),
+        row("b", organisation="Lab", openness="closed", released="2023-05", released_config=False),
         row("c"),
     ]
-    assert [r["label"] for r in chosen(rows, **filters)] == kept
+    assert [found.name for found in select_configurations(rows, **filters)] == kept
 
 
 def test_a_chart_leaves_out_what_has_no_place_on_it():
@@ -91,8 +97,8 @@ def test_rare_groups_stand_together_and_unknown_ones_last():
     rows.append(row("nobody", n_layers=1, d_model=1))
     figure = scatter(rows, "n_layers", "d_model", colour="organisation")
     names = [trace.name for trace in figure.data]
-    assert len(names) == models.SHOWN_GROUPS + 2
-    assert names[-2:] == [models.OTHERS, NOT_REPORTED]
+    assert len(names) == SHOWN_GROUPS + 2
+    assert names[-2:] == [OTHERS, NOT_REPORTED]
     assert sum(len(trace.x) for trace in figure.data) == 21
 
 
@@ -135,7 +141,7 @@ def test_numbers_for_people(number, text):
 
 
 def test_years_stand_in_order_and_the_oldest_together():
-    rows = [row(f"m{year}", n_layers=1, d_model=1, year=year) for year in range(2015, 2025)]
+    rows = [row(f"m{year}", n_layers=1, d_model=1, released=str(year)) for year in range(2015, 2025)]
     names = [trace.name for trace in scatter(rows, "n_layers", "d_model", colour="year").data]
     assert names == ["before 2019", "2019", "2020", "2021", "2022", "2023", "2024"]
 

@@ -7,8 +7,8 @@ import math
 import pytest
 from configurations import body, observed
 
+from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS
 from moe_kb.analysis.trend_fields import FOLLOWED, SIDE_BY_SIDE
-from moe_kb.charts.models import OTHERS, SHOWN_GROUPS
 from moe_kb.charts.palette import GREY
 from moe_kb.charts.trends import by_date, side_by_side
 from moe_kb.fields import NOT_REPORTED

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
-from moe_kb.figures import designs
 
-from moe_kb.db.views import GATING_PROPERTIES
-
-
-def test_every_property_has_a_name_and_a_meaning():
-    assert set(designs.NAMES) == set(GATING_PROPERTIES)
-    assert all(designs.meaning(name) for name in designs.NAMES)
+from moe_kb.fields import GATING_PROPERTIES, NOT_REPORTED
+from moe_kb.queries.designs import COMPONENTS, meaning, select_gates, vocabularies
+from moe_kb.records import GatingProperties
+from moe_kb.records.design import Component
 
 
-def test_vocabularies_come_from_the_record_type():
-    assert designs.VOCABULARIES["chooser"] == ("token", "expert", "solver", "fixed", "none")
-    assert designs.VOCABULARIES["trainable"] == ("yes", "no")
-    assert "k" not in designs.VOCABULARIES
-    assert "noise" not in designs.VOCABULARIES
+def test_components_and_properties_are_those_of_records():
+    assert set(COMPONENTS) == set(get_args(Component))
+    assert tuple(GATING_PROPERTIES) == tuple(GatingProperties.model_fields)
+    assert all(meaning(name) for name in GATING_PROPERTIES)
+    words = vocabularies()
+    assert words["chooser"] == ("token", "expert", "solver", "fixed", "none")
+    assert words["trainable"] == ("yes", "no")
+    assert not {"k", "noise"} & set(words)
 
 
-def test_matrix_has_a_row_for_each_gate(kb):
-    alpha, beta = designs.matrix(kb)
-    assert (alpha["record"], alpha["chooser"], alpha["k"], alpha["users"], alpha["runs"]) == (
-        "design:alpha-router",
-        "token",
-        "1",
-        1,
-        True,
-    )
-    assert (beta["year"], beta["runs"]) == (None, False)
+def test_every_gate_has_its_properties(kb):
+    alpha, beta = kb.gates()
+    assert (alpha.record, alpha.users, alpha.runs) == ("design:alpha-router", 1, True)
+    assert (alpha.properties["chooser"], alpha.properties["k"]) == ("token", "1")
+    assert (beta.year, beta.runs) == (None, False)
+    assert kb.designs_of("loss") == []
 
 
 @pytest.mark.parametrize(
@@ -38,44 +36,35 @@ def test_matrix_has_a_row_for_each_gate(kb):
         ({}, "", None, ["Alpha router", "Beta router"]),
         ({"chooser": ["expert"]}, "", None, ["Beta router"]),
         ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", None, ["Alpha router"]),
-        ({"score": ["not reported"]}, "", None, ["Alpha router", "Beta router"]),
+        ({"score": [NOT_REPORTED]}, "", None, ["Alpha router", "Beta router"]),
         ({"chooser": []}, "beta", None, ["Beta router"]),
         ({}, "", True, ["Alpha router"]),
         ({}, "", False, ["Beta router"]),
     ],
 )
-def test_select(kb, wanted, text, runs, names):
-    assert [row["name"] for row in designs.select(designs.matrix(kb), wanted, text, runs=runs)] == names
+def test_filters_of_gates(kb, wanted, text, runs, names):
+    assert [gate.name for gate in select_gates(kb.gates(), wanted, text, runs=runs)] == names
 
 
 def test_users_name_their_role_and_source(kb):
-    found = [(one.record, one.role, one.status, one.source) for one in designs.users(kb, "design:alpha-router")]
-    assert ("paper:alpha", "introduces", "reported", "first-survey") in found
-    assert ("paper:beta", "uses", "derived", "first-survey") in found
-    assert "model:alpha" in [record for record, *_ in found], "its configuration names this router"
+    users = {user.record: (user.role, user.status, user.source) for user in kb.users("alpha-router")}
+    assert users["paper:alpha"] == ("introduces", "reported", "first-survey")
+    assert users["paper:beta"] == ("uses", "derived", "first-survey")
+    assert "model:alpha" in users, "its configuration names this router"
 
 
 def test_lineage_reads_both_ways(kb):
-    assert [(row["other"], row["type"], row["forward"]) for row in designs.lineage(kb, "design:alpha-router")] == [
-        ("design:beta-router", "variant-of", False)
-    ]
-    assert designs.lineage(kb, "design:beta-router")[0]["forward"] is True
+    (there,), (back,) = kb.lineage("alpha-router"), kb.lineage("beta-router")
+    assert (there.record, there.type, there.forward) == ("design:beta-router", "variant-of", False)
+    assert back.forward
 
 
 def test_properties_keep_reading_order_and_status(kb):
-    found = designs.properties(kb, "design:alpha-router")
-    assert [one.name for one in found] == ["chooser", "experts_per_token", "k", "renormalised"]
-    assert found[-1].status == "derived"
+    stated = kb.properties("alpha-router")
+    assert [item.property for item in stated] == ["chooser", "experts_per_token", "k", "renormalised"]
+    assert stated[-1].status == "derived"
 
 
 def test_only_installed_implementations_run(kb):
-    assert designs.runnable(kb, "design:alpha-router")["key"] == "switch-top1"
-    assert designs.runnable(kb, "design:beta-router") is None
-
-
-def test_other_components(kb):
-    assert designs.others(kb, "loss") == []
-
-
-def test_component_names_are_complete():
-    assert set(designs.COMPONENT_NAMES) == set(designs.COMPONENTS)
+    assert kb.implementation_of("alpha-router").key == "switch-top1"
+    assert kb.implementation_of("beta-router") is None

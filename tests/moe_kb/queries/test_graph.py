@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from databases import sql_rows
 from trees import FILES, edit, small_tree
 
 from moe_kb.errors import NotFoundError
@@ -101,7 +102,7 @@ def test_the_graph_holds_every_record_and_node(kb):
     graph = kb.graph()
     assert {brief.record for brief in kb.briefs()} <= set(graph)
     assert graph.nodes["node:first:system"]["kind"] == "node"
-    assert graph.number_of_edges() == kb.rows("SELECT count(*) AS n FROM edges")[0]["n"]
+    assert graph.number_of_edges() == sql_rows(kb, "SELECT count(*) AS n FROM edges")[0]["n"]
 
 
 def test_a_shared_rare_neighbour_says_more_than_a_crowded_one(tmp_path):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from moe_kb.figures import paper, papers
-from moe_kb.figures.papers import Facets
+
+from moe_kb.queries.papers import Facets, links, venue_family, venues
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,15 @@ from moe_kb.figures.papers import Facets
     ],
 )
 def test_venues_lose_their_year(venue, family):
-    assert papers.venue_family(venue) == family
+    assert venue_family(venue) == family
 
 
 def test_catalogue_is_newest_first_with_links_and_designs(kb):
-    alpha, beta = papers.catalogue(kb)
-    assert (alpha["name"], alpha["year"], alpha["designs"], alpha["nodes"]) == ("Alpha", 2021, 1, ["Sparse"])
-    assert alpha["url"] == "https://example.org/alpha"
-    assert (beta["name"], beta["url"], beta["code"]) == ("Beta", None, None)
+    alpha, beta = kb.papers()
+    assert (alpha.name, alpha.year, alpha.designs, alpha.nodes) == ("Alpha", 2021, 1, ("Sparse",))
+    assert alpha.url == "https://example.org/alpha"
+    assert (beta.name, beta.url, beta.code) == ("Beta", None, None)
+    assert venues([alpha, beta, alpha])[0] == "Conference of Examples"
 
 
 @pytest.mark.parametrize(
@@ -47,22 +48,22 @@ def test_catalogue_is_newest_first_with_links_and_designs(kb):
     ],
 )
 def test_facets_narrow_the_list(kb, facets, names):
-    assert [row["name"] for row in papers.select(kb, papers.catalogue(kb), facets)] == names
+    assert [paper.name for paper in kb.papers(facets)] == names
 
 
 def test_a_paper_page_gathers_placements_designs_and_models(kb):
-    page = paper.page(kb, "paper:alpha")
+    page = kb.paper_page("alpha")
     assert [(place.node, place.printed, place.source) for place in page.placements] == [
         ("first:algorithm/gating/sparse", "Alpha; Alpha-L", "first-survey")
     ]
     assert [(use.record, use.role) for use in page.designs] == [("design:alpha-router", "introduces")]
-    assert page.models == [("model:alpha", "Alpha")]
+    assert page.models == {"model:alpha": "Alpha"}
 
 
 def test_links_are_named_once_each(kb):
-    assert paper.links(kb.paper("alpha")) == {
+    assert links(kb.paper("alpha")) == {
         "Paper": "https://example.org/alpha",
         "Code": "https://example.org/alpha-code",
         "arXiv": "https://arxiv.org/abs/2103.00001",
     }
-    assert paper.links(kb.paper("beta")) == {}
+    assert links(kb.paper("beta")) == {}

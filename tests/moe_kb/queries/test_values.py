@@ -1,14 +1,15 @@
-"""One model's values, and its layers as a picture."""
+"""One model's values, and its layer diagram."""
 
 from __future__ import annotations
 
 import pytest
 import small
-from moe_kb.figures.model import Value, computed, precision, routers, shown, values
-from moe_kb.figures.stacks import describe, picture, table
 from small import architecture
 
+from moe_kb.analysis.size_tables import claimed_rows
+from moe_kb.charts.layer_diagram import describe, layer_diagram, layer_table
 from moe_kb.claims.claim import Claim
+from moe_kb.queries.values import Value, precision, shown
 from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import UnsizedError, count
 
@@ -35,9 +36,9 @@ def test_a_value_is_shown_as_printed_with_its_precision(one, text, digit):
 
 
 def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
-    by_field = {value.field: value for value in values(kb, "alpha")["1B"]}
+    by_field = {value.field: value for value in kb.values("alpha")["1B"]}
     width = by_field["d_model"]
-    assert shown(width.first) == "512"
+    assert shown(width.preferred) == "512"
     assert {claim.source for claim in width.others} == {"first-survey", "second-list"}
     assert "512 (alpha-config)" in width.conflict
     assert "768 (second-list)" in width.conflict
@@ -45,17 +46,20 @@ def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
 
 
 def test_measurements_under_different_settings_are_different_values(kb):
-    scores = [value for value in values(kb, "alpha")["1B"] if value.field == "mmlu"]
-    assert [(value.label, value.first.number) for value in scores] == [("MMLU, 0-shot", 46.5), ("MMLU, 5-shot", 45.0)]
+    scores = [value for value in kb.values("alpha")["1B"] if value.field == "mmlu"]
+    assert [(value.label, value.preferred.number) for value in scores] == [
+        ("MMLU, 0-shot", 46.5),
+        ("MMLU, 5-shot", 45.0),
+    ]
 
 
 def test_every_claim_is_in_exactly_one_value(kb):
-    listed = [one for part in values(kb, "alpha").values() for value in part for one in (value.first, *value.others)]
+    listed = [claim for part in kb.values("alpha").values() for value in part for claim in value.claims]
     assert len(listed) == len(kb.claims("model:alpha"))
 
 
-def test_routers_of_a_model_that_states_none(kb):
-    assert routers(kb, "alpha") == [] or all(row["record"] == "design:alpha-router" for row in routers(kb, "alpha"))
+def test_routers_name_the_design_and_source(kb):
+    assert {(router.record, router.type) for router in kb.routers("alpha")} == {("design:alpha-router", "uses")}
 
 
 def claimed(field: str, number: int) -> Value:
@@ -68,21 +72,22 @@ def test_computed_parameters_stand_beside_those_claimed():
     near = round(p.active_excl_embeddings_and_head) + 3
     rows = {
         row["Parameters"]: row
-        for row in computed(built, {name: claimed(name, n) for name, n in
-                                    (("params_total", 2 * p.total), ("params_active", near))})
-    }  # fmt: skip
+        for row in claimed_rows(
+            built, {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
+        )
+    }
     assert rows["Total"]["Computed"] == f"{p.total:,}"
     assert rows["Total"]["Difference"] == "+100.00%"
     assert rows["Active, without both"]["Claimed"] == f"{near:,}"
     assert rows["Active, without both"]["Difference"] == f"{3 / float(p.active_excl_embeddings_and_head):+.2%}"
     assert rows["Active, with embeddings and head"]["Claimed"] == ""
     several = Value("params_total", None, claim(p.total), (claim(p.total), claim(p.total * 3)), None)
-    total = computed(built, {"params_total": several})[0]
+    total = claimed_rows(built, {"params_total": several})[0]
     assert total["Claimed"] == f"{p.total:,}; {3 * p.total:,}"
     assert total["Difference"] == "none; +200.00%"
-    assert all(row["Claimed"] == row["Difference"] == "" for row in computed(built, {}))
+    assert all(row["Claimed"] == row["Difference"] == "" for row in claimed_rows(built, {}))
     with pytest.raises(UnsizedError):
-        computed(architecture(small.MOE, norm=None), {})
+        claimed_rows(architecture(small.MOE, norm=None), {})
 
 
 MOE = {
@@ -119,16 +124,16 @@ def words(figure) -> list[str]:
 
 
 def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
-    said = words(picture(NESTED))
+    said = words(layer_diagram(NESTED))
     assert "<b>Encoder: 2 layers</b>" in said
-    assert "<b>Decoder: 9 layers</b> (order of the groups not stated)" in said
+    assert "<b>Decoder: 9 layers</b> (order of the groups not reported)" in said
     assert said.count("× 2") == 2
     assert "× 3" in said
-    assert "Mixture · 2 of 8 experts · 1 shared · width 256 (4*d_model)" in said
+    assert "MoE layer · 2 of 8 experts · 1 shared · width 256 (4*d_model)" in said
 
 
 def test_blocks_do_not_overlap():
-    blocks = [s for s in picture(NESTED).layout.shapes if s.line.width == 1.5]
+    blocks = [s for s in layer_diagram(NESTED).layout.shapes if s.line.width == 1.5]
     assert len(blocks) == 5
     for one in blocks:
         for other in blocks:
@@ -137,17 +142,17 @@ def test_blocks_do_not_overlap():
 
 
 def test_the_table_counts_the_layers_of_equal_sublayers_together():
-    rows = table(NESTED)
-    assert {row["layers"] for row in rows if row["stack"] == "decoder" and row["sublayer"] == "Mixture"} == {3}
-    settings = {row["setting"]: row["value"] for row in rows if row["sublayer"] == "Mixture"}
+    rows = layer_table(NESTED)
+    assert {row.layers for row in rows if row.stack == "decoder" and row.sublayer == "MoE layer"} == {3}
+    settings = {row.setting: row.value for row in rows if row.sublayer == "MoE layer"}
     assert settings["router.renormalise"] == "yes"
     assert settings["d_expert"] == "256 (4*d_model)"
     assert settings["shared.count"] == "1"
 
 
 def test_tensors_without_a_field_are_named_with_their_shape():
-    rows = table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
-    assert [(row["setting"], row["value"]) for row in rows if "w" in row["setting"]] == [("weights: w", "3 x 1,024")]
+    rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
+    assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]
 
 
 @pytest.mark.integration
@@ -158,9 +163,9 @@ def test_every_architecture_of_the_real_data_has_a_picture_and_a_table(real_kb):
             if configuration.architecture:
                 architecture = configuration.architecture
                 layers = sum(stack.n_layers for stack in architecture.stacks.values())
-                said = " ".join(words(picture(architecture)))
+                said = " ".join(words(layer_diagram(architecture)))
                 assert all(f"{stack.n_layers} layers" in said for stack in architecture.stacks.values())
-                assert table(architecture)
+                assert layer_table(architecture)
                 assert all(
                     describe(part) for stack in architecture.stacks.values() for x in stack.layers() for part in x
                 )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moe_kb.figures import sizing, sizing_charts
-from moe_kb.figures.formulas import FORMULAS
-from moe_kb.figures.sizing import Experts, Sized
 from small import ATTENTION, DENSE, INDEXER, MAMBA, MLA, MOE, D, architecture
 from trees import edit
 
+from moe_kb.analysis import size_tables
+from moe_kb.charts import sizing as charts
 from moe_kb.format import bytes_text
 from moe_kb.kb import open_kb
-from moe_kb.sizing import Device, Setting, UnsizedError, size
+from moe_kb.queries.sizes import NO_LAYERS
+from moe_kb.sizing import Device, Setting, size
+from moe_kb.sizing.formulas import FORMULAS
 from moe_kb.sizing.parameters import PARTS
+from moe_kb.sizing.what_if import Experts, Sized, experts_of, with_experts
 
 SHARED = MOE | {"shared": {"count": 2, "d_expert": 3, "gate": "sigmoid"}}
 ZETA = Device("zeta", "Zeta", "bf16", 300 * 10**12, 2 * 10**12, 80 * 10**9)
@@ -29,42 +31,33 @@ def sized(*sublayers, label="A", setting=None, **fields):
 # --- what can be sized -------------------------------------------------------------------------------------------
 
 
-def test_every_configuration_is_there_and_says_what_keeps_it_from_being_sized(tree):
+def test_every_configuration_can_be_sized_or_says_why(tree):
     (tree / "data/models/beta.yaml").write_text(
         "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
         "provenance:\n- {source: first-survey, fields: [name]}\n"
     )
-    found = sizing.entries(open_kb(tree, database=tree.parent / "a.db"))
-    assert {name: entry.why for name, entry in found.items()} == {
+    found = open_kb(tree, database=tree.parent / "a.db").sizable()
+    assert {name: configuration.why for name, configuration in found.items()} == {
         "alpha|1B": "tied_embeddings is not given; norm is not given",
-        "beta|small": sizing.NO_LAYERS,
+        "beta|small": NO_LAYERS,
     }
-    assert sizing.first_shown(found) == []
-    for entry in found.values():
-        with pytest.raises(UnsizedError):
-            sizing.of_entry(entry, Setting())
-    edit(
-        tree,
-        "data/models/alpha.yaml",
-        "    vocab_size: 1000\n",
-        "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n",
-    )
-    found = sizing.entries(open_kb(tree, database=tree.parent / "b.db"))
-    assert sizing.first_shown(found) == ["alpha|1B"]
-    one = sizing.of_entry(found["alpha|1B"], Setting())
-    assert (one.label, one.record, one.size.experts.routed) == ("Alpha 1B", "model:alpha", 8)
+    given = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
+    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", given)
+    alpha = open_kb(tree, database=tree.parent / "b.db").sizable()["alpha|1B"]
+    assert (alpha.label, alpha.record, alpha.why) == ("Alpha 1B", "model:alpha", "")
 
 
 @pytest.mark.integration
-def test_every_real_configuration_is_sized_or_says_why(real_kb):
-    found = sizing.entries(real_kb)
-    assert set(sizing.first_shown(found)) == set(sizing.FIRST)
-    able = [sizing.of_entry(entry, Setting()) for entry in found.values() if not entry.why]
+def test_real_configurations_are_sized_and_drawn(real_kb):
+    able = [item for item in real_kb.sizable().values() if item.architecture and not item.why]
     assert len(able) >= 51
-    assert all(one.size.parameters.total > 0 for one in able)
-    some = able[:: len(able) // 5]
-    for draw in (sizing_charts.parameters, sizing_charts.operations, sizing_charts.cache, sizing_charts.traffic):
-        assert draw(some).data
+    shown = [
+        Sized(item.id, item.label, item.record, item.architecture, size(item.architecture))
+        for item in able[:: len(able) // 5]
+    ]
+    assert all(item.size.parameters.total > 0 for item in shown)
+    for draw in (charts.parameters, charts.operations, charts.cache, charts.traffic):
+        assert draw(shown).data
 
 
 # --- what if -----------------------------------------------------------------------------------------------------
@@ -81,11 +74,11 @@ def test_a_change_reaches_every_mixture_and_nothing_else(routed, chosen, width, 
     before = Sized("a", "A", None, built, size(built))
     wanted = Experts(routed, chosen, width, shared)
     if chosen > routed + zero:
-        with pytest.raises(ValueError, match=f"{chosen} experts cannot be chosen of {routed + zero}: make k smaller"):
-            sizing.with_experts(before, wanted)
+        with pytest.raises(ValueError, match=f"{chosen} of {routed + zero} experts cannot be active: make k smaller"):
+            with_experts(before, wanted)
         return
-    after = sizing.with_experts(before, wanted)
-    assert sizing.experts_of(after.architecture) == (wanted, False)
+    after = with_experts(before, wanted)
+    assert experts_of(after.architecture) == (wanted, False)
     parts, old = after.size.parameters.parts, before.size.parameters.parts
     assert parts["routed"].total == 2 * routed * 3 * D * width
     assert parts["routed"].active == 2 * 3 * D * width * chosen * routed / (routed + zero) or zero
@@ -95,50 +88,50 @@ def test_a_change_reaches_every_mixture_and_nothing_else(routed, chosen, width, 
     assert parts["router"].total == 2 * D * (routed + zero)
     assert all(parts[part] == old[part] for part in PARTS if part not in ("routed", "shared", "router"))
     assert before.key != after.key
-    assert sizing.experts_of(built)[0].routed == 8, "the original stays as it is"
+    assert experts_of(built)[0].routed == 8, "the original stays as it is"
 
 
 def test_a_change_to_what_it_is_changes_nothing():
     before = sized(SHARED)
-    own, differ = sizing.experts_of(before.architecture)
+    own, differ = experts_of(before.architecture)
     assert (own, differ) == (Experts(8, 2, 5, 2), False)
-    assert sizing.with_experts(before, own).architecture == before.architecture
+    assert with_experts(before, own).architecture == before.architecture
 
 
 def test_the_experts_of_most_layers_are_told():
     group = [{"sublayers": [SHARED]}, {"repeat": 3, "sublayers": [MOE]}]
-    assert sizing.experts_of(architecture(decoder={"groups": group})) == (Experts(8, 2, 5, 0), True)
-    assert sizing.experts_of(architecture(DENSE)) is None
+    assert experts_of(architecture(decoder={"groups": group})) == (Experts(8, 2, 5, 0), True)
+    assert experts_of(architecture(DENSE)) is None
 
 
 def test_what_a_change_does_is_told_of_every_quantity():
     setting = Setting(context=100, expert_parallel=4)
     before = sized(ATTENTION, MOE, setting=setting)
-    after = sizing.with_experts(before, Experts(16, 2, 5, 0))
-    rows = {row["Quantity"]: row for row in sizing.change_rows(before, after, ZETA)}
+    after = with_experts(before, Experts(16, 2, 5, 0))
+    rows = {row["Quantity"]: row for row in size_tables.change_rows(before, after, ZETA)}
     expert = 3 * D * 5
     total = before.size.parameters.total
-    assert rows["Total parameters"]["Changed"] == f"{total + 8 * expert + 8 * D:,}"
+    assert rows["Total parameters"]["Modified"] == f"{total + 8 * expert + 8 * D:,}"
     assert rows["Total parameters"]["Change"] == f"{(8 * expert + 8 * D) / total:+.2%}"
-    assert rows["Fewest Zeta"]["Change"] == "none"
-    assert "All-to-all a token and layer on 4" in rows
-    uneven = sizing.with_experts(before, Experts(7, 2, 5, 0))
-    rows = {row["Quantity"]: row for row in sizing.change_rows(before, uneven, None)}
-    assert rows["All-to-all a token and layer on 4"]["Changed"] == "not even"
-    assert not any(name.startswith("Fewest") for name in rows)
+    assert rows["Minimum number of Zeta"]["Change"] == "none"
+    assert "All-to-all per token and layer on 4" in rows
+    uneven = with_experts(before, Experts(7, 2, 5, 0))
+    rows = {row["Quantity"]: row for row in size_tables.change_rows(before, uneven, None)}
+    assert rows["All-to-all per token and layer on 4"]["Modified"] == "not even"
+    assert not any(name.startswith("Minimum") for name in rows)
 
 
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
 def test_the_conventions_stand_side_by_side():
-    rows = {row["Parameters"]: row for row in sizing.parameter_rows([sized(MOE), sized(DENSE, label="B")])}
+    rows = {row["Parameters"]: row for row in size_tables.parameter_rows([sized(MOE), sized(DENSE, label="B")])}
     p = sized(MOE).size.parameters
     assert rows["Total"]["A"] == f"{p.total:,}"
     assert rows["Active, with embeddings and head"]["A"] == f"{round(p.active):,}"
     assert rows["Active, without both"]["A"] == f"{round(p.active_excl_embeddings_and_head):,}"
     assert rows["Granularity"]["B"] == "no experts"
-    assert all(row["What is counted"] for row in rows.values())
+    assert all(row["Includes"] for row in rows.values())
 
 
 def test_slope_window_and_state_of_a_cache():
@@ -147,26 +140,26 @@ def test_slope_window_and_state_of_a_cache():
         sized(ATTENTION, ATTENTION | {"window": 64}, MAMBA, setting=setting),
         sized(MLA | {"indexer": INDEXER}, label="B", setting=setting),
     ]
-    first, second = sizing.cache_rows(shown)
-    assert (first["Slope"], first["Windows"]) == ("48 B a token", "48 B a token up to 64")
-    assert first["Fixed state"] == bytes_text(2 * (24 * 3 + 3 * 24))
+    first, second = size_tables.cache_rows(shown)
+    assert (first["KV cache per token"], first["Windows"]) == ("48 B", "48 B a token up to 64")
+    assert first["Constant state"] == bytes_text(2 * (24 * 3 + 3 * 24))
     assert first["At 1,000 tokens"] == bytes_text(2 * (24 * 1000 + 24 * 64 + 144))
-    assert (second["Windows"], second["Fixed state"]) == ("none", "none")
+    assert (second["Windows"], second["Constant state"]) == ("none", "none")
     assert second["Read by one token"] == bytes_text(2 * (9 * 7 + 1000 * 4))
     assert "Encoder's tokens" not in first
     cross = sized(decoder={"groups": [{"sublayers": [ATTENTION | {"cross": True}]}]})
-    assert sizing.cache_rows([cross])[0]["Encoder's tokens"] == "48 B a token"
+    assert size_tables.cache_rows([cross])[0]["Encoder's tokens"] == "48 B a token"
 
 
 def test_passes_and_devices():
     shown = [sized(ATTENTION, MOE)]
-    rows = sizing.roofline_rows(shown, TINY)
+    rows = size_tables.roofline_rows(shown, TINY)
     assert [row["Pass"] for row in rows] == ["prefill", "decoding step"]
     needed = shown[0].size.devices(TINY)
     assert needed > 1
     assert {row["Devices"] for row in rows} == {str(needed)}
-    (row,) = sizing.device_rows(shown, [TINY])
-    assert (row["record"], row["name"], row["A"], row["memory"]) == ("accelerator:tiny", "Tiny", needed, "5 kB")
+    (row,) = size_tables.device_rows(shown, [TINY])
+    assert (row.record, row.name, row.devices, row.memory) == ("accelerator:tiny", "Tiny", (needed,), "5 kB")
 
 
 # --- charts ------------------------------------------------------------------------------------------------------
@@ -177,8 +170,8 @@ SHOWN = [sized(ATTENTION, SHARED), sized(MLA, DENSE, label="B"), sized(ATTENTION
 @pytest.mark.parametrize(
     ("draw", "values"),
     [
-        (sizing_charts.parameters, lambda size: (size.parameters.total, float(size.parameters.active))),
-        (sizing_charts.operations, lambda size: (float(size.prefill.total), float(size.decode.total))),
+        (charts.parameters, lambda size: (size.parameters.total, float(size.parameters.active))),
+        (charts.operations, lambda size: (float(size.prefill.total), float(size.decode.total))),
     ],
 )
 def test_stacked_parts_come_to_the_total(draw, values):
@@ -193,16 +186,16 @@ def test_stacked_parts_come_to_the_total(draw, values):
 
 
 def test_weights_stand_over_the_memory_of_accelerators():
-    figure = sizing_charts.weights(SHOWN, [ZETA, TINY])
+    figure = charts.weights(SHOWN, [ZETA, TINY])
     strokes = [trace for trace in figure.data if trace.customdata is not None]
     assert [list(trace.x) for trace in strokes] == [[80e9, 5_000], [640e9, 40_000]]
     assert strokes[0].customdata[0] == "accelerator:zeta"
     assert figure.data[0].x[1] == 2 * SHOWN[0].size.parameters.total
-    assert sizing_charts.weights(SHOWN, []).data
+    assert charts.weights(SHOWN, []).data
 
 
 def test_a_window_is_a_knee():
-    figure = sizing_charts.cache(SHOWN)
+    figure = charts.cache(SHOWN)
     rings = [trace for trace in figure.data if trace.mode == "markers" and trace.x]
     assert [list(ring.x) for ring in rings] == [[300]]
     line = next(trace for trace in figure.data if trace.name == "C" and trace.mode == "lines")
@@ -210,14 +203,14 @@ def test_a_window_is_a_knee():
 
 
 def test_traffic_only_where_experts_lie_evenly():
-    figure = sizing_charts.traffic([*SHOWN, sized(MOE | {"n_routed_experts": 6}, label="six")])
+    figure = charts.traffic([*SHOWN, sized(MOE | {"n_routed_experts": 6}, label="six")])
     assert {trace.name for trace in figure.data} == {"A", "six"}
     assert [list(trace.x) for trace in figure.data if trace.name == "six"] == [["1", "2"], ["1", "2"]]
-    assert sizing_charts.traffic([sized(DENSE)]).data == ()
+    assert charts.traffic([sized(DENSE)]).data == ()
 
 
 def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
-    figure = sizing_charts.roofline(SHOWN, TINY)
+    figure = charts.roofline(SHOWN, TINY)
     marks = [trace for trace in figure.data if trace.mode == "markers"]
     assert len(marks) == 2 * len(SHOWN)
     for mark in marks:
@@ -227,7 +220,7 @@ def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
 
 
 def test_many_operations_get_a_larger_unit():
-    assert [sizing_charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
+    assert [charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
 
 
 def test_every_formula_says_what_is_counted_and_what_is_not():

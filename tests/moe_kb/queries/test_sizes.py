@@ -5,14 +5,13 @@ from trees import edit
 
 from moe_kb.errors import NotFoundError
 from moe_kb.kb import open_kb
-from moe_kb.sizing.lookup import architectures, devices
 from moe_kb.sizing.precision import FORMATS
 
 
 def test_configurations_with_layers_by_label(kb):
-    found = architectures(kb, "alpha")
+    found = kb.architectures("alpha")
     assert list(found) == ["1B"]
-    assert architectures(kb, "model:alpha", "1B") == found
+    assert kb.architectures("model:alpha", "1B") == found
     assert found["1B"].d_model == 512
 
 
@@ -20,13 +19,13 @@ def test_configurations_with_layers_by_label(kb):
     ("name", "label", "message"),
     [
         ("nothing", None, "nothing"),
-        ("paper:alpha", None, "paper:alpha is no model"),
-        ("alpha", "9B", "alpha has no configuration 9B with layers. Those that have: 1B."),
+        ("paper:alpha", None, "paper:alpha is not a model"),
+        ("alpha", "9B", "model:alpha has no configuration 9B with layers. Those that have: 1B."),
     ],
 )
 def test_what_cannot_be_found_is_named(kb, name, label, message):
     with pytest.raises(NotFoundError, match=message):
-        architectures(kb, name, label)
+        kb.architectures(name, label)
 
 
 def test_a_model_whose_layers_no_source_describes(tree):
@@ -35,8 +34,8 @@ def test_a_model_whose_layers_no_source_describes(tree):
         "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
         "provenance:\n- {source: first-survey, fields: [name]}\n"
     )
-    with pytest.raises(NotFoundError, match="no source at hand describes its layers; moe-kb import hf"):
-        architectures(open_kb(tree, database=tree.parent / "beta.db"), "beta")
+    with pytest.raises(NotFoundError, match="its layers are not reported; moe-kb import hf"):
+        open_kb(tree, database=tree.parent / "beta.db").architectures("beta")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_a_model_whose_layers_no_source_describes(tree):
     ],
 )
 def test_weights_are_multiplied_in_what_the_device_has(kb, weights, arithmetic, peak):
-    (device,) = devices(kb, FORMATS[weights])
+    (device,) = kb.devices(FORMATS[weights])
     assert (device.key, device.name, device.arithmetic, device.peak) == ("zeta", "Zeta 9000", arithmetic, peak)
     assert (device.memory, device.bandwidth) == (80 * 10**9, 2 * 10**12)
 
@@ -58,4 +57,4 @@ def test_weights_are_multiplied_in_what_the_device_has(kb, weights, arithmetic, 
 def test_a_device_without_a_figure_that_is_needed_is_left_out(tree):
     path = "data/accelerators/zeta.yaml"
     edit(tree, path, "memory: {source: first-survey, locator: Table 3, printed: 80 GB}\n", "")
-    assert devices(open_kb(tree, database=tree.parent / "without.db")) == []
+    assert open_kb(tree, database=tree.parent / "without.db").devices() == []
