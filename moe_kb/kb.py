@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
     from moe_kb.db.build import BuildReport, Progress
+    from moe_kb.exporters.citations import Support
     from moe_kb.queries.compare import Comparison
     from moe_kb.queries.console import TableInfo
     from moe_kb.queries.designs import DesignBrief, Gate, Implementation, Property, Relation, User
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from moe_kb.queries.measurements import Measurements
     from moe_kb.queries.models import ConfigurationRow
     from moe_kb.queries.papers import Facets, PaperPage, PaperRow
+    from moe_kb.queries.record_page import RecordPage
     from moe_kb.queries.results import Protocol, ResultRun
     from moe_kb.queries.routing import Definition
     from moe_kb.queries.scores import ScoreRow
@@ -266,21 +268,26 @@ class KnowledgeBase:
         Raises:
             NotFoundError: There is no such record, or no such rule; the message lists the families.
         """
-        from moe_kb.audit.rules import FAMILIES, matching, run
+        from moe_kb.audit import kept
 
         record = self.resolve(name) if name else None
-        wanted = set(matching(rule)) if rule else None
-        if wanted is not None and not wanted:
-            raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
-        with self._connection() as connection:
-            found = run(connection)
-        return [
-            issue
-            for issue in found
-            if (record is None or issue.concerns(record))
-            and (wanted is None or issue.rule in wanted)
-            and (waived or issue.open)
-        ]
+        wanted = None
+        if rule:
+            from moe_kb.audit.rules import FAMILIES, matching
+
+            wanted = set(matching(rule))
+            if not wanted:
+                raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
+        state = kept.state_of(self.meta)
+        issues = kept.read(self.database, state, record)
+        if issues is None:
+            from moe_kb.audit.rules import run
+
+            with self._connection() as connection:
+                found = run(connection)
+            kept.write(self.database, state, found)
+            issues = [issue for issue in found if record is None or issue.concerns(record)]
+        return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
         """Every disagreement between claims (about one record), with the claims concerned."""
@@ -641,11 +648,35 @@ class KnowledgeBase:
 
     # --- out ---------------------------------------------------------------------------------------------------
 
-    def cite(self, names: Sequence[str]) -> str:
-        """BibTeX entries of papers and sources, each once."""
+    def bibtex(self, names: Sequence[str]) -> dict[str, str]:
+        """BibTeX entries of papers and sources by full name, each once.
+
+        Raises:
+            MoeKbError: One of them is neither a paper nor a source.
+        """
         from moe_kb.exporters.bibtex import entries
 
-        return "\n".join(entries(self, names).values())
+        records = [self.resolve(name) for name in names]
+        with self.reader() as reader:
+            return entries(reader, records)
+
+    def cite(self, names: Sequence[str]) -> str:
+        """The same in one text."""
+        return "\n".join(self.bibtex(names).values())
+
+    def support(self, name: str, field: str, configuration: str | None = None) -> list[Support]:
+        """Every place behind a field of a record; see `moe_kb.exporters.citations.support`."""
+        from moe_kb.exporters.citations import support
+
+        return support(self, name, field, configuration)
+
+    def page(self, name: str) -> RecordPage:
+        """What a record says of itself: title, summary, properties, equations, steps, rows."""
+        from moe_kb.queries.record_page import record_page
+
+        record = self.resolve(name)
+        with self.reader() as reader:
+            return record_page(reader, record)
 
     def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
         """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 def make_layer(key: str, **fields: Any) -> "MoELayer":
     """The mixture-of-experts layer of a design, freshly initialised.
 
-    >>> layer = make_layer("mixtral-top2", d_model=64, d_expert=128, n_experts=8, experts_per_token=2)
+    >>> layer = make_layer("mixtral-top2-router", d_model=64, d_expert=128, n_experts=8, experts_per_token=2)
     >>> y, info = layer(torch.randn(4, 16, 64))  # [batch, sequence, d_model]
     >>> info.routing, info.losses, info.stats
 
@@ -27,8 +27,6 @@ def make_layer(key: str, **fields: Any) -> "MoELayer":
         KeyError: for an unknown key; the message has the nearest ones.
         ConfigError: for a field that is unknown or out of bounds; one line that names it and the bound.
     """
-    from importlib import import_module
-
     from reference_impls.catalogue import find, nearest
     from reference_impls.configs import check_config
 
@@ -38,5 +36,4 @@ def make_layer(key: str, **fields: Any) -> "MoELayer":
         raise KeyError(f"no design {key!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     # One head divides every width; heads and other layers do not concern a layer by itself.
     config = check_config(entry.config_class, {"n_heads": 1, **fields})
-    layer: MoELayer = import_module(f"reference_impls.gating.{entry.gating}").make_layer(config)
-    return layer
+    return entry.design.make_layer(config)

@@ -26,8 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     listing.add_argument("--json", action="store_true", help="every field of the catalogue, as JSON")
     running = commands.add_parser("run", help="train one implementation")
     keys = running.add_subparsers(dest="key", metavar="KEY", required=True)
+    arguments = sys.argv[1:] if arguments is None else arguments
     for entry in entries():
-        _add_run(keys.add_parser(entry.key, help=entry.summary, allow_abbrev=False), entry)
+        parser_of_entry = keys.add_parser(entry.key, aliases=entry.aliases, help=entry.summary, allow_abbrev=False)
+        if {entry.key, *entry.aliases} & set(arguments):  # the others' configs need not be imported
+            _add_run(parser_of_entry, entry)
     proving = commands.add_parser("verify", help="check implementations against oracles, equations and properties")
     proving.add_argument("key", nargs="*", metavar="KEY", help="which (default all)")
     proving.add_argument("--no-train", action="store_true", help="leave out training on the clustered task")
@@ -43,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("--shapes", default="A,B,C,D", help="of A, B, C and D, separated by commas (default all)")
     bench.add_argument("--rounds", type=int, default=9, metavar="N", help="timed rounds (at least 1, default 9)")
     bench.add_argument("--json", action="store_true", help="every number, as JSON")
-    arguments = sys.argv[1:] if arguments is None else arguments
     match arguments:
         case ["run", str(key), *_] if not key.startswith("-") and find(key) is None:
             return _refused(_unknown(key), 2)
@@ -58,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bench_designs(options)
     if options["command"] == "bench-layer":
         return _bench_layer(options["shapes"].split(","), options["rounds"], as_json=options["json"])
-    entry = next(entry for entry in entries() if entry.key == options["key"])
-    flags = {name: options[name] for name in entry.config_class.model_fields if options[name] is not None}
+    chosen = find(options["key"])
+    assert chosen is not None  # argparse knows no other key
+    flags = {name: options[name] for name in chosen.config_class.model_fields if options[name] is not None}
     return run(
-        entry,
+        chosen,
         config_file=options["--config"],
         flags=flags,
         folder=options["--run-dir"],
@@ -99,7 +102,7 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
             return _refused(_unknown(key), 2)
         chosen.append(entry)
     try:
-        from reference_impls.verify import MissingOracleError, verify
+        from reference_impls.verify.suite import MissingOracleError, verify
     except ModuleNotFoundError as error:
         return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
     failed = made = 0
@@ -211,23 +214,9 @@ def _as_table() -> str:
 
 
 def _as_json() -> str:
-    return json.dumps(
-        [
-            {
-                "key": entry.key,
-                "name": entry.name,
-                "summary": entry.summary,
-                "designs": entry.designs,
-                "papers": entry.papers,
-                "status": entry.status,
-                "tasks": entry.tasks,
-                "oracle": entry.oracle,
-                "deviations": entry.deviations,
-            }
-            for entry in entries()
-        ],
-        indent=2,
-    )
+    derived = ("status", "tasks", "deviations", "module")
+    rows = [entry.model_dump() | {name: getattr(entry, name) for name in derived} for entry in entries()]
+    return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 if __name__ == "__main__":

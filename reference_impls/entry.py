@@ -1,12 +1,21 @@
-"""What is said of one implementation. Importing it does not import torch."""
+"""What is said of one design: the front matter of its README.md. Importing it does not import torch."""
 
-import ast
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reference_impls.configs.base import RunConfig
 from reference_impls.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    from reference_impls.core.design import Design
+    from reference_impls.verify.check import Check
 
 Family = Literal[
     "token choice",
@@ -24,54 +33,101 @@ Family = Literal[
 
 Causality = Literal["yes", "where nothing is dropped", "no"]
 
+DESIGNS = Path(__file__).parent / "designs"
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One implementation.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML was built with it
 
-    Attributes:
-        key: what `run` is told.
-        name: for people.
-        summary: one line.
-        family: how tokens and experts find each other.
-        year: of the paper that introduced the design.
-        designs: keys of the design records that it implements.
-        papers: keys of the papers that describe them.
-        causal: whether a change of later tokens leaves earlier outputs of the layer as they were.
-        oracle: what it was checked against.
-        deviations: where it departs from the paper or the authors' code.
-        config_class: a pydantic model; every field has bounds, a default and a description.
-        gating: the module of `reference_impls.gating` that makes its layers; `checks` has one of the same name.
-        gap: what no source at hand defines of that which makes the design itself, for a partial implementation; the
-            page says more. What a design takes over from others, such as capacity or a balancing loss, is no gap but
-            a deviation.
-        clusters: on the clustered task a design `finds` the clusters by learning, or only `uses` what it is told
-            or drawn; either way it must beat a dense layer. What `cannot` has its reason on the page.
-        beyond: what a token costs beyond the parameters that it is counted to use (whole passes, experts that only
-            train), or why that number is not fixed; such a design is compared, and not as one of equal size.
-        needs: what the layer must be told of its tokens besides their vectors.
-        random_eval: whether chance plays outside training, too, so that two calls differ.
-        module: `python -m <module> run <key>` runs it.
+
+class PageError(ValueError):
+    """A README.md whose front matter cannot be read; the message is one line that names file, field and rule."""
+
+
+class _ConfigModule(Protocol):
+    CONFIG: type[RunConfig]
+
+
+class _RouterModule(Protocol):
+    DESIGN: "Design"
+
+
+class _ChecksModule(Protocol):
+    def checks(self, entry: "Entry") -> "Iterator[Check]":
+        """What this design alone is asked."""
+
+
+class Entry(BaseModel):
+    """One design that can be run.
+
+    The key is the name of the design's folder, with dashes; config, router and checks are imported from there when
+    they are asked for.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
     key: str
+    """Of the design's record, where one record is meant."""
     name: str
+    """For people."""
     summary: str
+    """One line."""
     family: Family
+    """How tokens and experts find each other."""
     year: int
+    """Of the paper that introduced the design."""
     designs: tuple[str, ...]
+    """Keys of the design records that it implements, the main one first."""
     papers: tuple[str, ...]
+    """Keys of the papers that describe them."""
     causal: Causality
+    """Whether a change of later tokens leaves earlier outputs of the layer as they were."""
     oracle: str
-    deviations: tuple[str, ...]
-    config_class: type[RunConfig]
-    gating: str
-    clusters: Literal["finds", "uses", "cannot"] = "finds"
+    """What it was checked against."""
     gap: str = ""
+    """What no source at hand defines of that which makes the design itself, for a partial implementation; the page says
+    more. What a design takes over from others, such as capacity or a balancing loss, is no gap but a deviation."""
+    clusters: Literal["finds", "uses", "cannot"] = "finds"
+    """On the clustered task a design `finds` the clusters by learning, or only `uses` what it is given or sampled;
+    either way it must beat a dense layer. What `cannot` has its reason on the page."""
     beyond: str = ""
+    """What a token costs beyond the parameters that it is counted to use (whole passes, experts that only train), or
+    why that number is not fixed; such a design is compared, and not as one of equal size."""
     needs: tuple[Literal["token_id", "domain", "task"], ...] = ()
+    """What the layer must be given of its tokens besides their vectors."""
     random_eval: bool = False
-    module: str = "reference_impls"
+    """Whether chance plays outside training, too, so that two calls differ."""
+    aliases: tuple[str, ...] = ()
+    """Earlier keys, by which runs and result files may name it."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Entry":
+        """The entry of a design's folder.
+
+        Raises:
+            PageError: if its README.md has no front matter, or one that breaks the rules.
+        """
+        path = folder / "README.md"
+        front, _ = _split(path)
+        try:
+            values = yaml.load(front, Loader=_Loader)
+            named = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+            return cls.model_validate({"key": folder.name.replace("_", "-"), **named})
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            raise PageError(f"{path}: front matter: {wrong}") from None
+        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            raise PageError(
+                f"{path}: front matter is no YAML mapping of fields: {' '.join(str(error).split())}"
+            ) from None
+
+    @property
+    def module(self) -> str:
+        """`python -m <module> run <key>` runs it."""
+        return "reference_impls"
+
+    @property
+    def folder(self) -> Path:
+        """Where page, config, router and checks stand."""
+        return DESIGNS / self.key.replace("-", "_")
 
     @property
     def status(self) -> Literal["complete", "partial"]:
@@ -83,12 +139,43 @@ class Entry:
         """What it can be trained on, the default first."""
         return self.config_class.tasks()
 
-    @property
+    @cached_property
     def page(self) -> str:
-        """The implementation's page in Markdown with `$`-delimited LaTeX: its gating module's docstring."""
-        source = Path(__file__).parent / "gating" / f"{self.gating}.py"
-        return ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+        """The page in GitHub's Markdown, equations included, without the front matter."""
+        return _split(self.folder / "README.md")[1]
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """Where it departs from the paper or the authors' code: the items of the page's section, in Markdown."""
+        section = re.search(r"^## Deviations\n(.*?)(?=^## )", self.page, re.DOTALL | re.MULTILINE)
+        items = re.findall(r"^- (.*?)(?=^- |^\S|\Z)", section[1] if section else "", re.DOTALL | re.MULTILINE)
+        return tuple(" ".join(item.split()) for item in items)
+
+    @cached_property
+    def config_class(self) -> type[RunConfig]:
+        """The pydantic model of its settings; every field has bounds, a default and a description."""
+        return cast(_ConfigModule, self._part("config")).CONFIG
+
+    @cached_property
+    def design(self) -> "Design":
+        """Its hooks; imports torch."""
+        return cast(_RouterModule, self._part("router")).DESIGN
+
+    def checks(self) -> "Iterator[Check]":
+        """What this design alone is asked; imports torch."""
+        return cast(_ChecksModule, self._part("checks")).checks(self)
 
     def estimate(self, config: RunConfig) -> Estimate:
         """Memory, time and parameters of a run with this config."""
         return estimate(config)
+
+    def _part(self, name: str) -> object:
+        return import_module(f"reference_impls.designs.{self.folder.name}.{name}")
+
+
+def _split(path: Path) -> tuple[str, str]:
+    """Front matter and body of a page."""
+    found = re.fullmatch(r"---\n(.*?)\n---\n\n?(.*)", path.read_text(encoding="utf-8"), re.DOTALL)
+    if found is None:
+        raise PageError(f"{path}: must begin with front matter between two lines of ---")
+    return found[1], found[2]

@@ -56,6 +56,8 @@ def test_the_wheel_holds_everything_inside_its_packages(wheel):
         inside = {name.removeprefix("moe_kb/_bundled/") for name in names if f"_bundled/{folder}/" in name}
         outside = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / folder).rglob("*.yaml")}
         assert inside == outside
+    pages = {p.relative_to(REPOSITORY).as_posix() for p in (REPOSITORY / "reference_impls").rglob("README.md")}
+    assert pages == {name for name in names if name.startswith("reference_impls/") and name.endswith("README.md")}
     assert "moe_kb/_bundled/app/main.py" in names
     assert "moe_kb/_bundled/app/.streamlit/config.toml" in names
     assert {"moe_kb/lab/events.schema.json", "moe_kb/py.typed"} <= set(names)
@@ -95,7 +97,7 @@ def test_the_installed_package_finds_its_app_and_implementations(installed, tmp_
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "switch-top1" in done.stdout
-    assert "mixtral-top2" in done.stdout
+    assert "switch-top1-router" in done.stdout
+    assert "mixtral-top2-router" in done.stdout
     assert "gshard-top2" in done.stdout
     assert "deepseek-v3" in done.stdout

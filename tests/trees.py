@@ -96,7 +96,7 @@ usages:
   by: paper:beta
   role: uses
   status: derived
-implementation: switch-top1
+implementation: switch-top1-router
 summary:
   text: Each token goes to its best expert.
   cites:

@@ -21,6 +21,8 @@ def choose(lab: Lab) -> None:
         ui.empty("Nothing can be run.", "Install a package with implementations: pip install 'moe-kb[lab]'.")
         return
     asked = st.query_params.get("implementation")
+    if asked:
+        asked = lab.current_key(asked)  # an address may have an earlier key
     if asked in entries:
         # A link from this page to itself changes what is shown, but not the browser's address: write it once more.
         st.query_params["implementation"] = asked

@@ -9,7 +9,7 @@ import ui
 from moe_kb.analysis import run_metrics
 from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
-from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, browsing
+from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, metric_meanings
 
 from .set_up import reuse
 from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
@@ -72,7 +72,8 @@ def watch(lab: Lab, run: Run) -> None:
     cancelling = run.active and run.cancel_requested is not None
     status = "cancelling" if cancelling else run.status
     known = {entry.key: entry for entry in lab.catalogue()}
-    name = known[run.implementation].name if run.implementation in known else run.implementation
+    key = lab.current_key(run.implementation)
+    name = known[key].name if key in known else run.implementation
     heading.markdown(
         f"### {ui.plain(name)} :{BADGE[run.status]}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
@@ -99,7 +100,7 @@ def watch(lab: Lab, run: Run) -> None:
     elif run.status == "running":
         st.progress(0.0, "Starting: loading PyTorch and the data …")
     numbers(run, curves)
-    charts(run, curves, known.get(run.implementation), progress.steps if progress else None)
+    charts(run, curves, known.get(key), progress.steps if progress else None)
     loads(curves)
     for message in curves.messages:
         st.caption((":material/warning: " if message.level == "warning" else "") + ui.plain(message.text))
@@ -120,7 +121,7 @@ def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) 
     more = st.multiselect(
         "More curves", others, format_func=run_metrics.metric_label, **ui.in_address("curves", [], others)
     )
-    meanings = browsing.metric_meanings(entry.page) if entry else {}
+    meanings = metric_meanings(entry.page) if entry else {}
     with st.grid(2, min_column_width=420, gap="medium"):
         for name in [*first, *(name for name in more if name in present)]:
             with st.container(gap="xxsmall"):

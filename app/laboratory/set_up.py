@@ -21,6 +21,7 @@ from moe_kb.lab import (
     details,
     form_fields,
     form_from_config,
+    page_markdown,
 )
 
 from .shared import MAX_RUNS, complain, duration, leave_to, show_run
@@ -40,10 +41,10 @@ def set_up(lab: Lab, entry: Entry) -> None:
     page, deviations = st.tabs(["How it works", "Deviations and checks"], key="entry-page")
     with page, st.container(width=900):
         # The page comes with an installed package, as code does; it is not record text.
-        st.markdown(run_metrics.page_markdown(entry.page))
+        st.markdown(page_markdown(entry.page))
     with deviations, st.container(width=900):
         st.markdown("**Where it departs from the paper or the authors' code**")
-        st.markdown("\n".join(f"- {ui.plain(text)}" for text in entry.deviations) or "Nowhere.")
+        st.markdown(page_markdown("\n".join(f"- {text}" for text in entry.deviations)) or "Nowhere.")
         st.markdown("**What its arithmetic was checked against**")
         st.markdown(ui.plain(entry.oracle))
 
@@ -163,8 +164,9 @@ def setting(key: str, field: FormField) -> Any:
 def reuse(lab: Lab, run: Run) -> None:
     """Go to the form of a run's implementation with the settings of the run."""
     leave_to("set-up")
-    st.query_params["implementation"] = run.implementation
-    entry = {entry.key: entry for entry in lab.catalogue()}.get(run.implementation)
+    key = lab.current_key(run.implementation)
+    st.query_params["implementation"] = key
+    entry = {entry.key: entry for entry in lab.catalogue()}.get(key)
     if entry is None:
         return
     given = {"task": run.config["task"]} if run.config.get("task") else {}

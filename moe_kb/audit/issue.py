@@ -70,11 +70,15 @@ class Issue:
         """Keys of all sources concerned, each once."""
         return tuple(dict.fromkeys([*(claim.source for claim in self.claims), *self.sources]))
 
+    @property
+    def records(self) -> set[str]:
+        """Full names of the records on whose pages it belongs; a table's, where one of its rows is concerned."""
+        rows = {claim.table_row.partition("#")[0] for claim in self.claims if claim.table_row}
+        return {self.subject, *self.others, *(f"table:{table}" for table in rows)}
+
     def concerns(self, record: str) -> bool:
-        """Whether it belongs on a record's page; on a table's, where one of its rows is concerned."""
-        if record == self.subject or record in self.others:
-            return True
-        return any(claim.table_row and f"table:{claim.table_row.partition('#')[0]}" == record for claim in self.claims)
+        """Whether it belongs on a record's page."""
+        return record in self.records
 
     def as_data(self) -> dict[str, Any]:
         """The issue as plain data, for JSON."""

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import click
 
-import typer
-
-from moe_kb.cli.root import JsonFlag, app, open_here
+from moe_kb.cli.root import app, json_flag, open_here
 
 
 @app.command()
+@click.option("--benchmark", help="Such as mmlu. Default: the first with scores.")
+@click.option("--setting", help="Setting of the scores, such as 5-shot. Default: the most frequent one.")
+@click.option(
+    "--performance", default="context_length", show_default=True, help="Performance metric, such as throughput."
+)
+@click.option("--cost", default="params_active", show_default=True, help="Cost metric, such as weight_bytes.")
+@click.option(
+    "--context", type=click.IntRange(1, 100_000_000), default=4096, show_default=True, help="Tokens of a sequence."
+)
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Batch size of decoding."
+)
+@click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
+@click.option("--accelerator", help="Key of an accelerator, for rates and times. Default: h100-sxm.")
+@json_flag
 def tradeoffs(
-    benchmark: Annotated[str | None, typer.Option(help="Such as mmlu.", show_default="the first with scores")] = None,
-    setting: Annotated[
-        str | None, typer.Option(help="Setting of the scores, such as 5-shot.", show_default="the most frequent one")
-    ] = None,
-    performance: Annotated[str, typer.Option(help="Performance metric, such as throughput.")] = "context_length",
-    cost: Annotated[str, typer.Option(help="Cost metric, such as weight_bytes or device_time.")] = "params_active",
-    context: Annotated[int, typer.Option(min=1, max=100_000_000, help="Tokens of a sequence.")] = 4096,
-    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Batch size: sequences decoded together.")] = 1,
-    weights: Annotated[str, typer.Option(help="Weight precision, such as bf16 or mxfp4.")] = "bf16",
-    accelerator: Annotated[
-        str | None, typer.Option(help="Key of an accelerator, for rates and times.", show_default="h100-sxm")
-    ] = None,
-    json: JsonFlag = False,
+    benchmark: str | None,
+    setting: str | None,
+    performance: str,
+    cost: str,
+    context: int,
+    batch: int,
+    weights: str,
+    accelerator: str | None,
+    as_json: bool,
 ) -> None:
-    """Compare models by quality, speed and cost, the Pareto frontier marked: moe-kb tradeoffs --cost weight_bytes."""
+    """Compare models by quality, speed and cost, and mark the Pareto frontier.
+
+    Example: moe-kb tradeoffs --performance throughput --cost device_time
+    """
     from moe_kb.analysis.metrics import SIDES
     from moe_kb.cli import output
 
@@ -39,7 +51,7 @@ def tradeoffs(
         weights=weights,
         accelerator=accelerator,
     )
-    if json:
+    if as_json:
         output.print_json(found.table())
         return
     choice, best = found.choice, found.frontier()
@@ -55,22 +67,24 @@ def tradeoffs(
             for entry in found.best_first()
         ],
     )
-    typer.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
+    click.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
 
 
 @app.command()
-def leaderboard(
-    protocol: Annotated[str | None, typer.Argument(help="Such as text-1.", show_default="the first one")] = None,
-    json: JsonFlag = False,
-) -> None:
-    """Compare the runnable designs under one budget, each against a dense layer: moe-kb leaderboard text-1."""
+@click.argument("protocol", required=False)
+@json_flag
+def leaderboard(protocol: str | None, as_json: bool) -> None:
+    """Compare the runnable designs under one budget (default: the first protocol), each against a dense layer.
+
+    Example: moe-kb leaderboard text-1
+    """
     from dataclasses import asdict
 
     from moe_kb.analysis.run_metrics import metric_label
     from moe_kb.cli import output
 
     board = open_here().leaderboard(protocol)
-    if json:
+    if as_json:
         output.print_json(asdict(board))
         return
     output.print_table(
@@ -89,7 +103,7 @@ def leaderboard(
             for standing in board.standings
         ],
     )
-    typer.echo(
+    click.echo(
         f"{board.protocol.protocol}, {board.protocol.better} is better; of {board.ranked} ranked designs "
         f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
         err=True,
@@ -97,13 +111,15 @@ def leaderboard(
 
 
 @app.command()
-def trends(
-    measure: Annotated[str, typer.Argument(help="Such as granularity; an unknown one lists all.")],
-    text: Annotated[str, typer.Option(help="Only configurations that hold these words.")] = "",
-    largest: Annotated[bool, typer.Option("--largest", help="Only the largest configuration of each model.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """Follow a measure of released models through time: moe-kb trends granularity."""
+@click.argument("measure")
+@click.option("--text", default="", help="Only configurations that hold these words.")
+@click.option("--largest", is_flag=True, help="Only the largest configuration of each model.")
+@json_flag
+def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
+    """Follow a measure of released models through time; an unknown measure lists all.
+
+    Example: moe-kb trends granularity
+    """
     from dataclasses import asdict
 
     from moe_kb.analysis.trends import shown
@@ -111,7 +127,7 @@ def trends(
 
     trend = open_here().trends(measure, text=text, largest_only=largest)
     field = trend.field
-    if json:
+    if as_json:
         rows = [
             {
                 "record": observation.record,
@@ -138,7 +154,7 @@ def trends(
             for observation in trend.observations
         ],
     )
-    typer.echo("")
+    click.echo("")
     if field.words:
         output.print_table(
             ["year", "most frequent", "configurations", "of"],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from moe_kb.cli.root import app
+from moe_kb.cli.root import PATH, app
 
 if TYPE_CHECKING:
     from moe_kb.corpus import Corpus
@@ -15,40 +16,40 @@ if TYPE_CHECKING:
     from moe_kb.records import Model, Source
     from moe_kb.sizing import Parameters
 
-imports = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a model from a configuration file.")
-app.add_typer(imports, name="import")
 
+@app.group("import", no_args_is_help=True)
+def imports() -> None:
+    """Add a model from a configuration file.
 
-@imports.callback()
-def _group() -> None:
-    """Add a model from a configuration file."""  # a callback keeps `hf` a command of its own
+    Example: moe-kb import hf config.json --name Mixtral
+    """
 
 
 @imports.command("hf")
+@click.argument("config", type=PATH)
+@click.option("--name", help="What people call the model. Default: the file's name.")
+@click.option("--key", help="Key of the record; that of a model adds a configuration to it.")
+@click.option("--label", help="Name of this size. Default: its parameters.")
+@click.option("--url", help="Where the file is published.")
+@click.option("--version", help="Its commit or revision.")
+@click.option("--accessed", help="When it was read, YYYY-MM. Default: this month.")
+@click.option("--output", "folder", type=PATH, help="Write data/models and data/sources there instead.")
+@click.option("--dry-run", is_flag=True, help="Print the records and write nothing.")
 def hugging_face(
-    config: Annotated[Path, typer.Argument(help="A config.json of the Hugging Face kind.", show_default=False)],
-    name: Annotated[
-        str | None, typer.Option(help="What people call the model. Default: the file's name.", show_default=False)
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(help="Key of the record; that of a model adds a configuration to it.", show_default=False),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Name of this size. Default: its parameters.", show_default=False)
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="Where the file is published.", show_default=False)] = None,
-    version: Annotated[str | None, typer.Option(help="Its commit or revision.", show_default=False)] = None,
-    accessed: Annotated[
-        str | None, typer.Option(help="When it was read, YYYY-MM. Default: this month.", show_default=False)
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--output", help="Write data/models and data/sources there instead.", show_default=False),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the records and write nothing.")] = False,
+    config: Path,
+    name: str | None,
+    key: str | None,
+    label: str | None,
+    url: str | None,
+    version: str | None,
+    accessed: str | None,
+    folder: Path | None,
+    dry_run: bool,
 ) -> None:
-    """Read a config.json into a model record and a source record. Exit status 1 where it is not understood."""
+    """Read a config.json into a model record and a source record. Exit status 1 where it is not understood.
+
+    Example: moe-kb import hf config.json --name Mixtral --label 8x7B --url ADDRESS
+    """
     import time
 
     from moe_kb import yamlio
@@ -63,7 +64,7 @@ def hugging_face(
     there = corpus.records.get(f"model:{key}")
     model = there if isinstance(there, Model) else None
     if model and label is None:
-        raise typer.BadParameter(f"{model.reference} exists: name the size to add to it", param_hint="--label")
+        raise click.BadParameter(f"{model.reference} exists: name the size to add to it", param_hint="--label")
     name = name or (model.name if model else _name_of(config))
     model_key = key or key_of(name)
     origin = Origin(f"{name} {label}" if model else name, url, version, accessed or time.strftime("%Y-%m"))
@@ -72,8 +73,8 @@ def hugging_face(
         imported, size = _read(config, source.key)
     except RefusedError as error:
         for reason in error.reasons:
-            typer.echo(f"{config.name}: refused: {reason}", err=True)
-        raise typer.Exit(1) from None
+            click.echo(f"{config.name}: refused: {reason}", err=True)
+        raise Exit(1) from None
     _must_be_new(corpus, model, name, model_key, source)
     label = label or label_of(size)
     record = with_configuration(model, label, imported) if model else model_record(model_key, name, label, imported)
@@ -86,14 +87,14 @@ def hugging_face(
         texts[f"data/models/{record.key}.yaml"] = yamlio.canonical_text(record)
     if dry_run:
         for path, text in texts.items():
-            typer.echo(f"# {path}\n{text}")
+            click.echo(f"# {path}\n{text}")
     else:
         for file in _write(texts, folder or _writable(root), replacing=model is not None and folder is None):
-            typer.echo(f"wrote {file}")
-    typer.echo(f"{record.name} [{label}]: {size.total:,} parameters, {round(size.active):,} active.", err=dry_run)
+            click.echo(f"wrote {file}")
+    click.echo(f"{record.name} [{label}]: {size.total:,} parameters, {round(size.active):,} active.", err=dry_run)
     if imported.assumed:
         told = ", ".join(f"{field} = {value!r}" for field, value in sorted(imported.assumed.items()))
-        typer.echo(f"Not in the file, so taken as the model's code takes them: {told}.", err=dry_run)
+        click.echo(f"Not in the file, so taken as the model's code takes them: {told}.", err=dry_run)
 
 
 def _name_of(config: Path) -> str:

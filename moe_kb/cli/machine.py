@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
-from moe_kb.cli.root import app
+from moe_kb.cli.root import PATH, app, json_flag
 
 
 @app.command("app")
-def run_app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
-    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-) -> None:
-    """Open the web app; it listens on this machine only."""
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--browser/--no-browser", default=True, help="Open a browser window.")
+def run_app(port: int, browser: bool) -> None:
+    """Open the web app; it listens on this machine only.
+
+    Example: moe-kb app --port 8600
+    """
     import importlib.util
     import subprocess
     import sys
@@ -25,10 +27,10 @@ def run_app(
     from moe_kb.paths import app_folder
 
     if importlib.util.find_spec("streamlit") is None:
-        typer.echo("moe-kb: the app needs Streamlit. Run: pip install 'moe-kb[app,lab]'", err=True)
-        raise typer.Exit(2)
+        click.echo("moe-kb: the app needs Streamlit. Run: pip install 'moe-kb[app,lab]'", err=True)
+        raise Exit(2)
     kb = open_kb()
-    typer.echo(f"{kb.database}: built {kb.meta['built']}. The app opens at http://127.0.0.1:{port}", err=True)
+    click.echo(f"{kb.database}: built {kb.meta['built']}. The app opens at http://127.0.0.1:{port}", err=True)
     folder = app_folder()
     command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py")]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
@@ -36,22 +38,24 @@ def run_app(
     command += ["--server.headless", "false" if browser else "true", "--server.showEmailPrompt", "false"]
     # Streamlit reads its theme and settings from the folder it is started in.
     try:
-        raise typer.Exit(subprocess.call(command, cwd=folder))
+        raise Exit(subprocess.call(command, cwd=folder))
     except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+        raise Exit(0) from None
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     add_help_option=False,
 )
-def run(
-    context: typer.Context,
-    key: Annotated[str | None, typer.Argument(help="An implementation, or the design it implements.")] = None,
-) -> None:
-    """Train an implementation here and watch it in the terminal; `moe-kb run KEY --help` lists its settings.
+@click.argument("key", required=False)
+@click.pass_context
+def run(context: click.Context, key: str | None) -> None:
+    """Train an implementation and watch it in the terminal; without a key, list what can be run.
 
-    Without a key: what can be run. In the app's laboratory runs are queued, kept and compared.
+    KEY is an implementation, or the design it implements; `moe-kb run KEY --help` lists its settings. In the app's
+    laboratory runs are queued, kept and compared.
+
+    Example: moe-kb run mixtral-top2-router --steps 100
     """
     import subprocess
     import sys
@@ -61,48 +65,54 @@ def run(
     catalogue = installed_catalogue()
     if key in (None, "--help", "-h"):
         width = max((len(entry.key) for entry in catalogue.entries), default=0)
-        typer.echo("Usage: moe-kb run KEY [--steps 100 …] [--config FILE] [--run-dir DIR] [--resume FILE]\n")
+        click.echo("Usage: moe-kb run KEY [--steps 100 …] [--config FILE] [--run-dir DIR] [--resume FILE]\n")
         for entry in catalogue.entries:
-            typer.echo(f"  {entry.key:<{width}}  {entry.summary}")
-        raise typer.Exit
+            click.echo(f"  {entry.key:<{width}}  {entry.summary}")
+        raise Exit(0)
     named = [entry for entry in catalogue.entries if key in entry.designs]
     entry = named[0] if len(named) == 1 else catalogue.entry(key)
     command = [sys.executable, "-m", entry.module, "run", entry.key, *context.args]
     try:
-        raise typer.Exit(subprocess.call(command))
+        raise Exit(subprocess.call(command))
     except KeyboardInterrupt:  # the run has heard it, too, and finished its step
-        raise typer.Exit(130) from None
+        raise Exit(130) from None
 
 
 @app.command()
-def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say what works on this machine and how to fix what does not. Exit status 1 if something needed is broken."""
+@json_flag
+def doctor(as_json: bool) -> None:
+    """Report what works on this machine and how to fix what does not. Exit status 1 if something needed is broken.
+
+    Example: moe-kb doctor
+    """
     from dataclasses import asdict
 
     from moe_kb.doctor import examine
 
-    found = list(examine())
-    if json_output:
-        typer.echo(json.dumps([asdict(item) for item in found], indent=2))
+    diagnoses = list(examine())
+    if as_json:
+        click.echo(json.dumps([asdict(item) for item in diagnoses], indent=2))
     else:
-        for item in found:
+        for item in diagnoses:
             fix = f"  -> {item.fix}" if item.state != "ok" and item.fix else ""
-            typer.echo(f"{item.state:8} {item.what:12} {item.detail}{fix}")
-    raise typer.Exit(1 if any(item.state == "broken" for item in found) else 0)
+            click.echo(f"{item.state:8} {item.what:12} {item.detail}{fix}")
+    raise Exit(1 if any(item.state == "broken" for item in diagnoses) else 0)
 
 
 @app.command()
-def schema(
-    folder: Annotated[Path, typer.Argument(help="Where the schemas go.")] = Path("docs/schema"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if any is out of date.")] = False,
-) -> None:
-    """Write the JSON Schema of every kind of file."""
+@click.argument("folder", type=PATH, default="docs/schema")
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 if any is out of date.")
+def schema(folder: Path, check: bool) -> None:
+    """Write the JSON Schema of every kind of file to a folder.
+
+    Example: moe-kb schema docs/schema
+    """
     from moe_kb.jsonschema import outdated_schemas, write_schemas
 
     if check:
         old = outdated_schemas(folder)
         for path in old:
-            typer.echo(f"{path} is out of date. Run: moe-kb schema {folder}", err=True)
-        raise typer.Exit(1 if old else 0)
+            click.echo(f"{path} is out of date. Run: moe-kb schema {folder}", err=True)
+        raise Exit(1 if old else 0)
     for path in write_schemas(folder):
-        typer.echo(str(path))
+        click.echo(str(path))

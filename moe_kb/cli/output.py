@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import typer
+import click
 
 
 def print_json(data: Any) -> None:
     """Indented JSON; what JSON does not know becomes text."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -46,10 +46,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             parts.append(cut.rjust(width) if to_right else cut.ljust(width))
         return "  ".join(parts).rstrip()
 
-    typer.echo(line([str(c) for c in columns]))
-    typer.echo(line(["-" * width for width in widths]))
+    click.echo(line([str(c) for c in columns]))
+    click.echo(line(["-" * width for width in widths]))
     for row in shown:
-        typer.echo(line(row))
+        click.echo(line(row))
 
 
 def _cell(value: Any) -> str:
@@ -66,10 +66,10 @@ def print_nested(data: dict[str, Any], indent: int = 0) -> None:
     for name, value in data.items():
         label = name.replace("_", " ")
         if isinstance(value, dict):
-            typer.echo(f"{pad}{label}")
+            click.echo(f"{pad}{label}")
             print_nested(value, indent + 1)
         elif isinstance(value, list):
             shown = ", ".join(str(item) for item in value[:4]) + (", …" if len(value) > 4 else "")
-            typer.echo(f"{pad}{label}: {len(value)}" + (f"  ({shown})" if value else ""))
+            click.echo(f"{pad}{label}: {len(value)}" + (f"  ({shown})" if value else ""))
         else:
-            typer.echo(f"{pad}{label}: {value:,}" if isinstance(value, int) else f"{pad}{label}: {value}")
+            click.echo(f"{pad}{label}: {value:,}" if isinstance(value, int) else f"{pad}{label}: {value}")

@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from moe_kb.kinds import KINDS
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
 
-app = typer.Typer(
-    name="moe-kb",
+json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+#: Kinds of records that can be asked for.
+KIND = click.Choice(KINDS)
+PATH = click.Path(path_type=Path)
+
+
+#: Commands by the module that holds them; only the one that is asked for is imported.
+COMMANDS = {
+    "ask": ("search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export"),
+    "size": ("size",),
+    "analysis": ("tradeoffs", "leaderboard", "trends"),
+    "tree": ("check", "build", "format"),
+    "imports": ("import",),
+    "machine": ("app", "run", "doctor", "schema"),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(name for names in COMMANDS.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for module, names in COMMANDS.items():
+            if cmd_name in names and cmd_name not in self.commands:
+                import_module(f"moe_kb.cli.{module}")  # its commands register themselves
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=_Commands,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.option(
+    "--root",
+    type=PATH,
+    envvar="MOE_KB_ROOT",
+    help="A tree with data/ and taxonomy/. Default: the checkout, else the data in the package.",
+)
+@click.version_option(package_name="moe-kb", message="%(version)s")
+def app(root: Path | None) -> None:
+    """Browse, query, check and run the living survey of Mixture-of-Experts.
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("moe-kb"))
-        raise typer.Exit
-
-
-@app.callback()
-def shared(
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root",
-            envvar="MOE_KB_ROOT",
-            show_default=False,
-            help="A tree with data/ and taxonomy/. Default: the checkout, else the data in the package.",
-        ),
-    ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    """Browse, query, check and run the living survey of Mixture-of-Experts."""
+    Example: moe-kb search "expert choice"
+    """
     # One place decides which tree and which runs are meant, for this process and for those it starts elsewhere.
     if root is not None:
         os.environ["MOE_KB_ROOT"] = str(root.expanduser().absolute())
@@ -60,7 +74,7 @@ def open_here() -> KnowledgeBase:
 
     kb = open_kb()
     if kb.stale:
-        typer.echo(
+        click.echo(
             f"moe-kb: answering from the database built {kb.meta['built']}: the records have findings since "
             "(moe-kb check lists them).",
             err=True,

@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from moe_kb.claims.claim import Claim
 from moe_kb.format import citation
-from moe_kb.records import Design, Table
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
-    from moe_kb.records import Record
+    from moe_kb.queries.record_page import RecordPage, SourcedText
 
 
 def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
-    """The record with its edges, claims, disagreements and audit findings."""
-    record = kb.get(name)
+    """The record with its edges, claims, disagreements and audit issues."""
+    page = kb.page(name)
     return {
-        "record": record.reference,
-        "content": record.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
-        "edges": [asdict(edge) for edge in kb.edges(record.reference)],
-        "claims": [asdict(claim) for claim in kb.claims(record.reference)],
-        "disagreements": [asdict(item) for item in kb.disagreements(record.reference)],
-        "findings": [finding.as_data() for finding in kb.audit(record.reference)],
-        "file": kb.path_of(record.reference),
+        "record": page.record,
+        "content": json.loads(page.content),
+        "edges": [asdict(edge) for edge in kb.edges(page.record)],
+        "claims": [asdict(claim) for claim in kb.claims(page.record)],
+        "disagreements": [asdict(item) for item in kb.disagreements(page.record)],
+        "issues": [issue.as_data() for issue in kb.audit(page.record)],
+        "file": page.path,
     }
 
 
 def as_text(kb: KnowledgeBase, name: str) -> str:
     """A page of text."""
-    record = kb.get(name)
-    brief = kb.brief(record.reference)
-    lines = [f"{brief.label}   {record.reference}"]
-    title = getattr(record, "title", None)
-    if title and title != record.name:
-        lines.append(title)
-    if record.summary:
-        cites = "; ".join(citation(cite.source, cite.locator) for cite in record.summary.cites)
-        lines += ["", record.summary.text, f"    [{cites}]"]
-    if isinstance(record, Design):
-        lines += _design(kb, record)
-    if isinstance(record, Table):
-        lines += ["", *(f"  {row.row:>3}  {row.label}" for row in record.rows)]
-    lines += _placements(record)
-    lines += _edges(kb, record.reference)
-    lines += _claims(kb, record.reference)
-    lines += _findings(kb, record.reference)
-    lines += ["", f"file: {kb.path_of(record.reference)}"]
+    page = kb.page(name)
+    lines = [f"{page.name}{f' ({page.year})' if page.year else ''}   {page.record}"]
+    if page.title and page.title != page.name:
+        lines.append(page.title)
+    if page.summary:
+        places = "; ".join(_place(cite.source, cite.locator)[1:-1] for cite in page.summary.cites)
+        lines += ["", page.summary.text, f"    [{places}]"]
+    lines += _design(page)
+    lines += ["", *(f"  {row:>3}  {label}" for row, label in page.rows)] if page.rows else []
+    lines += _placements(page)
+    lines += _edges(kb, page.record)
+    lines += _claims(kb, page.record)
+    lines += _issues(kb, page.record)
+    lines += ["", f"file: {page.path}"]
     return "\n".join(lines)
 
 
@@ -56,32 +52,33 @@ def _place(source: str | None, locator: str | None) -> str:
     return f"[{citation(source, locator)}]" if source else ""
 
 
-def _design(kb: KnowledgeBase, design: Design) -> list[str]:
+def _design(page: RecordPage) -> list[str]:
     lines: list[str] = []
-    for name, sourced in design.properties or ():
-        if sourced is not None:
-            value = ("yes" if sourced.value else "no") if isinstance(sourced.value, bool) else sourced.value
-            inferred = ", inferred" if sourced.status == "derived" else ""
-            lines.append(f"  {name.replace('_', ' '):28} {value}  {_place(sourced.source, sourced.locator)}{inferred}")
-    if lines:
-        lines = ["", "Properties", *lines]
-    for equation in design.equations:
-        lines += ["", f"{equation.label}  {_place(equation.source, equation.locator)}", f"  {equation.latex}"]
-        lines += [f"    {symbol}: {meaning}" for symbol, meaning in equation.legend.items()]
-    if design.algorithm:
-        lines += ["", f"Steps  {_place(design.algorithm.source, design.algorithm.locator)}"]
-        lines += [f"  {number}. {step}" for number, step in enumerate(design.algorithm.steps, start=1)]
-    if kb.implementation_of(design.reference):
-        lines += ["", f"Runnable: python -m reference_impls run {design.implementation}"]
+    if page.properties:
+        lines += ["", "Properties"]
+    for sourced in page.properties:
+        inferred = ", inferred" if sourced.derived else ""
+        lines.append(f"  {sourced.label.replace('_', ' '):28} {sourced.text}  {_cited(sourced)}{inferred}")
+    for equation in page.equations:
+        lines += ["", f"{equation.label}  {_cited(equation)}", f"  {equation.text}"]
+        lines += [f"    {meaning}" for meaning in equation.details]
+    if page.algorithm:
+        lines += ["", f"Steps  {_cited(page.algorithm)}"]
+        lines += [f"  {number}. {step}" for number, step in enumerate(page.algorithm.details, start=1)]
+    if page.implementation:
+        lines += ["", f"Runnable: python -m reference_impls run {page.implementation}"]
     return lines
 
 
-def _placements(record: Record) -> list[str]:
-    placements = sorted(record.placements, key=lambda placement: (placement.taxonomy, placement.node))
+def _cited(sourced: SourcedText) -> str:
+    (cite,) = sourced.cites
+    return _place(cite.source, cite.locator)
+
+
+def _placements(page: RecordPage) -> list[str]:
     lines = [
-        f"  {placement.taxonomy}: {placement.node}  {_place(placement.source, placement.locator)}"
-        + (", inferred" if placement.status == "derived" else "")
-        for placement in placements
+        f"  {placement.label}: {placement.text}  {_cited(placement)}{', inferred' if placement.derived else ''}"
+        for placement in page.placements
     ]
     return ["", "Placed", *lines] if lines else []
 
@@ -118,12 +115,12 @@ def _claim(claim: Claim, disputed: bool) -> str:
     return f"{mark}{indent}{field}: {claim.shown_with_unit[:120]}  {_place(claim.source, claim.locator)}{extra}"
 
 
-def _findings(kb: KnowledgeBase, name: str) -> list[str]:
-    findings = kb.audit(name)
+def _issues(kb: KnowledgeBase, name: str) -> list[str]:
+    issues = kb.audit(name)
     lines = []
-    for finding in findings:
-        about = " ".join(filter(None, (finding.configuration and f"[{finding.configuration}]", finding.field)))
-        lines.append(f"{' ' if finding.waived else '!'} {finding.rule}  {about}: {finding.message}")
-        if finding.waived:
-            lines.append(f"      waived: {finding.waived.text}")
-    return ["", f"Audit: {len(findings)} finding{'s' if len(findings) > 1 else ''}", *lines] if findings else []
+    for issue in issues:
+        about = " ".join(filter(None, (issue.configuration and f"[{issue.configuration}]", issue.field)))
+        lines.append(f"{' ' if issue.waived else '!'} {issue.rule}  {about}: {issue.message}")
+        if issue.waived:
+            lines.append(f"      waived: {issue.waived.text}")
+    return ["", f"Audit: {len(issues)} issue{'s' if len(issues) > 1 else ''}", *lines] if issues else []

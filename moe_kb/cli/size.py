@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from moe_kb.cli.root import JsonFlag, app, open_here
+from moe_kb.cli.root import app, json_flag, open_here
 
 if TYPE_CHECKING:
+    from moe_kb.kb import KnowledgeBase
     from moe_kb.records.architecture import Architecture
     from moe_kb.sizing.report import Device, Size
 
 
 @app.command()
+@click.argument("model")
+@click.option("--configuration", "-c", help="Only this size of the model.")
+@click.option(
+    "--context", type=click.IntRange(1, 100_000_000), default=8192, show_default=True, help="Tokens of a sequence."
+)
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Batch size of decoding."
+)
+@click.option(
+    "--expert-parallel",
+    type=click.IntRange(1, 100_000),
+    default=8,
+    show_default=True,
+    help="Devices over which each layer's experts are spread.",
+)
+@click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
+@click.option("--accelerator", multiple=True, help="Only these accelerators (by key); repeat it.")
+@json_flag
 def size(
-    model: Annotated[str, typer.Argument(help="A model's key, or a config.json of the Hugging Face kind.")],
-    configuration: Annotated[
-        str | None, typer.Option("--configuration", "-c", help="Only this size of the model.", show_default=False)
-    ] = None,
-    context: Annotated[int, typer.Option(min=1, max=100_000_000, help="Tokens of a sequence.")] = 8192,
-    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Sequences decoded together.")] = 1,
-    expert_parallel: Annotated[int, typer.Option(min=1, max=100_000, help="Devices for each layer's experts.")] = 8,
-    weights: Annotated[str, typer.Option(help="How weights are kept, e.g. bf16, fp8-block-128, mxfp4.")] = "bf16",
-    accelerator: Annotated[
-        list[str] | None, typer.Option(help="Only these accelerators (by key); repeat it.", show_default=False)
-    ] = None,
-    json: JsonFlag = False,
+    model: str,
+    configuration: str | None,
+    context: int,
+    batch: int,
+    expert_parallel: int,
+    weights: str,
+    accelerator: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """What a model costs, computed from its layers alone: parameters, operations, memory, traffic, rooflines."""
+    """Compute what a model here, or any config.json, costs: parameters, operations, memory, traffic, rooflines.
+
+    Example: moe-kb size deepseek-v3 --weights fp8-block-128
+    """
     from moe_kb.cli import output
     from moe_kb.errors import NotFoundError
     from moe_kb.sizing import UnsizedError
@@ -38,45 +56,45 @@ def size(
     from moe_kb.sizing.report import Setting
 
     if weights not in FORMATS:
-        raise typer.BadParameter(f"{weights!r}; known: {', '.join(FORMATS)}", param_hint="--weights")
+        raise click.BadParameter(f"{weights!r}; known: {', '.join(FORMATS)}", param_hint="--weights")
     setting = Setting(context, batch, expert_parallel, FORMATS[weights])
     kb = open_here()
     known = kb.devices(setting.weights)
-    if unknown := set(accelerator or ()) - {device.key for device in known}:
+    if unknown := set(accelerator) - {device.key for device in known}:
         raise NotFoundError(
             f"no accelerator {', '.join(sorted(unknown))} with the datasheet values needed. "
             f"Known: {', '.join(sorted(device.key for device in known))}"
         )
     chosen = [device for device in known if not accelerator or device.key in accelerator]
     found: list[tuple[str, Size]] = []
-    for name, architecture in _architectures(model, configuration).items():
+    for name, architecture in _architectures(kb, model, configuration).items():
         try:
             found.append((name, compute(architecture, setting)))
         except UnsizedError as error:
             raise NotFoundError(f"{name} {error}") from None
-    if json:
+    if as_json:
         told = [{"name": name, **one.as_dict(chosen)} for name, one in found]
         output.print_json(told[0] if len(told) == 1 else told)
         return
     for number, (name, one) in enumerate(found):
         if number:
-            typer.echo("")
+            click.echo("")
         output.print_table(["", name], _lines(one))
         if number == len(found) - 1 and chosen:
-            typer.echo("")
+            click.echo("")
             _print_devices(found, chosen)
 
 
-def _architectures(model: str, configuration: str | None) -> dict[str, Architecture]:
+def _architectures(kb: KnowledgeBase, model: str, configuration: str | None) -> dict[str, Architecture]:
     path = Path(model)
     if path.suffix == ".json" or path.is_file():
         from moe_kb.importing import read_config
 
         if configuration is not None:
-            raise typer.BadParameter("a config.json is one configuration", param_hint="--configuration")
+            raise click.BadParameter("a config.json is one configuration", param_hint="--configuration")
         return {path.name: read_config(path.read_bytes(), source="file").architecture}
     key = model.removeprefix("model:")
-    found = open_here().architectures(key, configuration)
+    found = kb.architectures(key, configuration)
     return {f"{key} [{label}]": architecture for label, architecture in found.items()}
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
 
-import typer
+import click
+from click.exceptions import Exit
 
-from moe_kb.cli.root import app
+from moe_kb.cli.root import PATH, app, json_flag
 
 
 @app.command()
-def check(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="Report only findings in these files or folders.", show_default=False)
-    ] = None,
-    format: Annotated[
-        Literal["text", "json", "github"], typer.Option(help="github: annotations for a workflow.")
-    ] = "text",
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON; the same as --format json.")] = False,
-) -> None:
-    """Check every record: strict reading, schema, references, sources, canonical form. Exit status 1 on findings."""
+@click.argument("paths", type=PATH, nargs=-1)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; the same as --format json.")
+def check(paths: tuple[Path, ...], format: str, as_json: bool) -> None:
+    """Check every record (or report only on these files and folders): reading, schema, references, canonical form.
+
+    Exit status 1 on findings; each names the file, the line, the rule and the fix.
+
+    Example: moe-kb check data/papers/2024
+    """
     from moe_kb.checks import check_corpus, not_canonical
     from moe_kb.corpus import Corpus
     from moe_kb.paths import find_root
@@ -38,8 +44,8 @@ def check(
     if wanted:
         findings = [finding for finding in findings if _inside(finding.path, wanted)]
     findings.sort(key=lambda f: (f.path, f.line or 0, f.rule))
-    if json_output or format == "json":
-        typer.echo(
+    if as_json or format == "json":
+        click.echo(
             json.dumps(
                 [
                     {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "fix": f.fix}
@@ -54,25 +60,27 @@ def check(
             if format == "github":
                 text = _escaped(f"{f.message} {f.fix}")
                 file = _escaped(f.path).replace(":", "%3A").replace(",", "%2C")
-                typer.echo(f"::error file={file},line={f.line or 1},title={f.rule}::{text}")
+                click.echo(f"::error file={file},line={f.line or 1},title={f.rule}::{text}")
             else:
-                typer.echo(str(f))
+                click.echo(str(f))
         files = len({f.path for f in findings})
-        typer.echo(
+        click.echo(
             f"{len(corpus.stamps)} files checked: "
             + (f"{len(findings)} findings in {files} files." if findings else "no findings."),
             err=True,
         )
-    raise typer.Exit(1 if findings else 0)
+    raise Exit(1 if findings else 0)
 
 
 @app.command()
-def build(
-    out: Annotated[Path | None, typer.Option("--out", help="Where to put the database.", show_default=False)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Build anew even if nothing changed.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Build or refresh the database; says what it loaded and how long it took. Safe to kill at any moment."""
+@click.option("--out", type=PATH, help="Where to put the database.")
+@click.option("--force", is_flag=True, help="Build anew even if nothing changed.")
+@json_flag
+def build(out: Path | None, force: bool, as_json: bool) -> None:
+    """Build or refresh the database, and report what was loaded and how long it took. Safe to kill at any moment.
+
+    Example: moe-kb build --force
+    """
     import sys
     from dataclasses import asdict
 
@@ -83,11 +91,11 @@ def build(
 
     def show(what: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
-            typer.echo(f"\r{what} {done}/{total}   ", err=True, nl=done == total)
+            click.echo(f"\r{what} {done}/{total}   ", err=True, nl=done == total)
 
     report = build_database(root, out or default_database(root), force=force, progress=show)
-    if json_output:
-        typer.echo(json.dumps({**asdict(report), "database": str(report.database)}, indent=2))
+    if as_json:
+        click.echo(json.dumps({**asdict(report), "database": str(report.database)}, indent=2))
         return
     counts = ", ".join(f"{number:,} {name}" for name, number in report.counts.items())
     what = {
@@ -95,17 +103,17 @@ def build(
         "unchanged": f"Up to date ({report.files} files)",
         "incremental": f"Refreshed {report.changed} of {report.files} files",
     }[report.mode]
-    typer.echo(f"{what} in {report.seconds:.2f} s: {counts}.")
-    typer.echo(str(report.database))
+    click.echo(f"{what} in {report.seconds:.2f} s: {counts}.")
+    click.echo(str(report.database))
 
 
 @app.command("format")
-def format_files(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files or folders; default: the whole tree.", show_default=False)
-    ] = None,
-) -> None:
-    """Rewrite records in canonical form; whole-line comments are kept."""
+@click.argument("paths", type=PATH, nargs=-1)
+def format_files(paths: tuple[Path, ...]) -> None:
+    """Rewrite records (files, folders or the whole tree) in canonical form; whole-line comments are kept.
+
+    Example: moe-kb format data/papers/2020/gshard.yaml
+    """
     from moe_kb.checks import format_file
     from moe_kb.paths import find_root
     from moe_kb.stamps import scan
@@ -120,11 +128,11 @@ def format_files(
         changed += did
         failed += bool(findings)
         if did:
-            typer.echo(f"formatted {stamp.path}")
+            click.echo(f"formatted {stamp.path}")
         for finding in findings:
-            typer.echo(str(finding), err=True)
-    typer.echo(f"{changed} files changed, {failed} could not be formatted.", err=True)
-    raise typer.Exit(1 if failed else 0)
+            click.echo(str(finding), err=True)
+    click.echo(f"{changed} files changed, {failed} could not be formatted.", err=True)
+    raise Exit(1 if failed else 0)
 
 
 def _escaped(text: str) -> str:
@@ -132,16 +140,16 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _relative(paths: list[Path] | None, root: Path) -> list[str]:
+def _relative(paths: tuple[Path, ...], root: Path) -> list[str]:
     """Paths as the tree names them; a path outside the tree, or one that does not exist, is an error."""
     wanted = []
-    for path in paths or []:
+    for path in paths:
         for candidate in (path, root / path):
             if candidate.exists() and candidate.resolve().is_relative_to(root.resolve()):
                 wanted.append(candidate.resolve().relative_to(root.resolve()).as_posix())
                 break
         else:
-            raise typer.BadParameter(f"{path} is not in the tree {root}")
+            raise click.BadParameter(f"{path} is not in the tree {root}")
     return wanted
 
 

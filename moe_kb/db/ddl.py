@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from moe_kb.db.schema import TABLES, Table
 from moe_kb.db.views import VIEWS
 from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS
+from moe_kb.jsonschema import field_docs
 from moe_kb.records import GatingProperties
 
 SEARCH_TABLES = {
@@ -80,8 +81,8 @@ def _table(model: type[Table]) -> SQLTable:
 def _describe(connection: sqlite3.Connection) -> None:
     rows: list[tuple[str, str, str, str, str]] = []
     words = dict(_VIEW_COLUMNS)
-    for name, field in GatingProperties.model_fields.items():
-        words[f"gating_designs_compared.{name}"] = " ".join((field.description or "").split()).rstrip(".")
+    for name, meaning in field_docs(GatingProperties).items():
+        words[f"gating_designs_compared.{name}"] = " ".join(meaning.split()).rstrip(".")
     for name, hyperparameter in (HYPERPARAMETERS | HYPERPARAMETER_WORDS).items():
         words[f"hyperparameters.{name}"] = hyperparameter.description
     for model in TABLES:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
-from moe_kb.records import Paper, Record, Source
-
-if TYPE_CHECKING:
-    from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.citations import cited
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -28,40 +27,72 @@ _SPECIAL = {
 }
 
 
-def entries(kb: KnowledgeBase, names: Iterable[str]) -> dict[str, str]:
-    """The entry of each record named, by full name, each once; a source that is a paper is cited as that paper."""
-    found: dict[str, str] = {}
-    for name in names:
-        record = kb.get(name)
-        if isinstance(record, Source) and record.paper:
-            record = kb.paper(record.paper)
-        if record.reference not in found:
-            found[record.reference] = bibtex(record)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an entry is made from: a paper or a source."""
+
+    kind: str
+    key: str
+    title: str
+    authors: tuple[str, ...] = ()
+    authors_complete: bool = True
+    year: str | None = None
+    venue: str | None = None
+    """Where a paper appeared."""
+    version: str | None = None
+    """Of a source."""
+    arxiv: str | None = None
+    doi: str | None = None
+    url: str | None = None
+
+    @classmethod
+    def stored(cls, record: str, content: str) -> Work:
+        """From a record's full name and its text as the database stores it.
+
+        Raises:
+            MoeKbError: The record is neither a paper nor a source.
+        """
+        kind = record.partition(":")[0]
+        if kind not in ("paper", "source"):
+            raise MoeKbError(
+                f"{record} is a {kind}: papers and sources can be cited; "
+                f"`moe-kb cite {record} --field FIELD` cites the sources of one of its fields."
+            )
+        data = json.loads(content)
+        ids, links = data.get("ids") or {}, data.get("links") or {}
+        url = links.get("paper") if kind == "paper" else data.get("url")
+        found = re.search(r"arxiv\.org/abs/(\d{4}\.\d{4,5})", url or "") if kind == "source" else None
+        return cls(
+            kind=kind,
+            key=data["key"],
+            title=data["title"],
+            authors=tuple(data.get("authors", ())),
+            authors_complete=data.get("authors_complete") is not False,
+            year=str(data["year"]) if kind == "paper" else (data.get("date") or "")[:4] or None,
+            venue=data.get("venue"),
+            version=data.get("version"),
+            arxiv=found[1] if found else ids.get("arxiv"),
+            doi=ids.get("doi"),
+            url=url,
+        )
 
 
-def bibtex(record: Record) -> str:
-    """One entry; titles in double braces keep their capitals.
-
-    Raises:
-        MoeKbError: The record is neither a paper nor a source.
-    """
-    if isinstance(record, Paper):
-        return _paper(record)
-    if isinstance(record, Source):
-        return _source(record)
-    raise MoeKbError(
-        f"{record.reference} is a {record.KIND}: papers and sources can be cited; "
-        f"`moe-kb cite {record.reference} --field FIELD` cites the sources of one of its fields."
-    )
+def entries(reader: Reader, records: Iterable[str]) -> dict[str, str]:
+    """The entry of each record (by full name), each once; a source that is a paper is cited as that paper."""
+    return {found.record: bibtex(Work.stored(found.record, found.content)) for found in cited(reader, records)}
 
 
-def _paper(paper: Paper) -> str:
+def bibtex(work: Work) -> str:
+    """One entry; titles in double braces keep their capitals."""
+    return _paper(work) if work.kind == "paper" else _source(work)
+
+
+def _paper(paper: Work) -> str:
     fields: dict[str, str] = {"title": f"{{{_escape(paper.title)}}}"}
     if paper.authors:
-        fields["author"] = _authors(paper.authors) + (" and others" if paper.authors_complete is False else "")
-    fields["year"] = str(paper.year)
-    arxiv = paper.ids.arxiv if paper.ids else None
+        fields["author"] = _authors(paper.authors) + ("" if paper.authors_complete else " and others")
+    fields["year"] = paper.year or ""
+    arxiv = paper.arxiv
     kind = "article"
     if paper.venue and not paper.venue.lower().startswith("arxiv"):
         proceedings = re.search(
@@ -78,30 +109,30 @@ def _paper(paper: Paper) -> str:
         kind = "misc"
     if arxiv:
         fields |= {"eprint": arxiv, "archivePrefix": "arXiv"}
-    if paper.ids and paper.ids.doi:
-        fields["doi"] = _address(paper.ids.doi)
-    if paper.links and paper.links.paper:
-        fields["url"] = _address(paper.links.paper)
+    if paper.doi:
+        fields["doi"] = _address(paper.doi)
+    if paper.url:
+        fields["url"] = _address(paper.url)
     return _entry(kind, citation_key(paper), fields)
 
 
-def _source(source: Source) -> str:
+def _source(source: Work) -> str:
     fields = {"title": f"{{{_escape(source.title)}}}"}
     if source.authors:
         fields["author"] = _authors(source.authors)
-    if source.date:
-        fields["year"] = source.date[:4]
-    arxiv = re.search(r"arxiv\.org/abs/(\d{4}\.\d{4,5})", source.url or "")
-    if arxiv:
-        fields |= {"journal": f"arXiv preprint arXiv:{arxiv[1]}", "eprint": arxiv[1], "archivePrefix": "arXiv"}
+    if source.year:
+        fields["year"] = source.year
+    if source.arxiv:
+        journal = f"arXiv preprint arXiv:{source.arxiv}"
+        fields |= {"journal": journal, "eprint": source.arxiv, "archivePrefix": "arXiv"}
     if source.version:
         fields["note"] = _escape(source.version)
     if source.url:
         fields["url"] = _address(source.url)
-    return _entry("article" if arxiv else "misc", source.key, fields)
+    return _entry("article" if source.arxiv else "misc", source.key, fields)
 
 
-def citation_key(paper: Paper) -> str:
+def citation_key(paper: Work) -> str:
     """First author's family name, year, and the record's key: readable and unique."""
     family = ""
     if paper.authors:
@@ -120,7 +151,7 @@ def _escape(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in text)
 
 
-def _authors(names: list[str]) -> str:
+def _authors(names: Sequence[str]) -> str:
     """Names joined as BibTeX wants them; one that holds an `and` is kept together by braces."""
     return " and ".join(f"{{{_escape(n)}}}" if re.search(r"\band\b", n) else _escape(n) for n in names)
 

@@ -30,7 +30,7 @@ class Support:
     locator: str | None
 
 
-def behind(kb: KnowledgeBase, name: str, field: str, configuration: str | None = None) -> list[Support]:
+def support(kb: KnowledgeBase, name: str, field: str, configuration: str | None = None) -> list[Support]:
     """Every place behind a field: claims, then what the record itself cites for it.
 
     Args:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moe_kb.errors import MoeKbError
-from moe_kb.exporters.bibtex import bibtex
 from moe_kb.queries.console import contents
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path
             written.append(path)
     if "bibtex" in formats:
         path = folder / "papers.bib"
-        _replace(path, "\n".join(bibtex(kb.paper(brief.key)) for brief in kb.briefs("paper")))
+        _replace(path, kb.cite([brief.record for brief in kb.briefs("paper")]))
         written.append(path)
     readme = folder / "DATA-DICTIONARY.md"
     _replace(readme, "\n".join(_dictionary(kb, tables)))

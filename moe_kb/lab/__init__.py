@@ -5,7 +5,7 @@
     lab = Lab()
     for entry in lab.catalogue():
         print(entry.key, entry.summary)
-    run = lab.launch("switch-top1", {"steps": 200})
+    run = lab.launch("switch-top1-router", {"steps": 200})
     lab.curves(run.id).train["loss"]
 
 How it holds together: `Lab.launch` writes a folder and a row, one supervisor process (`supervisor`) takes the
@@ -34,6 +34,7 @@ from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, S
 from .form import FormField, config_from_form, form_fields, form_from_config
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
+from .page import metric_meanings, page_markdown
 from .preflight import Preflight
 from .store import Run, RunEstimate, RunStatus
 from .supervision import Timing
@@ -78,5 +79,7 @@ __all__ = [
     "details",
     "form_fields",
     "form_from_config",
+    "metric_meanings",
+    "page_markdown",
     "probe",
 ]

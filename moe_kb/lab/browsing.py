@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from moe_kb.lab import Details, Entry, FormField, details
@@ -92,14 +91,3 @@ def groups(fields: Sequence[FormField], task: str | None, tasks: Iterable[str]) 
     names.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST) + (name in _LAST))
     shown = {name: [field for field in fields if field.group == name and field.name != "task"] for name in names}
     return {name: members for name, members in shown.items() if members}
-
-
-def metric_meanings(page: str) -> dict[str, str]:
-    """What an implementation's page says of the metrics that it names: the item of a list that begins with the name."""
-    meanings: dict[str, str] = {}
-    for item in re.findall(r"^- (`.+?)(?=^- |^\s*$|^#|\Z)", page, re.MULTILINE | re.DOTALL):
-        text = " ".join(item.split())
-        named = re.match(r"((?:`\w+`(?:, | and )?)+)(?=:| is )", text)
-        for name in re.findall(r"`(\w+)`", named[1]) if named else ():
-            meanings.setdefault(name, text)
-    return meanings

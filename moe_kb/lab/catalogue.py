@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from moe_kb.paths import GROUP
 
-from .contract import Entry
+from .contract import Entry, details
 from .errors import Finding, UnknownImplementationError
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9])?")
@@ -32,14 +32,24 @@ class Catalogue:
     entries: tuple[Entry, ...]
     problems: tuple[Finding, ...]
 
+    def current_key(self, key: str) -> str:
+        """Return the key that is used today for this key; the key itself where the catalogue has none."""
+        try:
+            return self.entry(key).key
+        except UnknownImplementationError:
+            return key
+
     def entry(self, key: str) -> Entry:
-        """Return the entry with this key.
+        """Return the entry with this key, or with this earlier key.
 
         Raises:
             UnknownImplementationError: the catalogue has none.
         """
         for entry in self.entries:
             if entry.key == key:
+                return entry
+        for entry in self.entries:
+            if key in details(entry).aliases:
                 return entry
         known = ", ".join(entry.key for entry in self.entries) or "none: no package provides one"
         raise UnknownImplementationError(

@@ -113,6 +113,8 @@ class Details:
     """`yes` where a change of later tokens leaves earlier outputs as they were; otherwise when it does, or `no`."""
     gap: str | None = None
     """What the sources leave undefined, for a partial implementation."""
+    aliases: tuple[str, ...] = ()
+    """Earlier keys, by which past runs, result files and addresses may name it."""
 
 
 def details(entry: Entry) -> Details:
@@ -125,4 +127,5 @@ def details(entry: Entry) -> Details:
             return None
         return value if isinstance(value, kind) and not isinstance(value, bool) and value else None
 
-    return Details(said("family", str), said("year", int), said("causal", str), said("gap", str))
+    aliases = tuple(alias for alias in said("aliases", tuple) or () if isinstance(alias, str))
+    return Details(said("family", str), said("year", int), said("causal", str), said("gap", str), aliases)

@@ -99,6 +99,10 @@ class Lab:
         """Return one implementation; UnknownImplementationError if there is none."""
         return self._catalogue.entry(key)
 
+    def current_key(self, key: str) -> str:
+        """Return the key that is used today for an earlier key; a run, say, may be older than its implementation's."""
+        return self._catalogue.current_key(key)
+
     # Starting
 
     def preflight(

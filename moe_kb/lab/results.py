@@ -18,6 +18,7 @@ from moe_kb import yamlio
 from moe_kb.errors import MoeKbError
 from moe_kb.paths import RESULTS_GROUP
 
+from .catalogue import installed_catalogue
 from .errors import Finding
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -91,9 +92,13 @@ class ResultFile(_Strict):
 
 
 def installed_results() -> tuple[list[ResultFile], list[Finding]]:
-    """Every result file of every installed package, and what was wrong with the others."""
+    """Every result file of every installed package, and what was wrong with the others.
+
+    A file that names an implementation by an earlier key is given with the key of today.
+    """
     results: list[ResultFile] = []
     problems: list[Finding] = []
+    catalogue = installed_catalogue()
     for point in sorted(set(entry_points(group=RESULTS_GROUP)), key=lambda point: (point.name, point.value)):
         place = f"entry point {point.name} = {point.value}"
         try:
@@ -102,7 +107,9 @@ def installed_results() -> tuple[list[ResultFile], list[Finding]]:
             reason = f"it cannot be loaded ({type(error).__name__}: {str(error)[:300]})"
             problems.append(Finding("error", place, "entry-point-fails", reason, "Repair or uninstall the package"))
             continue
-        results.extend(read_results(paths, problems))
+        for result in read_results(paths, problems):
+            key = catalogue.current_key(result.implementation)
+            results.append(result.model_copy(update={"implementation": key}))
     return results, problems
 
 

@@ -3,10 +3,8 @@
 A layer is its sublayers in the order of computation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,11 +22,11 @@ class LayerGroup(Part):
     """How many times in a row."""
     sublayers: Annotated[list[AnySublayer], Field(min_length=1)] | None = None
     """The sublayers of one layer in the order of computation."""
-    groups: Annotated[list[LayerGroup], Field(min_length=1)] | None = None
+    groups: Annotated[list["LayerGroup"], Field(min_length=1)] | None = None
     """A pattern of several layers."""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> LayerGroup:
+    def _one_of_both(self) -> Self:
         if (self.sublayers is None) == (self.groups is None):
             raise ValueError("a layer group has either `sublayers` (one layer) or `groups` (a pattern)")
         for number, sublayer in enumerate(self.sublayers or [], start=1):
@@ -55,11 +53,11 @@ class Stack(Part):
 
     order: Literal["known", "unknown"] = "known"
     """`unknown` where the source gives counts of layers but not their places."""
-    groups: Annotated[list[LayerGroup], Field(min_length=1)]
+    groups: Annotated[list["LayerGroup"], Field(min_length=1)]
     """Layer groups from the input up."""
 
     @model_validator(mode="after")
-    def _can_be_written_out(self) -> Stack:
+    def _can_be_written_out(self) -> Self:
         if self.n_layers > MAX_LAYERS:
             raise ValueError(f"{self.n_layers:,} layers; fix the `repeat`s, at most {MAX_LAYERS:,} can be written out")
         return self
@@ -113,7 +111,7 @@ class Architecture(Citation):
     """What the stacks cannot say."""
 
     @model_validator(mode="after")
-    def _has_a_stack(self) -> Architecture:
+    def _has_a_stack(self) -> Self:
         if not self.stacks:
             raise ValueError("an architecture has an `encoder`, a `decoder`, or a `stack` of unknown side")
         if self.stack is not None and len(self.stacks) > 1:

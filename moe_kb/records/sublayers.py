@@ -4,10 +4,8 @@ Each takes the residual stream as the one before left it (or, with `input_of`, t
 output to the stream where it stands.
 """
 
-from __future__ import annotations
-
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -350,7 +348,7 @@ class Mixture(Sublayer):
     """The router."""
 
     @model_validator(mode="after")
-    def _chosen_within_total(self) -> Mixture:
+    def _chosen_within_total(self) -> Self:
         total = self.n_routed_experts + (self.zero.count if self.zero else 0)
         if self.experts_per_token > total:
             raise ValueError(f"`experts_per_token` is {self.experts_per_token}, but only {total} experts can be chosen")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference_impls.core import buffer_pool
 from reference_impls.core import dispatch_gemm as gemm
-from reference_impls.core import step_memory
 from reference_impls.core.experts import ExpertBank, Experts
 from reference_impls.core.routing import SparseRouting
 
@@ -172,7 +172,7 @@ class _Order:
 
 def _memory(owner: object, use: str, rows: int, width: int, like: Tensor, dtype: torch.dtype) -> Tensor:
     """A matrix with a row per assignment, not initialised."""
-    return step_memory.empty(owner, use, (rows, width), dtype=dtype, device=like.device)
+    return buffer_pool.empty(owner, use, (rows, width), dtype=dtype, device=like.device)
 
 
 class _Experts(torch.autograd.Function):
@@ -210,7 +210,7 @@ class _Experts(torch.autograd.Function):
         dx_AD = _memory(_Experts, "rows", len(weight_A), x_TD.shape[1], x_TD, x_TD.dtype) if need_x else None
         dweight_A = torch.empty_like(weight_A) if need_weight else None
         dw_in_EID, dw_out_EDF = (
-            step_memory.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
+            buffer_pool.empty(ctx.bank, name, w_ENM.shape, dtype=w_ENM.dtype, device=w_ENM.device) if need else None
             for name, w_ENM, need in zip(("in", "out"), (w_in_EID, w_out_EDF), need_banks, strict=True)
         )
         for block in order.blocks:

@@ -4,11 +4,12 @@ The format is versioned and has a JSON Schema on the reader's side; a file is wr
 """
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from reference_impls.catalogue import find
 
 FORMAT = 1
 FOLDER = Path(__file__).parent.parent / "results"
@@ -20,8 +21,11 @@ def bundled() -> list[Path]:
 
 
 def path_of(folder: Path, protocol: str, key: str) -> Path:
-    """Where the results of a key under a protocol are kept."""
-    return folder / protocol / f"{key}.yaml"
+    """Where the results of a key under a protocol are kept: also a file that was written under an earlier key."""
+    entry = find(key)
+    names = (key,) if entry is None else (entry.key, *entry.aliases)
+    paths = [folder / protocol / f"{name}.yaml" for name in names]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def read(path: Path) -> dict[str, Any] | None:
@@ -33,9 +37,14 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def read_all(folder: Path, protocol: str) -> list[dict[str, Any]]:
-    """Every file of a protocol."""
-    found: Iterable[Path] = sorted((folder / protocol).glob("*.yaml"))
-    return [content for path in found if (content := read(path)) is not None]
+    """Every file of a protocol; an earlier key in one is given as the key of today."""
+    results = []
+    for path in sorted((folder / protocol).glob("*.yaml")):
+        content = read(path)
+        if content is not None:
+            entry = find(content["implementation"])
+            results.append(content if entry is None else content | {"implementation": entry.key})
+    return results
 
 
 class _Plain(yaml.SafeDumper):

@@ -44,9 +44,19 @@ PROTOCOLS = {
     "clusters": Protocol("clusters-1", "clusters", {"threads": 1}),
 }  # fmt: skip
 QUICK = (
-    "control-dense", "control-no-experts", "random-frozen", "switch-top1", "gshard-top2", "mixtral-top2",
-    "deepseek-v3", "expert-choice", "hash", "base", "lory", "noisy-topk",
-)  # fmt: skip
+    "control-dense",
+    "control-no-experts",
+    "frozen-random-router",
+    "switch-top1-router",
+    "gshard-top2",
+    "mixtral-top2-router",
+    "deepseek-v3-router",
+    "expert-choice",
+    "hash-routing",
+    "base-assignment",
+    "lory-segment-merging",
+    "noisy-top-k",
+)
 """Twelve of every kind, for a first look."""
 
 DENSE_WIDTH = 256  # hidden width of the dense control's feed-forward in the text protocol
@@ -90,7 +100,7 @@ CONTROLS: dict[str, Callable[[Any], nn.Module]] = {
     "control-no-experts": lambda config: NoLayer(),
 }
 """A dense model of equal active size, and one without feed-forwards. The third control, a router that never
-learns, is an implementation (`random-frozen`); on the clustered task each result carries its own dense twin."""
+learns, is an implementation (`frozen-random-router`); on the clustered task each result carries its own dense twin."""
 
 
 def controls(protocol: Protocol, lender: Entry) -> list[Candidate]:

@@ -18,7 +18,7 @@ from reference_impls.evidence import files
 from reference_impls.evidence.protocol import CONTROLS, Candidate, Protocol, active_parameters, candidate, controls
 from reference_impls.tasks.train import TASKS
 
-LENDER = "mixtral-top2"  # the design whose config class the controls borrow
+LENDER = "mixtral-top2-router"  # the design whose config class the controls borrow
 
 
 def candidates(protocol: Protocol, keys: Sequence[str] | None = None) -> list[Candidate]:
@@ -27,7 +27,8 @@ def candidates(protocol: Protocol, keys: Sequence[str] | None = None) -> list[Ca
     assert lender is not None
     beside = controls(protocol, lender)
     target = active_parameters(lender, beside[0].config) if beside else 0
-    chosen = [entry for entry in entries() if protocol.task in entry.tasks and (keys is None or entry.key in keys)]
+    wanted = None if keys is None else {entry.key for key in keys if (entry := find(key))}
+    chosen = [entry for entry in entries() if protocol.task in entry.tasks and (wanted is None or entry.key in wanted)]
     return [*(c for c in beside if keys is None or c.key in keys), *(candidate(protocol, e, target) for e in chosen)]
 
 
@@ -107,9 +108,9 @@ def run(task_name: str, key: str, config_fields: dict[str, Any], seed: int) -> d
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
-    from reference_impls.checks.common import cluster_scores
     from reference_impls.core.routing import Progress
     from reference_impls.tasks.train import make_optimiser, make_task, train_step, validate
+    from reference_impls.verify.properties import cluster_scores
 
     torch.set_num_threads(1)
     control = CONTROLS.get(key)

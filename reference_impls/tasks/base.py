@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
@@ -68,14 +67,10 @@ class Task(ABC):
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         """A task for the design of `entry`, or for the layers that `make_layer` makes in its stead."""
         self.entry, self.config = entry, config
-        gating = import_module(f"reference_impls.gating.{entry.gating}")
-        self.make_layer: MakeLayer = make_layer or gating.make_layer
-        self._run_model: Callable[[Any, Any], Forward] | None = (
-            None if make_layer else getattr(gating, "run_model", None)
-        )
-        self._update_model: Callable[[Any, Any], None] | None = (
-            None if make_layer else getattr(gating, "update_model", None)
-        )
+        design = entry.design
+        self.make_layer: MakeLayer = make_layer or design.make_layer
+        self._run_model = None if make_layer else design.run_model
+        self._update_model = None if make_layer else design.update_model
 
     @abstractmethod
     def training_batch(self, generator: torch.Generator) -> Any:
@@ -108,8 +103,8 @@ class Task(ABC):
     def evaluate(self, batch: Any) -> Outcome:
         """Run the model on a batch, in the mode that it is in, and add up its losses.
 
-        A design may run the model in its own way (twice, or mixed over domains): its gating module then has
-        `run_model(task, batch) -> Forward`, which takes the place of `forward`.
+        A design may run the model in its own way (twice, or averaged over domains): `Design.run_model` then takes the
+        place of `forward`.
         """
         done = self.forward(batch) if self._run_model is None else self._run_model(self, batch)
         loss, means = self.score(batch, done.output)
@@ -127,7 +122,7 @@ class Task(ABC):
     def update(self, batch: Any) -> bool:
         """Learn from a batch in the design's own way; False if it has none, and the optimiser is to take its step.
 
-        A design that learns otherwise than by gradients has `update_model(task, batch)` in its gating module.
+        A design that learns otherwise than by gradients has `Design.update_model`.
         """
         if self._update_model is None:
             return False

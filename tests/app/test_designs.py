@@ -75,15 +75,17 @@ def test_an_installed_implementation_can_be_run(open_page, kb, texts):
     button.click().run()
     assert not at.exception
     assert at.title[0].value == "Lab"
-    assert sql_rows(kb, "SELECT summary FROM implementations WHERE key = 'switch-top1'")[0]["summary"] in texts(at)
+    assert sql_rows(kb, "SELECT summary FROM implementations WHERE key = 'switch-top1-router'")[0]["summary"] in texts(
+        at
+    )
 
 
 def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_page, texts, with_results):
     with_results(
         result("control-dense", [3.0, 3.1, 3.2], group="control"),
-        result("switch-top1", [2.8, 2.91, 3.0]),
+        result("switch-top1-router", [2.8, 2.91, 3.0]),
         result("base", [2.7, 2.79, 2.9]),
-        result("switch-top1", [None], task="clusters"),
+        result("switch-top1-router", [None], task="clusters"),
     )
     at = open_page("design", key="alpha-router")
     said = texts(at)
@@ -93,8 +95,8 @@ def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_
     assert "Clusters: failed: the loss is not finite at step 2" in said
     ways = [link for link in at.get("page_link") if link.label == "See the comparison"]
     assert [link.proto.query_string for link in ways] == [
-        "protocol=text-0&loads=switch-top1",
-        "protocol=clusters-0&loads=switch-top1",
+        "protocol=text-0&loads=switch-top1-router",
+        "protocol=clusters-0&loads=switch-top1-router",
     ]
 
 

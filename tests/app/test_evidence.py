@@ -7,15 +7,15 @@ from comparisons import result
 
 TEXT = (
     result("control-dense", [3.0, 3.1, 3.2], group="control"),
-    result("switch-top1", [2.8, 2.91, 3.0]),
-    result("mixtral-top2", [2.99, 3.12, 3.19]),
+    result("switch-top1-router", [2.8, 2.91, 3.0]),
+    result("mixtral-top2-router", [2.99, 3.12, 3.19]),
     result("gshard-top2", [1.0, 1.1, 1.2], causal="where nothing is dropped"),
     result("multi-head", [2.9, 3.0, 3.1], group="unmatched", why="active parameters +9% at the nearest width"),
-    result("hash", [None, None, None]),
-    result("base", [3.4, None, 3.6]),
+    result("hash-routing", [None, None, None]),
+    result("base-assignment", [3.4, None, 3.6]),
 )
 CLUSTERS = (
-    result("switch-top1", [0.9, 0.92], task="clusters"),
+    result("switch-top1-router", [0.9, 0.92], task="clusters"),
     result("soft-moe", [0.5, 0.49], task="clusters", causal="no"),
 )
 
@@ -76,7 +76,7 @@ def test_clusters_show_percent_beside_a_baseline(open_page, with_results):
 
 
 def test_one_seed_is_an_order_without_ranks_or_verdicts(open_page, texts, with_results):
-    with_results(*(result(key, [score]) for key, score in (("hash", 2.0), ("base", 3.0))))
+    with_results(*(result(key, [score]) for key, score in (("hash-routing", 2.0), ("base-assignment", 3.0))))
     at = open_page("evidence")
     assert "One seed says nothing of the spread" in texts(at)
     (ranked,) = tables(at).values()
@@ -86,7 +86,7 @@ def test_one_seed_is_an_order_without_ranks_or_verdicts(open_page, texts, with_r
 
 
 def test_where_everything_failed_nothing_is_drawn(open_page, texts, with_results):
-    with_results(result("hash", [None]), result("base", [None]))
+    with_results(result("hash-routing", [None]), result("base-assignment", [None]))
     at = open_page("evidence")
     assert list(tables(at)) == ["Failed"]
     assert "Every run failed." in texts(at)
@@ -95,13 +95,13 @@ def test_where_everything_failed_nothing_is_drawn(open_page, texts, with_results
 
 def test_curves_and_loads_can_be_chosen_and_stand_in_the_address(open_page, texts, with_results):
     with_results(*TEXT)
-    at = open_page("evidence", loads="mixtral-top2")
-    assert at.selectbox(key="in-loads").value == "mixtral-top2"
+    at = open_page("evidence", loads="mixtral-top2-router")
+    assert at.selectbox(key="in-loads").value == "mixtral-top2-router"
     assert "control-dense" in at.multiselect(key="in-shown").value
     at.multiselect(key="in-shown").set_value([]).run()
     assert not at.exception
-    at.multiselect(key="in-shown").set_value(["base"]).run()
-    assert at.query_params["shown"] in ("base", ["base"])
+    at.multiselect(key="in-shown").set_value(["base-assignment"]).run()
+    assert at.query_params["shown"] in ("base-assignment", ["base-assignment"])
     assert len(at.get("plotly_chart")) == 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from moe_kb.lab import Lab, details
 from moe_kb.lab.browsing import families
 from moe_kb.lab.catalogue import installed_catalogue
-from reference_impls.configs.switch import SwitchTop1Config
+from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 
 TINY = {
     "steps": 4,
@@ -56,16 +56,16 @@ def links(at) -> list[str]:
     return [link.label for link in at.get("page_link")]
 
 
-def number(at, name: str, key: str = "switch-top1"):
+def number(at, name: str, key: str = "switch-top1-router"):
     return at.number_input(key=f"set-{key}-{name}")
 
 
 def test_the_form_is_made_from_the_config_class(open_page, texts):
-    at = open_page("lab", implementation="switch-top1")
-    assert at.selectbox(key="in-implementation").value == "switch-top1"
+    at = open_page("lab", implementation="switch-top1-router")
+    assert at.selectbox(key="in-implementation").value == "switch-top1-router"
     elsewhere = {"task", "n_clusters", "cluster_unit"}  # the task is chosen above; these belong to another
     for name, field in SwitchTop1Config.model_fields.items():
-        key = f"set-switch-top1-{name}"
+        key = f"set-switch-top1-router-{name}"
         found = [
             w
             for kind in ("number_input", "selectbox", "toggle", "text_input")
@@ -102,7 +102,7 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
 
 
 def test_from_one_implementation_to_another_and_back_to_all(open_page):
-    at = open_page("lab", implementation="switch-top1")
+    at = open_page("lab", implementation="switch-top1-router")
     at.selectbox(key="in-implementation").set_value("gshard-top2").run()
     assert not at.exception
     assert at.query_params["implementation"] in ("gshard-top2", ["gshard-top2"])
@@ -113,7 +113,7 @@ def test_from_one_implementation_to_another_and_back_to_all(open_page):
 
 
 def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, texts):
-    at = open_page("lab", implementation="switch-top1")
+    at = open_page("lab", implementation="switch-top1-router")
     number(at, "steps").set_value(77).run()
     assert "Changed: Steps" in texts(at)
     at.segmented_control(key="in-task").set_value("clusters").run()
@@ -126,9 +126,9 @@ def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, 
     assert not at.button(key="launch").disabled
     at.segmented_control(key="in-task").set_value("text").run()
     assert (number(at, "steps").value, number(at, "d_expert").value) == (77, 256)
-    at.selectbox(key="in-implementation").set_value("mixtral-top2").run()
-    assert number(at, "steps", "mixtral-top2").value == 240
-    at.selectbox(key="in-implementation").set_value("switch-top1").run()
+    at.selectbox(key="in-implementation").set_value("mixtral-top2-router").run()
+    assert number(at, "steps", "mixtral-top2-router").value == 240
+    at.selectbox(key="in-implementation").set_value("switch-top1-router").run()
     assert number(at, "steps").value == 77
     at.button(key="defaults").click().run()
     assert number(at, "steps").value == 240
@@ -142,7 +142,7 @@ def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
     assert "What no source at hand defines" in texts(open_page("lab", implementation=partial.key))
 
 
-@pytest.mark.parametrize("key", ["switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"])
+@pytest.mark.parametrize("key", ["switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3-router"])
 def test_each_implementation_has_its_page_with_equations_and_deviations(open_page, key):
     at = open_page("lab", implementation=key)
     page = max((one.value for one in at.markdown), key=len)
@@ -151,11 +151,11 @@ def test_each_implementation_has_its_page_with_equations_and_deviations(open_pag
 
 
 def test_what_preflight_finds_is_said_before_a_launch(open_page, texts):
-    at = open_page("lab", implementation="switch-top1")
-    at.number_input(key="set-switch-top1-d_model").set_value(30).run()
+    at = open_page("lab", implementation="switch-top1-router")
+    at.number_input(key="set-switch-top1-router-d_model").set_value(30).run()
     assert "must be a multiple" in texts(at).replace("\\", "")
     assert at.button(key="launch").disabled
-    at.number_input(key="set-switch-top1-d_model").set_value(64).run()
+    at.number_input(key="set-switch-top1-router-d_model").set_value(64).run()
     assert not at.button(key="launch").disabled
 
 
@@ -171,9 +171,9 @@ def test_an_unknown_run_in_the_address(open_page, run_id):
 
 
 def test_a_run_from_launch_to_deletion(open_page, texts, lab):
-    at = open_page("lab", implementation="switch-top1")
+    at = open_page("lab", implementation="switch-top1-router")
     for name, value in TINY.items():
-        at.number_input(key=f"set-switch-top1-{name}").set_value(value)
+        at.number_input(key=f"set-switch-top1-router-{name}").set_value(value)
     at.button(key="launch").click().run()
     assert not at.exception
     (run,) = lab.runs()
@@ -202,7 +202,7 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
 
 
 def test_runs_wait_for_their_turn_and_can_be_cancelled(open_page, texts, lab):
-    first, second = lab.launch("switch-top1", LONG), lab.launch("mixtral-top2", LONG)
+    first, second = lab.launch("switch-top1-router", LONG), lab.launch("mixtral-top2-router", LONG)
     at = open_page("lab", run=second.id)
     assert "Number 1 in the queue" in texts(at)
     at.button(key="cancel").click().run()
@@ -218,7 +218,7 @@ def test_runs_wait_for_their_turn_and_can_be_cancelled(open_page, texts, lab):
 
 
 def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(open_page, texts, lab, monkeypatch):
-    runs = [lab.launch("switch-top1", TINY | {"seed": seed}) for seed in (0, 1)]
+    runs = [lab.launch("switch-top1-router", TINY | {"seed": seed}) for seed in (0, 1)]
     for run in runs:
         lab.wait(run.id, 90)
     import streamlit as st
@@ -239,18 +239,18 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
 
 
 def test_settings_of_a_run_can_be_taken_again(open_page, lab):
-    run = lab.launch("mixtral-top2", TINY | {"balance_coefficient": 0.5})
+    run = lab.launch("mixtral-top2-router", TINY | {"balance_coefficient": 0.5})
     lab.wait(run.id, 90)
     at = open_page("lab", run=run.id)
     next(button for button in at.button if button.label.startswith("Set up another")).click().run()
     assert not at.exception
-    assert at.selectbox(key="in-implementation").value == "mixtral-top2"
-    assert at.number_input(key="set-mixtral-top2-balance_coefficient").value == 0.5
-    assert at.number_input(key="set-mixtral-top2-steps").value == 4
+    assert at.selectbox(key="in-implementation").value == "mixtral-top2-router"
+    assert at.number_input(key="set-mixtral-top2-router-balance_coefficient").value == 0.5
+    assert at.number_input(key="set-mixtral-top2-router-steps").value == 4
 
 
 def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
-    run = lab.launch("switch-top1", {"task": "clusters", "steps": 20, "validation_every": 10, "threads": 1})
+    run = lab.launch("switch-top1-router", {"task": "clusters", "steps": 20, "validation_every": 10, "threads": 1})
     lab.wait(run.id, 90)
     at = open_page("lab", run=run.id)
     shown = {metric.label: metric.value for metric in at.metric}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 from comparisons import result
 from trees import edit
-from typer.testing import CliRunner
 
 import moe_kb
 from moe_kb.analysis.metrics import SIDES
-from moe_kb.cli.main import app
+from moe_kb.cli.root import app
 
 
 def command(*arguments: str):

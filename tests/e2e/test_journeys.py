@@ -145,7 +145,7 @@ TINY = {
 def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> None:
     open_page(page, "/design?key=switch-top1-router")
     page.get_by_role("button", name="Run it").click()
-    expect(page).to_have_url(re.compile(r"/lab\?.*implementation=switch-top1"))
+    expect(page).to_have_url(re.compile(r"/lab\?.*implementation=switch-top1-router"))
     # The catalogue leads to the same form: search, then follow the link.
     page.get_by_role("button", name="All implementations").click()
     search = page.get_by_role("textbox", name="Search")
@@ -154,7 +154,7 @@ def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> Non
     expect(page).to_have_url(re.compile(r"q=switch"))
     settle(page)
     page.get_by_role("link", name="Switch top-1", exact=True).click()
-    expect(page).to_have_url(re.compile(r"implementation=switch-top1"))
+    expect(page).to_have_url(re.compile(r"implementation=switch-top1-router"))
     expect(page.get_by_role("combobox", name="Implementation")).to_be_visible()
     settle(page)
     for label, value in TINY.items():

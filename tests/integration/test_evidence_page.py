@@ -6,9 +6,9 @@ from statistics import mean, stdev
 from typing import Any
 
 import pytest
-import yaml
 
 from reference_impls.catalogue import entries
+from reference_impls.evidence import files
 
 pytestmark = pytest.mark.integration
 
@@ -18,27 +18,23 @@ PAGE = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
 ROWS = ROW.findall(PAGE)
 
 
+def contents(protocol: str) -> dict[str, dict[str, Any]]:
+    return {content["implementation"]: content for content in files.read_all(files.FOLDER, protocol)}
+
+
 def scores(protocol: str, key: str) -> dict[int, float]:
-    path = REPOSITORY / "reference_impls" / "results" / protocol / f"{key}.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = contents(protocol)[key]
     return {run["seed"]: run["values"][content["headline"]] for run in content["runs"] if "values" in run}
 
 
 def test_all_but_three_designs_beat_their_twin_on_the_clusters():
-    unable = set()
-    paths = sorted((REPOSITORY / "reference_impls" / "results" / "clusters-1").glob("*.yaml"))
-    for path in paths:
-        runs = yaml.safe_load(path.read_text(encoding="utf-8"))["runs"]
-        gains = [run["values"]["accuracy"] - run["values"]["accuracy_dense"] for run in runs]
+    unable, compared = set(), contents("clusters-1")
+    for key, content in compared.items():
+        gains = [run["values"]["accuracy"] - run["values"]["accuracy_dense"] for run in content["runs"]]
         if mean(gains) <= 2 * stdev(gains) / len(gains) ** 0.5:
-            unable.add(path.stem)
-    assert unable == {"jacobs-dense", "mocae", "thor"}
-    assert f"{len(paths) - len(unable)} of {len(paths)} designs" in PAGE
-
-
-def contents(protocol: str) -> dict[str, dict[str, Any]]:
-    paths = (REPOSITORY / "reference_impls" / "results" / protocol).glob("*.yaml")
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
+            unable.add(key)
+    assert unable == {"dense-softmax-mixture", "calibrated-fusion", "thor-random"}
+    assert f"{len(compared) - len(unable)} of {len(compared)} designs" in PAGE
 
 
 def test_the_sizes_on_the_page_are_those_of_the_results():
@@ -52,10 +48,10 @@ def test_the_drops_on_the_page_are_those_of_the_results():
     def dropped(key: str) -> str:
         return f"{100 * mean(run['values']['dropped_fraction'] for run in text[key]['runs']):.0f}"
 
-    assert f"both drop alike ({dropped('st-moe')} and {dropped('gshard-top2')} %)" in PAGE
-    told = f"`gshard-top2` drops\n{dropped('gshard-top2')} % and `vmoe-bpr` {dropped('vmoe-bpr')} %"
-    assert told in PAGE
-    assert dropped("nllb-cmr") == "0"
+    assert f"both drop alike ({dropped('st-moe-router')} and {dropped('gshard-top2')} %)" in PAGE
+    assert f"`gshard-top2` drops\n{dropped('gshard-top2')} % and `batch-prioritised-routing` " in PAGE
+    assert f"`batch-prioritised-routing` {dropped('batch-prioritised-routing')} %" in PAGE
+    assert dropped("nllb-conditional-routing") == "0"
 
 
 def test_the_gains_of_routers_on_the_clusters_are_those_of_the_results():
@@ -66,7 +62,10 @@ def test_the_gains_of_routers_on_the_clusters_are_those_of_the_results():
     }
     least, most = (choose(learnt, key=gain.__getitem__) for choose in (min, max))
     assert f"{gain[least]:.0f} (`{least}`) to {gain[most]:.0f} (`{most}`)" in PAGE
-    fixed = [f"`{key}` {how}{gain[key]:.0f}" for key, how in (("random-frozen", "gains "), ("hash", "by word "))]
+    fixed = [
+        f"`{key}` {how}{gain[key]:.0f}"
+        for key, how in (("frozen-random-router", "gains "), ("hash-routing", "by word "))
+    ]
     assert all(words in PAGE for words in fixed)
 
 

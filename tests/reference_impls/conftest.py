@@ -15,7 +15,7 @@ TINY: dict[str, Any] = {
     "d_expert": 24, "domain_bytes": 40_000, "validation_every": 3, "validation_sequences": 8, "threads": 1,
     "warmup_steps": 2,
 }  # fmt: skip
-TYPICAL = ("switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3")
+TYPICAL = ("switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3")
 
 
 def _tiny(entry: Entry, changes: dict[str, Any]) -> RunConfig:

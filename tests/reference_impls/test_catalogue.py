@@ -1,6 +1,5 @@
 import ast
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +8,15 @@ import pytest
 import torch
 
 from reference_impls.__main__ import main
-from reference_impls.catalogue import entries, find
-from reference_impls.checks.common import make_layer_of
+from reference_impls.catalogue import entries, find, nearest
 from reference_impls.configs import ConfigError, check_config
-from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
-from reference_impls.configs.gshard import GShardTop2Config
-from reference_impls.configs.mixtral import MixtralTop2Config
-from reference_impls.configs.switch import SwitchTop1Config
-from reference_impls.entry import Entry
+from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
+from reference_impls.designs.gshard_top2.config import GShardTop2Config
+from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
+from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
+from reference_impls.entry import Entry, PageError
 from reference_impls.tasks.train import make_task
+from reference_impls.verify.properties import make_layer_of
 
 
 def test_importing_the_catalogue_and_reading_it_does_not_import_torch():
@@ -34,26 +33,44 @@ def test_the_entry_point_of_the_installed_project_finds_both():
     from importlib.metadata import entry_points
 
     (point,) = [p for p in entry_points(group="moe_kb.implementations") if p.name == "reference"]
-    assert {"switch-top1", "gshard-top2", "mixtral-top2", "deepseek-v3"} <= {entry.key for entry in point.load()()}
+    keys = {entry.key for entry in point.load()()}
+    assert {"switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3-router"} <= keys
 
 
-def test_find():
-    assert find("switch-top1").name == "Switch top-1"
+def test_an_entry_is_found_by_its_key_and_by_earlier_ones():
+    assert find("switch-top1-router").name == "Switch top-1"
+    assert find("switch-top1") is find("switch-top1-router")
     assert find("no-such") is None
+    assert nearest("switch-top2")[0] == "switch-top1-router"
 
 
-def test_every_page_has_its_parts(entry: Entry):
-    page = entry.page
-    headings = re.findall(r"^## (.+)$", page, flags=re.MULTILINE)
-    assert headings == [
-        "The design", "What the metrics mean", "Which tokens see each other", "Where it deviates",
-        "What it was checked against", "How long, and what to see",
-    ]  # fmt: skip
-    assert page.count("$$") >= 2
-    assert page.count("$$") % 2 == 0
-    assert "arxiv.org/abs/" in page
-    for named in re.findall(r"`(test_\w+\.py)`", page):
-        assert (Path(__file__).parent / named).exists(), named
+def test_a_name_means_one_entry():
+    names = [name for entry in entries() for name in (entry.key, *entry.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_the_key_is_that_of_the_main_design(entry: Entry):
+    assert entry.key == entry.designs[0]
+    assert {path.name for path in entry.folder.iterdir()} - {"__pycache__"} >= {
+        "README.md", "config.py", "router.py", "checks.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("front", "message"),
+    [
+        ("# Title", "must begin with front matter between two lines of ---"),
+        ("---\nname: [\n---\n", "front matter is no YAML mapping of fields: while parsing"),
+        ("---\nname\n---\n", "front matter is no YAML mapping of fields"),
+        ("---\nname: A\nyaer: 2020\n---\n", "yaer: Extra inputs are not permitted"),
+    ],
+)
+def test_broken_front_matter_names_file_and_field(tmp_path: Path, front: str, message: str):
+    (tmp_path / "README.md").write_text(front)
+    with pytest.raises(PageError) as caught:
+        Entry.read(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / "README.md"))
+    assert message in str(caught.value)
 
 
 def test_every_field_has_bounds_a_default_and_a_description(entry: Entry):
@@ -94,10 +111,10 @@ def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit(typ
 @pytest.mark.parametrize(
     ("key", "tables"),
     [
-        ("stablemoe", ["embedding_WH"]),
-        ("mod-squad", ["weight_LED", "noise_LED"]),
-        ("task-level", ["task_vector"]),
-        ("mmoe", ["gate_KED"]),
+        ("stablemoe-two-stage", ["embedding_WH"]),
+        ("mod-squad-router", ["weight_LED", "noise_LED"]),
+        ("learned-task-level-routing", ["task_vector"]),
+        ("multi-gate-mixture", ["gate_KED"]),
     ],
 )
 def test_a_token_uses_its_row_of_a_table_and_the_gate_of_its_task(key: str, tables: list[str]):
@@ -188,6 +205,7 @@ def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]
     assert all(row["oracle"] and row["deviations"] and row["designs"] for row in listed)
+    assert {"family", "year", "causal", "aliases", "needs", "gap", "beyond", "clusters"} <= listed[0].keys()
 
 
 def test_the_package_imports_neither_the_knowledge_base_nor_the_app():

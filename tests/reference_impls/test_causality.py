@@ -30,9 +30,9 @@ def model(tiny_of):
 
 SWITCH = {"capacity_factor_eval": 1.0, "moe_every": 1}
 CAUSAL = [
-    ("mixtral-top2", {}),
+    ("mixtral-top2-router", {}),
     ("deepseek-v3", {}),
-    ("switch-top1", SWITCH | {"routing_group": "sequence"}),
+    ("switch-top1-router", SWITCH | {"routing_group": "sequence"}),
     # Only where every expert can take every token: see the leak below.
     ("gshard-top2", {"capacity_factor_eval": 4.0, "moe_every": 1}),
 ]
@@ -76,7 +76,7 @@ def test_sequences_of_a_batch_do_not_influence_each_other(model, key, changes):
         assert same(together[row], logits(model, tokens[row : row + 1])[0])
 
 
-@pytest.mark.parametrize("key", ["mixtral-top2", "deepseek-v3"])
+@pytest.mark.parametrize("key", ["mixtral-top2-router", "deepseek-v3"])
 def test_designs_without_capacity_score_a_prefix_as_they_score_the_whole(model, key):
     model = model(key)
     tokens = text()
@@ -84,7 +84,7 @@ def test_designs_without_capacity_score_a_prefix_as_they_score_the_whole(model, 
 
 
 def test_switch_may_score_a_prefix_differently_because_its_capacity_is_smaller(model):
-    model = model("switch-top1", **SWITCH)
+    model = model("switch-top1-router", **SWITCH)
     tokens = text()
     assert not same(logits(model, tokens[:, :CUT]), logits(model, tokens)[:, :CUT])
     roomy = {"capacity_factor_eval": 4.0}  # every expert can take every token: nothing is left to differ
@@ -95,7 +95,7 @@ def test_switch_may_score_a_prefix_differently_because_its_capacity_is_smaller(m
 
 
 def test_switch_drops_late_tokens_first(model):
-    model = model("switch-top1", **SWITCH)
+    model = model("switch-top1-router", **SWITCH)
     served = torch.zeros(S)
     for _ in range(20):
         with torch.no_grad():
@@ -105,7 +105,7 @@ def test_switch_drops_late_tokens_first(model):
 
 
 def test_a_batch_group_lets_earlier_sequences_change_later_ones_and_never_the_reverse(model):
-    model = model("switch-top1", **SWITCH, routing_group="batch")
+    model = model("switch-top1-router", **SWITCH, routing_group="batch")
     leaks = 0
     for _ in range(20):
         tokens = text()
@@ -136,7 +136,7 @@ def test_gshard_sequences_of_a_batch_do_not_influence_each_other_even_where_it_l
         assert same(together[row], logits(model, tokens[row : row + 1])[0])
 
 
-@pytest.mark.parametrize("key", ["mixtral-top2", "switch-top1", "gshard-top2", "deepseek-v3"])
+@pytest.mark.parametrize("key", ["mixtral-top2-router", "switch-top1-router", "gshard-top2", "deepseek-v3"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_does_not_reach_the_logits(model, key, side):
     model = model(key)

@@ -75,7 +75,7 @@ def test_a_run_from_a_config_file_writes_the_events_that_were_agreed(
 
 def test_the_command_of_a_fresh_process(config_file: Path, tmp_path: Path):
     done = subprocess.run(
-        command("mixtral-top2", "--config", config_file, "--run-dir", tmp_path / "run"),
+        command("mixtral-top2-router", "--config", config_file, "--run-dir", tmp_path / "run"),
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -87,7 +87,7 @@ def test_the_command_of_a_fresh_process(config_file: Path, tmp_path: Path):
 def test_sigterm_finishes_the_step_and_says_cancelled(config_file: Path, tmp_path: Path):
     folder = tmp_path / "run"
     with subprocess.Popen(
-        command("switch-top1", "--config", config_file, "--run-dir", folder, "--steps", 100_000),
+        command("switch-top1-router", "--config", config_file, "--run-dir", folder, "--steps", 100_000),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         try:
@@ -119,7 +119,7 @@ def test_sigint_does_the_same(config_file: Path, tmp_path: Path, capsys, monkeyp
 
     whole = train.Trainer._train_step
     monkeypatch.setattr(train.Trainer, "_train_step", step)
-    status, shown = run_here(capsys, "mixtral-top2", "--config", config_file, "--run-dir", tmp_path / "run")
+    status, shown = run_here(capsys, "mixtral-top2-router", "--config", config_file, "--run-dir", tmp_path / "run")
     assert (status, shown) == (130, "")
     assert seen == [0, 1, 2]
     *_, last, end = events_in(tmp_path / "run")
@@ -141,7 +141,7 @@ def test_sigint_does_the_same(config_file: Path, tmp_path: Path, capsys, monkeyp
 def test_a_bad_config_is_one_line_an_end_event_and_exit_2(text, message, tmp_path: Path, capsys):
     path, folder = tmp_path / "config.json", tmp_path / "run"
     path.write_text(text)
-    status, shown = run_here(capsys, "switch-top1", "--config", path, "--run-dir", folder)
+    status, shown = run_here(capsys, "switch-top1-router", "--config", path, "--run-dir", folder)
     assert status == 2
     assert message in shown
     assert shown.count("\n") == 1
@@ -152,15 +152,15 @@ def test_a_bad_config_is_one_line_an_end_event_and_exit_2(text, message, tmp_pat
 
 def test_a_config_file_that_cannot_be_read(tmp_path: Path, capsys):
     for path, reason in ((tmp_path / "none.json", "No such file"), (tmp_path, "Is a directory")):
-        status, shown = run_here(capsys, "mixtral-top2", "--config", path)
+        status, shown = run_here(capsys, "mixtral-top2-router", "--config", path)
         assert status == 2
         assert shown.startswith(f"error: cannot read {path}: {reason}")
 
 
 def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, capsys):
-    status, shown = run_here(capsys, "mixtral-top2", "--config", config_file, "--experts-per-token", 5)
+    status, shown = run_here(capsys, "mixtral-top2-router", "--config", config_file, "--experts-per-token", 5)
     assert (status, shown) == (2, "error: experts_per_token = 5 must be at most n_experts = 4\n")
-    status, shown = run_here(capsys, "mixtral-top2", "--steps", "many")
+    status, shown = run_here(capsys, "mixtral-top2-router", "--steps", "many")
     assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 240)\n")
 
 
@@ -169,7 +169,7 @@ def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, caps
     [
         ("hash", ["--vocabulary", 255], "vocabulary = 255 must be at least 256, the token ids of the text task"),
         (
-            "pangu-sigma-rre", ["--task", "clusters", "--n-clusters", 100],
+            "random-routed-experts", ["--task", "clusters", "--n-clusters", 100],
             "vocabulary = 256 must be at least 400, the token ids of the clusters task",
         ),
     ],
@@ -179,21 +179,21 @@ def test_a_table_that_lacks_token_ids_of_the_task_is_told_before_training(capsys
     assert (status, shown) == (2, f"error: {told}\n")
 
 
-@pytest.mark.parametrize(("key", "told"), [("swich", "switch-top1"), ("nothing", "see `list`")])
+@pytest.mark.parametrize(("key", "told"), [("swich", "switch-top1-router"), ("nothing", "see `list`")])
 def test_an_unknown_key_is_one_line_with_the_nearest(capsys, key, told):
     assert run_here(capsys, key, "--steps", 2) == (2, f"error: no implementation '{key}' ({told})\n")
 
 
 def test_an_unknown_flag_is_named(capsys):
     with pytest.raises(SystemExit) as caught:
-        run_here(capsys, "switch-top1", "--stepps", "3")
+        run_here(capsys, "switch-top1-router", "--stepps", "3")
     assert caught.value.code == 2
     assert "--stepps" in capsys.readouterr().err
 
 
 def test_help_names_bounds_and_defaults(capsys):
     with pytest.raises(SystemExit) as caught:
-        run_here(capsys, "mixtral-top2", "--help")
+        run_here(capsys, "mixtral-top2-router", "--help")
     assert caught.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "--experts-per-token VALUE Experts that each token passes through; at most n_experts." in shown
@@ -202,7 +202,7 @@ def test_help_names_bounds_and_defaults(capsys):
 
 def test_a_run_directory_in_use_is_left_alone(tmp_path: Path, capsys):
     (tmp_path / "events.jsonl").write_text('{"v": 1}\n')
-    status, shown = run_here(capsys, "switch-top1", "--run-dir", tmp_path)
+    status, shown = run_here(capsys, "switch-top1-router", "--run-dir", tmp_path)
     assert status == 2
     assert "holds the events of another run; choose another run directory" in shown
     assert (tmp_path / "events.jsonl").read_text() == '{"v": 1}\n'
@@ -225,7 +225,7 @@ def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(error, expect
         raise error
 
     monkeypatch.setattr(language, "load_corpus", fail)
-    status, shown = run_here(capsys, "switch-top1", "--run-dir", tmp_path)
+    status, shown = run_here(capsys, "switch-top1-router", "--run-dir", tmp_path)
     assert status == 1
     assert "Traceback" in shown
     (end,) = events_in(tmp_path)
@@ -236,7 +236,7 @@ def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(error, expect
 def test_a_checkpoint_of_another_implementation_is_bad_input(config_file: Path, tmp_path: Path, capsys):
     status, _ = run_here(
         capsys,
-        "switch-top1",
+        "switch-top1-router",
         "--config",
         config_file,
         "--run-dir",
@@ -246,10 +246,10 @@ def test_a_checkpoint_of_another_implementation_is_bad_input(config_file: Path, 
     )
     assert status == 0
     checkpoint = tmp_path / "a" / "checkpoint.pt"
-    status, shown = run_here(capsys, "mixtral-top2", "--config", config_file, "--resume", checkpoint)
+    status, shown = run_here(capsys, "mixtral-top2-router", "--config", config_file, "--resume", checkpoint)
     assert (status, shown) == (
         2,
-        f"error: {checkpoint} is a checkpoint of switch-top1, not of mixtral-top2\n",
+        f"error: {checkpoint} is a checkpoint of switch-top1-router, not of mixtral-top2-router\n",
     )
 
 
@@ -258,6 +258,6 @@ def test_without_torch_the_message_says_how_to_install_it(tmp_path: Path, capsys
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("reference_impls.tasks.checkpoint")]:
         monkeypatch.delitem(sys.modules, name)
-    status = launch.run(find("switch-top1"), folder=tmp_path)
+    status = launch.run(find("switch-top1-router"), folder=tmp_path)
     assert status == 1
     assert "torch is not installed; pip install 'moe-kb[lab]'" in capsys.readouterr().err

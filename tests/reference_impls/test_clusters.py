@@ -61,14 +61,14 @@ def test_too_narrow_a_model_is_told():
 
 
 def test_the_dense_twin_is_as_wide_as_what_a_token_passes_through():
-    entry = find("deepseek-v3")
+    entry = find("deepseek-v3-router")
     config = entry.config_class(task="clusters")
     width = config.experts_per_token * config.d_expert + config.shared_experts * config.d_expert
     assert dense_twin(entry, config).model.layer.experts.d_expert == width
 
 
 def test_validation_points_are_the_same_every_time_and_differ_from_training():
-    entry = find("mixtral-top2")
+    entry = find("mixtral-top2-router")
     config = entry.config_class(task="clusters", validation_sequences=40)
     task, again = ClustersTask(entry, config), ClustersTask(entry, config)
     assert [len(batch.x_BSD) for batch in task.validation_batches()] == [32, 8]
@@ -78,7 +78,7 @@ def test_validation_points_are_the_same_every_time_and_differ_from_training():
 
 
 def test_what_lies_on_the_way_to_the_output_beside_experts_widens_the_twin_too():
-    entry = find("multi-head")
+    entry = find("multi-head-moe")
     config = entry.config_class(task="clusters")
     width = config.active_experts * config.expert_parameters / (3 * config.d_model) + 2 * config.d_model / 3
     assert dense_twin(entry, config).model.layer.experts.d_expert == math.ceil(width)

@@ -28,7 +28,7 @@ def test_patches_are_squares_of_the_image():
 
 
 def test_a_patch_sees_those_after_it_and_the_order_matters(tiny_config):
-    entry = find("soft-moe")
+    entry = find("soft-moe-slots")
     task = DigitsTask(entry, tiny_config(entry, task="digits"))
     model = task.model.double().eval()
     patch_BSP = task.validation_batches()[0].patch_BSP.double()
@@ -44,7 +44,7 @@ def test_a_patch_sees_those_after_it_and_the_order_matters(tiny_config):
 
 
 def test_what_is_scored_is_no_more_than_what_is_held_out(tiny_config):
-    entry = find("soft-moe")
+    entry = find("soft-moe-slots")
     task = DigitsTask(entry, tiny_config(entry, task="digits", validation_sequences=4096, batch_size=50))
     batches = task.validation_batches()
     assert sum(len(batch.digit_B) for batch in batches) == HELD_OUT

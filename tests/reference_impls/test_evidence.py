@@ -56,7 +56,7 @@ def test_matched_designs_have_the_active_parameters_of_the_dense_control(compare
     )
     # The control's config has one expert and so a router of a few weights, which its layers leave out.
     assert non_embedding == target - 4 * compared["control-dense"].config.d_model
-    assert compared["mixtral-top2"].group == "matched"
+    assert compared["mixtral-top2-router"].group == "matched"
 
 
 def test_all_designs_share_budget_and_data(compared):
@@ -72,7 +72,7 @@ def test_the_quick_comparison_names_twelve_that_exist():
 
 @pytest.fixture(scope="module")
 def result():
-    one = next(c for c in runs.candidates(TINY, ["mixtral-top2"]))
+    one = next(c for c in runs.candidates(TINY, ["mixtral-top2-router"]))
     return one, runs.run("text", one.key, one.config.model_dump(exclude={"seed"}), 1)
 
 
@@ -107,13 +107,13 @@ def test_a_run_that_fails_says_so(result, monkeypatch):
 def test_what_is_filed_is_what_the_reader_wants_and_is_not_done_again(result, tmp_path):
     one, told = result
     todo = [(c.key, seed) for c, seed in runs.missing(TINY, tmp_path, (0, 1), [one])]
-    assert todo == [("mixtral-top2", 0), ("mixtral-top2", 1)]
+    assert todo == [("mixtral-top2-router", 0), ("mixtral-top2-router", 1)]
     runs.file_run(TINY, tmp_path, one, copy.deepcopy(told))
-    content = files.read(files.path_of(tmp_path, "tiny-1", "mixtral-top2"))
+    content = files.read(files.path_of(tmp_path, "tiny-1", "mixtral-top2-router"))
     read = ResultFile.model_validate(content)
     assert read.runs[0].values["bits_per_byte"] == told["values"]["bits_per_byte"]
     assert read.params.total == one.entry.estimate(one.config).params_total
-    assert [(c.key, seed) for c, seed in runs.missing(TINY, tmp_path, (0, 1), [one])] == [("mixtral-top2", 0)]
+    assert [(c.key, seed) for c, seed in runs.missing(TINY, tmp_path, (0, 1), [one])] == [("mixtral-top2-router", 0)]
     runs.file_run(TINY, tmp_path, one, copy.deepcopy(told) | {"seed": 0})
     assert runs.missing(TINY, tmp_path, (0, 1), [one]) == []
 
@@ -121,7 +121,7 @@ def test_what_is_filed_is_what_the_reader_wants_and_is_not_done_again(result, tm
 def test_runs_of_another_config_do_not_count(result, tmp_path):
     one, told = result
     runs.file_run(TINY, tmp_path, one, copy.deepcopy(told))
-    path = files.path_of(tmp_path, "tiny-1", "mixtral-top2")
+    path = files.path_of(tmp_path, "tiny-1", "mixtral-top2-router")
     content = files.read(path)
     content["config"]["learning_rate"] = 0.5
     files.write(path, content)
@@ -148,11 +148,11 @@ def test_the_table_ranks_by_mean_and_keeps_leaks_apart():
 
 def test_the_command_does_a_run_in_a_process_of_its_own_and_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(PROTOCOLS, "text", TINY)
-    arguments = ["bench-designs", "mixtral-top2", "--protocol", "text", "--seeds", "1", "--jobs", "1"]
+    arguments = ["bench-designs", "mixtral-top2-router", "--protocol", "text", "--seeds", "1", "--jobs", "1"]
     assert main([*arguments, "--results", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "tiny-1: 1 runs to do" in shown
-    assert "[1 of 1] mixtral-top2, seed 0: " in shown
+    assert "[1 of 1] mixtral-top2-router, seed 0: " in shown
     assert main([*arguments, "--results", str(tmp_path)]) == 0
     assert "tiny-1: 0 runs to do" in capsys.readouterr().out
 
@@ -163,7 +163,7 @@ def test_the_command_does_a_run_in_a_process_of_its_own_and_goes_on(tmp_path, ca
         (["--seeds", "0"], "--seeds = 0 must be at least 1"),
         (["--jobs", "0"], "--jobs = 0 must be at least 1"),
         (["--protocol", "images"], "--protocol: 'images' is none of text, clusters"),
-        (["mixtral"], "no implementation 'mixtral' (mixtral-top2"),
+        (["mixtral"], "no implementation 'mixtral' (mixtral-top2-router"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, capsys):
@@ -180,6 +180,6 @@ def test_every_committed_result_is_read_by_the_knowledge_base():
 
 
 def test_points_have_no_embedding_to_leave_out():
-    entry = find("mixtral-top2")
+    entry = find("mixtral-top2-router")
     config = candidate(PROTOCOLS["clusters"], entry, 0).config
     assert active_parameters(entry, config) == entry.estimate(config).params_active > 0

@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.configs import RunConfig
-from reference_impls.configs.deepseek_v3 import DeepSeekV3Config
-from reference_impls.configs.gshard import GShardTop2Config
-from reference_impls.configs.mixtral import MixtralTop2Config
-from reference_impls.configs.switch import SwitchTop1Config
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router
-from reference_impls.gating import deepseek_v3, gshard, mixtral, switch
+from reference_impls.designs.deepseek_v3_router import router as deepseek_v3
+from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
+from reference_impls.designs.gshard_top2 import router as gshard
+from reference_impls.designs.gshard_top2.config import GShardTop2Config
+from reference_impls.designs.mixtral_top2_router import router as mixtral
+from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
+from reference_impls.designs.switch_top1_router import router as switch
+from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 
 D = 8
 sizes = {"B": st.integers(1, 4), "S": st.integers(1, 13), "E": st.integers(1, 6)}

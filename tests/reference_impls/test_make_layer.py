@@ -7,8 +7,8 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from reference_impls import make_layer
 from reference_impls.catalogue import entries
-from reference_impls.checks.common import call, small_layer
 from reference_impls.configs import ConfigError
+from reference_impls.verify.properties import call, small_layer
 
 SIZES = {"d_model": 16, "d_expert": 12, "n_experts": 4}
 
@@ -61,14 +61,14 @@ def test_autocast_changes_no_route_and_no_dtype(entry):
 
 
 def test_wrong_words_get_one_clear_line():
-    with pytest.raises(KeyError, match=r"no design 'mixtral-top3'; did you mean mixtral-top2"):
+    with pytest.raises(KeyError, match=r"no design 'mixtral-top3'; did you mean mixtral-top2-router"):
         make_layer("mixtral-top3")
     with pytest.raises(ConfigError, match=r"^experts_per_token = 5 must be at most n_experts = 4$"):
-        make_layer("mixtral-top2", experts_per_token=5, **SIZES)
+        make_layer("mixtral-top2-router", experts_per_token=5, **SIZES)
     with pytest.raises(ConfigError, match=r"^d_expert = 1: input should be greater than or equal to 4"):
-        make_layer("mixtral-top2", d_expert=1)
+        make_layer("mixtral-top2-router", d_expert=1)
     with pytest.raises(ConfigError, match=r"topk is not a field of this config"):
-        make_layer("mixtral-top2", topk=2)
+        make_layer("mixtral-top2-router", topk=2)
 
 
 def block(**fields: int) -> MixtralSparseMoeBlock:
@@ -80,7 +80,7 @@ def block(**fields: int) -> MixtralSparseMoeBlock:
 
 
 def test_a_block_of_transformers_lends_its_weights():
-    layer, theirs = make_layer("mixtral-top2", **SIZES), block()
+    layer, theirs = make_layer("mixtral-top2-router", **SIZES), block()
     layer.load_transformers_block(theirs)
     x_BSD = torch.randn(2, 5, 16)
     torch.testing.assert_close(layer(x_BSD)[0], theirs(x_BSD), rtol=1e-4, atol=1e-5)
@@ -91,7 +91,7 @@ def test_a_block_of_transformers_lends_its_weights():
 
 
 def test_a_block_that_does_not_fit_is_refused_and_nothing_is_copied():
-    layer = make_layer("mixtral-top2", **SIZES)
+    layer = make_layer("mixtral-top2-router", **SIZES)
     before = {name: value.clone() for name, value in layer.state_dict().items()}
     with pytest.raises(ValueError, match=r"experts.w_in_EID is \(4, 24, 16\) here, \(4, 40, 16\) in MixtralSparse"):
         layer.load_transformers_block(block(intermediate_size=20))
@@ -99,7 +99,7 @@ def test_a_block_that_does_not_fit_is_refused_and_nothing_is_copied():
         layer.load_transformers_block(block(num_experts_per_tok=1))
     with pytest.raises(ValueError, match=r"Linear (has|lacks) "):
         layer.load_transformers_block(torch.nn.Linear(2, 2))
-    shared = make_layer("deepseek-v3", **SIZES | {"n_groups": 2, "top_groups": 1, "experts_per_token": 2})
+    shared = make_layer("deepseek-v3-router", **SIZES | {"n_groups": 2, "top_groups": 1, "experts_per_token": 2})
     with pytest.raises(ValueError, match=r"MixtralSparseMoeBlock lacks router.bias_E, shared.w_in_EID"):
         shared.load_transformers_block(block())
     assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())

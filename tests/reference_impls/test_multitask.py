@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
 from reference_impls.configs.base import ConfigError, check_config
-from reference_impls.configs.mmoe import MMoEConfig
 from reference_impls.core.build import dense_layer
+from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.tasks.multitask import MultitaskTask, RegressionSource, correlation_root
 
 
@@ -63,7 +63,7 @@ def test_every_tower_reads_what_the_layer_makes_for_its_task(key, tiny_config):
 
 
 def test_errors_are_told_by_task(tiny_config):
-    entry = find("mmoe")
+    entry = find("multi-gate-mixture")
     task = MultitaskTask(entry, tiny_config(entry, task="multitask"), dense_layer)
     outcome = task.evaluate(task.validation_batches()[0])
     each = [outcome.means[f"squared_error_{k}"] for k in (1, 2, 3)]

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import entries
-from reference_impls.checks.common import LABELS, D, small_layer
+from reference_impls.verify.properties import LABELS, D, small_layer
 
 every = pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.key)
 few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference_impls.configs.mixtral import MixtralTop2Config
+from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 from reference_impls.tasks.checkpoint import CheckpointError
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask

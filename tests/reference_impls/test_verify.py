@@ -7,11 +7,10 @@ import sys
 import pytest
 import torch
 
-from reference_impls import checks
 from reference_impls.__main__ import main
-from reference_impls.checks import at_least, at_most, close, same
-from reference_impls.checks.check import Check, worst_of
-from reference_impls.verify import verify
+from reference_impls.verify import at_least, at_most, close, same
+from reference_impls.verify.check import Check, worst_of
+from reference_impls.verify.suite import verify
 
 
 def test_every_check_holds(entry):
@@ -50,12 +49,12 @@ def test_closeness_is_relative_and_absolute_and_shapes_must_agree():
 
 
 def test_the_command_prints_each_check_with_its_number(capsys):
-    assert main(["verify", "mixtral-top2", "--no-train"]) == 0
+    assert main(["verify", "mixtral-top2-router", "--no-train"]) == 0
     first, *lines, last = capsys.readouterr().out.splitlines()
-    assert first == "mixtral-top2 (1 of 1)"
+    assert first == "mixtral-top2-router (1 of 1)"
     assert all(line.startswith("  ok    ") for line in lines)
     assert last == f"{len(lines)} checks, 0 failed"
-    assert main(["verify", "mixtral-top2", "--no-train", "--json"]) == 0
+    assert main(["verify", "mixtral-top2-router", "--no-train", "--json"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(told) == len(lines)
     assert all(row["passed"] and row["measured"] <= row["bound"] for row in told if row["relation"] == "<=")
@@ -63,27 +62,19 @@ def test_the_command_prints_each_check_with_its_number(capsys):
 
 def test_a_check_that_fails_makes_the_command_fail(capsys, monkeypatch):
     monkeypatch.setattr(
-        "reference_impls.checks.mixtral.checks", lambda entry: iter([Check("a wrong claim", 2.0, "<=", 1.0)])
+        "reference_impls.designs.mixtral_top2_router.checks.checks",
+        lambda entry: iter([Check("a wrong claim", 2.0, "<=", 1.0)]),
     )
-    assert main(["verify", "mixtral-top2", "--no-train"]) == 1
+    assert main(["verify", "mixtral-top2-router", "--no-train"]) == 1
     assert "  FAIL  a wrong claim: 2 (<= 1)" in capsys.readouterr().out
 
 
 def test_an_unknown_key_names_the_nearest(capsys):
     assert main(["verify", "mixtral"]) == 2
-    assert "no implementation 'mixtral' (mixtral-top2" in capsys.readouterr().err
+    assert "no implementation 'mixtral' (mixtral-top2-router" in capsys.readouterr().err
 
 
 def test_a_missing_oracle_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    assert main(["verify", "mixtral-top2", "--no-train"]) == 1
+    assert main(["verify", "mixtral-top2-router", "--no-train"]) == 1
     assert "transformers is not installed; pip install 'moe-kb[dev]'" in capsys.readouterr().err
-
-
-def test_every_module_of_checks_belongs_to_a_design():
-    from pathlib import Path
-
-    from reference_impls.catalogue import entries
-
-    shared = {"__init__", "by_hand", "check", "common", "merging", "multitask", "oracle"}
-    assert {path.stem for path in Path(checks.__file__).parent.glob("*.py")} - shared == {e.gating for e in entries()}

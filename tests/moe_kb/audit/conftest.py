@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trees import FILES, small_tree
 
-from moe_kb.audit import Issue
+from moe_kb.audit.issue import Issue
 from moe_kb.kb import open_kb
 
 #: Found on the tree as it is: another width in the second list, sizes that the layers are far from, a later design,

@@ -56,7 +56,7 @@ def test_models_without_configuration_or_layers(audit):
 
 
 def test_an_implementation_that_is_not_installed(ids):
-    found = ids((ROUTER, "implementation: switch-top1", "implementation: gone"))
+    found = ids((ROUTER, "implementation: switch-top1-router", "implementation: gone"))
     assert found == {
         "coverage/design-without-implementation/design:alpha-router/implementation",
         "coverage/missing-implementation/design:alpha-router/implementation",

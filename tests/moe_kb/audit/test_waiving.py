@@ -8,8 +8,8 @@ import re
 import pytest
 from trees import FILES, edit, small_tree
 
-from moe_kb.audit import FAMILIES, RULES, Issue
-from moe_kb.audit.rules import IDLE, explanation
+from moe_kb.audit.issue import Issue
+from moe_kb.audit.rules import FAMILIES, IDLE, RULES, explanation
 from moe_kb.checks import check_corpus
 from moe_kb.corpus import WAIVERS, Corpus
 from moe_kb.errors import NotFoundError

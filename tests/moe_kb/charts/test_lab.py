@@ -10,7 +10,6 @@ from moe_kb.analysis.run_metrics import (
     metric_label,
     metric_text,
     metrics_of,
-    page_markdown,
     setting_label,
 )
 from moe_kb.charts.lab import comparison_chart, curve_chart, load_chart, load_history_chart
@@ -119,14 +118,6 @@ def test_only_settings_that_differ_are_listed():
         {"setting": "steps", "a": "10", "b": "20"},
         {"setting": "extra", "a": "", "b": "True"},
     ]
-
-
-def test_equations_get_lines_of_their_own_and_headings_go_down():
-    page = page_markdown("# Title\nSo:\n$$a = b,\\\\ \nc$$ and $x$.\n\n## More")
-    assert page.startswith("### Title\n")
-    assert "\n$$\na = b,\\\\ \nc\n$$\n" in page
-    assert "#### More" in page
-    assert "$x$" in page
 
 
 @pytest.mark.parametrize(

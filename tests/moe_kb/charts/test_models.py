@@ -69,7 +69,7 @@ def test_claims_of_one_size_fill_what_models_leave_open(real_kb):
 )
 def test_filters(filters, kept):
     rows = [
-        row("a", organisation="Lab", openness="open", released="2021-03", router="switch-top1"),
+        row("a", organisation="Lab", openness="open", released="2021-03", router="switch-top1-router"),
         row("b", organisation="Lab", openness="closed", released="2023-05", released_config=False),
         row("c"),
     ]

@@ -6,8 +6,10 @@ from trees import edit
 
 
 def test_only_an_installed_implementation_is_said_to_run(moe, tree):
-    assert "Runnable: python -m reference_impls run switch-top1" in moe("show", "alpha-router").out
-    edit(tree, "data/designs/gating/alpha-router.yaml", "implementation: switch-top1", "implementation: not-here")
+    assert "Runnable: python -m reference_impls run switch-top1-router" in moe("show", "alpha-router").out
+    edit(
+        tree, "data/designs/gating/alpha-router.yaml", "implementation: switch-top1-router", "implementation: not-here"
+    )
     shown = moe("show", "alpha-router")
     assert shown.status == 0
     assert "Runnable" not in shown.out

@@ -91,7 +91,12 @@ def test_show(ask):
     for part in ("Alpha (2021)", "Routing Invented Tokens", "Invents a router", "[first-survey, §2]", "extends ->"):
         assert part in text
     text = ask("show", "alpha-router").out
-    for part in ("chooser", "g_i(x)", "W: the router's matrix", "Runnable: python -m reference_impls run switch-top1"):
+    for part in (
+        "chooser",
+        "g_i(x)",
+        "W: the router's matrix",
+        "Runnable: python -m reference_impls run switch-top1-router",
+    ):
         assert part in text
     assert "  1. Score every token." in ask("show", "beta-router").out
     text = ask("show", "model:alpha").out
@@ -99,7 +104,7 @@ def test_show(ask):
     assert "!  d_model: 512  [alpha-config, config.json]" in text
     assert "!      d_model: 768" in text
     data = ask("show", "model:alpha", "--json").json
-    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "findings", "file"}
+    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "issues", "file"}
     assert data["file"] == "data/models/alpha.yaml"
 
 
@@ -129,7 +134,7 @@ def test_related_and_path_say_why(ask):
 def test_cite(ask):
     text = ask("cite", "paper:alpha", "beta").out
     assert [entry.key for entry in bibtexparser.parse_string(text).entries] == ["author2021alpha", "writer2020beta"]
-    text = ask("cite", "model:alpha", "--field", "d_model", "--part", "1B").out
+    text = ask("cite", "model:alpha", "--field", "d_model", "--configuration", "1B").out
     assert "% model:alpha [1B] d_model = 512: alpha-config, config.json" in text
     assert {e.key for e in bibtexparser.parse_string(text).entries} == {"alpha-config", "first-survey", "second-list"}
     assert "no source gives 'colour' for model:alpha. See: moe-kb show model:alpha" in (
@@ -157,8 +162,8 @@ def test_audit(ask):
     assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
     assert "    model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
     assert "≠ 768 [second-list, README, row 1]\n" in result.out
-    assert result.err.endswith(" findings, 4 open.\n")
-    assert ask("audit", "--rule", "counts").err == "0 findings, 0 open.\n"
+    assert result.err.endswith(" issues, 4 open.\n")
+    assert ask("audit", "--rule", "counts").err == "0 issues, 0 open.\n"
     assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
     assert "there is no audit rule 'claim'. Families: claims, sizes," in ask("audit", "--rule", "claim").err
 

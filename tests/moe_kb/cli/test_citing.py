@@ -31,7 +31,7 @@ def test_every_sourced_field_is_cited_with_its_place(ask, arguments, line):
 
 
 def test_a_configuration_has_claims_only(ask):
-    result = ask("cite", "design:alpha-router", "--field", "chooser", "--part", "1B")
+    result = ask("cite", "design:alpha-router", "--field", "chooser", "--configuration", "1B")
     assert (result.status, result.out) == (2, "")
 
 

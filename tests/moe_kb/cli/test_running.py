@@ -19,14 +19,16 @@ def started(monkeypatch) -> list[list[str]]:
 @pytest.mark.parametrize("name", ["mixtral-top2", "mixtral-top2-router"])
 def test_a_key_or_the_design_it_implements(run, started, name):
     assert run("run", name, "--steps", "5", "--help").status == 3
-    assert started == [[sys.executable, "-m", "reference_impls", "run", "mixtral-top2", "--steps", "5", "--help"]]
+    assert started == [
+        [sys.executable, "-m", "reference_impls", "run", "mixtral-top2-router", "--steps", "5", "--help"]
+    ]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
 def test_without_a_key_it_says_what_can_be_run(run, started, arguments):
     shown = run("run", *arguments)
     assert (shown.status, started) == (0, [])
-    assert "  switch-top1 " in shown.out
+    assert "  switch-top1-router " in shown.out
 
 
 def test_an_unknown_key_is_one_line(run, started):

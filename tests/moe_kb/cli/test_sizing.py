@@ -87,7 +87,7 @@ def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message)
         (("alpha", "-c", "9B"), "alpha has no configuration 9B with layers"),
         (("alpha", "--accelerator", "abacus"), "no accelerator abacus"),
         (("alpha", "--weights", "int3"), "known: fp32, bf16"),
-        (("alpha", "--context", "0"), "greater than or equal to 1"),
+        (("alpha", "--context", "0"), "is not in the range"),
         (("missing.json",), "missing.json"),
         ((CONFIGS / "mixtral-8x7b.json", "-c", "1B"), "a config.json is one configuration"),
         (("alpha",), "tied_embeddings is not given; norm is not given"),

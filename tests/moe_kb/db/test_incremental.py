@@ -61,7 +61,7 @@ EDITS = {
     "paper with another date": ("incremental", lambda t: edit(t, ALPHA, "'2021-03-04'", "2021-Q3")),
     "paper moved in the taxonomy": ("incremental", lambda t: edit(t, BETA, "node: algorithm/gating\n", "node: system\n")),
     "design's property": ("incremental", lambda t: edit(t, ROUTER, "value: token}", "value: expert}")),
-    "design without implementation": ("incremental", lambda t: edit(t, ROUTER, "implementation: switch-top1\n", "")),
+    "design without implementation": ("incremental", lambda t: edit(t, ROUTER, "implementation: switch-top1-router\n", "")),
     "design with another equation": ("incremental", lambda t: edit(t, ROUTER, "label: gate value", "label: weight")),
     "design's relation": ("incremental", lambda t: edit(t, OTHER, "kind: variant-of", "kind: extends")),
     "model's claim": ("incremental", lambda t: edit(t, MODEL, "value: 1200000000", "value: 9007199254740993")),

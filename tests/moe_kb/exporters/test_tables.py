@@ -68,7 +68,7 @@ def test_other_files_of_the_folder_are_left_alone_and_old_ones_replaced(kb, tmp_
     (tmp_path / "papers.csv").write_text("old")
     kb.export(tmp_path, ["csv"])
     assert (tmp_path / "mine.txt").read_text() == "mine"
-    assert (tmp_path / "papers.csv").read_text().startswith("key,name,title")
+    assert (tmp_path / "papers.csv").read_text().startswith("key,record,name,title")
     assert not list(tmp_path.glob(".*.tmp"))
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from reference_impls.core import dispatch, step_memory
+from reference_impls.core import buffer_pool, dispatch
 from reference_impls.core import dispatch_gemm as gemm
 from reference_impls.core.dispatch import dispatch_grouped, dispatch_loop, dispatch_sorted
 from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
@@ -287,7 +287,7 @@ def step(bank: ExpertBank) -> list[torch.Tensor]:
 
 
 def test_gradient_memory_is_used_again_only_when_nobody_holds_it(monkeypatch):
-    monkeypatch.setattr(step_memory, "SMALLEST", 1)
+    monkeypatch.setattr(buffer_pool, "SMALLEST", 1)
     torch.manual_seed(4)
     bank = SwiGLUExperts(E, D, FF)
     held = step(bank)
@@ -313,7 +313,7 @@ def test_gradient_memory_is_used_again_only_when_nobody_holds_it(monkeypatch):
 
 
 def test_a_bank_with_gradient_memory_is_copied_and_pickled(monkeypatch):
-    monkeypatch.setattr(step_memory, "SMALLEST", 1)
+    monkeypatch.setattr(buffer_pool, "SMALLEST", 1)
     bank = ReLUExperts(E, D, FF)
     expected = [g.clone() for g in step(bank)]
     bank.zero_grad()

@@ -44,7 +44,7 @@ class DemoEntry:
     key: str = "demo"
     name: str = "Demo"
     summary: str = "Does what its configuration says."
-    designs: tuple[str, ...] = ("switch-top1",)
+    designs: tuple[str, ...] = ("switch-top1-router",)
     papers: tuple[str, ...] = ()
     status: str = "complete"
     tasks: tuple[str, ...] = ("text",)

@@ -1,0 +1,58 @@
+"""Settings of calibrated fusion, MoCaE."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+
+
+class MoCaEConfig(RunConfig):
+    """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        "text": {"steps": 200},  # a step is three whole passes: so it ends within two minutes
+    }
+
+    n_experts: int = setting(
+        3, "Experts, each a feed-forward in every layer; all of them run on everything.", group="model", ge=1, le=256
+    )
+    calibration: Literal["isotonic", "none"] = setting(
+        "isotonic",
+        "Whether an expert's confidence is replaced by how often it is right when so confident, or taken at its word.",
+        group="fusion",
+    )
+    confidence_bins: int = setting(
+        25, "Bins of confidence in which it is counted how often an expert is right.", group="fusion", ge=2, le=1000
+    )
+    memory: float = setting(
+        0.95,
+        "What the counts of one training step weigh after the next; experts that still learn need forgetting.",
+        group="fusion",
+        ge=0,
+        le=1,
+    )
+    boast: float = setting(
+        1.0,
+        "What an expert's stated logits are multiplied by when predictions are fused, from 1 / boast for the first to "
+        "boast for the last expert; 1 leaves confidence as learned.",
+        group="fusion",
+        ge=1,
+        le=100,
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Any number will do."""
+        return super().with_experts(n_experts, **fields)
+
+    @property
+    def active_experts(self) -> float:
+        """All of them."""
+        return self.n_experts
+
+    @property
+    def router_parameters(self) -> int:
+        """Nothing is learned about where tokens go."""
+        return 0
+
+
+CONFIG = MoCaEConfig

@@ -1,0 +1,41 @@
+"""Settings of DeepSeekMoE's fine-grained and shared experts."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
+
+
+class DeepSeekMoEConfig(SharedExpertsConfig):
+    """DeepSeekMoE layers: small SwiGLU experts on devices, and a shared one."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"d_expert": 4},
+    }
+
+    # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
+    n_experts: int = setting(
+        16,
+        "Routed experts in each mixture-of-experts layer; a multiple of n_devices.",
+        group="model",
+        ge=1,
+        le=256,
+    )
+    experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
+    n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)
+    balance_coefficient: float = loss_weight(0.003, "the balancing loss over experts of each layer")
+    device_balance_coefficient: float = loss_weight(0.05, "the balancing loss over devices of each layer")
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Two devices where the experts can be halved, otherwise one."""
+        return super().with_experts(n_experts, **{"n_devices": 2 if n_experts % 2 == 0 else 1, **fields})
+
+    @model_validator(mode="after")
+    def _devices_divide_experts(self) -> Self:
+        self.require_multiple("n_experts", "n_devices")
+        return self
+
+
+CONFIG = DeepSeekMoEConfig

@@ -1,0 +1,32 @@
+"""Settings of the classic dense mixture."""
+
+from typing import ClassVar
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+
+
+class JacobsConfig(RunConfig):
+    """Every token passes through all experts, weighted by a softmax."""
+
+    # All experts together are as wide as the two of Mixtral here.
+    d_expert: int = setting(
+        32, "Hidden width of an expert; a token passes through all of them.", group="model", ge=4, le=16_384
+    )
+    competition: bool = setting(
+        True,
+        "On the clustered task experts are scored one by one by the likelihood of their mixture (off: by the blend of "
+        "their outputs). On text, where a layer has no target, outputs are blended.",
+    )
+    task_defaults: ClassVar[TaskDefaults] = {
+        # More experts than clusters: competing experts that begin alike may share one, and seldom part again.
+        "clusters": {"n_experts": 16, "d_expert": 8, "learning_rate": 3e-2,
+        },
+    }  # fmt: skip
+
+    @property
+    def active_experts(self) -> float:
+        """All."""
+        return self.n_experts
+
+
+CONFIG = JacobsConfig

@@ -1,0 +1,64 @@
+"""Settings of DynMoE's top-any gating."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
+
+
+class DynMoEConfig(RunConfig):
+    """Experts with thresholds, added and removed during training."""
+
+    n_experts: int = setting(
+        8, "Places for experts in each mixture-of-experts layer: the most there can be.", group="model", ge=1, le=256
+    )
+    initial_experts: int = setting(4, "Experts in use before the first step; at most n_experts.", ge=1, le=256)
+    adapt_every: int = setting(
+        20,
+        "After so many steps experts that no token used since are removed, and one is added if a token used none.",
+        unit="steps",
+        ge=1,
+        le=100_000,
+    )
+    adapt_until: float = setting(
+        0.75, "Share of the training after which experts are neither added nor removed.", ge=0, le=1
+    )
+    initial_scale: float = setting(
+        10.0, "What cosines are multiplied by before the first step; it is learned, up to 100.", gt=0, le=100
+    )
+    gating_coefficient: float = loss_weight(0.01, "each layer's loss that keeps expert embeddings diverse and short")
+    efficiency_coefficient: float = loss_weight(
+        0.01, "each layer's share of experts in use: more, and tokens take fewer"
+    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"n_experts": 16, "efficiency_coefficient": 0.8,
+            "balance_coefficient": 0.05,
+        },
+    }  # fmt: skip
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many experts to begin with as by default, or all there are places for."""
+        initial = min(cls.model_fields["initial_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"initial_experts": initial, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """Half of the first experts, as thresholds begin where half of all directions pass; training changes it."""
+        return max(self.initial_experts / 2, 1)
+
+    @property
+    def router_parameters(self) -> int:
+        """Embeddings, thresholds and the scale."""
+        return self.n_experts * self.d_model + self.n_experts + 1
+
+    @model_validator(mode="after")
+    def _begin_with_at_most_all(self) -> Self:
+        if self.initial_experts > self.n_experts:
+            raise ValueError(f"initial_experts = {self.initial_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+CONFIG = DynMoEConfig

@@ -1,0 +1,40 @@
+"""Settings of the frozen random router."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import TopKConfig, setting
+
+
+class RandomFrozenConfig(TopKConfig):
+    """Top-k routing by weights that are drawn once and never trained."""
+
+    experts_per_token: int = setting(
+        2, "Experts that each token passes through, at the end of training and outside it; at most n_experts.",
+        ge=1, le=256,
+    )  # fmt: skip
+    first_experts_per_token: int = setting(
+        0,
+        "Experts of a token at the start of training, from which their number rises in a straight line to "
+        "experts_per_token, as in SMoE-Dropout (0: the same number all along).",
+        ge=0,
+        le=256,
+    )
+
+    @property
+    def router_parameters(self) -> int:
+        """The router's weights are not trained: they are buffers."""
+        return 0
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.first_experts_per_token > self.experts_per_token:
+            raise ValueError(
+                f"first_experts_per_token = {self.first_experts_per_token} must be at most "
+                f"experts_per_token = {self.experts_per_token}"
+            )
+        return self
+
+
+CONFIG = RandomFrozenConfig

@@ -1,0 +1,49 @@
+"""Settings of hierarchical gating in two stages."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
+
+
+class TwoStageConfig(RunConfig):
+    """A coarse gate picks a group of experts for each token; a fine gate weighs the experts of that group."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        # The groups of the default have two experts; so few hidden units each that a group holds one rule or two.
+        "clusters": {"n_experts": 16, "n_groups": 8},
+    }
+
+    n_groups: int = setting(4, "Groups that the experts are divided into; n_experts is a multiple of it.", ge=1, le=128)
+    coarse_gate: Literal["softmax", "laplace"] = setting(
+        "softmax", "Logits of the groups: products with the token, or minus its distance from each group's point."
+    )
+    fine_gate: Literal["softmax", "laplace"] = setting(
+        "softmax", "Logits of the experts in a group: products with the token, or minus its distance from their points."
+    )
+    balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, taken over groups")
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many groups of two or more experts as the default allows, or one group."""
+        groups = next((groups for groups in (4, 2) if n_experts % groups == 0 and n_experts >= 2 * groups), 1)
+        return super().with_experts(n_experts, **{"n_groups": groups, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """All experts of one group."""
+        return self.n_experts // self.n_groups
+
+    @property
+    def router_parameters(self) -> int:
+        """A vector for each group and for each expert."""
+        return (self.n_groups + self.n_experts) * self.d_model
+
+    @model_validator(mode="after")
+    def _groups_divide_experts(self) -> Self:
+        self.require_multiple("n_experts", "n_groups")
+        return self
+
+
+CONFIG = TwoStageConfig

@@ -1,0 +1,33 @@
+"""Settings of HOMOE."""
+
+from typing import ClassVar
+
+from reference_impls.configs.base import TaskDefaults, setting
+from reference_impls.designs.soft_moe_slots.config import SoftMoEConfig
+
+
+class HOMOEConfig(SoftMoEConfig):
+    """Soft MoE layers that mix tokens joined with what a Hopfield memory retrieves for them."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        # The memory counts as width of the dense layer: a small one, and more clusters than that can hold.
+        "clusters": {"n_clusters": 24, "n_experts": 32, "n_prototypes": 8},
+    }
+
+    n_prototypes: int = setting(32, "Patterns that the memory of each layer holds.", ge=1, le=4096)
+    inverse_temperature: float = setting(
+        1.0, "How exactly the memory retrieves: 0 returns the mean of all patterns, much the nearest.", ge=0, le=1000
+    )
+
+    @property
+    def router_parameters(self) -> int:
+        """Slots and scale as in Soft MoE, and the patterns of the memory."""
+        return super().router_parameters + self.path_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """The patterns, of which a token's input is mixed."""
+        return self.n_prototypes * self.d_model
+
+
+CONFIG = HOMOEConfig

@@ -1,0 +1,48 @@
+"""Settings of a number of experts that depends on the input."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
+
+
+class InputDependentKConfig(RunConfig):
+    """Top-k with a k for each token, in proportion to how complex it is."""
+
+    d_expert: int = expert_width(64)
+    most_experts: int = setting(4, "Most experts that a token may take; at most n_experts.", ge=1, le=256)
+    complexity: Literal["entropy", "norm"] = setting(
+        "entropy",
+        "What a token's complexity is: the entropy of its router probabilities in nats, or the root mean square of "
+        "its coordinates (nearly the same for all tokens behind a norm).",
+    )
+    scale: float = setting(2.0, "Experts for each unit of complexity.", gt=0, le=100)
+    balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {
+            "most_experts": 2,
+            "balance_coefficient": 0.1,
+            "learning_rate": 3e-2,
+        },
+    }
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """As many experts at most as by default, or all there are."""
+        most = min(cls.model_fields["most_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"most_experts": most, **fields})
+
+    @property
+    def active_experts(self) -> float:
+        """The most that a token can take."""
+        return self.most_experts
+
+    @model_validator(mode="after")
+    def _take_at_most_all(self) -> Self:
+        if self.most_experts > self.n_experts:
+            raise ValueError(f"most_experts = {self.most_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+CONFIG = InputDependentKConfig

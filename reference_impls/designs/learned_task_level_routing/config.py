@@ -1,0 +1,67 @@
+"""Settings of learned task-level routing."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+
+TEXT_DOMAINS = 4  # prose, code, tests, data
+
+
+class TaskLevelConfig(RunConfig):
+    """A router reads a learned vector of the task and picks the expert of each layer for it."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        # A point's task is its sequence's cluster.
+        "clusters": {"n_experts": 8, "n_tasks": 8, "cluster_unit": "sequence",
+        },
+    }  # fmt: skip
+
+    n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    d_expert: int = expert_width(256)
+    n_tasks: int = setting(
+        TEXT_DOMAINS, "Tasks that have a vector: at least the domains of the text or the clusters.", ge=1, le=4096
+    )
+    d_task: int = setting(64, "Width of the vector of a task.", ge=1, le=4096)
+    d_router: int = setting(64, "Hidden width of the router.", ge=1, le=4096)
+    selection: Literal["softmax", "gumbel_softmax", "gumbel_softmax_st"] = setting(
+        "gumbel_softmax_st",
+        "How the router's logits become weights of the experts in training: by softmax, by softmax of noisy "
+        "logits, or as one expert by noisy choice whose gradient is that of the softmax (st). Outside training "
+        "the two noisy kinds take the best expert alone.",
+    )
+    first_temperature: float = setting(2.0, "What the logits are divided by at first.", gt=0, le=100)
+    last_temperature: float = setting(
+        0.1, "The same at the last step, reached by the same factor each step.", gt=0, le=100
+    )
+
+    @property
+    def active_experts(self) -> float:
+        """One once trained, unless the softmax mixes all."""
+        return self.n_experts if self.selection == "softmax" else 1
+
+    @property
+    def trained_experts(self) -> float:
+        """All, of which the choice by noise weighs one alone."""
+        return self.n_experts
+
+    @property
+    def router_parameters(self) -> int:
+        """The tasks' vectors and two linear maps with biases."""
+        return self.n_tasks * self.d_task + (self.d_task + 1) * self.d_router + (self.d_router + 1) * self.n_experts
+
+    @property
+    def active_router_parameters(self) -> int:
+        """The vector of the token's own task, and both maps."""
+        return self.router_parameters - (self.n_tasks - 1) * self.d_task
+
+    @model_validator(mode="after")
+    def _every_task_has_a_vector(self) -> Self:
+        needed, what = (self.n_clusters, "n_clusters") if self.task == "clusters" else (TEXT_DOMAINS, "the domains")
+        if self.n_tasks < needed:
+            raise ValueError(f"n_tasks = {self.n_tasks} must be at least {needed}, {what}")
+        return self
+
+
+CONFIG = TaskLevelConfig

@@ -1,0 +1,51 @@
+"""Settings of MEO."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import loss_weight, setting
+from reference_impls.designs.smear.config import MergingConfig
+
+
+class MEOConfig(MergingConfig):
+    """MEO layers: the experts that a sequence selects are merged into one."""
+
+    merged_experts: int = setting(2, "Experts that a sequence selects and merges; at most n_experts.", ge=1, le=256)
+    attention_reduction: int = setting(
+        8, "How many times narrower than the tokens the token attention is; 1 wide at least.", ge=1, le=2048
+    )
+    noise_floor: float = setting(
+        0.01, "Added to the learned deviation of the noise on the router's logits in training.", gt=0, le=10
+    )
+    balance_coefficient: float = loss_weight(0.01, "each of the two balancing losses of each layer")
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """Merging as many as by default, or all there are."""
+        k = min(cls.model_fields["merged_experts"].default, n_experts)
+        return super().with_experts(n_experts, **{"merged_experts": k, **fields})
+
+    @property
+    def attention_width(self) -> int:
+        """Hidden width of the token attention."""
+        return max(1, self.d_model // self.attention_reduction)
+
+    @property
+    def router_parameters(self) -> int:
+        """Logits and their noise, and the token attention: two matrices, two biases."""
+        return 2 * self.n_experts * self.d_model + self.path_parameters
+
+    @property
+    def path_parameters(self) -> int:
+        """The token attention."""
+        return 2 * self.d_model * self.attention_width + self.attention_width + self.d_model
+
+    @model_validator(mode="after")
+    def _merge_at_most_all(self) -> Self:
+        if self.merged_experts > self.n_experts:
+            raise ValueError(f"merged_experts = {self.merged_experts} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+CONFIG = MEOConfig

@@ -1,0 +1,38 @@
+"""The router of Mixtral top-2; the page is README.md."""
+
+from torch import Tensor
+
+from reference_impls.core.build import moe_layer
+from reference_impls.core.design import Design
+from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import load_balancing_loss
+from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
+from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
+
+
+class MixtralTop2Router(LinearRouter):
+    """Dropless top-k routing, softmax over the chosen logits; see README.md."""
+
+    def __init__(self, config: MixtralTop2Config) -> None:
+        super().__init__(config.d_model, config.n_experts)
+        self.config = config
+
+    def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
+        """Route each token to its k experts of largest logit."""
+        k = self.config.experts_per_token
+        logit_TE = self.logits(x_TD)
+        probability_TE = logit_TE.softmax(-1)
+        top_TK, expert_TK = logit_TE.topk(k, dim=-1)
+        balance = load_balancing_loss(probability_TE, expert_TK, self.config.balance_convention)
+        losses = {"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}
+        return top_k_routing(
+            top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses
+        )
+
+
+def make_layer(config: MixtralTop2Config) -> MoELayer:
+    """A Mixtral layer: router and SwiGLU experts."""
+    return moe_layer(config, MixtralTop2Router(config))
+
+
+DESIGN = Design(make_layer)

@@ -1,0 +1,53 @@
+"""The router of ModuleFormer; the page is README.md."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reference_impls.core.build import moe_layer
+from reference_impls.core.design import Design
+from reference_impls.core.layer import MoELayer
+from reference_impls.core.losses import token_information_loss
+from reference_impls.core.routing import (
+    AuxiliaryLoss,
+    Router,
+    RoutingContext,
+    SparseRouting,
+    top_k_routing,
+    wide_linear,
+)
+from reference_impls.designs.moduleformer_router.config import ModuleFormerConfig
+
+
+class ModuleFormerRouter(Router):
+    """Top-k of a network with one hidden layer, not renormalised; see README.md."""
+
+    def __init__(self, config: ModuleFormerConfig) -> None:
+        super().__init__(config.n_experts)
+        self.config = config
+        self.hidden_HD = nn.Parameter(torch.empty(config.gate_hidden, config.d_model))
+        self.hidden_bias_H = nn.Parameter(torch.zeros(config.gate_hidden))
+        self.weight_EH = nn.Parameter(torch.empty(config.n_experts, config.gate_hidden))
+        nn.init.normal_(self.hidden_HD, std=config.d_model**-0.5)
+        nn.init.normal_(self.weight_EH, std=0.1 * config.gate_hidden**-0.5)
+
+    def logits(self, x_TD: Tensor) -> Tensor:
+        """Router logits [T, E]."""
+        hidden_TH = F.gelu(wide_linear(x_TD, self.hidden_HD, self.hidden_bias_H))
+        return wide_linear(F.dropout(hidden_TH, self.config.gate_dropout, self.training), self.weight_EH)
+
+    def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
+        """Route each token to its k most probable experts."""
+        probability_TE = self.logits(x_TD).softmax(-1)
+        weight_TK, expert_TK = probability_TE.topk(self.config.experts_per_token, dim=-1)
+        information = token_information_loss(probability_TE)
+        losses = {"token_information": AuxiliaryLoss(information, self.config.information_coefficient)}
+        return top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
+
+
+def make_layer(config: ModuleFormerConfig) -> MoELayer:
+    """A ModuleFormer layer: gate and SwiGLU experts."""
+    return moe_layer(config, ModuleFormerRouter(config))
+
+
+DESIGN = Design(make_layer)

@@ -1,0 +1,33 @@
+"""The router of MMoE; the page is README.md."""
+
+import torch
+from torch import Tensor, nn
+
+from reference_impls.core.build import moe_layer
+from reference_impls.core.design import Design
+from reference_impls.core.layer import MoELayer
+from reference_impls.core.routing import DenseRouting, Router, RoutingContext, dense_routing, wide_linear
+from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
+
+
+class MultiGateRouter(Router):
+    """A softmax gate for each task; see README.md."""
+
+    def __init__(self, config: MMoEConfig) -> None:
+        super().__init__(config.n_experts)
+        self.gate_KED = nn.Parameter(torch.randn(config.n_tasks, config.n_experts, config.d_model) * 0.02)
+
+    def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
+        """Weights of all experts by the gate of each token's task."""
+        K, E, D = self.gate_KED.shape
+        logit_TKE = wide_linear(x_TD, self.gate_KED.view(K * E, D)).view(-1, K, E)
+        own_T = torch.arange(len(x_TD), device=x_TD.device), context.need("task", below=K)
+        return dense_routing(logit_TKE[own_T].softmax(-1))
+
+
+def make_layer(config: MMoEConfig) -> MoELayer:
+    """An MMoE layer: a gate for each task and ReLU experts."""
+    return moe_layer(config, MultiGateRouter(config))
+
+
+DESIGN = Design(make_layer)

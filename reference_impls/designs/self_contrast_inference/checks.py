@@ -1,0 +1,133 @@
+"""Self-contrast: both runs against Mixtral's block of transformers or a loop, the contrast in float64."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reference_impls.designs.self_contrast_inference.config import ScmoeConfig
+from reference_impls.designs.self_contrast_inference.router import make_layer, run_model, self_contrast, weakened
+from reference_impls.entry import Entry
+from reference_impls.tasks.clusters import ClustersTask
+from reference_impls.verify.check import Check, at_least, at_most, close, worst_of
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.naive import dot_products, expert_output, largest, tokens
+
+D, F, E, B, S, C = 32, 48, 8, 3, 16, 11
+
+
+def checks(entry: Entry) -> Iterator[Check]:
+    """Strong run, weak run, contrast, the two together."""
+    yield from transformers_block(torch.float32, rtol=1e-4, atol=1e-5)
+    # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+    yield from transformers_block(torch.float64, rtol=1e-5, atol=1e-5)
+    for rank in (1, 3, E):
+        yield from weak_run(rank)
+    for contrast, plausible in ((0.5, 0.1), (2.0, 0.02), (0.0, 0.1), (0.5, 1.0)):
+        yield from contrast_of_two(contrast, plausible)
+    yield from whole_model(entry)
+
+
+def _layer(rank: int = 3, dtype: torch.dtype = torch.float64) -> Any:
+    torch.manual_seed(0)
+    config = ScmoeConfig(d_model=D, d_expert=F, n_experts=E, weak_rank=rank)
+    return opinionated(make_layer(config).to(dtype))
+
+
+def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+    """The strong run is Mixtral's block, the weak run of rank 1 is the block with one expert a token."""
+    from transformers import MixtralConfig
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+    for k in (2, 1):
+        config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k)
+        block = block_of(MixtralSparseMoeBlock, config, dtype)
+        ours = _layer(rank=1, dtype=dtype)
+        weights = stacked(ours, block)
+        lend(weights)
+        if k == 1:  # with one expert of weight one the router has no gradient
+            del weights["the router"]
+        ours.router.weak = k == 1
+        yield from beside(
+            f"transformers' MixtralSparseMoeBlock, {'weak' if k == 1 else 'strong'} run, {str(dtype)[6:]}",
+            lambda x, ours=ours: ours(x)[0], only_output(block),  # type: ignore[misc]
+            clear_tokens(lambda x, ours=ours: ours.router.logits(x), k, (B, S, D), dtype=dtype),  # type: ignore[misc]
+            weights,
+            **tolerance,
+        )  # fmt: skip
+
+
+def weak_run(rank: int) -> Iterator[Check]:
+    """Outputs of the weak run by a plain loop over tokens; the strong run comes back after it."""
+    ours = _layer(rank)
+    x_TD = tokens(S, D, seed=5)
+    expected = torch.zeros_like(x_TD)
+    for t, x in enumerate(x_TD):
+        logits = dot_products(ours.router.weight_ED, x)
+        i = largest(logits, rank)[-1]
+        expected[t] = expert_output(ours.experts, i, x)
+    with torch.no_grad():
+        before = ours(x_TD[None])[0]
+        with weakened(ours):
+            weak = ours(x_TD[None])[0][0]
+        after = ours(x_TD[None])[0]
+    yield at_most(
+        f"weak run of rank {rank}, by a float64 loop: largest difference", (weak - expected).abs().max(), 1e-12
+    )
+    yield at_most(f"the strong run changed by a weak one of rank {rank} in between", (before - after).abs().max(), 0)
+
+
+def _logits() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(6)
+    strong = 3 * torch.randn(200, C, dtype=torch.float64, generator=generator)
+    return strong, strong / 2 + 2 * torch.randn(200, C, dtype=torch.float64, generator=generator)
+
+
+def contrast_of_two(contrast: float, plausible: float) -> Iterator[Check]:
+    """The log-probabilities by a plain loop, and the choice by the paper's rule."""
+    strong, weak = _logits()
+    made = self_contrast(strong, weak, contrast, plausible)
+    worst, other_choices = 0.0, 0
+    for s, w, ours in zip(strong.tolist(), weak.tolist(), made.tolist(), strict=True):
+        p = [math.exp(value) for value in s]
+        p = [value / sum(p) for value in p]
+        inside = [c for c in range(C) if s[c] >= math.log(plausible) + max(s)]
+        z = {c: math.exp((1 + contrast) * s[c] - contrast * w[c]) for c in inside}
+        share = sum(p[c] for c in inside)
+        expected = [share * z[c] / sum(z.values()) if c in z else p[c] for c in range(C)]
+        worst = worst_of(worst, *(abs(math.exp(a) - b) for a, b in zip(ours, expected, strict=True)))
+        other_choices += max(range(C), key=ours.__getitem__) != max(z, key=z.__getitem__)
+    name = f"contrast {contrast:g}, plausible from {plausible:g}"
+    yield at_most(f"{name}, by a float64 loop: largest difference of the probabilities", worst, 1e-12)
+    yield at_most(f"{name}: choices that differ from the paper's rule", other_choices, 0)
+    yield at_most(f"{name}: probabilities differ from one in all by", (made.exp().sum(-1) - 1).abs().max(), 1e-12)
+    if contrast == 0 or plausible == 1:
+        yield close(f"{name}: the strong run remains", made, strong.log_softmax(-1), rtol=1e-12, atol=1e-12)
+
+
+@torch.no_grad()
+def whole_model(entry: Entry) -> Iterator[Check]:
+    """Outside training the contrast of two runs of the model, in training one run; the reports are the strong run's."""
+    torch.manual_seed(0)
+    task = ClustersTask(entry, ScmoeConfig(task="clusters"))
+    opinionated(task.model.layer)  # type: ignore[arg-type]
+    points = task.training_batch(torch.Generator().manual_seed(1))
+    strong = task.forward(points)
+    with weakened(task.model):
+        weak = task.forward(points)
+    expected = self_contrast(strong.output, weak.output, 0.5, 0.1)
+    task.model.eval()
+    done = run_model(task, points)
+    yield at_most(
+        "the model outside training differs from the contrast of its runs by", (done.output - expected).abs().max(), 0
+    )
+    yield at_least("it differs from the strong run by", (expected - strong.output.log_softmax(-1)).abs().max(), 0.1)
+    reported = (done.infos["layer 0"].routing.share_TE() - strong.infos["layer 0"].routing.share_TE()).abs().max()
+    yield at_most("the reported routing differs from the strong run's by", reported, 0)
+    both = (strong.infos["layer 0"].routing.share_TE() * weak.infos["layer 0"].routing.share_TE()).sum()
+    yield at_most("tokens whose weak expert is a chosen one", both, 0)
+    task.model.train()
+    same = (run_model(task, points).output - strong.output).abs().max()
+    yield at_most("in training the model differs from its strong run by", same, 0)

@@ -1,0 +1,45 @@
+"""Settings of self-contrast at inference."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from reference_impls.configs.base import setting
+from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
+
+
+class ScmoeConfig(MixtralTop2Config):
+    """Mixtral layers; outside training the model's predictions are set against those of a weaker choice."""
+
+    weak_rank: int = setting(
+        3,
+        "The one expert of each token in the weak run: 1 is its best, 2 its second best; at most n_experts.",
+        ge=1,
+        le=256,
+    )
+    contrast: float = setting(
+        0.5,
+        "How much of the difference between strong and weak logits is added (0: the strong run alone).",
+        ge=0,
+        le=10,
+    )
+    plausible: float = setting(
+        0.1,
+        "Only what the strong run gives at least this part of its best probability takes part in the contrast.",
+        gt=0,
+        le=1,
+    )
+
+    @classmethod
+    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
+        """The weak run's rank as by default, or the last there is."""
+        return super().with_experts(n_experts, **({"weak_rank": min(3, n_experts)} | fields))
+
+    @model_validator(mode="after")
+    def _a_rank_that_exists(self) -> Self:
+        if self.weak_rank > self.n_experts:
+            raise ValueError(f"weak_rank = {self.weak_rank} must be at most n_experts = {self.n_experts}")
+        return self
+
+
+CONFIG = ScmoeConfig

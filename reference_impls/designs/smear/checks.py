@@ -1,0 +1,94 @@
+"""SMEAR against an ordinary module with averaged weights, its equations in float64, and its promises."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from reference_impls.designs.smear.config import SMEARConfig
+from reference_impls.designs.smear.router import make_layer
+from reference_impls.entry import Entry
+from reference_impls.verify.check import Check, at_least, at_most
+from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.merging import plain_expert, through_average
+from reference_impls.verify.naive import dot_products, softmax
+
+D, H, E, B, S = 12, 10, 4, 3, 7
+
+
+def checks(entry: Entry) -> Iterator[Check]:
+    """Module with averaged weights, equations, promises."""
+    yield from averaged_module(torch.float32, rtol=1e-4, atol=1e-5)
+    yield from averaged_module(torch.float64, rtol=1e-10, atol=1e-12)
+    yield from equations()
+    yield from promises()
+
+
+def _layer(dtype: torch.dtype = torch.float64) -> Any:
+    torch.manual_seed(0)
+    layer: Any = opinionated(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E, n_heads=1)).to(dtype)).eval()
+    with torch.no_grad():
+        layer.router.norm.bias.copy_(torch.randn(D))
+    return layer
+
+
+def _tokens(dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(B, S, D, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+
+def averaged_module(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+    """Sequence by sequence through `torch.func.functional_call`, outputs and gradients."""
+    ours = _layer(dtype)
+    router_leaves = (ours.router.weight_ED, ours.router.norm.weight, ours.router.norm.bias)
+    weight_ED, norm_weight, norm_bias, w_in, w_out = leaves = [
+        leaf.detach().clone().requires_grad_() for leaf in (*router_leaves, *ours.experts.parameters())
+    ]
+
+    def theirs(x_BSD: Tensor) -> Tensor:
+        outputs = []
+        for x_SD in x_BSD:
+            normed = F.layer_norm(x_SD.mean(0), (D,), norm_weight, norm_bias)
+            outputs.append(through_average(w_in, w_out, (weight_ED @ normed).softmax(-1), x_SD))
+        return torch.stack(outputs)
+
+    names = ("the router", "the norm's scale", "the norm's shift", "w_in", "w_out")
+    ours_all = (*router_leaves, *ours.experts.parameters())
+    pairs = {name: (a, b) for name, a, b in zip(names, ours_all, leaves, strict=True)}
+    name = f"a module with averaged weights, {str(dtype)[6:]}"
+    yield from beside(name, lambda x: ours(x)[0], theirs, _tokens(dtype), pairs, **tolerance)
+
+
+def equations() -> Iterator[Check]:
+    """Outputs by a plain loop over sequences, experts and tokens."""
+    ours, x_BSD = _layer(), _tokens()
+    expected = torch.zeros_like(x_BSD)
+    norm = ours.router.norm
+    for b, x_SD in enumerate(x_BSD):
+        mean = sum(x_SD) / S
+        centred = mean - mean.mean()
+        normed = centred / (centred.square().mean() + norm.eps).sqrt() * norm.weight.detach() + norm.bias.detach()
+        weight = softmax(dot_products(ours.router.weight_ED, normed))
+        for s, x in enumerate(x_SD):
+            expected[b, s] = plain_expert(ours.experts, weight, x)
+    worst = (ours(x_BSD)[0].detach() - expected).abs().max()
+    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+
+
+def promises() -> Iterator[Check]:
+    """Weights add up to one; equal experts merge to themselves; one sequence teaches every expert."""
+    ours, x_BSD = _layer(), _tokens()
+    torch.manual_seed(3)
+    for mode in (False, True):
+        weight_GE = ours.train(mode)(x_BSD)[1].routing.weight_GE
+        where = "in training" if mode else "outside training"
+        yield at_most(f"weights of a sequence {where}: farthest sum from 1", (weight_GE.sum(-1) - 1).abs().max(), 1e-12)
+    ours.eval()(x_BSD[:1])[0].square().sum().backward()
+    least = ours.experts.w_in_EID.grad.abs().amax((1, 2)).min()
+    yield at_least("the least gradient of an expert from one sequence", least, 1e-8)
+    with torch.no_grad():
+        for weight in ours.experts.parameters():
+            weight.copy_(weight[:1].expand_as(weight))
+        one = ours.experts(x_BSD.view(-1, D), 2).view_as(x_BSD)
+        yield at_most("merging equal experts: difference from one of them", (ours(x_BSD)[0] - one).abs().max(), 1e-12)

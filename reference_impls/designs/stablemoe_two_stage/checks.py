@@ -1,0 +1,96 @@
+"""StableMoE against its equations in float64, in both stages."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from reference_impls.core.routing import Progress
+from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
+from reference_impls.designs.stablemoe_two_stage.router import make_layer
+from reference_impls.entry import Entry
+from reference_impls.verify.check import Check, at_least, at_most
+from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
+
+D, F, N, S = 16, 12, 5, 40
+
+
+def checks(entry: Entry) -> Iterator[Check]:
+    """Both stages, and what is frozen."""
+    for second in (False, True):
+        yield from equations(second)
+    yield from frozen()
+
+
+def _layer() -> Any:
+    torch.manual_seed(0)
+    config = StableMoEConfig(d_model=D, d_expert=F, n_experts=N, routing_width=7, capacity_factor_train=1.2)
+    return opinionated(make_layer(config).double()).train()
+
+
+def _tokens(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(1, S, D, dtype=torch.float64, generator=generator), torch.randint(
+        256, (1, S), generator=generator
+    )
+
+
+def equations(second: bool) -> Iterator[Check]:
+    """Outputs, drops and losses in training by a plain loop over the tokens of one sequence."""
+    ours = _layer()
+    ours.router.second_stage.fill_(second)
+    x_BSD, word_BS = _tokens(5)
+    router, experts = ours.router, ours.experts
+    expected, room, dropped = torch.zeros(S, D, dtype=torch.float64), [math.ceil(1.2 * S / N)] * N, 0
+    chosen: list[list[float]] = [[] for _ in range(N)]
+    surprise, agree = 0.0, 0
+    for t, x in enumerate(x_BSD[0]):
+        logits = dot_products(router.weight_ED, x)
+        distilled = dot_products(router.distilled_EH, router.embedding_WH[word_BS[0, t]].detach())
+        learned, taught = largest(logits, 1)[0], largest(distilled, 1)[0]
+        agree += learned == taught
+        chosen[learned].append(1 / (1 + math.exp(-logits[learned])))
+        surprise -= math.log(softmax(distilled)[learned]) / S
+        i = taught if second else learned
+        if room[i]:
+            room[i] -= 1
+            expected[t] = expert_output(experts, i, x) / (1 + math.exp(-logits[i]))
+        else:
+            dropped += 1
+    y_BSD, info = ours(x_BSD, token_id=word_BS)
+    stage = "stage two" if second else "stage one"
+    worst = (y_BSD[0].detach() - expected).abs().max()
+    yield at_most(f"equations of {stage}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield at_least(f"{stage}: tokens that the loop drops", dropped, 1)
+    yield at_most(f"equations of {stage}: difference of the drops", abs(info.routing.n_dropped - dropped), 0)
+    balance = sum((len(scores) - S / N) / (S / N) * sum(scores) for scores in chosen) / S
+    for name, value in {"load_balance": balance, "distillation": surprise}.items():
+        difference = abs(float(info.losses[name].value.detach()) - value)
+        yield at_most(f"equations of {stage}: difference of {name}", difference, 1e-12)
+    yield at_most(f"{stage}: difference of the agreement", abs(info.stats["agreement"] - agree / S), 1e-12)
+
+
+def frozen() -> Iterator[Check]:
+    """In stage two no optimiser moves the distilled gate, and only the word decides."""
+    ours = _layer()
+    optimiser = torch.optim.AdamW(ours.parameters(), lr=0.1, weight_decay=0.1)
+    kept = {}
+    for step in range(4):
+        x_BSD, word_BS = _tokens(step)
+        y_BSD, info = ours(x_BSD, token_id=word_BS)
+        loss = y_BSD.square().mean() + sum(part.coefficient * part.value for part in info.losses.values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        ours.on_step(info, Progress(step + 1, 6))  # the first stage ends with the second of six steps
+        if step == 1:
+            kept = {name: value.detach().clone() for name, value in ours.router.named_parameters()}
+    moved = {name: float((value.detach() - kept[name]).abs().max()) for name, value in ours.router.named_parameters()}
+    yield at_most("stage two moves the distilled gate by", max(moved["embedding_WH"], moved["distilled_EH"]), 0)
+    yield at_least("stage two moves the centroids by", moved["weight_ED"], 1e-3)
+    x_BSD, word_BS = _tokens(8)
+    ours.eval()
+    once, again = (ours(x, token_id=word_BS)[1].routing.demand_E for x in (x_BSD, -2 * x_BSD))
+    yield at_most("change of the experts' loads when the vectors change", (once - again).abs().max(), 0)

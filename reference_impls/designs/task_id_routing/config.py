@@ -1,0 +1,28 @@
+"""Settings of routing by a label that is known beforehand: a task or a language."""
+
+from typing import ClassVar
+
+from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
+
+
+class TaskIdConfig(RuleConfig):
+    """One ReLU expert for each task, or for each group of tasks."""
+
+    expert_kind = "relu"
+    task_defaults: ClassVar[TaskDefaults] = {
+        # A point's task is its sequence's cluster.
+        "clusters": {"n_experts": 8, "cluster_unit": "sequence"},
+    }
+
+    n_experts: int = setting(
+        4,
+        "Experts in each mixture-of-experts layer. Task t has expert t mod n_experts: with fewer experts than "
+        "tasks, tasks share.",
+        group="model",
+        ge=1,
+        le=256,
+    )
+    d_expert: int = expert_width(384)
+
+
+CONFIG = TaskIdConfig
