@@ -20,7 +20,7 @@ VISIBLE = (
     ("designs", "Designs", ":material/alt_route:", "Gating designs compared, and the other components."),
     ("models", "Models", ":material/deployed_code:", "Configurations of models, every value with its source."),
     ("trends", "Trends", ":material/trending_up:", "How the designs of released models moved over time."),
-    ("axes", "Three axes", ":material/scatter_plot:", "Models by accuracy, performance and cost."),
+    ("trade_offs", "Trade-offs", ":material/scatter_plot:", "Models by quality, speed and cost."),
     ("size", "Size", ":material/straighten:", "What models cost: parameters, operations, memory, traffic."),
     ("systems", "Systems", ":material/dns:", "Frameworks and evaluations."),
     ("evidence", "Evidence", ":material/leaderboard:", "Runnable designs compared under one budget."),
@@ -32,13 +32,21 @@ HIDDEN = (
     ("design", "Design"),
     ("compare", "Designs side by side"),
     ("model", "Model"),
+    ("axes", "Trade-offs"),  # the former address
 )
 
 ICON = str(Path(__file__).parent / "icon.svg")  # a Material icon would be fetched from the net
 st.set_page_config(layout="wide", page_title="moe-kb", page_icon=ICON)
 
 pages = [
-    st.Page(ui.page(name), title=title, icon=icon, url_path=name, help=purpose, default=name == "overview")
+    st.Page(
+        ui.page(name),
+        title=title,
+        icon=icon,
+        url_path=name.replace("_", "-"),
+        help=purpose,
+        default=name == "overview",
+    )
     for name, title, icon, purpose in VISIBLE
 ] + [st.Page(ui.page(name), title=title, url_path=name, visibility="hidden") for name, title in HIDDEN]
 page = st.navigation(pages, position="top")

@@ -24,17 +24,17 @@ LIMIT = 0.300
 
 def _busiest(kb: KnowledgeBase, kind: str) -> str:
     """Key of the record of a kind with the most edges and claims, whose page has the most to show."""
-    found = kb.rows(
+    sql = (
         "SELECT r.key, (SELECT count(*) FROM edges e WHERE r.record IN (e.head, e.tail)) "
         "+ (SELECT count(*) FROM claims c WHERE c.subject = r.record) AS n FROM records r WHERE r.kind = ? "
-        "ORDER BY n DESC LIMIT 1",
-        (kind,),
+        "ORDER BY n DESC LIMIT 1"
     )
-    return str(found[0]["key"])
+    with kb.reader() as reader:
+        return str(reader.value(sql, (kind,)))
 
 
 def _gates(kb: KnowledgeBase) -> str:
-    return ",".join(row["key"] for row in kb.rows("SELECT key FROM gating_designs_compared ORDER BY key LIMIT 4"))
+    return ",".join(sorted(gate.record.partition(":")[2] for gate in kb.gates())[:4])
 
 
 #: What the address of a page says where the page shows one record; a page not named here is opened plain.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class MoeKbError(Exception):
@@ -47,3 +51,16 @@ class QueryError(MoeKbError):
 
 class CheckFailedError(MoeKbError):
     """A tree with findings cannot be built; `moe-kb check` lists them."""
+
+
+def look_up(options: Mapping[str, T], name: str, what: str) -> T:
+    """An option by its name.
+
+    Raises:
+        NotFoundError: There is none of this name; the message lists those there are.
+    """
+    if name in options:
+        return options[name]
+    raise NotFoundError(
+        f"unknown {what} {name!r}. Known: {', '.join(options) or 'none'}.", get_close_matches(name, options)
+    )

@@ -258,3 +258,12 @@ def label_of(field: str) -> str:
     if field in FIELDS:
         return FIELDS[field].label
     return field.replace("params_", "parameters, ").replace("_", " ").capitalize()
+
+
+def in_sentence(field: str) -> str:
+    """What people call a field within a sentence.
+
+    >>> in_sentence("n_moe_layers"), in_sentence("d_model")
+    ('MoE layers', 'model width')
+    """
+    return " ".join(word if word[1:] != word[1:].lower() else word.lower() for word in label_of(field).split())

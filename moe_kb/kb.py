@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import Disagreement, read_claims, read_disagreements
+from moe_kb.db.claims import Disagreement, read_disagreements
 from moe_kb.db.connect import connect
 from moe_kb.db.console import QueryResult, run_query
 from moe_kb.db.manifest import is_current
@@ -19,37 +18,42 @@ from moe_kb.db.reader import Reader
 from moe_kb.db.search import Hit
 from moe_kb.db.search import search as run_search
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
-from moe_kb.names import resolve_node, resolve_record
 from moe_kb.paths import default_database, find_root
-from moe_kb.tree import TreeNode, read_tree, records_at, taxonomies
+from moe_kb.queries import graph, records, taxonomy
+from moe_kb.queries.records import Brief
+from moe_kb.queries.resolve import resolve_node, resolve_record
+from moe_kb.queries.values import claims_about
 
 if TYPE_CHECKING:
     import networkx as nx
+    from sqlmodel import Session
 
+    from moe_kb.analysis.leaderboard import Leaderboard
+    from moe_kb.analysis.survey_questions import Answer
+    from moe_kb.analysis.trade_offs import TradeOffs
+    from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
-    from moe_kb.compare import Comparison
     from moe_kb.db.build import BuildReport, Progress
     from moe_kb.exporters.citations import Support
-    from moe_kb.graph import Related, Step
+    from moe_kb.queries.compare import Comparison
+    from moe_kb.queries.console import TableInfo
+    from moe_kb.queries.designs import DesignBrief, Gate, Implementation, Property, Relation, User
+    from moe_kb.queries.graph import Edge, Neighbour, Related, Step
+    from moe_kb.queries.measurements import Measurements
+    from moe_kb.queries.models import ConfigurationRow
+    from moe_kb.queries.papers import Facets, PaperPage, PaperRow
     from moe_kb.queries.record_page import RecordPage
-    from moe_kb.records import Accelerator, Design, Model, Paper, Record, Source, System, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """A record in a line."""
-
-    record: str
-    kind: str
-    key: str
-    name: str
-    year: int | None
-    summary: str | None
-
-    @property
-    def label(self) -> str:
-        """Name with year, since short names are not unique."""
-        return f"{self.name} ({self.year})" if self.year else self.name
+    from moe_kb.queries.results import Protocol, ResultRun
+    from moe_kb.queries.routing import Definition
+    from moe_kb.queries.scores import ScoreRow
+    from moe_kb.queries.sizes import Sizable
+    from moe_kb.queries.stats import Stats
+    from moe_kb.queries.systems import SystemRow
+    from moe_kb.queries.timeline import PapersOfYear, TimelineModel
+    from moe_kb.queries.values import RouterClaim, Value
+    from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
+    from moe_kb.sizing import Device
+    from moe_kb.sizing.precision import WeightFormat
 
 
 class KnowledgeBase:
@@ -92,11 +96,19 @@ class KnowledgeBase:
         with self._connection() as connection:
             yield Reader(connection)
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a query of ours as dictionaries. For text that a person wrote use `query`, which is guarded."""
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only SQLModel session: `session.exec(select(Design).where(Design.year >= 2024))`.
+
+        The classes are in `moe_kb.tables`. What is changed in the session cannot be committed.
+        """
+        from sqlalchemy.pool import StaticPool
+        from sqlmodel import Session, create_engine
+
         with self._connection() as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(sql, tuple(parameters))]
+            engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+            with Session(engine) as session:
+                yield session
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -107,7 +119,8 @@ class KnowledgeBase:
             NotFoundError: No such record; the message lists close keys.
             AmbiguousKeyError: Several kinds have this key; the message lists them.
         """
-        return resolve_record(self, name, kind)
+        with self.reader() as reader:
+            return resolve_record(reader, name, kind)
 
     def get(self, name: str) -> Record:
         """The whole record, typed, by full name or unambiguous bare key."""
@@ -150,26 +163,28 @@ class KnowledgeBase:
 
     def briefs(self, kind: str | None = None) -> list[Brief]:
         """Every record (of one kind) in a line, by name."""
-        return [
-            Brief(**row)
-            for row in self.rows(
-                "SELECT record, kind, key, name, year, summary FROM records WHERE kind = coalesce(?, kind) "
-                "ORDER BY name COLLATE NOCASE, year",
-                (kind,),
-            )
-        ]
+        with self.reader() as reader:
+            return records.briefs(reader, kind)
 
     def brief(self, name: str) -> Brief:
         """One record in a line."""
-        return Brief(
-            **self.rows(
-                "SELECT record, kind, key, name, year, summary FROM records WHERE record = ?", (self.resolve(name),)
-            )[0]
-        )
+        with self.reader() as reader:
+            return records.brief(reader, resolve_record(reader, name))
 
     def path_of(self, name: str) -> str:
         """The record's file, relative to the tree."""
-        return str(self.rows("SELECT path FROM records WHERE record = ?", (self.resolve(name),))[0]["path"])
+        with self.reader() as reader:
+            return records.path_of(reader, resolve_record(reader, name))
+
+    def sources(self) -> dict[str, records.SourceBrief]:
+        """Every source by key, as it is cited."""
+        with self.reader() as reader:
+            return records.sources(reader)
+
+    def table_rows(self, name: str) -> list[records.TableRow]:
+        """The rows of a transcribed table as printed, with what each is about."""
+        with self.reader() as reader:
+            return records.table_rows(reader, resolve_record(reader, name, "table"))
 
     # --- search and query --------------------------------------------------------------------------------------
 
@@ -202,41 +217,55 @@ class KnowledgeBase:
 
     # --- taxonomy ----------------------------------------------------------------------------------------------
 
-    def taxonomies(self) -> list[dict[str, Any]]:
-        """Key, name, description, source and number of nodes of each taxonomy."""
-        return taxonomies(self)
+    def taxonomies(self) -> list[taxonomy.TaxonomyBrief]:
+        """Every taxonomy in a line."""
+        with self.reader() as reader:
+            return taxonomy.taxonomies(reader)
 
     def resolve_node(self, name: str) -> str:
         """Full name `taxonomy:path` of a node from its full name, its path, or the last part of its path."""
-        return resolve_node(self, name)
+        with self.reader() as reader:
+            return resolve_node(reader, name)
 
-    def tree(self, name: str = "survey-a") -> TreeNode:
+    def tree(self, name: str = "survey-a") -> taxonomy.TreeNode:
         """A taxonomy, or the part of it under a node, with the number of records at and under each node."""
-        return read_tree(self, self.resolve_node(name))
+        with self.reader() as reader:
+            return taxonomy.read_tree(reader, resolve_node(reader, name))
 
-    def placed(self, node: str, *, below: bool = True) -> list[dict[str, Any]]:
-        """What is placed at a node (and below it).
+    def placed(self, node: str, *, below: bool = True) -> list[taxonomy.Placed]:
+        """What is placed at a node (and below it)."""
+        with self.reader() as reader:
+            return taxonomy.records_at(reader, resolve_node(reader, node), below=below)
 
-        Returns:
-            Rows of record, name, kind, key, year, node, printed_as, status, source and locator.
-        """
-        return records_at(self, self.resolve_node(node), below=below)
+    def ancestors(self, node: str) -> list[tuple[str, str]]:
+        """Full name and label of each node from the root down to this one."""
+        with self.reader() as reader:
+            return taxonomy.ancestors(reader, resolve_node(reader, node))
+
+    def node_labels(self, key: str | None = None) -> dict[str, str]:
+        """Every node's full name (of one taxonomy) with its labels from the top."""
+        with self.reader() as reader:
+            return taxonomy.node_labels(reader, key)
+
+    def mappings(self, node: str) -> list[taxonomy.CrosswalkMapping]:
+        """The crosswalk's mappings at a node, whichever side they were written from."""
+        with self.reader() as reader:
+            return taxonomy.mappings(reader, resolve_node(reader, node))
+
+    def node_records(self, node: str) -> dict[str, list[taxonomy.NodeRecord]]:
+        """What a node holds, by kind: what is placed there, designs of its papers, models of those."""
+        with self.reader() as reader:
+            return taxonomy.node_records(reader, resolve_node(reader, node))
 
     # --- claims ------------------------------------------------------------------------------------------------
 
     def claims(self, name: str, *, configuration: str | None = None, field: str | None = None) -> list[Claim]:
         """Every claim about a record, preferred ones first within each field."""
-        record = self.resolve(name)
-        with self._connection() as connection:
-            found = read_claims(
-                connection,
-                "subject = ? AND NOT repeats AND (? IS NULL OR configuration = ?) AND (? IS NULL OR field = ?)",
-                (record, configuration, configuration, field, field),
-            )
-        return sorted(found, key=lambda claim: (claim.configuration or "", claim.field, not claim.preferred))
+        with self.reader() as reader:
+            return claims_about(reader, resolve_record(reader, name), configuration=configuration, field=field)
 
     def value(self, name: str, field: str, *, configuration: str | None = None) -> Claim:
-        """The claim shown first for a field; raises `NotFoundError` where no source gives one."""
+        """The preferred claim for a field; raises `NotFoundError` where no source gives one."""
         for claim in self.claims(name, field=field):
             if claim.preferred and claim.configuration == configuration:
                 return claim
@@ -283,38 +312,354 @@ class KnowledgeBase:
 
     # --- relations ---------------------------------------------------------------------------------------------
 
-    def edges(self, name: str) -> list[dict[str, Any]]:
+    def edges(self, name: str) -> list[Edge]:
         """Typed edges at a record or node, each with its source, status and note."""
-        end = name if name.startswith(("node:", "implementation:", "taxonomy:")) else self.resolve(name)
-        return self.rows(
-            "SELECT head, type, tail, status, source, locator, note FROM edges WHERE head = ? OR tail = ? "
-            "ORDER BY type, head, tail",
-            (end, end),
-        )
+        with self.reader() as reader:
+            return graph.edges(reader, self._end(reader, name))
+
+    def neighbours(self, name: str) -> list[Neighbour]:
+        """The other ends of the edges at a record or node, citations left out."""
+        with self.reader() as reader:
+            return graph.neighbours(reader, self._end(reader, name))
+
+    @staticmethod
+    def _end(reader: Reader, name: str) -> str:
+        outside = name.startswith(("node:", "implementation:", "taxonomy:"))
+        return name if outside else resolve_record(reader, name)
 
     def graph(self) -> nx.MultiDiGraph[str]:
         """The whole typed graph; nodes are full names."""
-        from moe_kb.graph import load
-
-        return load(self)
+        with self.reader() as reader:
+            return graph.load(reader)
 
     def related(self, name: str, limit: int = 10, kind: str | None = None) -> list[Related]:
-        """Records near a record (of one kind), with a score and the reasons; see `moe_kb.graph.related`."""
-        from moe_kb.graph import related
-
-        return related(self, self.resolve(name), limit, kind)
+        """Records near a record (of one kind), with a score and the reasons; see `moe_kb.queries.graph.related`."""
+        with self.reader() as reader:
+            return graph.related(reader, resolve_record(reader, name), limit, kind)
 
     def path(self, start: str, end: str) -> list[Step]:
-        """How two records hang together: the shortest way through the typed edges."""
-        from moe_kb.graph import path
-
-        return path(self, self.resolve(start), self.resolve(end))
+        """The shortest path between two records through the typed edges."""
+        with self.reader() as reader:
+            return graph.path(reader, resolve_record(reader, start), resolve_record(reader, end))
 
     def compare(self, names: Sequence[str]) -> Comparison:
         """Records of one kind side by side."""
-        from moe_kb.compare import compare
+        from moe_kb.queries.compare import compare
 
-        return compare(self, [self.resolve(name) for name in names])
+        with self.reader() as reader:
+            return compare(reader, [resolve_record(reader, name) for name in names])
+
+    # --- papers, designs, models, systems ----------------------------------------------------------------------
+
+    def papers(self, facets: Facets | None = None) -> list[PaperRow]:
+        """The catalogue of papers, newest first; with a text in `facets` best match first."""
+        from moe_kb.queries.papers import papers, select_papers
+
+        with self.reader() as reader:
+            found = papers(reader)
+            return select_papers(reader, found, facets) if facets else found
+
+    def elsewhere(self, text: str) -> list[Hit]:
+        """The best designs, models and systems for a text."""
+        from moe_kb.queries.papers import elsewhere
+
+        with self.reader() as reader:
+            return elsewhere(reader, text)
+
+    def paper_page(self, name: str) -> PaperPage:
+        """What stands of a paper in other records and in taxonomies."""
+        from moe_kb.queries.papers import paper_page
+
+        with self.reader() as reader:
+            return paper_page(reader, resolve_record(reader, name, "paper"))
+
+    def gates(self) -> list[Gate]:
+        """Every gating design with its typed properties."""
+        from moe_kb.queries.designs import gates
+
+        with self.reader() as reader:
+            return gates(reader)
+
+    def designs_of(self, component: str) -> list[DesignBrief]:
+        """Every design of a component, such as `loss`, in a line."""
+        from moe_kb.queries.designs import designs_of
+
+        with self.reader() as reader:
+            return designs_of(reader, component)
+
+    def properties(self, design: str) -> list[Property]:
+        """A gating design's typed properties, each with its source."""
+        from moe_kb.queries.designs import properties
+
+        with self.reader() as reader:
+            return properties(reader, resolve_record(reader, design, "design"))
+
+    def users(self, design: str) -> list[User]:
+        """Who introduces, uses, modifies or studies a design."""
+        from moe_kb.queries.designs import users
+
+        with self.reader() as reader:
+            return users(reader, resolve_record(reader, design, "design"))
+
+    def lineage(self, design: str) -> list[Relation]:
+        """A design's relations to other designs."""
+        from moe_kb.queries.designs import lineage
+
+        with self.reader() as reader:
+            return lineage(reader, resolve_record(reader, design, "design"))
+
+    def implementation_of(self, design: str) -> Implementation | None:
+        """The installed implementation of a design."""
+        from moe_kb.queries.designs import implementation_of
+
+        with self.reader() as reader:
+            return implementation_of(reader, resolve_record(reader, design, "design"))
+
+    def configurations(self) -> list[ConfigurationRow]:
+        """Every configuration of a model with its preferred values and where each was read."""
+        from moe_kb.queries.models import configurations
+
+        with self.reader() as reader:
+            return configurations(reader)
+
+    def values(self, model: str) -> dict[str | None, list[Value]]:
+        """Everything the sources say of a model, by configuration (None: the model as a whole)."""
+        from moe_kb.queries.values import values
+
+        with self.reader() as reader:
+            return values(reader, resolve_record(reader, model, "model"))
+
+    def routers(self, model: str) -> list[RouterClaim]:
+        """The gating designs a model uses, one for every source that says so."""
+        from moe_kb.queries.values import routers
+
+        with self.reader() as reader:
+            return routers(reader, resolve_record(reader, model, "model"))
+
+    def scores(self) -> list[ScoreRow]:
+        """Benchmark scores with their settings."""
+        from moe_kb.queries.scores import scores
+
+        with self.reader() as reader:
+            return scores(reader)
+
+    def systems(self) -> list[SystemRow]:
+        """Every system with what it optimises."""
+        from moe_kb.queries.systems import systems
+
+        with self.reader() as reader:
+            return systems(reader)
+
+    # --- sizes -------------------------------------------------------------------------------------------------
+
+    def architectures(self, model: str, configuration: str | None = None) -> dict[str, Architecture]:
+        """Configurations of a model by label, those whose layers a source describes.
+
+        Raises:
+            NotFoundError: The model or label is unknown, or no layers are described.
+        """
+        from moe_kb.queries.sizes import architectures
+
+        with self.reader() as reader:
+            record = resolve_record(reader, model, None if ":" in model else "model")
+            return architectures(reader, record, configuration)
+
+    def sizable(self) -> dict[str, Sizable]:
+        """Every configuration by `<model>|<label>`, with what keeps it from being sized."""
+        from moe_kb.queries.sizes import sizable
+
+        with self.reader() as reader:
+            return sizable(reader)
+
+    def devices(self, weights: WeightFormat | None = None) -> list[Device]:
+        """Accelerators that have what a roofline needs, the largest memory first."""
+        from moe_kb.queries.sizes import devices
+
+        with self.reader() as reader:
+            return devices(reader, weights)
+
+    # --- analyses ----------------------------------------------------------------------------------------------
+
+    def measurements(self) -> Measurements:
+        """Scores, recorded sizes and described layers of every configuration: what trade-offs are made of."""
+        from moe_kb.analysis.metrics import RECORDED
+        from moe_kb.queries.measurements import measurements
+
+        with self.reader() as reader:
+            return measurements(reader, RECORDED)
+
+    def tradeoffs(
+        self,
+        benchmark: str | None = None,
+        *,
+        setting: str | None = None,
+        performance: str = "context_length",
+        cost: str = "params_active",
+        context: int = 4096,
+        batch: int = 1,
+        weights: str = "bf16",
+        accelerator: str | None = None,
+    ) -> TradeOffs:
+        """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
+
+        Args:
+            benchmark: Such as `mmlu`; default: the first with scores.
+            setting: That of the scores, such as `5-shot`; default: the one most were measured under.
+            performance: A key of `moe_kb.analysis.metrics.PERFORMANCE`.
+            cost: A key of `moe_kb.analysis.metrics.COST`.
+            context: Tokens of a sequence.
+            batch: Sequences decoded together.
+            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
+
+        Raises:
+            NotFoundError: A name is unknown; the message lists those that are known.
+        """
+        from moe_kb.analysis.trade_offs import choose, trade_offs
+        from moe_kb.errors import look_up
+        from moe_kb.sizing import Setting
+        from moe_kb.sizing.precision import FORMATS
+
+        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        choice = choose(
+            held,
+            benchmark=benchmark,
+            condition=setting,
+            performance=performance,
+            cost=cost,
+            setting=Setting(context=context, batch=batch, weights=precision),
+            devices=self.devices(precision),
+            accelerator=accelerator,
+        )
+        return trade_offs(held, choice)
+
+    def protocols(self) -> list[Protocol]:
+        """Protocols under which implementations were compared, with what was run."""
+        from moe_kb.queries.results import protocols
+
+        with self.reader() as reader:
+            return protocols(reader)
+
+    def leaderboard(self, protocol: str | None = None) -> Leaderboard:
+        """Implementations compared under one protocol (default: the first), best first within their group.
+
+        Raises:
+            NotFoundError: There is no such protocol, or no comparison at all.
+        """
+        from moe_kb.analysis.leaderboard import leaderboard
+        from moe_kb.errors import look_up
+        from moe_kb.queries import results
+
+        with self.reader() as reader:
+            known = {held.protocol: held for held in results.protocols(reader)}
+            if not known:
+                raise NotFoundError("no comparison has been made. Run: python -m reference_impls bench-designs")
+            name = protocol or next(iter(known))
+            return leaderboard(
+                look_up(known, name, "protocol"),
+                results.runs(reader, name),
+                results.measured(reader, name),
+                results.implementations(reader),
+            )
+
+    def leaderboards(self, implementation: str) -> list[Leaderboard]:
+        """The comparisons that an implementation is part of."""
+        boards = [self.leaderboard(held.protocol) for held in self.protocols()]
+        return [board for board in boards if implementation in board]
+
+    def result_runs(self, protocol: str) -> list[ResultRun]:
+        """Every run of a protocol, with what it was made with."""
+        from moe_kb.queries.results import runs
+
+        with self.reader() as reader:
+            return runs(reader, protocol)
+
+    def expert_loads(self, protocol: str, implementation: str) -> Mapping[str, list[float]]:
+        """Share of each expert by layer, at the last validation of an implementation's first seed."""
+        from moe_kb.queries.results import loads
+
+        with self.reader() as reader:
+            return loads(reader, protocol, implementation)
+
+    def observations(self, *, text: str = "", largest_only: bool = False) -> list[Observation]:
+        """Configurations with every measure of `moe_kb.analysis.trend_fields.TRENDS`, each with its source.
+
+        Args:
+            text: Only configurations that hold all of these words.
+            largest_only: Only the largest configuration of each model.
+        """
+        from moe_kb.analysis.trends import largest, observations
+        from moe_kb.queries.models import configurations, select_configurations
+        from moe_kb.queries.routing import routing
+
+        with self.reader() as reader:
+            found = observations(configurations(reader), routing(reader))
+        kept = select_configurations(found, text=text)
+        return largest(kept) if largest_only else kept
+
+    def trends(self, measure: str, *, text: str = "", largest_only: bool = False) -> Trend:
+        """One measure of released models through time: configurations with their sources, and each year's quartiles.
+
+        Args:
+            measure: A key of `moe_kb.analysis.trend_fields.TRENDS`, such as `granularity`.
+            text: As in `observations`.
+            largest_only: The same.
+
+        Raises:
+            NotFoundError: There is no such measure; the message lists them.
+        """
+        from moe_kb.analysis.trend_fields import TRENDS
+        from moe_kb.analysis.trends import trend
+        from moe_kb.errors import look_up
+
+        look_up(TRENDS, measure, "measure")
+        return trend(self.observations(text=text, largest_only=largest_only), measure)
+
+    def definition(self, measure: str) -> Definition | None:
+        """The design whose equation defines a measure of `TRENDS`, if it is here."""
+        from moe_kb.analysis.trend_fields import TRENDS
+        from moe_kb.queries.routing import definition
+
+        design = TRENDS[measure].design
+        with self.reader() as reader:
+            return definition(reader, design) if design else None
+
+    def survey_answer(self, question: str) -> Answer:
+        """What the records answer to a question that survey A's Table 2 lets one ask.
+
+        Raises:
+            NotFoundError: There is no such question; the message lists them.
+        """
+        from moe_kb.analysis.survey_questions import QUESTIONS, TABLE, answer, standings
+        from moe_kb.errors import look_up
+        from moe_kb.queries.timeline import configurations_in
+
+        asked = look_up(QUESTIONS, question, "question")
+        observations = self.observations()
+        with self.reader() as reader:
+            inside = configurations_in(reader, TABLE)
+        return answer(observations, asked, standings(observations, inside))
+
+    def timelines(self) -> dict[str, str]:
+        """The surveys' timelines that are here, newest first, with their titles."""
+        from moe_kb.queries.timeline import timelines
+
+        with self.reader() as reader:
+            return timelines(reader)
+
+    def timeline(self, table: str) -> list[TimelineModel]:
+        """The models of a timeline in printed order, each with the record it is about."""
+        from moe_kb.queries.timeline import timeline
+
+        with self.reader() as reader:
+            return timeline(reader, table)
+
+    def papers_by_year(self) -> list[PapersOfYear]:
+        """How many papers of each year are here."""
+        from moe_kb.queries.timeline import papers_by_year
+
+        with self.reader() as reader:
+            return papers_by_year(reader)
 
     # --- out ---------------------------------------------------------------------------------------------------
 
@@ -354,11 +699,19 @@ class KnowledgeBase:
 
         return export(self, Path(folder), formats)
 
-    def stats(self) -> dict[str, Any]:
-        """Numbers that say what is here and what is missing."""
-        from moe_kb.stats import stats
+    def schema(self) -> list[TableInfo]:
+        """Every view and table with its columns and what they mean."""
+        from moe_kb.queries.console import schema
 
-        return stats(self)
+        with self.reader() as reader:
+            return schema(reader)
+
+    def stats(self) -> Stats:
+        """Numbers that say what is here and what is missing."""
+        from moe_kb.queries.stats import stats
+
+        with self.reader() as reader:
+            return stats(reader)
 
 
 def open_kb(

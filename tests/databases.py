@@ -7,6 +7,17 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from moe_kb.kb import KnowledgeBase
+
+
+def sql_rows(kb: KnowledgeBase, sql: str, parameters: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    """Rows of a query of a test's own, by column."""
+    with kb.reader() as reader:
+        cursor = reader.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
 #: These say when and where a database was built.
 LEFT_OUT = {"meta", "search", "search_names"}
 

@@ -1,15 +1,20 @@
-"""Designs side by side: any two or more of one kind, differing rows marked, every value with its source."""
+"""Compare designs: any two or more of one kind, differing rows marked, every value with its source."""
 
 from __future__ import annotations
 
 import streamlit as st
 import ui
 
-from moe_kb.figures import designs
+from moe_kb.fields import GATING_PROPERTIES
 
 kb = ui.knowledge_base()
-ui.header("Designs side by side")
+ui.header("Compare designs")
 labels = {brief.key: f"{brief.label}" for brief in ui.cached(type(kb).briefs, kb, "design")}
+
+
+def label(field: str) -> str:
+    """What a row is called."""
+    return GATING_PROPERTIES[field].label if field in GATING_PROPERTIES else field.capitalize()
 
 
 def chosen() -> None:
@@ -44,17 +49,15 @@ with st.container(horizontal=True, gap="small"):
     for key in keys:
         ui.record_link(f"design:{key}", labels[key])
 if not rows:
-    ui.empty("They agree in all that is known.", "Switch off 'Only what differs' to see it.")
+    ui.empty("No differences are reported.", "Switch off 'Only what differs' to see it.")
     st.stop()
 st.table(
     [
         {
-            "Property": ui.differing(
-                designs.NAMES.get(table.fields[i], table.fields[i].capitalize()), table.differs(i)
-            ),
+            "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
-                ui.plain(label): ui.compared(kb, value, note, place)
-                for label, value, note, place in zip(
+                ui.plain(column): ui.compared(kb, value, note, place)
+                for column, value, note, place in zip(
                     columns, table.cells[i], table.notes[i], table.sources[i], strict=True
                 )
             },
@@ -65,7 +68,7 @@ st.table(
     hide_index=True,
     alt="The chosen designs side by side, a row per property",
 )
-st.caption("≠ and bold: the designs differ, as far as sources say. An empty cell: no source at hand says.")
+st.caption("≠ and bold: the designs differ, as far as reported. An empty cell: not reported.")
 for key in keys:
     for equation in kb.design(key).equations:
         with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):

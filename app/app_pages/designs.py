@@ -5,25 +5,25 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
-from moe_kb.fields import NOT_REPORTED
-from moe_kb.figures import designs
+from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
+from moe_kb.queries.designs import COMPONENTS, meaning, select_gates, vocabularies
 
 kb = ui.knowledge_base()
-ui.header("Designs", "Click a name to open a design. Tick rows to set designs side by side.")
+ui.header("Designs", "Click a name to open a design. Tick rows to compare designs.")
 component = st.segmented_control(
     "Component",
-    designs.COMPONENTS,
-    format_func=designs.COMPONENT_NAMES.get,
+    list(COMPONENTS),
+    format_func=COMPONENTS.get,
     required=True,
     label_visibility="collapsed",
-    **ui.in_address("component", "gating", designs.COMPONENTS),
+    **ui.in_address("component", "gating", COMPONENTS),
 )
 
 
-def compare_button(rows: list[dict], key: str) -> None:
-    """Opens the ticked rows side by side."""
-    ticked = [rows[i]["record"].partition(":")[2] for i in st.session_state[key].selection.rows if i < len(rows)]
-    label = f"Set {len(ticked)} side by side" if len(ticked) > 1 else "Tick two or more to set them side by side"
+def compare_button(records: list[str], key: str) -> None:
+    """Opens the comparison of the ticked rows."""
+    ticked = [records[i].partition(":")[2] for i in st.session_state[key].selection.rows if i < len(records)]
+    label = f"Compare {len(ticked)}" if len(ticked) > 1 else "Tick two or more to compare them"
     if st.button(
         label, icon=":material/compare:", disabled=len(ticked) < 2, type="primary" if len(ticked) > 1 else "secondary"
     ):
@@ -31,9 +31,9 @@ def compare_button(rows: list[dict], key: str) -> None:
 
 
 if component != "gating":
-    rows = ui.cached(designs.others, kb, component)
+    rows = ui.cached(type(kb).designs_of, kb, component)
     if not rows:
-        ui.empty("There is no design of this component.", "Add one under data/designs and run moe-kb check.")
+        ui.empty("No designs of this component.", "Add one under data/designs and run moe-kb check.")
         st.stop()
     above = st.container()
     ui.record_table(
@@ -53,13 +53,14 @@ if component != "gating":
         selectable=True,
     )
     with above:
-        compare_button(rows, f"{component}-table")
+        compare_button([row.record for row in rows], f"{component}-table")
     st.stop()
 
 # --- the gates ---------------------------------------------------------------------------------------------------
 
-everything = ui.cached(designs.matrix, kb)
-able = sum(row["runs"] for row in everything)
+everything = ui.cached(type(kb).gates, kb)
+VOCABULARIES = vocabularies()
+able = sum(gate.runs for gate in everything)
 RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
 text, runs = st.columns([3, 2], vertical_alignment="top")
 name = text.text_input("Name", placeholder="part of a name", icon=":material/search:", **ui.in_address("gate", ""))
@@ -73,8 +74,8 @@ wanted_runs = runs.segmented_control(
 )
 
 present = {
-    prop: [value for value in (*values, NOT_REPORTED) if value in {row[prop] or NOT_REPORTED for row in everything}]
-    for prop, values in designs.VOCABULARIES.items()
+    prop: [value for value in (*values, NOT_REPORTED) if value in {gate.shown(prop) for gate in everything}]
+    for prop, values in VOCABULARIES.items()
 }
 filtered = [prop for prop, values in present.items() if len(values) > 1]
 active = sum(prop in st.query_params for prop in filtered)
@@ -87,50 +88,52 @@ with st.expander(
     for start in range(0, len(filtered), 4):
         for column, prop in zip(st.columns(4), filtered[start : start + 4], strict=False):
             wanted[prop] = column.multiselect(
-                designs.NAMES[prop],
+                GATING_PROPERTIES[prop].label,
                 present[prop],
                 placeholder="any",
-                help=designs.meaning(prop),
+                help=meaning(prop),
                 **ui.in_address(prop, [], present[prop]),
             )
 shown = st.pills(
     "Columns",
-    list(designs.NAMES),
-    format_func=designs.NAMES.get,
+    list(GATING_PROPERTIES),
+    format_func=lambda name: GATING_PROPERTIES[name].label,
     selection_mode="multi",
-    **ui.in_address("columns", list(designs.FIRST), designs.NAMES),
+    **ui.in_address("columns", list(MAIN_GATING_PROPERTIES), GATING_PROPERTIES),
 )
 
-rows = designs.select(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
+rows = select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
 if not rows:
-    ui.empty("No gating design passes.", "Clear a filter; not every property is stated for every design.")
+    ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
     st.stop()
 above = st.container(horizontal=True, vertical_alignment="center")
 
 
 def column(prop: str):
     """A coloured tag where the property has a fixed set of values, else text."""
-    if prop in designs.VOCABULARIES:
+    if prop in VOCABULARIES:
         return st.column_config.MultiselectColumn(
-            designs.NAMES[prop],
-            options=list(designs.VOCABULARIES[prop]),
-            color=ui.TAGS[: len(designs.VOCABULARIES[prop])],
-            help=designs.meaning(prop),
-            width=40 + 8 * max(len(designs.NAMES[prop]), *map(len, present[prop])),
+            GATING_PROPERTIES[prop].label,
+            options=list(VOCABULARIES[prop]),
+            color=ui.TAGS[: len(VOCABULARIES[prop])],
+            help=meaning(prop),
+            width=40 + 8 * max(len(GATING_PROPERTIES[prop].label), *map(len, present[prop])),
         )
     if prop == "k":
-        return st.column_config.TextColumn("k", help=designs.meaning(prop), width=45)
-    return st.column_config.TextColumn(designs.NAMES[prop], help=designs.meaning(prop), width="medium")
+        return st.column_config.TextColumn("k", help=meaning(prop), width=45)
+    return st.column_config.TextColumn(GATING_PROPERTIES[prop].label, help=meaning(prop), width="medium")
 
 
 table = [
-    row | {prop: [row[prop]] if row[prop] else None for prop in shown if prop in designs.VOCABULARIES} for row in rows
+    {"record": gate.record, "name": gate.name, "year": gate.year, "users": gate.users, "runs": gate.runs}
+    | {prop: [value] if value and prop in VOCABULARIES else value for prop, value in gate.properties.items()}
+    for gate in rows
 ]
 ui.record_table(
     table,
     {
         "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-        **{prop: column(prop) for prop in designs.NAMES if prop in shown},
+        **{prop: column(prop) for prop in GATING_PROPERTIES if prop in shown},
         "users": st.column_config.NumberColumn("Users", width=65, help="Papers and models that use or modify it"),
         "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
     },
@@ -142,8 +145,8 @@ ui.record_table(
     selectable=True,
 )
 with above:
-    compare_button(table, "gating-table")
+    compare_button([gate.record for gate in rows], "gating-table")
     st.caption(
-        f"{len(rows)} of {len(everything)} gating designs. An empty cell: no source at hand says. Each value's source "
+        f"{len(rows)} of {len(everything)} gating designs. An empty cell: not reported. Each value's source "
         "is on the design's page."
     )

@@ -1,13 +1,237 @@
-"""Implementations compared under one budget: a leaderboard with spread, curves and loads."""
+"""Implementations compared under one budget: a leaderboard with spread, learning curves and loads."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 import ui
 
-from moe_kb.figures import evidence
-from moe_kb.figures.lab import is_share, metric_label
+from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Leaderboard, Standing
+from moe_kb.analysis.run_metrics import is_share, metric_label
+from moe_kb.charts import leaderboard as charts
+from moe_kb.kb import KnowledgeBase
+from moe_kb.queries import results
+from moe_kb.queries.results import Protocol
+
+TASKS = {"text": "Text: the next byte", "clusters": "Clusters: points with local rules"}
+NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "params_active", "params_total")
+
+
+def protocol_asked(protocols: list[Protocol]) -> str:
+    """A widget for the protocol; two of one task are told apart by their names."""
+    by_name = {held.protocol: held.task for held in protocols}
+    tasks = list(by_name.values())
+
+    def label(name: str) -> str:
+        task = TASKS.get(by_name[name], name)
+        return f"{task} ({name})" if tasks.count(by_name[name]) > 1 else task
+
+    return st.segmented_control(
+        "Task",
+        list(by_name),
+        format_func=label,
+        required=True,
+        label_visibility="collapsed",
+        **ui.in_address("protocol", next(iter(by_name)), list(by_name)),
+    )
+
+
+def summary(board: Leaderboard) -> None:
+    """How designs stand against a dense layer, how to read it, and how it was made."""
+    held = board.protocol
+    unranked = sum(standing.group in ("unmatched", "not-causal") for standing in board.standings)
+    tiles = [
+        ("Ranked designs", board.ranked, f"{unranked} more are not ranked" if unranked else "none is excluded"),
+        ("Better than dense", board.count("better"), "by more than two standard errors"),
+        ("Tie with dense", board.count("tie"), "within two standard errors"),
+        ("Worse than dense", board.count("worse"), "by more than two standard errors"),
+        ("Seeds", held.seeds, "the same data for all"),
+    ]
+    with st.grid(5, min_column_width=170):
+        for label, number, words in tiles:
+            with st.container(border=True, gap=None):
+                st.metric(label, number)
+                st.caption(words)
+    if held.seeds < 2:
+        st.warning(
+            "One seed says nothing of the spread: the order below is that of single runs, without ranks or verdicts.",
+            icon=":material/casino:",
+        )
+    with st.expander("How to read this", icon=":material/info:"):
+        st.markdown(
+            "- Every design had the same data, steps and batches; the widths of its experts were chosen so that as "
+            "many parameters work on a token as in the dense control. Where that cannot be done, it is not ranked.\n"
+            "- A difference is taken seed by seed and then averaged. Below two standard errors it is a tie.\n"
+            "- Rank is 1 and the number of designs that are better by more than that; so two with different ranks may "
+            "themselves be a tie.\n"
+            "- Where later tokens can reach earlier ones, that alone may explain a low number on text: no rank.\n"
+            "- On clusters each design is compared with a dense baseline of its own active width."
+        )
+    st.caption(
+        ui.plain(
+            f"{held.seconds / 3600:.1f} hours of runs on {held.made_cpu}, {held.made_threads} "
+            f"thread{'s' if held.made_threads > 1 else ''} a run, torch {held.made_torch}, Python {held.made_python}, "
+            f"last {held.made_date}, commit {held.made_commit or 'unknown'}. Protocol {held.protocol}."
+        )
+    )
+
+
+def columns(held: Protocol) -> dict[str, Any]:
+    """Every column of the tables, in order."""
+    share = is_share(held.headline)
+    score, better = "%.1f" if share else "%.4f", f"{held.better} is better"
+    number = st.column_config.NumberColumn
+    return {
+        "rank": number(
+            "Rank", width=58, help="1 and the number of designs that are better by more than two standard errors"
+        ),
+        "mean": number(
+            "Accuracy, %" if held.headline == "accuracy" else metric_label(held.headline, short=True),
+            format=score,
+            width=104,
+            help=f"Mean over seeds; {better}",
+        ),
+        "error": number("±", format=score, width=68, help="Standard error over seeds"),
+        "dense": number(
+            "− dense",
+            format="%+.1f" if share else "%+.4f",
+            width=80,
+            help=f"Mean difference, seed by seed, to a dense layer of equal active size; {better}",
+        ),
+        "verdict": st.column_config.MultiselectColumn(
+            "Verdict",
+            options=["better", "worse", "tie", "one seed"],
+            color=["green", "red", "gray", "yellow"],
+            width=82,
+            help="Against dense: a tie is a difference below two standard errors",
+        ),
+        "information": number(
+            "Mutual inf. %",
+            format="%.0f",
+            width=96,
+            help="Expert-domain mutual information (of cluster on clusters), of the most possible",
+        ),
+        "load_cv": number(
+            "Spread", format="%.2f", width=66, help="Of the load over experts: coefficient of variation; 0 is even"
+        ),
+        "dropped": number("Dropped %", format="%.1f", width=82, help="Assignments beyond an expert's capacity"),
+        "seconds": number(
+            "Wall, s", format="%.0f", width=66, help="Time of a run by the clock, with whatever else the machine did"
+        ),
+        "cpu_seconds": number(
+            "CPU, s", format="%.0f", width=62, help="Processor time of a run: what the clock says of an idle machine"
+        ),
+        "params_active": number("Active", format="compact", width=66, help="Active parameters without embeddings"),
+        "params_total": number("Total", format="compact", width=62, help="All parameters"),
+        "trend": st.column_config.LineChartColumn("Learning curve", width=100, help="The score at each validation"),
+        "note": st.column_config.TextColumn("Note", width=340),
+    }
+
+
+def line(standing: Standing, factor: float) -> dict[str, Any]:
+    """A row as the tables show it."""
+    information, dropped = standing.metrics.get("information"), standing.metrics.get("dropped_fraction")
+    return {
+        **asdict(standing),
+        "record": standing.record or "",
+        "mean": None if standing.mean is None else standing.mean * factor,
+        "error": None if standing.error is None else standing.error * factor,
+        "dense": standing.against_dense.mean * factor if standing.against_dense else None,
+        "verdict": [standing.verdict] if standing.verdict else [],
+        "information": None if information is None else 100 * information,
+        "load_cv": standing.metrics.get("load_cv"),
+        "dropped": None if dropped is None else 100 * dropped,
+        "trend": [value for _, value in standing.curve],
+        "note": standing.error_text or standing.why or "",
+    }
+
+
+def tables(board: Leaderboard) -> None:
+    """A table a group; a note takes the place of what matters less there."""
+    known = columns(board.protocol)
+    of_group = {
+        "ranked": tuple(name for name in known if name != "note"),
+        "unmatched": (*NUMBERS, "note"),
+        "not-causal": tuple(name for name in known if name not in ("rank", "note")),
+        "control": (*NUMBERS, "trend"),
+        "failed": ("note",),
+    }
+    factor = 100.0 if is_share(board.protocol.headline) else 1.0
+    for group, title in GROUPS.items():
+        rows = [line(standing, factor) for standing in board.standings if standing.group == group]
+        if not rows:
+            continue
+        st.subheader(f"{title} ({len(rows)})", anchor=False)
+        ui.record_table(
+            rows,
+            {name: known[name] for name in of_group[group] if any(row[name] not in (None, "", []) for row in rows)},
+            key=f"board-{board.protocol.protocol}-{group}",
+            alt=f"{title.partition(':')[0]}: designs with their scores",
+            name_label="Design",
+            name_width=215,
+            height=38 + 35 * min(len(rows), 20),
+        )
+    if broken := [row for row in board.standings if row.error_text and row.mean is not None]:
+        few = (f"{row.name} ({row.seeds} of {board.protocol.seeds} seeds: {row.error_text})" for row in broken)
+        st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
+
+
+def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
+    """All scores, learning curves of chosen designs, and the load of one's experts."""
+    name, headline = board.protocol.protocol, board.protocol.headline
+    scored = {standing.implementation: standing for standing in board.standings if standing.mean is not None}
+    if not scored:
+        ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
+        st.stop()
+    st.subheader("Scores", anchor=False)
+    ui.chart(
+        charts.score_chart(board),
+        key=f"scores-{name}",
+        alt=f"{metric_label(headline)} of every design with its standard error",
+    )
+    dashed = "The dashed line is the dense control. " if DENSE in scored else ""
+    st.caption(f"{dashed}Bars are one standard error over seeds.")
+
+    st.subheader("Learning curves", anchor=False)
+    best = [key for key, standing in scored.items() if standing.group in ("ranked", "control")]
+    chosen = st.multiselect(
+        "Designs",
+        list(scored),
+        format_func=lambda key: scored[key].name,
+        max_selections=12,
+        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored)),
+    )
+    if chosen:
+        ui.chart(
+            charts.curve_chart(board, chosen),
+            key=f"curves-{name}",
+            alt=f"{metric_label(headline)} over the steps, a line a design",
+        )
+    else:
+        ui.empty("No design is chosen.", "Choose designs above to see how they learnt.")
+
+    with_experts = [key for key in scored if key not in CONTROLS]
+    if not with_experts:
+        return
+    st.subheader("Load of the experts", anchor=False)
+    design = st.selectbox(
+        "Design",
+        with_experts,
+        format_func=lambda key: scored[key].name,
+        width=420,
+        **ui.in_address("loads", with_experts[0], with_experts),
+    )
+    loads = kb.expert_loads(name, design)
+    if loads:
+        alt = "Load of each expert in each layer, of an even share"
+        ui.chart(charts.loads_chart(loads), key=f"loads-{name}", alt=alt)
+        st.caption("Assignments at the last validation of the first seed, as a multiple of an even share (1).")
+    else:
+        ui.empty("This design reports no loads.", "Choose another.")
+
 
 kb = ui.knowledge_base()
 ui.header(
@@ -15,224 +239,24 @@ ui.header(
     "The runnable designs compared under one budget on a small model. What holds at this scale need not hold at a "
     "larger one.",
 )
-protocols = {row["protocol"]: row for row in ui.cached(evidence.protocols, kb)}
+protocols = ui.cached(type(kb).protocols, kb)
 if not protocols:
     ui.empty("No comparison has been made yet.", "Run python -m reference_impls bench-designs, then moe-kb build.")
     ui.page_link("lab", "Run a single design in the lab")
     st.stop()
-
-TASKS = {"text": "Text: the next byte", "clusters": "Clusters: points with local rules"}
-tasks = [row["task"] for row in protocols.values()]
-protocol = st.segmented_control(
-    "Task",
-    list(protocols),
-    # Two protocols of one task are told apart by their names.
-    format_func=lambda name: (
-        TASKS.get(protocols[name]["task"], name) + (f" ({name})" if tasks.count(protocols[name]["task"]) > 1 else "")
-    ),
-    required=True,
-    label_visibility="collapsed",
-    **ui.in_address("protocol", next(iter(protocols)), list(protocols)),
-)
-told = protocols[protocol]
-headline, better = told["headline"], "higher" if told["higher_is_better"] else "lower"
-share = is_share(headline)
-rows = ui.cached(evidence.board, kb, protocol)
-
-counts = evidence.summary(rows)
-beside = [row for row in rows if row["group"] in ("unmatched", "leaks")]
-tiles = [
-    ("Ranked designs", counts["ranked"], f"{len(beside)} more stand apart" if beside else None),
-    ("Better than dense", counts["better"], "by more than two standard errors"),
-    ("Tie with dense", counts["tie"], "within two standard errors"),
-    ("Worse than dense", counts["worse"], "by more than two standard errors"),
-    ("Seeds", told["seeds"], "the same data for all"),
-]
-with st.grid(5, min_column_width=170):
-    for label, number, words in tiles:
-        with st.container(border=True, gap=None):
-            st.metric(label, number)
-            st.caption(words or "none stands apart")
-if told["seeds"] < 2:
-    st.warning(
-        "One seed tells nothing of the spread: the order below is that of single runs, without ranks or verdicts.",
-        icon=":material/casino:",
-    )
-with st.expander("How to read this", icon=":material/info:"):
-    st.markdown(
-        "- Every design had the same data, steps and batches; the widths of its experts were chosen so that as many "
-        "parameters work on a token as in the dense control. Where that cannot be done, it stands apart.\n"
-        "- A difference is taken seed by seed and then averaged. Below two standard errors it is a tie.\n"
-        "- Rank is 1 and the number of designs that are better by more than that; so two with different ranks may "
-        "themselves be a tie.\n"
-        "- Where later tokens can reach earlier ones, a low number on text may be the leak's: no rank.\n"
-        "- On clusters each design is set against a dense layer of its own active width, its twin."
-    )
-st.caption(
-    ui.plain(
-        f"{told['seconds'] / 3600:.1f} hours of runs on {told['made_cpu']}, {told['made_threads']} "
-        f"thread{'s' if told['made_threads'] > 1 else ''} a run, torch {told['made_torch']}, Python "
-        f"{told['made_python']}, last {told['made_date']}, commit {told['made_commit'] or 'unknown'}. "
-        f"Protocol {protocol}."
-    )
-)
-
-score = "%.1f" if share else "%.4f"
-COLUMNS = {
-    "rank": st.column_config.NumberColumn(
-        "Rank", width=58, help="1 and the number of designs that are better by more than two standard errors"
-    ),
-    "mean": st.column_config.NumberColumn(
-        "Accuracy, %" if headline == "accuracy" else metric_label(headline, short=True),
-        format=score,
-        width=104,
-        help=f"Mean over seeds; {better} is better",
-    ),
-    "error": st.column_config.NumberColumn("±", format=score, width=68, help="Standard error over seeds"),
-    "dense": st.column_config.NumberColumn(
-        "− dense",
-        format="%+.1f" if share else "%+.4f",
-        width=80,
-        help="Mean difference, seed by seed, to a dense layer of equal active size; " + better + " is better",
-    ),
-    "verdict": st.column_config.MultiselectColumn(
-        "Verdict",
-        options=["better", "worse", "tie", "one seed"],
-        color=["green", "red", "gray", "yellow"],
-        width=82,
-        help="Against dense: a tie is a difference below two standard errors",
-    ),
-    "information": st.column_config.NumberColumn(
-        "Special. %",
-        format="%.0f",
-        width=80,
-        help="Specialisation: mutual information of expert and domain (or cluster), of the most possible",
-    ),
-    "load_cv": st.column_config.NumberColumn(
-        "Spread", format="%.2f", width=66, help="Of the load over experts: coefficient of variation; 0 is even"
-    ),
-    "dropped": st.column_config.NumberColumn(
-        "Dropped %", format="%.1f", width=82, help="Assignments that found no place in their expert"
-    ),
-    "seconds": st.column_config.NumberColumn(
-        "Wall, s", format="%.0f", width=66, help="Time of a run by the clock, with whatever else the machine did"
-    ),
-    "cpu_seconds": st.column_config.NumberColumn(
-        "CPU, s", format="%.0f", width=62, help="Processor time of a run: what the clock says of an idle machine"
-    ),
-    "params_active": st.column_config.NumberColumn(
-        "Active", format="compact", width=66, help="Active parameters, embeddings left out"
-    ),
-    "params_total": st.column_config.NumberColumn("Total", format="compact", width=62, help="All parameters"),
-    "trend": st.column_config.LineChartColumn("On the way", width=90, help="The score at each validation"),
-    "note": st.column_config.TextColumn("Note", width=340),
-}
-NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "params_active", "params_total")
-#: What is said of the rows of each group; a note takes the place of what matters less there.
-SHOWN = {
-    "ranked": tuple(name for name in COLUMNS if name != "note"),
-    "unmatched": (*NUMBERS, "note"),
-    "leaks": tuple(name for name in COLUMNS if name not in ("rank", "note")),
-    "control": (*NUMBERS, "trend"),
-    "failed": ("note",),
-}
-
-
-def line(row: dict) -> dict:
-    """A row as the table shows it."""
-    factor = 100.0 if share else 1.0
-    scaled = {name: None if row[name] is None else row[name] * factor for name in ("mean", "error")}
-    return {
-        **row,
-        **scaled,
-        "record": row["record"] or "",
-        "dense": row["against_dense"].mean * factor if row["against_dense"] else None,
-        "verdict": [row["verdict"]] if row["verdict"] else [],
-        "information": None if row.get("information") is None else 100 * row["information"],
-        "dropped": None if row.get("dropped_fraction") is None else 100 * row["dropped_fraction"],
-        "trend": [value for _, value in row["curve"]],
-        "note": row["error_text"] or row["why"] or "",
-    }
-
-
-for group, title in evidence.GROUPS.items():
-    members = [line(row) for row in rows if row["group"] == group]
-    if not members:
-        continue
-    st.subheader(f"{title} ({len(members)})", anchor=False)
-    ui.record_table(
-        members,
-        {name: COLUMNS[name] for name in SHOWN[group] if any(row.get(name) not in (None, "", []) for row in members)},
-        key=f"board-{protocol}-{group}",
-        alt=f"{title.partition(':')[0]}: designs with their scores",
-        name_label="Design",
-        name_width=215,
-        height=38 + 35 * min(len(members), 20),
-    )
-
-broken = [row for row in rows if row["error_text"] and row["mean"] is not None]
-if broken:
-    few = (f"{row['name']} ({row['seeds']} of {told['seeds']} seeds: {row['error_text']})" for row in broken)
-    st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
-by_key = {row["implementation"]: row for row in rows if row["mean"] is not None}
-if not by_key:
-    ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
-    st.stop()
-st.subheader("All at a glance", anchor=False)
-ui.chart(
-    evidence.score_chart(rows, headline),
-    key=f"scores-{protocol}",
-    alt=f"{metric_label(headline)} of every design with its standard error",
-)
-if evidence.DENSE in by_key:
-    st.caption("The dashed line is the dense control. Bars are one standard error over seeds.")
-else:
-    st.caption("Bars are one standard error over seeds.")
-
-st.subheader("On the way", anchor=False)
-best = [row["implementation"] for row in rows if row["group"] in ("ranked", "control")]
-first = [key for key in dict.fromkeys([*best[:4], *best[-2:]]) if key in by_key]
-chosen = st.multiselect(
-    "Designs",
-    list(by_key),
-    format_func=lambda key: by_key[key]["name"],
-    max_selections=12,
-    **ui.in_address("shown", first, list(by_key)),
-)
-if chosen:
-    ui.chart(
-        evidence.curve_chart([by_key[key] for key in chosen], headline),
-        key=f"curves-{protocol}",
-        alt=f"{metric_label(headline)} over the steps, a line a design",
-    )
-else:
-    ui.empty("No design is chosen.", "Choose designs above to see how they learnt.")
-
-with_experts = [key for key in by_key if key not in evidence.CONTROLS]
-if with_experts:
-    st.subheader("Load of the experts", anchor=False)
-    one = st.selectbox(
-        "Design",
-        with_experts,
-        format_func=lambda key: by_key[key]["name"],
-        width=420,
-        **ui.in_address("loads", with_experts[0], with_experts),
-    )
-    figure = evidence.loads_chart(kb, protocol, one)
-    if figure is None:
-        ui.empty("This design reports no loads.", "Choose another.")
-    else:
-        ui.chart(figure, key=f"loads-{protocol}", alt="Load of each expert in each layer, of an even share")
-        st.caption("Assignments at the last validation of the first seed, as a multiple of an even share (1).")
-
+protocol = protocol_asked(protocols)
+board = ui.cached(type(kb).leaderboard, kb, protocol)
+summary(board)
+tables(board)
+pictures(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
-    flat = pd.DataFrame(kb.rows("SELECT * FROM result_runs WHERE protocol = ?", (protocol,)))
     st.download_button(
-        "CSV of all runs", flat.to_csv(index=False), f"{protocol}.csv", "text/csv", icon=":material/download:"
+        "CSV of all runs",
+        pd.DataFrame(map(asdict, kb.result_runs(protocol))).to_csv(index=False),
+        f"{protocol}.csv",
+        "text/csv",
+        icon=":material/download:",
     )
-    sql = (
-        "SELECT implementation, avg(score) AS mean, count(*) AS seeds FROM result_runs\n"
-        "WHERE protocol = '{}' GROUP BY 1 ORDER BY 2"
-    ).format(protocol.replace("'", "''"))
+    sql = results.example(protocol)
     st.code(sql, language="sql")
-    ui.page_link("query", "Ask for more in SQL", {"sql": sql})
+    ui.page_link("query", "Open in the SQL console", {"sql": sql})

@@ -1,65 +1,72 @@
-"""A model: its stacks as a picture, every value with unit, precision and sources, routers, papers, evaluations."""
+"""A model: its layer diagram, every value with unit, precision and sources, routers, papers, evaluations."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.analysis.size_tables import claimed_rows
+from moe_kb.charts.layer_diagram import layer_diagram, layer_table
 from moe_kb.fields import BENCHMARKS, MEASURES, label_of
-from moe_kb.figures import around, stacks
-from moe_kb.figures import model as sheet
-from moe_kb.figures.model import Value, precision, shown
-from moe_kb.format import compact
+from moe_kb.format import compact, joined
+from moe_kb.queries.values import Value, precision, shown
+from moe_kb.records import Architecture, Model
 from moe_kb.sizing import UnsizedError
+
+HEADLINES = ("params_total", "params_active", "n_layers", "n_routed_experts", "experts_per_token", "context_length")
 
 kb = ui.knowledge_base()
 reference = ui.asked(kb, "model", "models")
 record = kb.model(reference.partition(":")[2])
-values = ui.cached(sheet.values, kb, reference)
+values = ui.cached(type(kb).values, kb, reference)
 
-st.page_link(ui.page("models"), label="All models", icon=":material/arrow_back:")
-ui.header(record.name)
-badges = [
-    (record.organisation, "blue"),
-    (record.released, "gray"),
-    (record.openness, "green"),
-    (record.domain, "gray"),
-    (record.licence, "gray"),
-]
-st.markdown(" ".join(f":{colour}-badge[{ui.plain(text)}]" for text, colour in badges if text))
-if record.summary:
-    st.markdown(ui.plain(record.summary.text))
-    ui.cites(kb, record.summary.cites)
-with st.container(horizontal=True):
-    names = {brief.key: brief.label for brief in kb.briefs("paper")}
-    for paper in record.papers:
-        ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
-    ui.edit_link(kb, reference)
-if record.superseded_by:
-    ui.record_link(f"model:{record.superseded_by}", f"Superseded by {record.superseded_by}", icon=":material/redo:")
-ui.findings(kb, reference)
 
-# --- one configuration -------------------------------------------------------------------------------------------
+def about(model: Model) -> None:
+    """What the model is, and the papers that describe it."""
+    badges = [
+        (model.organisation, "blue"),
+        (model.released, "gray"),
+        (model.openness, "green"),
+        (model.domain, "gray"),
+        (model.licence, "gray"),
+    ]
+    st.markdown(" ".join(f":{colour}-badge[{ui.plain(text)}]" for text, colour in badges if text))
+    if model.summary:
+        st.markdown(ui.plain(model.summary.text))
+        ui.cites(kb, model.summary.cites)
+    with st.container(horizontal=True):
+        names = {brief.key: brief.label for brief in kb.briefs("paper")}
+        for paper in model.papers:
+            ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
+        ui.edit_link(kb, reference)
+    if model.superseded_by:
+        ui.record_link(f"model:{model.superseded_by}", f"Superseded by {model.superseded_by}", icon=":material/redo:")
+    ui.issues(kb, reference)
 
-by_label = {configuration.label: configuration for configuration in record.configurations}
-parts = list(dict.fromkeys([*by_label, *(part for part in values if part)]))
-part = None
-if parts:
-    described = [label for label in parts if label in by_label and by_label[label].architecture]
-    start = (described or parts)[0]
-    choose = st.segmented_control if len(parts) <= 6 else st.selectbox
-    part = choose("Configuration", parts, required=True, **ui.in_address("configuration", start, parts))
-configuration = by_label.get(part or "")
-architecture = configuration.architecture if configuration else None
 
-own = {value.field: value for value in values.get(part, [])} if part else {}
-shown_first = ("params_total", "params_active", "n_layers", "n_routed_experts", "experts_per_token", "context_length")
-if any(name in own for name in shown_first):
+def choose(model: Model) -> tuple[str | None, Architecture | None]:
+    """The configuration that is shown, and its layers where a source describes them."""
+    layers = {configuration.label: configuration.architecture for configuration in model.configurations}
+    labels = list(dict.fromkeys([*layers, *(label for label in values if label)]))
+    if not labels:
+        return None, None
+    start = next((label for label in labels if layers.get(label)), labels[0])
+    widget = st.segmented_control if len(labels) <= 6 else st.selectbox
+    label = widget("Configuration", labels, required=True, **ui.in_address("configuration", start, labels))
+    return label, layers.get(label)
+
+
+def headlines(own: Mapping[str, Value]) -> None:
+    """The main numbers, large."""
+    if not any(name in own for name in HEADLINES):
+        return
     with st.grid(6, min_column_width=160):
-        for name in shown_first:
+        for name in HEADLINES:
             if name in own:
-                first = own[name].first
+                first = own[name].preferred
                 st.metric(
                     label_of(name) + (" ≠" if own[name].conflict else ""),
                     compact(first.number),
@@ -70,38 +77,44 @@ if any(name in own for name in shown_first):
                     border=True,
                 )
 
-if architecture:
+
+def computed(architecture: Architecture, label: str, own: Mapping[str, Value]) -> None:
+    """Parameters that follow from the layers beside those claimed."""
     try:
-        computed = sheet.computed(architecture, own)
+        rows = claimed_rows(architecture, own)
     except UnsizedError as error:
         st.caption(f"Its size cannot be computed: {ui.plain('; '.join(error.missing))}.")
-    else:
-        with st.expander("Parameters computed from its layers, beside those claimed", icon=":material/straighten:"):
-            st.table(
-                [{key: ui.plain(value) for key, value in row.items()} for row in computed],
-                border="horizontal",
-                hide_index=True,
-                alt="Computed parameters beside claimed ones",
-            )
-            st.caption(
-                "A claim of active parameters stands beside the convention that it comes nearest to; printed numbers "
-                "are rounded."
-            )
-        ui.page_link("size", "Size it: operations, memory, traffic", {"models": f"{record.key}|{part}"})
+        return
+    with st.expander("Parameters computed from its layers, beside those claimed", icon=":material/straighten:"):
+        st.table(
+            [{key: ui.plain(value) for key, value in row.items()} for row in rows],
+            border="horizontal",
+            hide_index=True,
+            alt="Computed parameters beside claimed ones",
+        )
+        st.caption(
+            "A claim of active parameters stands beside the convention that it comes nearest to; printed numbers "
+            "are rounded."
+        )
+    ui.page_link("size", "Size it: operations, memory, traffic", {"models": f"{record.key}|{label}"})
+
+
+def layers(architecture: Architecture, label: str) -> None:
+    """The layer diagram with the exact settings beside it, and the source of both."""
     st.subheader("Layers", anchor=False)
     drawing, exact = st.columns([11, 9], gap="medium")
     with drawing:
         ui.chart(
-            stacks.picture(architecture),
-            key=f"stack-{part}",
-            alt=f"Layer groups of {record.name} {part}, from the input at the bottom to the output at the top",
+            layer_diagram(architecture),
+            key=f"stack-{label}",
+            alt=f"Layer groups of {record.name} {label}, from the input at the bottom to the output at the top",
         )
     with exact:
         st.dataframe(
-            pd.DataFrame(stacks.table(architecture)),
+            pd.DataFrame(layer_table(architecture)),
             hide_index=True,
             placeholder="",
-            key=f"layers-{part}",
+            key=f"layers-{label}",
             alt="Exact settings of every sublayer",
             height=430,
             column_config={
@@ -118,35 +131,29 @@ if architecture:
     st.caption("Source: " + read + ("; interpreted with " + "; ".join(by) if by else "") + ".")
     if architecture.note:
         st.caption(ui.plain(architecture.note))
-elif part:
-    st.caption("No source at hand describes the layers of this configuration; its numbers are below.")
-if "weights" in own:
-    place = own["weights"].first.text
-    st.markdown("Weights: " + ui.outside(place, place))
-
-# --- values ------------------------------------------------------------------------------------------------------
 
 
 def value_row(value: Value) -> dict[str, str | None]:
-    first = value.first
+    """A line of the table of values."""
+    first = value.preferred
     unit = MEASURES[value.field].unit.partition(" per ")[0] if value.field in MEASURES else None
-    settled = " · settled" if value.disagreement and value.disagreement.resolved else ""
+    resolved = " · resolved" if value.disagreement and value.disagreement.resolved else ""
     return {
         "field": value.label,
         "value": shown(first) + (" ≠" if value.conflict else ""),
         "unit": first.unit or unit or None,
         "precision": precision(first) or None,
         "status": first.status,
-        "condition": ", ".join(filter(None, (first.scope, first.counting))) or None,
+        "condition": joined(first.scope, first.counting) or None,
         "source": ui.source_name(kb, first.source, first.locator),
         "link": ui.source_url(kb, first.source),
         "more": f"+{len(value.others)}" if value.others else None,
-        "differs": value.conflict + settled if value.conflict else None,
+        "differs": value.conflict + resolved if value.conflict else None,
     }
 
 
-def value_table(rows: list[Value], key: str) -> None:
-    """Values shown first; a click on a row shows every claim of that field."""
+def value_table(rows: Sequence[Value], key: str) -> None:
+    """Preferred values; a click on a row shows every claim of that field."""
     frame = pd.DataFrame([value_row(value) for value in rows]).dropna(axis="columns", how="all")
     picked = st.dataframe(
         frame,
@@ -173,84 +180,102 @@ def value_table(rows: list[Value], key: str) -> None:
     chosen = picked.selection.rows
     if chosen and chosen[0] < len(rows):
         value = rows[chosen[0]]
-        st.markdown(f"**{ui.plain(value.label)}**: {len(value.others) + 1} " + ("claims" if value.others else "claim"))
-        ui.claims_table(kb, [value.first, *value.others], key=f"{key}-{value.field}-claims")
+        st.markdown(f"**{ui.plain(value.label)}**: {len(value.claims)} " + ("claims" if value.others else "claim"))
+        ui.claims_table(kb, value.claims, key=f"{key}-{value.field}-claims")
         if value.disagreement and value.disagreement.reason:
-            st.caption("Settled: " + ui.plain(value.disagreement.reason))
+            st.caption("Resolved: " + ui.plain(value.disagreement.reason))
 
 
-st.subheader("Values and their sources", anchor=False)
-listed = [value for value in values.get(part, []) if value.field not in BENCHMARKS] if part else []
-if listed:
-    st.caption("Each value as the best source gives it. Click a row to see every claim of that field.")
-    value_table(listed, f"values-{part}")
-whole = [value for value in values.get(None, []) if value.field not in ("name", "papers")]
-if whole:
-    st.markdown("**The model as a whole**")
-    value_table(whole, "values-whole")
-if not listed and not whole:
-    ui.empty("No source gives a value for this model.", "Add claims to its file.")
-with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="every-claim") as every:
-    if every.open:
-        ui.claims_table(kb, kb.claims(reference), key="all-claims")
+def value_tables(label: str | None) -> None:
+    """Values of the configuration and of the model, and every claim."""
+    st.subheader("Values and their sources", anchor=False)
+    listed = [value for value in values.get(label, []) if value.field not in BENCHMARKS] if label else []
+    if listed:
+        st.caption("Each value as the best source gives it. Click a row to see every claim of that field.")
+        value_table(listed, f"values-{label}")
+    whole = [value for value in values.get(None, []) if value.field not in ("name", "papers")]
+    if whole:
+        st.markdown("**The model as a whole**")
+        value_table(whole, "values-whole")
+    if not listed and not whole:
+        ui.empty("No values are reported for this model.", "Add claims to its file.")
+    with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="every-claim") as every:
+        if every.open:
+            ui.claims_table(kb, kb.claims(reference), key="all-claims")
 
-# --- what hangs on it --------------------------------------------------------------------------------------------
 
-scores = [value for own_part in values.values() for value in own_part if value.field in BENCHMARKS]
-routers = ui.cached(sheet.routers, kb, reference)
+def routers() -> None:
+    """The gating designs it uses, with who says so."""
+    st.subheader("Routers", anchor=False)
+    claims = ui.cached(type(kb).routers, kb, reference)
+    for design, name in {claim.record: claim.name for claim in claims}.items():
+        ui.record_link(design, name, icon=":material/alt_route:")
+        st.caption(
+            "; ".join(
+                f"{ui.plain(claim.type)}{' (derived)' if claim.status == 'derived' else ''}, "
+                + ui.source_text(kb, claim.source, claim.locator)
+                for claim in claims
+                if claim.record == design
+            )
+        )
+    if not claims:
+        st.caption("Its router is not reported.")
+
+
+def evaluations() -> None:
+    """Its benchmark scores."""
+    st.subheader("Evaluations", anchor=False)
+    scores = [value for own in values.values() for value in own if value.field in BENCHMARKS]
+    if not scores:
+        st.caption("No scores in the surveys' tables.")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "configuration": value.preferred.configuration,
+                    "benchmark": label_of(value.field),
+                    "score": value.preferred.number,
+                    "setting": value.setting,
+                    "source": ui.source_name(kb, value.preferred.source, value.preferred.locator),
+                }
+                for value in scores
+            ]
+        ),
+        hide_index=True,
+        placeholder="",
+        key="scores",
+        alt="Benchmark scores",
+        column_config={
+            "configuration": "Configuration",
+            "benchmark": "Benchmark",
+            "score": st.column_config.NumberColumn("Score", format="%.1f"),
+            "setting": "Setting",
+            "source": "Source",
+        },
+    )
+    st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
+
+
+st.page_link(ui.page("models"), label="All models", icon=":material/arrow_back:")
+ui.header(record.name)
+about(record)
+label, architecture = choose(record)
+own = {value.field: value for value in values.get(label, [])} if label else {}
+headlines(own)
+if architecture and label:
+    computed(architecture, label, own)
+    layers(architecture, label)
+elif label:
+    st.caption("The layers of this configuration are not reported; its numbers are below.")
+if "weights" in own:
+    address = own["weights"].preferred.text
+    st.markdown("Weights: " + ui.outside(address, address))
+value_tables(label)
 left, right = st.columns(2, gap="medium")
 with left:
-    st.subheader("Routers", anchor=False)
-    if routers:
-        for design in dict.fromkeys(row["record"] for row in routers):
-            found = [row for row in routers if row["record"] == design]
-            ui.record_link(design, found[0]["name"], icon=":material/alt_route:")
-            st.caption(
-                "; ".join(
-                    f"{ui.plain(row['type'])}{' (derived)' if row['status'] == 'derived' else ''}, "
-                    + ui.source_text(kb, row["source"], row["locator"])
-                    for row in found
-                )
-            )
-    else:
-        st.caption("No source at hand says which router it uses.")
+    routers()
 with right:
-    st.subheader("Evaluations", anchor=False)
-    if scores:
-        st.dataframe(
-            pd.DataFrame(
-                [
-                    {
-                        "configuration": value.first.configuration,
-                        "benchmark": BENCHMARKS[value.field],
-                        "score": value.first.number,
-                        "setting": value.setting,
-                        "source": ui.source_name(kb, value.first.source, value.first.locator),
-                    }
-                    for value in scores
-                ]
-            ),
-            hide_index=True,
-            placeholder="",
-            key="scores",
-            alt="Benchmark scores",
-            column_config={
-                "configuration": "Configuration",
-                "benchmark": "Benchmark",
-                "score": st.column_config.NumberColumn("Score", format="%.1f"),
-                "setting": "Setting",
-                "source": "Source",
-            },
-        )
-        st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
-    else:
-        st.caption("No scores in the surveys' tables.")
-
-if ui.cached(around.neighbours, kb, reference):
-    st.subheader("Tied to", anchor=False)
-    st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
-    ui.graph(kb, reference, key="model-graph")
-with st.expander("Where this record's fields were read", icon=":material/fact_check:"):
-    for proof in record.provenance:
-        st.markdown(f"- {ui.plain(', '.join(proof.fields))}: {ui.source_text(kb, proof.source, proof.locator)}")
-    st.caption(f"File: `{kb.path_of(reference)}`")
+    evaluations()
+ui.related_records(kb, reference, key="model-graph")
+ui.provenance(kb, record)

@@ -8,21 +8,22 @@ import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.charts.models import plottable, scatter
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, label_of
-from moe_kb.figures import models
 from moe_kb.format import compact
+from moe_kb.queries.models import ConfigurationRow, select_configurations
 
 kb = ui.knowledge_base()
-rows = ui.cached(models.configurations, kb)
+rows = ui.cached(type(kb).configurations, kb)
 
-ui.header("Models", "Every configuration with the values shown first; a model's page has every source behind them.")
+ui.header("Models", "Every configuration with its preferred values; a model's page has every source behind them.")
 if not rows:
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
 
 # --- filters -----------------------------------------------------------------------------------------------------
 
-years = sorted({row["year"] for row in rows if row["year"]})
+years = sorted({row.year for row in rows if row.year})
 with st.container(horizontal=True, vertical_alignment="bottom", key="model-filters"):
     text = st.text_input(
         "Search",
@@ -31,11 +32,11 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="model-filte
         placeholder="Name, organisation, router …",
         **ui.in_address("q", ""),
     )
-    makers = sorted({row["organisation"] for row in rows if row["organisation"]}, key=str.casefold)
+    makers = sorted({row.organisation for row in rows if row.organisation}, key=str.casefold)
     organisations = st.multiselect(
         "Organisation", makers, width=230, placeholder="any", **ui.in_address("organisation", [], makers)
     )
-    kinds = sorted({row["openness"] or NOT_REPORTED for row in rows})
+    kinds = sorted({row.openness or NOT_REPORTED for row in rows})
     openness = st.pills("Openness", kinds, selection_mode="multi", **ui.in_address("openness", [], kinds))
     span = None
     if len(years) > 1:
@@ -48,11 +49,11 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="model-filte
         **ui.in_address("config", False),
     )
 
-found = models.chosen(
+found = select_configurations(
     rows, text=text or "", openness=openness, organisations=organisations, years=span, released_config=released_config
 )
 if not found:
-    ui.empty("No configuration passes these filters.", "Remove one of them.")
+    ui.empty("No results.", "Remove a filter.")
     st.stop()
 
 # --- chart -------------------------------------------------------------------------------------------------------
@@ -83,10 +84,10 @@ with controls:
         format_func=lambda name: "Equal" if name == "none" else label_of(name),
         **ui.in_address("size", "none", ["none", *names]),
     )
-drawn = models.plottable(found, x, y, log_x=log_x, log_y=log_y)
+drawn = plottable(found, x, y, log_x=log_x, log_y=log_y)
 with picture:
     if drawn:
-        figure = models.scatter(
+        figure = scatter(
             found,
             x,
             y,
@@ -111,25 +112,27 @@ with picture:
 # --- table -------------------------------------------------------------------------------------------------------
 
 COLUMNS = [name for name in MEASURES if name != "year"]
-WORDS = ["activation", "router", "described_by"]
+WORDS = ["activation", "router"]
 
 
 def open_model() -> None:
     click = st.session_state["model-open"]
-    ui.open_record(found[click.row]["record"])
+    ui.open_record(found[click.row].record)
 
 
-def styled(shown: list[dict[str, Any]]) -> Any:
+def styled(shown: list[ConfigurationRow]) -> Any:
     """Numbers for people, still sorted as numbers; a value on which sources differ is marked and shaded."""
     frame = pd.DataFrame(
         [
             {
-                "name": row["name"],
-                "configuration": row["configuration"],
-                "organisation": row["organisation"],
-                "released": row["released"],
-                "openness": row["openness"],
-                **{name: row[name] for name in COLUMNS + WORDS},
+                "name": row.name,
+                "configuration": row.configuration,
+                "organisation": row.organisation,
+                "released": row.released,
+                "openness": row.openness,
+                **{name: row.number(name) for name in COLUMNS},
+                **{name: row.words[name] for name in WORDS},
+                "described_by": row.described_by,
             }
             for row in shown
         ]
@@ -138,16 +141,16 @@ def styled(shown: list[dict[str, Any]]) -> Any:
     frame = frame.drop(columns=[name for name in COLUMNS if name not in numbers]).astype(dict.fromkeys(numbers, float))
     style = frame.style.format({name: lambda v: compact(v) if pd.notna(v) else "" for name in numbers}, na_rep="")
     for name in numbers:
-        for settled, sign in ((False, "≠"), (True, "≠ settled")):
+        for resolved, sign in ((False, "≠"), (True, "≠ resolved")):
             marked = [
-                i for i, row in enumerate(shown) if row["disputed"].get(name) is settled and row[name] is not None
+                i for i, row in enumerate(shown) if row.disputed.get(name) is resolved and row.number(name) is not None
             ]
             if marked:
                 style = style.format(
                     lambda v, sign=sign: f"{compact(v)} {sign}", subset=pd.IndexSlice[marked, [name]]
                 ).set_properties(
                     subset=pd.IndexSlice[marked, [name]],
-                    **{"background-color": "rgba(213,94,0,0.18)" if not settled else "rgba(128,134,143,0.18)"},
+                    **{"background-color": "rgba(213,94,0,0.18)" if not resolved else "rgba(128,134,143,0.18)"},
                 )
     return style
 
@@ -171,7 +174,7 @@ st.dataframe(
         ),
         "configuration": st.column_config.TextColumn("Size", pinned=True, width=130),
         "organisation": "Organisation",
-        "released": "Released",
+        "released": label_of("released"),
         "openness": "Openness",
         "activation": "Activation",
         "router": "Router",
@@ -184,5 +187,5 @@ st.dataframe(
 )
 st.caption(
     f"{len(found)} of {len(rows)} configurations. Shaded values: sources differ (≠), or differed and a note says which "
-    "is right (≠ settled)."
+    "is right (≠ resolved)."
 )

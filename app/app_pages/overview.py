@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
-from moe_kb.figures import timeline
+from moe_kb.charts import timeline as charts
+from moe_kb.kb import KnowledgeBase
 from moe_kb.settings import view_address
+
+TIMELINE_LABELS = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
 
 kb = ui.knowledge_base()
 ui.header(
@@ -41,11 +46,17 @@ with add.popover("Add a paper", icon=":material/add:", width="stretch"):
 # --- what is here ------------------------------------------------------------------------------------------------
 
 stats = ui.cached(type(kb).stats, kb)
-records, designs = stats["records"], stats["designs_by_component"]
-gates, without = designs.get("gating", 0), len(stats["missing"]["gating_designs_without_implementation"])
+records, designs = stats.records, stats.designs_by_component
+gates, without = designs.get("gating", 0), len(stats.missing.gating_designs_without_implementation)
 tiles = [
     ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
-    ("Taxonomy nodes", sum(one["nodes"] for one in stats["taxonomies"].values()), "taxonomy", {}, "Walk the taxonomy"),
+    (
+        "Taxonomy nodes",
+        sum(taxonomy.nodes for taxonomy in stats.taxonomies.values()),
+        "taxonomy",
+        {},
+        "Browse the taxonomy",
+    ),
     ("Gating designs", gates, "designs", {}, "Compare the gates"),
     (
         "Other designs",
@@ -55,24 +66,24 @@ tiles = [
         "Losses, experts, schemes",
     ),
     ("Models", records.get("model", 0), "models", {}, "See the models"),
-    ("Claims with a source", stats["claims"], "query", {}, "Query the claims"),
+    ("Claims with a source", stats.claims, "query", {}, "Query the claims"),
     ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
-    ("Implementations", sum(stats["implementations"].values()), "lab", {}, "Run one"),
+    ("Implementations", sum(stats.implementations.values()), "lab", {}, "Run one"),
 ]
 for row in (tiles[:4], tiles[4:]):
     for column, (label, number, page, query, words) in zip(st.columns(4), row, strict=True):
         with column.container(border=True, gap="small"):
             st.metric(label, f"{number:,}")
             ui.page_link(page, words, query)
-differ = stats["disagreements"]
-described = records.get("model", 0) - len(stats["missing"]["models_without_configuration"])
+differ = stats.disagreements
+described = records.get("model", 0) - len(stats.missing.models_without_configuration)
 st.caption(
-    f"{stats['configurations']} configurations of {described} models, {records.get('source', 0)} sources. Sources "
+    f"{stats.configurations} configurations of {described} models, {records.get('source', 0)} sources. Sources "
     f"differ on {sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is "
     "silently corrected."
 )
 with st.container(horizontal=True):
-    if stats["implementations"]:
+    if stats.implementations:
         missing = f"; {without} have no implementation yet" if without else ""
         ui.page_link(
             "designs",
@@ -80,73 +91,85 @@ with st.container(horizontal=True):
             {"runs": "no"} if without else None,
         )
         ui.page_link("evidence", "What the runnable designs do under one budget")
-    if stats["configurations"]:
+    if stats.configurations:
         ui.page_link("trends", "How the designs of released models moved over time")
-        ui.page_link("axes", "Models by accuracy, performance and cost")
+        ui.page_link("trade_offs", "Models by quality, speed and cost")
         ui.page_link("size", "What models cost, part by part")
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 
-timelines = ui.cached(timeline.available, kb)
-if timelines:
+
+def timeline_figure(kb: KnowledgeBase, table: str, organisations: tuple[str, ...]) -> go.Figure:
+    """The chart of a timeline."""
+    return charts.figure(ui.cached(type(kb).timeline, kb, table), organisations)
+
+
+def growth_figure(kb: KnowledgeBase) -> go.Figure:
+    """The chart of papers by year."""
+    return charts.growth(kb.papers_by_year())
+
+
+def show_timeline(timelines: dict[str, str]) -> None:
+    """One of the surveys' timelines, of all organisations or of some."""
     st.header("Models through time", anchor=False)
     which, who = st.columns([1, 2], vertical_alignment="top")
-    labels = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
     table = which.segmented_control(
         "Timeline",
         list(timelines),
-        format_func=lambda key: labels.get(key, key),
+        format_func=lambda key: TIMELINE_LABELS.get(key, key),
         required=True,
         **ui.in_address("timeline", next(iter(timelines)), timelines),
     )
-    everyone = sorted({row["organisation"] for row in ui.cached(timeline.models, kb, table)}, key=str.lower)
+    models = ui.cached(type(kb).timeline, kb, table)
+    everyone = sorted({model.organisation for model in models}, key=str.lower)
+    # The address has called it affiliation since the first version.
     chosen = tuple(
         who.multiselect(
-            "Affiliation",
+            "Organisation",
             everyone,
-            placeholder="all affiliations",
+            placeholder="all organisations",
             **ui.in_address("affiliation", [], everyone),
         )
     )
-    rows = ui.cached(timeline.models, kb, table, chosen)
-    if rows:
-        key = f"timeline-{table}"
-        ui.chart(
-            ui.cached(timeline.figure, kb, table, chosen),
-            key=key,
-            on_select=partial(ui.point_clicked, key),
-            alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+    rows = [model for model in models if not chosen or model.organisation in chosen]
+    if not rows:
+        ui.empty("No results.", "Clear the choice or switch the timeline.")
+        return
+    key = f"timeline-{table}"
+    ui.chart(
+        ui.cached(timeline_figure, kb, table, chosen),
+        key=key,
+        on_select=partial(ui.point_clicked, key),
+        alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+    )
+    record = kb.table(table)
+    st.caption(
+        f"{len(rows)} models, in the periods that the source draws. Click a name for the model. Source: "
+        + ui.source_text(kb, record.source, record.locator)
+    )
+    with st.expander("As a table"):
+        ui.record_table(
+            [asdict(model) | {"record": model.record or ""} for model in rows],
+            {
+                "period": "Period",
+                "openness": "Weights",
+                "domain": "Domain",
+                "organisation": "Organisation",
+                "name": "Record",
+                "released": "Release date",
+            },
+            key="timeline-table",
+            alt="The timeline's models",
+            name="label",
+            name_label="Model",
         )
-        record = kb.table(table)
-        st.caption(
-            f"{len(rows)} models, in the periods that the source draws. Click a name for the model. Source: "
-            + ui.source_text(kb, record.source, record.locator)
-        )
-        with st.expander("As a table"):
-            ui.record_table(
-                [row | {"record": row["record"] or ""} for row in rows],
-                {
-                    "period": "Period",
-                    "openness": "Weights",
-                    "domain": "Domain",
-                    "organisation": "Affiliation",
-                    "name": "Record",
-                    "released": "Best known date",
-                },
-                key="timeline-table",
-                alt="The timeline's models",
-                name="label",
-                name_label="Model",
-            )
-    else:
-        ui.empty("No model of these affiliations stands in this timeline.", "Clear the choice or switch the timeline.")
+
+
+if timelines := ui.cached(type(kb).timelines, kb):
+    show_timeline(timelines)
 
 # --- growth ------------------------------------------------------------------------------------------------------
 
 st.header("Papers by year", anchor=False)
-ui.chart(
-    ui.cached(timeline.growth, kb),
-    key="growth",
-    alt="Bars: papers of each year in the knowledge base",
-)
+ui.chart(ui.cached(growth_figure, kb), key="growth", alt="Bars: papers of each year in the knowledge base")
 st.caption("Papers in this knowledge base, by the year of their publication.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
-from moe_kb.figures import around
-from moe_kb.figures import paper as figures
+from moe_kb.format import with_year
+from moe_kb.queries.papers import links
 
 kb = ui.knowledge_base()
 record = ui.asked(kb, "paper", "papers")
 paper = kb.paper(record)
-page = ui.cached(figures.page, kb, record)
+page = ui.cached(type(kb).paper_page, kb, record)
 
 # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(ui.plain(paper.venue), color="blue")
     if paper.scope != "core":
         st.badge(paper.scope, color="violet", help="Not itself about mixtures of experts, or a survey of them")
-    for label, address in figures.links(paper).items():
+    for label, address in links(paper).items():
         if ui.is_web(address):
             st.link_button(label, address, icon=":material/open_in_new:", type="tertiary")
     ui.edit_link(kb, record)
@@ -43,10 +43,10 @@ with left:
         st.markdown(ui.plain(paper.summary.text))
         ui.cites(kb, paper.summary.cites)
     else:
-        ui.empty("No summary yet.", "No source at hand says what it does.")
+        ui.empty("No summary yet.", "What it does is not reported.")
 
     # --- where it stands -----------------------------------------------------------------------------------------
-    st.header("Placed by the surveys", anchor=False)
+    st.header("Classified by the surveys", anchor=False)
     if page.placements:
         for place in page.placements:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -57,7 +57,7 @@ with left:
                     + ui.source_text(kb, place.source, place.locator)
                 )
     else:
-        st.caption("No survey at hand places it in a taxonomy.")
+        st.caption("No survey classifies it.")
 
     # --- what it introduced --------------------------------------------------------------------------------------
     st.header("Designs", anchor=False)
@@ -65,7 +65,7 @@ with left:
         for usage in page.designs:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.badge(usage.role, color="orange" if usage.role == "introduces" else "gray")
-                ui.record_link(usage.record, usage.label)
+                ui.record_link(usage.record, f"{usage.name} ({usage.component})")
                 st.caption(
                     (f"{ui.plain(usage.note)} · " if usage.note else "")
                     + ui.source_text(kb, usage.source, usage.locator)
@@ -76,7 +76,7 @@ with left:
     if page.models:
         st.header("Models it describes", anchor=False)
         with st.container(horizontal=True, gap="small"):
-            for model, name in page.models:
+            for model, name in page.models.items():
                 ui.record_link(model, name)
 
 with right:
@@ -88,28 +88,21 @@ with right:
         with st.container(gap=None):
             ui.record_link(
                 other.record,
-                f"{other.name} ({other.year})" if other.year else other.name,
+                with_year(other.name, other.year),
                 help=f"{other.kind}, score {other.score:.2f}",
             )
             st.caption(ui.plain("; ".join(other.reasons[:3]) + ("; …" if len(other.reasons) > 3 else "")))
     if not similar:
-        st.caption("Nothing is near it yet.")
+        st.caption("No related papers yet.")
 
 # --- the rest of what is known -----------------------------------------------------------------------------------
 
 claims = ui.cached(type(kb).claims, kb, record)
 if claims:
-    st.header("What sources say of it", anchor=False)
-    ui.findings(kb, record)
+    st.header("Claims", anchor=False)
+    ui.issues(kb, record)
     with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
         ui.claims_table(kb, claims, key="paper-claims")
 
-if ui.cached(around.neighbours, kb, record):
-    st.header("Tied to", anchor=False)
-    st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
-    ui.graph(kb, record, key="paper-graph")
-
-with st.expander("Where this record's fields were read", icon=":material/fact_check:"):
-    for proof in paper.provenance:
-        st.markdown(f"- {ui.plain(', '.join(proof.fields))}: {ui.source_text(kb, proof.source, proof.locator)}")
-    st.caption(f"File: `{kb.path_of(record)}`")
+ui.related_records(kb, record, key="paper-graph")
+ui.provenance(kb, paper)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 import ui
 
-from moe_kb.figures import papers, taxonomy
+from moe_kb.queries.papers import Facets, venues
 
 kb = ui.knowledge_base()
-everything = ui.cached(papers.catalogue, kb)
+everything = ui.cached(type(kb).papers, kb)
 ui.header("Papers", f"{len(everything)} papers. Click a name to open its page.")
 if not everything:
-    ui.empty("There is no paper.", "Add one as data/papers/<year>/<key>.yaml and run moe-kb check.")
+    ui.empty("No papers.", "Add one as data/papers/<year>/<key>.yaml and run moe-kb check.")
     st.stop()
 
 text = st.text_input(
@@ -20,11 +20,11 @@ text = st.text_input(
     **ui.in_address("q", ""),
     placeholder="a name or a part of one, an author, words of a title or summary",
 )
-nodes = ui.cached(taxonomy.choices, kb)
-span = (min(row["year"] for row in everything), max(row["year"] for row in everything))
+nodes = ui.cached(type(kb).node_labels, kb)
+span = (min(paper.year for paper in everything), max(paper.year for paper in everything))
 first, second = st.columns([2, 1])
 node = first.selectbox(
-    "Placed under",
+    "Classified as",
     list(nodes),
     format_func=nodes.get,
     index=None,
@@ -33,14 +33,14 @@ node = first.selectbox(
 )
 years = second.slider("Years", *span, **ui.in_address("years", span)) if span[0] < span[1] else span
 first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
-known = papers.venues(everything)
-venues = first.multiselect(
+known = venues(everything)
+wanted_venues = first.multiselect(
     "Venue",
     known,
     placeholder="any venue",
     **ui.in_address("venue", [], known),
 )
-kinds = sorted({row["scope"] for row in everything})
+kinds = sorted({paper.scope for paper in everything})
 scopes = second.multiselect(
     "Scope",
     kinds,
@@ -50,25 +50,23 @@ scopes = second.multiselect(
 )
 code = third.toggle("Has code", **ui.in_address("code", False))
 
-rows = papers.select(
-    kb,
-    everything,
-    papers.Facets(
+rows = kb.papers(
+    Facets(
         text=text.strip(),
         node=node,
         years=None if years == span else years,
-        venues=tuple(venues),
+        venues=tuple(wanted_venues),
         scopes=tuple(scopes),
         with_code=code,
     ),
 )
-if text.strip() and (others := papers.elsewhere(kb, text.strip())):
+if text.strip() and (others := kb.elsewhere(text.strip())):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Also found:", width="content")
         for hit in others:
             ui.record_link(hit.record, f"{hit.name} ({hit.kind})")
 if not rows:
-    ui.empty("No paper passes.", "Use fewer words or a part of a name, or clear a filter.")
+    ui.empty("No results.", "Use fewer words or a part of a name, or clear a filter.")
     st.stop()
 
 st.caption(
@@ -85,7 +83,7 @@ columns = {
     "code": st.column_config.LinkColumn("Code", display_text="code", width=60),
     "designs": st.column_config.NumberColumn("Designs", width=75, help="Designs it introduces"),
     "authors": st.column_config.TextColumn("Authors", width="medium"),
-    "nodes": st.column_config.ListColumn("Placed at", width="medium"),
+    "nodes": st.column_config.ListColumn("Classified as", width="medium"),
     "scope": st.column_config.TextColumn("Scope", width="small"),
 }
 ui.record_table(

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.charts.query_result import KINDS, result_chart
 from moe_kb.db.console import MAX_ROWS, QueryResult
-from moe_kb.figures import query
-from moe_kb.figures.query import EXAMPLES, KINDS
+from moe_kb.errors import QueryError
+from moe_kb.queries.console import EXAMPLES, all_links, numeric_columns, sensible_axes, to_csv
 
 kb = ui.knowledge_base()
 
@@ -16,7 +17,10 @@ kb = ui.knowledge_base()
 @st.cache_resource(max_entries=8, show_spinner="Running …")
 def ask(database: str, content: str, sql: str) -> QueryResult | str:
     """The result, or what is wrong; remembered, so that a filter of the chart does not run the query again."""
-    return query.ask(kb, sql)
+    try:
+        return kb.query(sql)
+    except QueryError as error:
+        return str(error)
 
 
 def take(sql: str | None = None) -> None:
@@ -29,7 +33,7 @@ asked = st.query_params.get("sql", EXAMPLES[0].sql)
 if st.session_state.get("sql-asked") != asked or "sql" not in st.session_state:
     st.session_state["sql"] = st.session_state["sql-asked"] = asked
 
-ui.header("Query", "Ask the database in SQL. It is read-only: nothing typed here can change a record.")
+ui.header("SQL console", "Read-only: nothing typed here can change a record.")
 aside, main = st.columns([2, 5], gap="medium")
 
 # --- what can be asked -------------------------------------------------------------------------------------------
@@ -48,7 +52,7 @@ with aside:
                 )
     if tables.open:
         with tables:
-            schema = {table.name: table for table in ui.cached(query.schema, kb)}
+            schema = {table.name: table for table in ui.cached(type(kb).schema, kb)}
             name = st.selectbox("Table or view", list(schema), **ui.in_address("table", next(iter(schema)), schema))
             st.caption(f"{schema[name].kind.capitalize()}. {ui.plain(schema[name].description)}")
             st.button(
@@ -109,7 +113,7 @@ with main:
         st.caption(taken)
         st.download_button(
             "Download CSV",
-            query.to_csv(answer),
+            to_csv(answer),
             file_name="query.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -122,13 +126,13 @@ with main:
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
-    numbers = query.numeric_columns(answer)
+    numbers = numeric_columns(answer)
     if show == "table":
         frame = pd.DataFrame(answer.rows, columns=answer.columns)
         links = {
             name: st.column_config.LinkColumn(name)
             for name in answer.columns
-            if name not in numbers and query.all_links(answer, name)
+            if name not in numbers and all_links(answer, name)
         }
         st.dataframe(
             frame,
@@ -142,7 +146,7 @@ with main:
     elif not numbers:
         ui.empty("No column holds numbers.", "Select one, for instance count(*), to draw a chart.")
     else:
-        start_x, start_y = query.sensible_axes(answer, asked)
+        start_x, start_y = sensible_axes(answer, asked)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             kind = st.segmented_control(
                 "Kind", list(KINDS), format_func=KINDS.get, required=True, **ui.in_address("kind", "scatter", KINDS)
@@ -165,7 +169,7 @@ with main:
             )
             log_x = st.toggle("Log horizontal", disabled=x not in numbers, **ui.in_address("log-x", False))
             log_y = st.toggle("Log vertical", disabled=kind == "histogram", **ui.in_address("log-y", False))
-        figure = query.result_chart(
+        figure = result_chart(
             answer,
             kind,
             x,

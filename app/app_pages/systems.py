@@ -8,10 +8,13 @@ import pandas as pd
 import streamlit as st
 import ui
 
+from moe_kb.charts.scores import score_chart
+from moe_kb.charts.systems import optimises_chart, stars_chart
 from moe_kb.errors import NotFoundError
 from moe_kb.fields import BENCHMARKS, label_of
-from moe_kb.figures import evaluations
-from moe_kb.figures.evaluations import AGAINST, OPTIMISES, mark
+from moe_kb.format import joined
+from moe_kb.queries.scores import AGAINST
+from moe_kb.queries.systems import OPTIMISES, mark
 
 VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
 
@@ -38,11 +41,11 @@ view = st.segmented_control(
 
 
 def show_evaluations() -> None:
-    rows = ui.cached(evaluations.scores, kb)
+    rows = ui.cached(type(kb).scores, kb)
     if not rows:
         ui.empty("No scores yet.", "Scores are claims of transcribed tables, tied to models by data/alignment.yaml.")
         return
-    present = [name for name in BENCHMARKS if any(row["benchmark"] == name for row in rows)]
+    present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         benchmark = st.segmented_control(
             "Benchmark",
@@ -58,16 +61,16 @@ def show_evaluations() -> None:
             required=True,
             **ui.in_address("against", "params_active", AGAINST),
         )
-        settings = sorted({row["setting"] for row in rows if row["benchmark"] == benchmark})
+        settings = sorted({row.setting for row in rows if row.benchmark == benchmark})
         wanted = st.pills("Setting", settings, selection_mode="multi", **ui.in_address("setting", [], settings))
-    found = [row for row in rows if row["benchmark"] == benchmark and (not wanted or row["setting"] in wanted)]
-    if any(row[against] is not None for row in found):
+    found = [row for row in rows if row.benchmark == benchmark and (not wanted or row.setting in wanted)]
+    if any(row.against(against) is not None for row in found):
         ui.chart(
-            evaluations.score_chart(found, benchmark, against),
+            score_chart(found, benchmark, against),
             key="score-chart",
             alt=f"{label_of(benchmark)} scores against {label_of(against).lower()}",
         )
-    unplaced = sum(row[against] is None for row in found)
+    unplaced = sum(row.against(against) is None for row in found)
     st.caption(
         "Scores of different settings are not comparable with each other: colour and shape tell the number of shots."
         + (f" {unplaced} of {len(found)} scores have no place on the horizontal axis." if unplaced else "")
@@ -75,16 +78,21 @@ def show_evaluations() -> None:
     ui.record_table(
         [
             {
-                **row,
-                "source": ui.source_name(kb, row["source"], row["locator"]),
-                "active": row["params_active"] and row["params_active"] / 1e9,
-                "total": row["params_total"] and row["params_total"] / 1e9,
+                "record": row.record,
+                "label": row.label,
+                "organisation": row.organisation,
+                "released": row.released,
+                "score": row.score,
+                "setting": row.setting,
+                "source": ui.source_name(kb, row.source, row.locator),
+                "active": row.params_active and row.params_active / 1e9,
+                "total": row.params_total and row.params_total / 1e9,
             }
             for row in found
         ],
         {
             "organisation": "Organisation",
-            "released": "Released",
+            "released": label_of("released"),
             "score": st.column_config.NumberColumn(label_of(benchmark), format="%.1f", help="Percent"),
             "setting": "Setting",
             "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
@@ -100,7 +108,7 @@ def show_evaluations() -> None:
 
 
 def show_systems() -> None:
-    rows = ui.cached(evaluations.systems, kb)
+    rows = ui.cached(type(kb).systems, kb)
     if not rows:
         ui.empty("No systems yet.", "Add one as data/systems/<key>.yaml.")
         return
@@ -108,30 +116,30 @@ def show_systems() -> None:
     with left:
         st.subheader("What each optimises", anchor=False)
         ui.chart(
-            evaluations.optimises_chart(rows),
+            optimises_chart(rows),
             key="optimises",
             alt="Systems against computation, communication and storage",
         )
     with right:
         st.subheader("Popularity", anchor=False)
-        if any(row["stars"] for row in rows):
-            ui.chart(evaluations.stars_chart(rows), key="stars", alt="Stars of each system's repository")
+        if any(row.stars for row in rows):
+            ui.chart(stars_chart(rows), key="stars", alt="Stars of each system's repository")
         else:
-            st.caption("No source at hand counts stars.")
-    notes = sorted({note for row in rows for note in row["notes"].values()})
+            st.caption("Stars are not reported.")
+    notes = sorted({note for row in rows for note in row.notes})
     for note in notes:
         st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
     st.dataframe(
         pd.DataFrame(
             [
                 {
-                    "name": row["name"],
-                    "organisation": row["organisation"],
-                    **{aspect: mark(row["optimises"].get(aspect)) for aspect in OPTIMISES},
-                    "stars": row["stars"],
-                    "as_of": row["stars_as_of"],
-                    "parallelism": "; ".join(row["parallelism"]) or None,
-                    "repository": row["repository"] if ui.is_web(row["repository"]) else None,
+                    "name": row.name,
+                    "organisation": row.organisation,
+                    **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
+                    "stars": row.stars and row.stars.number,
+                    "as_of": row.stars and row.stars.as_of,
+                    "parallelism": "; ".join(row.parallelism) or None,
+                    "repository": row.repository if ui.is_web(row.repository) else None,
                 }
                 for row in rows
             ]
@@ -151,35 +159,35 @@ def show_systems() -> None:
         },
     )
     st.subheader("One system", anchor=False)
-    by_key = {row["key"]: row for row in rows}
+    by_key = {row.key: row for row in rows}
     chosen = st.selectbox(
         "System",
         list(by_key),
-        format_func=lambda key: by_key[key]["name"],
+        format_func=lambda key: by_key[key].name,
         width=420,
         **ui.in_address("system", key if kind == "system" else next(iter(by_key)), by_key),
     )
-    one = by_key[chosen]
+    system = by_key[chosen]
     with st.container(border=True):
         st.markdown(
-            f"**{ui.plain(one['name'])}**" + (f" · {ui.plain(one['organisation'])}" if one["organisation"] else "")
+            f"**{ui.plain(system.name)}**" + (f" · {ui.plain(system.organisation)}" if system.organisation else "")
         )
         record = kb.system(chosen)
         if record.summary:
             st.markdown(ui.plain(record.summary.text))
             ui.cites(kb, record.summary.cites)
-        st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(one['optimises'].get(aspect))}" for aspect in OPTIMISES))
-        if one["repository"]:
-            st.markdown("Repository: " + ui.outside(one["repository"], one["repository"]))
+        st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(system.optimises.get(aspect))}" for aspect in OPTIMISES))
+        if system.repository:
+            st.markdown("Repository: " + ui.outside(system.repository, system.repository))
         names = {brief.key: brief.label for brief in kb.briefs("paper")}
         with st.container(horizontal=True):
-            for paper in one["papers"]:
+            for paper in system.papers:
                 ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
-            ui.edit_link(kb, one["record"])
-        ui.findings(kb, one["record"])
+            ui.edit_link(kb, system.record)
+        ui.issues(kb, system.record)
         with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="system-claims") as every:
             if every.open:
-                ui.claims_table(kb, kb.claims(one["record"]), key="system-claim-table")
+                ui.claims_table(kb, kb.claims(system.record), key="system-claim-table")
 
 
 def show_tables() -> None:
@@ -198,7 +206,7 @@ def show_tables() -> None:
     table = kb.table(chosen)
     st.markdown(f"**{ui.plain(table.title)}**")
     st.caption("Source: " + ui.source_text(kb, table.source, table.locator))
-    ui.findings(kb, table.reference)
+    ui.issues(kb, table.reference)
     if table.note:
         st.caption(ui.plain(table.note))
     names = {brief.record: brief.label for brief in kb.briefs()}
@@ -209,16 +217,13 @@ def show_tables() -> None:
         for column, heading in zip(table.columns, printed, strict=True)
     }
     rows = []
-    for row in kb.rows(
-        "SELECT row, label, cells, subject, configuration FROM table_rows WHERE record = ? ORDER BY id",
-        (table.reference,),
-    ):
-        cells = json.loads(row["cells"])
-        about = " ".join(filter(None, (names.get(row["subject"] or "", row["subject"]), row["configuration"])))
+    for row in kb.table_rows(chosen):
+        cells = json.loads(row.cells)
+        about = joined(names.get(row.subject or "", row.subject), row.configuration, separator=" ")
         rows.append(
             {
-                "row": row["row"],
-                "label": row["label"],
+                "row": row.row,
+                "label": row.label,
                 "about": about or None,
                 **{name: _printed(cells.get(name)) for name in headings},
             }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
-from moe_kb.figures import taxonomy
+from moe_kb.charts.taxonomy import icicle
+from moe_kb.kb import KnowledgeBase
 
 kb = ui.knowledge_base()
-surveys = {row["key"]: row for row in kb.taxonomies()}
+surveys = {survey.key: survey for survey in kb.taxonomies()}
 if not surveys:
     ui.header("Taxonomy")
-    ui.empty("There is no taxonomy.", "Add one as taxonomy/<key>.yaml and run moe-kb check.")
+    ui.empty("No taxonomy.", "Add one as taxonomy/<key>.yaml and run moe-kb check.")
     st.stop()
 
 # The address holds the node (`?node=survey-a:algorithm`); everything on the page follows from it.
@@ -21,6 +23,12 @@ survey = node.partition(":")[0]
 
 def go_to(name: str) -> None:
     st.query_params["node"] = name
+
+
+def picture(kb: KnowledgeBase, node: str) -> go.Figure:
+    """The taxonomy, zoomed to a node."""
+    taxonomy, _, path = node.partition(":")
+    return icicle(kb.tree(f"{taxonomy}:"), path)
 
 
 def survey_chosen() -> None:
@@ -40,15 +48,15 @@ left, right = st.columns([1, 2], vertical_alignment="top")
 left.segmented_control(
     "Survey",
     list(surveys),
-    format_func=lambda key: ui.source_name(kb, surveys[key]["source"]) or surveys[key]["name"],
+    format_func=lambda key: ui.source_name(kb, surveys[key].source) or surveys[key].name,
     key="survey",
     on_change=survey_chosen,
     required=True,
 )
-names = ui.cached(taxonomy.choices, kb, survey)
+names = ui.cached(type(kb).node_labels, kb, survey)
 right.selectbox("Node", list(names), format_func=names.get, **ui.in_address("node", node))
 
-trail = ui.cached(taxonomy.trail, kb, node)
+trail = ui.cached(type(kb).ancestors, kb, node)
 with st.container(horizontal=True, gap="small"):
     for name, label in trail[:-1]:
         st.button(
@@ -60,10 +68,10 @@ with st.container(horizontal=True, gap="small"):
             icon=":material/chevron_left:",
         )
 ui.chart(
-    ui.cached(taxonomy.icicle, kb, *node.split(":", 1)),
+    ui.cached(picture, kb, node),
     key=f"icicle-{node}",
     on_select=picture_clicked,
-    alt=f"Taxonomy of {surveys[survey]['name']} as nested boxes with the number of records in each",
+    alt=f"Taxonomy of {surveys[survey].name} as nested boxes with the number of records in each",
 )
 
 # --- the node ----------------------------------------------------------------------------------------------------
@@ -72,16 +80,15 @@ tree = ui.cached(type(kb).tree, kb, node)
 st.header(ui.plain(tree.label), anchor=False)
 if tree.description:
     st.markdown(ui.plain(tree.description))
-row = surveys[survey]
-st.caption("Source: " + ui.source_text(kb, row["source"], tree.locator or row["locator"]))
+st.caption("Source: " + ui.source_text(kb, surveys[survey].source, tree.locator or surveys[survey].locator))
 
-for line in ui.cached(taxonomy.mappings, kb, node):
+for line in ui.cached(type(kb).mappings, kb, node):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(line.relation, color="violet", icon=":material/compare_arrows:")
         ui.record_link(f"node:{line.node}", line.label)
         st.caption(ui.plain(line.reason))
 
-held = ui.cached(taxonomy.held, kb, node)
+held = ui.cached(type(kb).node_records, kb, node)
 titles = {
     "paper": f"Papers ({len(held['paper'])})",
     "design": f"Designs ({len(held['design'])})",
@@ -92,14 +99,14 @@ papers, designs, models, graph = st.tabs(list(titles.values()), key="held")
 common = {
     "year": st.column_config.NumberColumn("Year", format="%d", width=60),
     "printed": st.column_config.ListColumn("Printed as", width="medium"),
-    "nodes": st.column_config.ListColumn("Placed at", width="large"),
-    "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
+    "nodes": st.column_config.ListColumn("Classified as", width="large"),
+    "placed_by": st.column_config.ListColumn("Classified by", width="medium"),
 }
 reached = {
     "year": common["year"],
     "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
     "through": st.column_config.ListColumn("Through the paper", width="large"),
-    "placed_by": st.column_config.ListColumn("Placed by", width="medium"),
+    "placed_by": st.column_config.ListColumn("Classified by", width="medium"),
 }
 with papers:
     if held["paper"]:
@@ -107,15 +114,15 @@ with papers:
             held["paper"],
             common,
             key="node-papers",
-            alt="Papers placed at this node or below",
+            alt="Papers at this node or below",
             name_label="Paper",
             name_width=230,
         )
     else:
-        ui.empty("No paper is placed here.", "Click a box above, or choose another node.")
+        ui.empty("No papers here.", "Click a box above, or choose another node.")
 with designs:
-    runs = sum(bool(row["runs"]) for row in held["design"])
-    st.caption(f"Placed here, or introduced, used or modified by a paper placed here. {runs} can be run in the lab.")
+    runs = sum(row.runs for row in held["design"])
+    st.caption(f"Classified here, or introduced, used or modified by such a paper. {runs} can be run in the lab.")
     if held["design"]:
         ui.record_table(
             held["design"],
@@ -126,9 +133,9 @@ with designs:
             name_width=230,
         )
     else:
-        ui.empty("No design is tied to this node.", "Its papers may not have a design record yet.")
+        ui.empty("No designs here.", "Its papers may not have a design record yet.")
 with models:
-    st.caption("Described by a paper placed here.")
+    st.caption("Described by a paper classified here.")
     if held["model"]:
         ui.record_table(
             held["model"],
@@ -139,9 +146,9 @@ with models:
             name_width=230,
         )
     else:
-        ui.empty("No model is tied to this node.", "Its papers may describe none.")
+        ui.empty("No models here.", "Its papers may describe none.")
 with graph:
-    st.caption("Anything in the knowledge base with what it is tied to, one step around. Click a point to go there.")
+    st.caption("Anything in the knowledge base with its related records, one step around. Click a point to go there.")
     everything = {f"node:{node}": f"{tree.label} (this node)"} | {
         brief.record: f"{brief.label}, {brief.kind}"
         for brief in ui.cached(type(kb).briefs, kb)

@@ -2,80 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
-from moe_kb.figures import released, table2, trend_charts, trends
-from moe_kb.figures.trend_terms import COLOURS, FOLLOWED, SIDE_BY_SIDE, TRENDS
-
-kb = ui.knowledge_base()
-ui.header(
-    "Trends",
-    "How the designs of released models moved over time. Every mark is a configuration and leads to its model.",
-)
-everything = ui.cached(trends.rows, kb)
-if not everything:
-    ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
-    st.stop()
+from moe_kb.analysis.survey_questions import QUESTIONS
+from moe_kb.analysis.time_axis import in_words
+from moe_kb.analysis.trend_fields import COLOUR_BY, FOLLOWED, SIDE_BY_SIDE, TRENDS
+from moe_kb.analysis.trends import ENOUGH, Observation, Trend, latest_first, shown
+from moe_kb.charts import survey_questions, trends
+from moe_kb.kb import KnowledgeBase
 
 VIEWS = {"measure": "One measure", "glance": "Side by side", "table-2": "Questions of survey A's Table 2"}
-view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    format_func=VIEWS.get,
-    required=True,
-    label_visibility="collapsed",
-    **ui.in_address("view", "measure", VIEWS),
-)
+APART = "Marks that would hide one another are set apart a little."
+HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
+BAND = f"Line: median of the calendar year; band: its middle half; excludes years of fewer than {ENOUGH}."
 
 
-def chart(figure, key: str, alt: str) -> None:
+def chart(figure: go.Figure, key: str, alt: str) -> None:
     """A chart whose marks open their records."""
     ui.chart(figure, key=key, alt=alt, on_select=partial(ui.point_clicked, key))
 
 
-def table(rows: list[dict], names: tuple[str, ...], file: str, more: dict[str, str] | None = None) -> None:
-    """The rows of a chart with their sources, to sort, to open and to download."""
+def table(
+    observations: Sequence[Observation],
+    names: Sequence[str],
+    file: str,
+    standing: Callable[[Observation], str] | None = None,
+) -> None:
+    """The configurations of a chart with their sources, to sort, to open and to download."""
     lines = [
         {
-            "record": row["record"],
-            "name": row["label"],
-            "organisation": row["organisation"],
-            "released": row["released"],
-            "exact": released.in_words(row["released"]) if row["released"] else "not known",
-            **{name: row[name] for name in names},
-            **{name: row[name] for name in more or {}},
-            "differ": "≠" if any(trends.disputed(row, name) for name in names) else "",
-            "source": "; ".join(dict.fromkeys(filter(None, (trends.source_of(row, name) for name in names)))),
-            "dated_by": row["places"]["released"],
+            "record": observation.record,
+            "name": observation.label,
+            "organisation": observation.organisation,
+            "released": observation.released,
+            "exact": in_words(observation.released),
+            **{name: observation.value(name) for name in names},
+            **({"standing": standing(observation)} if standing else {}),
+            "differ": "≠" if any(map(observation.differs, names)) else "",
+            "source": "; ".join(dict.fromkeys(filter(None, map(observation.source_of, names)))),
+            "dated_by": observation.places["released"],
         }
-        for row in sorted(rows, key=lambda row: (row["released"] or "", row["label"]), reverse=True)
+        for observation in latest_first(observations)
     ]
-    columns = {
+    columns: dict[str, Any] = {
         "organisation": "Organisation",
-        "exact": st.column_config.TextColumn("Released", width=200),
-        **{
-            name: TRENDS[name].label
-            if TRENDS[name].words
-            else st.column_config.NumberColumn(
-                TRENDS[name].title,
-                format="%.3g" if TRENDS[name].formula or TRENDS[name].unit.startswith("percent") else "localized",
-            )
-            for name in names
-        },
-        **(more or {}),
+        "exact": st.column_config.TextColumn("Release date", width=200),
+    }
+    for trend in (TRENDS[name] for name in names):
+        digits = "%.3g" if trend.formula or trend.percent else "localized"
+        columns[trend.name] = trend.label if trend.words else st.column_config.NumberColumn(trend.title, format=digits)
+    if standing:
+        columns["standing"] = "Standing"
+    columns |= {
         "differ": st.column_config.TextColumn("≠", width=40, help="Sources differ on a value behind it"),
-        "source": st.column_config.TextColumn("Where it was read", width=420),
-        "dated_by": st.column_config.TextColumn("Date from", width=200),
+        "source": st.column_config.TextColumn("Source", width=420),
+        "dated_by": st.column_config.TextColumn("Source of the date", width=200),
     }
     ui.record_table(
         lines,
         columns,
         key=f"rows-{file}",
-        alt="The configurations of the picture with their values and sources",
+        alt="The configurations of the chart with their values and sources",
         name_label="Configuration",
         name_width=220,
         height=38 + 35 * min(len(lines), 14),
@@ -90,126 +84,146 @@ def table(rows: list[dict], names: tuple[str, ...], file: str, more: dict[str, s
     )
 
 
-HOLLOW = (
-    "Hollow: only the year, or a span of months, is known; such marks are spread over it. Marks that would hide one "
-    "another are set apart a little."
-)
-
-# --- questions of Table 2 ----------------------------------------------------------------------------------------
-
-if view == "table-2":
+def answered() -> None:
+    """A question of Table 2, its count and its chart."""
     asked = st.selectbox(
         "Question",
-        list(table2.QUESTIONS),
-        format_func=lambda name: table2.QUESTIONS[name].title,
-        **ui.in_address("question", next(iter(table2.QUESTIONS)), table2.QUESTIONS),
+        list(QUESTIONS),
+        format_func=lambda name: QUESTIONS[name].title,
+        **ui.in_address("question", next(iter(QUESTIONS)), QUESTIONS),
     )
-    question = table2.QUESTIONS[asked]
-    placed = ui.cached(table2.rows, kb)
-    rows = table2.answering(placed, question)
+    question, answer = QUESTIONS[asked], ui.cached(type(kb).survey_answer, kb, asked)
     st.caption(f"Survey A, {question.at}: {question.said}")
-    if not rows:
+    if not answer.observations:
         ui.empty("No configuration has the values that answer this.", "Choose another question.")
-        st.stop()
-    st.markdown(
-        f"{question.counted.capitalize()}: "
-        + ", ".join(f"**{yes} of {n}** {standing}" for standing, yes, n in table2.tally(rows, question))
-        + "."
-    )
+        return
+    counted = ", ".join(f"**{yes} of {n}** {standing}" for standing, yes, n in answer.tally)
+    st.markdown(f"{question.counted.capitalize()}: {counted}.")
     chart(
-        table2.figure(placed, asked),
+        survey_questions.figure(answer),
         f"question-{asked}",
-        f"{question.title} {len(rows)} configurations, those of the table told apart from newer ones",
+        f"{question.title} {len(answer.observations)} configurations, those of the table told apart from newer ones",
     )
     st.caption(
-        "Values are those shown first in the records, which may differ from what the table prints (≠). "
-        + (HOLLOW if question.x is None else "Marks that would hide one another are set apart a little.")
+        "Values are the preferred ones of the records, which may differ from what the table prints (≠). "
+        + (HOLLOW if question.x is None else APART)
     )
-    table(rows, question.fields, f"table-2-{asked}", {"standing": "Standing"})
-    st.stop()
+    table(answer.observations, question.fields, f"table-2-{asked}", answer.standing)
 
-# --- filters -----------------------------------------------------------------------------------------------------
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    if view == "measure":
-        name = st.selectbox(
-            "Measure",
-            FOLLOWED,
-            format_func=lambda one: TRENDS[one].label,
-            width=230,
-            **ui.in_address("measure", FOLLOWED[0], FOLLOWED),
+def kept_by(kb: KnowledgeBase, text: str, largest_only: bool) -> list[Observation]:
+    """The configurations that pass the filters."""
+    return ui.cached(type(kb).observations, kb, text=text, largest_only=largest_only)
+
+
+def glance(kb: KnowledgeBase, colour: str, text: str, largest_only: bool) -> go.Figure:
+    """Every measure side by side; worth remembering, as nine charts take a tenth of a second."""
+    return trends.side_by_side(kept_by(kb, text, largest_only), SIDE_BY_SIDE, colour)
+
+
+def one_measure(found: Trend, colour: str) -> None:
+    """A measure with its definition, its chart, each year's median and its table."""
+    field = found.field
+    if field.formula:
+        st.latex(field.formula)
+    st.caption(field.description)
+    if defined := ui.cached(type(kb).definition, kb, field.name):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(
+                "A dense width over an expert's is the number of pieces m into which an expert is split:",
+                width="content",
+            )
+            ui.record_link(defined.record, defined.name)
+            st.caption(ui.source_text(kb, defined.source, defined.locator), width="content")
+    dated = found.dated
+    if not dated:
+        ui.empty(
+            "No configuration here has this measure and a release date.", "Choose another measure or remove a filter."
         )
-    colour = st.selectbox(
-        "Colour",
-        list(COLOURS),
-        format_func=COLOURS.get,
-        width=190,
-        **ui.in_address("colour", "organisation", COLOURS),
-    )
-    text = st.text_input(
-        "Search",
-        icon=":material/search:",
-        width=230,
-        placeholder="Name, organisation, router …",
-        **ui.in_address("q", ""),
-    )
-    one_each = st.toggle(
-        "Largest of each model",
-        help="One configuration a model, so that large families do not count more",
-        **ui.in_address("largest", False),
-    )
-found = trends.chosen(everything, text or "", one_each=one_each)
-if not found:
-    ui.empty("No configuration passes these filters.", "Remove one of them.")
-    st.stop()
-
-BAND = f"Line: median of the calendar year; band: its middle half; years of fewer than {trends.ENOUGH} are left out."
-
-if view == "glance":
+        return
     chart(
-        ui.cached(trend_charts.side_by_side, kb, colour, text or "", one_each),
+        trends.by_date(dated, field.name, colour),
+        f"trend-{field.name}",
+        f"{field.label} of {len(dated)} configurations by release date",
+    )
+    if words := [f"{year.year} **{ui.plain(year.word)}** ({year.count} of {year.of})" for year in found.commonest]:
+        st.markdown(f"Commonest: {', '.join(words)}.")
+    if medians := [f"{year.year}: **{shown(field.name, year.median)}**" for year in found.years]:
+        st.markdown(f"Medians: {', '.join(medians)}.")
+    undated = len(found.observations) - len(dated)
+    st.caption(
+        f"{len(dated)} of {found.considered} configurations have it and a release date"
+        + (f"; {undated} more have it without a release date and stand in the table only. " if undated else ". ")
+        + ("" if field.words else f"{BAND} ")
+        + HOLLOW
+    )
+    table(found.observations, (field.name,), f"trend-{field.name}")
+
+
+def filters(view: str) -> tuple[str, str, str, bool]:
+    """Widgets for the measure, the colour, words and the largest of each model."""
+    name = FOLLOWED[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if view == "measure":
+            name = st.selectbox(
+                "Measure",
+                FOLLOWED,
+                format_func=lambda measure: TRENDS[measure].label,
+                width=230,
+                **ui.in_address("measure", FOLLOWED[0], FOLLOWED),
+            )
+        colour = st.selectbox(
+            "Colour",
+            list(COLOUR_BY),
+            format_func=COLOUR_BY.get,
+            width=190,
+            **ui.in_address("colour", "organisation", COLOUR_BY),
+        )
+        text = st.text_input(
+            "Search",
+            icon=":material/search:",
+            width=230,
+            placeholder="Name, organisation, router …",
+            **ui.in_address("q", ""),
+        )
+        largest_only = st.toggle(
+            "Largest of each model",
+            help="One configuration a model, so that large families do not count more",
+            **ui.in_address("largest", False),
+        )
+    return name, colour, text or "", largest_only
+
+
+kb = ui.knowledge_base()
+ui.header(
+    "Trends",
+    "How the designs of released models moved over time. Every mark is a configuration and leads to its model.",
+)
+if not kept_by(kb, "", False):
+    ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
+    st.stop()
+view = st.segmented_control(
+    "View",
+    list(VIEWS),
+    format_func=VIEWS.get,
+    required=True,
+    label_visibility="collapsed",
+    **ui.in_address("view", "measure", VIEWS),
+)
+if view == "table-2":
+    answered()
+    st.stop()
+name, colour, text, largest_only = filters(view)
+kept = kept_by(kb, text, largest_only)
+if not kept:
+    ui.empty("No results.", "Remove a filter.")
+elif view == "glance":
+    chart(
+        ui.cached(glance, kb, colour, text, largest_only),
         "glance",
-        f"{len(SIDE_BY_SIDE)} measures of {len(found)} configurations by release date",
+        f"{len(SIDE_BY_SIDE)} measures of {len(kept)} configurations by release date",
     )
     st.caption(f"{BAND} {HOLLOW}")
-    table([row for row in found if row["released"]], SIDE_BY_SIDE, "trends")
-    st.stop()
-
-# --- one measure -------------------------------------------------------------------------------------------------
-
-trend = TRENDS[name]
-drawn, undated = trends.having(found, name), trends.having(found, name, dated=False)
-if trend.formula:
-    st.latex(trend.formula)
-st.caption(trend.meaning)
-defined = ui.cached(trends.definition, kb, name) if trend.design else None
-if defined:
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(
-            "A dense width over an expert's is the number of pieces m into which an expert is split:", width="content"
-        )
-        ui.record_link(defined["record"], defined["name"])
-        st.caption(ui.source_text(kb, defined["source"], defined["locator"]), width="content")
-if not drawn:
-    ui.empty("No configuration here has this measure and a release date.", "Choose another measure or remove a filter.")
-    st.stop()
-chart(
-    trend_charts.by_date(found, name, colour),
-    f"trend-{name}",
-    f"{trend.label} of {len(drawn)} configurations by release date",
-)
-if trend.words:
-    often = [f"{year} **{ui.plain(word)}** ({n} of {of})" for year, word, n, of in trends.commonest(found, name)]
-    st.markdown(f"Commonest: {', '.join(often)}.")
+    table([observation for observation in kept if observation.released], SIDE_BY_SIDE, "trends")
 else:
-    medians = [f"{year}: **{trends.shown(name, middle)}**" for year, _, middle, _, _ in trends.yearly(found, name)]
-    if medians:
-        st.markdown(f"Medians: {', '.join(medians)}.")
-beside = len(undated) - len(drawn)
-st.caption(
-    f"{len(drawn)} of {len(found)} configurations have it and a release date"
-    + (f"; {beside} more have it but no known date and stand in the table only. " if beside else ". ")
-    + ("" if trend.words else f"{BAND} ")
-    + HOLLOW
-)
-table(undated, (name,), f"trend-{name}")
+    one_measure(ui.cached(type(kb).trends, kb, name, text=text, largest_only=largest_only), colour)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 import ui
 
-from moe_kb.figures import catalogue
-from moe_kb.lab import Entry, Lab, details
+from moe_kb.lab import Entry, Lab, browsing, details
 
 from .set_up import set_up
 
@@ -36,12 +35,12 @@ def choose(lab: Lab) -> None:
 
 def another(entries: Mapping[str, Entry]) -> Entry:
     """The implementation chosen, and the way to another: back to all, or by typing."""
-    ordered = [entry.key for members in catalogue.search(entries.values()).values() for entry in members]
+    ordered = [entry.key for members in browsing.search(entries.values()).values() for entry in members]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
             "Implementation",
             ordered,
-            format_func=lambda key: catalogue.choice_label(entries[key]),
+            format_func=lambda key: browsing.choice_label(entries[key]),
             width=560,
             help="Type a part of a name, a year or a family.",
             **ui.in_address("implementation", None, ordered),
@@ -57,7 +56,7 @@ def leave() -> None:
 
 def browse(entries: Mapping[str, Entry]) -> None:
     """Every implementation by family: a link to each, with its summary, year, status and tasks."""
-    known = catalogue.families(entries.values())
+    known = browsing.families(entries.values())
     text = st.text_input(
         "Search",
         placeholder="words of a name or summary, a year, a task, partial",
@@ -65,7 +64,7 @@ def browse(entries: Mapping[str, Entry]) -> None:
         icon=":material/search:",
         **ui.in_address("q", ""),
     )
-    counts = {family: len(members) for family, members in catalogue.search(entries.values(), text).items()}
+    counts = {family: len(members) for family, members in browsing.search(entries.values(), text).items()}
     wanted = st.pills(
         "Family",
         known,
@@ -74,13 +73,13 @@ def browse(entries: Mapping[str, Entry]) -> None:
         label_visibility="collapsed",
         **ui.in_address("family", [], known),
     )
-    found = catalogue.search(entries.values(), text, wanted)
+    found = browsing.search(entries.values(), text, wanted)
     if not found:
         ui.empty("No implementation passes.", "Use fewer words, or another family.")
     for family, members in found.items():
         st.subheader(ui.plain(family.capitalize()), anchor=False)
-        if family in catalogue.FAMILIES:
-            st.caption(catalogue.FAMILIES[family])
+        if family in browsing.FAMILIES:
+            st.caption(browsing.FAMILIES[family])
         with st.grid(min_column_width=290, row_height="content"):
             for entry in members:
                 card(entry)
@@ -97,7 +96,7 @@ def card(entry: Entry) -> None:
 
 def badges(entry: Entry, *, year: int | None) -> list[str]:
     """Year, status, tasks and a leak, as small labels."""
-    leak = catalogue.causality(details(entry))
+    leak = browsing.causality(details(entry))
     return [
         *([f":gray-badge[{year}]"] if year else []),
         ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]",

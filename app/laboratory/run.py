@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 import ui
 
-from moe_kb.figures import lab as figures
+from moe_kb.analysis import run_metrics
+from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
 from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, metric_meanings
 
@@ -112,22 +113,22 @@ def watch(lab: Lab, run: Run) -> None:
 
 def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) -> None:
     """The curves that matter, more to choose, each with what the implementation's page says of it."""
-    present = figures.metrics_of(curves)
+    present = run_metrics.metrics_of(curves)
     if not present:
         return
-    first = [name for name in figures.MAIN if name in present]
+    first = [name for name in run_metrics.MAIN if name in present]
     others = [name for name in present if name not in first]
     more = st.multiselect(
-        "More curves", others, format_func=figures.metric_label, **ui.in_address("curves", [], others)
+        "More curves", others, format_func=run_metrics.metric_label, **ui.in_address("curves", [], others)
     )
     meanings = metric_meanings(entry.page) if entry else {}
     with st.grid(2, min_column_width=420, gap="medium"):
         for name in [*first, *(name for name in more if name in present)]:
             with st.container(gap="xxsmall"):
                 ui.chart(
-                    figures.curve_chart(curves, name, steps=steps),
+                    lab_charts.curve_chart(curves, name, steps=steps),
                     key=f"curve-{name}",
-                    alt=f"{figures.metric_label(name)} over the steps",
+                    alt=f"{run_metrics.metric_label(name)} over the steps",
                 )
                 if name in more and name in meanings:
                     st.caption(meanings[name])
@@ -153,13 +154,13 @@ def loads(curves: RunCurves) -> None:
     even = "Assignments that each expert was asked to take, as a multiple of an even share (1)"
     if chosen:
         ui.chart(
-            figures.load_history_chart(curves.load_history[chosen]),
+            lab_charts.load_history_chart(curves.load_history[chosen]),
             key="load-history",
             alt=f"Load of each expert of {chosen} over the steps",
         )
         st.caption(f"{even}, in training.")
     else:
-        ui.chart(figures.load_chart(curves.loads), key="loads", alt="Load of each expert in each layer")
+        ui.chart(lab_charts.load_chart(curves.loads), key="loads", alt="Load of each expert in each layer")
         split = "training" if latest.split == "train" else "validation"
         st.caption(f"{even}, at step {latest.step:,} ({split}).")
 
@@ -175,11 +176,11 @@ def numbers(run: Run, curves: RunCurves) -> None:
     with st.grid(6, min_column_width=160):
         st.metric("Elapsed", duration(run.seconds), border=True)
         st.metric("Estimated", duration(run.estimate.seconds), border=True)
-        headline = figures.headline_of(curves)
-        label = figures.metric_label(headline).removesuffix(" (percent)") if headline else "Score"
-        score = figures.metric_text(headline, last(curves.valid, headline)) if headline else "–"
+        headline = run_metrics.headline_of(curves)
+        label = run_metrics.metric_label(headline).removesuffix(" (percent)") if headline else "Score"
+        score = run_metrics.metric_text(headline, last(curves.valid, headline)) if headline else "–"
         st.metric(f"{label}, valid", score, border=True)
-        st.metric("Dropped, training", figures.metric_text("dropped_fraction", dropped), border=True)
+        st.metric("Dropped, training", run_metrics.metric_text("dropped_fraction", dropped), border=True)
         st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
         st.metric(
             "Parameters",

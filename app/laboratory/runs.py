@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 import ui
 
-from moe_kb.figures import lab as figures
+from moe_kb.analysis import run_metrics
+from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
 from moe_kb.lab import Lab, Run
 
@@ -68,7 +69,7 @@ def all_runs(lab: Lab) -> None:
 
     listed()
     st.subheader("Compare curves", anchor=False)
-    labels = {run.id: figures.run_label(run) for run in runs}
+    labels = {run.id: run_metrics.run_label(run) for run in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
             "Runs",
@@ -80,13 +81,13 @@ def all_runs(lab: Lab) -> None:
             **ui.in_address("runs", [], labels),
         )
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
-        metrics = list(dict.fromkeys(name for told in curves.values() for name in figures.metrics_of(told)))
-        metrics = metrics or [figures.HEADLINES[0]]
-        usual = next((name for name in figures.HEADLINES if name in metrics), metrics[0])
+        metrics = list(dict.fromkeys(name for told in curves.values() for name in run_metrics.metrics_of(told)))
+        metrics = metrics or [run_metrics.HEADLINES[0]]
+        usual = next((name for name in run_metrics.HEADLINES if name in metrics), metrics[0])
         metric = st.selectbox(
             "Metric",
             metrics,
-            format_func=figures.metric_label,
+            format_func=run_metrics.metric_label,
             width=330,
             **ui.in_address("metric", usual, metrics),
         )
@@ -101,11 +102,11 @@ def all_runs(lab: Lab) -> None:
         st.caption("Choose runs to see their curves in one chart and the settings in which they differ.")
         return
     ui.chart(
-        figures.comparison_chart(curves, metric, split),
+        lab_charts.comparison_chart(curves, metric, split),
         key="comparison",
-        alt=f"{figures.metric_label(metric)} of {len(chosen)} runs",
+        alt=f"{run_metrics.metric_label(metric)} of {len(chosen)} runs",
     )
-    differing = figures.differing_settings([run for run in runs if run.id in chosen])
+    differing = run_metrics.differing_settings([run for run in runs if run.id in chosen])
     if differing:
         st.markdown("**Settings that differ**")
         st.dataframe(pd.DataFrame(differing), hide_index=True, key="differing", alt="Settings in which the runs differ")
@@ -128,7 +129,7 @@ def row_of(lab: Lab, run: Run) -> dict[str, Any]:
         "task": run.config.get("task"),
         "status": "cancelling" if run.active and run.cancel_requested else run.status,
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
-        **{name: last(name) for name in figures.HEADLINES},
+        **{name: last(name) for name in run_metrics.HEADLINES},
         "launched": moment(run.created),
         "took": duration(run.seconds),
         "parameters": compact(run.estimate.params_total),

@@ -8,8 +8,7 @@ from typing import Any
 import streamlit as st
 import ui
 
-from moe_kb.figures import catalogue
-from moe_kb.figures import lab as figures
+from moe_kb.analysis import run_metrics
 from moe_kb.format import compact
 from moe_kb.lab import (
     Entry,
@@ -17,6 +16,7 @@ from moe_kb.lab import (
     Lab,
     LabError,
     Run,
+    browsing,
     config_from_form,
     details,
     form_fields,
@@ -56,7 +56,7 @@ def describe(entry: Entry) -> None:
     status = ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]"
     marks = [f":blue-badge[{ui.plain(known.family)}]"] if known.family else []
     marks += [f":gray-badge[{known.year}]"] if known.year else []
-    leak = catalogue.causality(known)
+    leak = browsing.causality(known)
     marks += [status, *([f":violet-badge[{ui.plain(leak)}]"] if leak else [])]
     st.markdown(" ".join(marks))
     if known.gap:
@@ -92,7 +92,7 @@ def keep(key: str, field: FormField, widget: str) -> None:
 def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]:
     """The form: the task, then a grid of inputs for each group of settings; every field and the values shown."""
     fields = form_fields(entry.config_class)
-    task = catalogue.task_field(fields)
+    task = browsing.task_field(fields)
     values: dict[str, Any] = {}
     if task:
         values["task"] = st.segmented_control(
@@ -105,13 +105,13 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
         )
         fields = form_fields(entry.config_class, {"task": values["task"]})
     every_task = {name for one in lab.catalogue() for name in one.tasks}
-    for group, members in catalogue.groups(fields, values.get("task"), every_task).items():
+    for group, members in browsing.groups(fields, values.get("task"), every_task).items():
         with st.container(border=True):
             st.markdown(f"**{ui.plain((group or 'settings').capitalize())}**")
             with st.grid(4, min_column_width=170):
                 for field in members:
                     values[field.name] = setting(entry.key, field)
-    changed = [figures.setting_label(field) for field in fields if field.name in typed_in(entry.key)]
+    changed = [run_metrics.setting_label(field) for field in fields if field.name in typed_in(entry.key)]
     if changed:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Changed: " + ui.plain(", ".join(changed)))
@@ -127,7 +127,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
 
 def setting(key: str, field: FormField) -> Any:
     """One input; its bounds, default, unit and help come from the config class."""
-    label, widget = figures.setting_label(field), f"set-{key}-{field.name}"
+    label, widget = run_metrics.setting_label(field), f"set-{key}-{field.name}"
     value = typed_in(key).get(field.name, field.default)
     number: type[int] | type[float] = int if field.kind == "int" else float
 

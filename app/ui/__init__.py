@@ -4,7 +4,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 """
 
 from .address import in_address
-from .audit import findings
+from .audit import issues
 from .base import (
     cached,
     empty,
@@ -13,13 +13,14 @@ from .base import (
     plain,
     stale_banner,
 )
-from .figures import (
+from .charts import (
     PLOTLY,
     chart,
     graph,
     inline_latex,
     latex,
     point_clicked,
+    related_records,
 )
 from .links import (
     asked,
@@ -42,6 +43,7 @@ from .tables import (
     claims_table,
     compared,
     differing,
+    provenance,
     record_table,
     user_line,
 )
@@ -59,12 +61,12 @@ __all__ = [
     "differing",
     "edit_link",
     "empty",
-    "findings",
     "graph",
     "header",
     "in_address",
     "inline_latex",
     "is_web",
+    "issues",
     "knowledge_base",
     "latex",
     "open_record",
@@ -74,8 +76,10 @@ __all__ = [
     "plain",
     "point_clicked",
     "problem",
+    "provenance",
     "record_link",
     "record_table",
+    "related_records",
     "source_name",
     "source_text",
     "source_url",

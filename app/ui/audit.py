@@ -1,4 +1,4 @@
-"""What the audit found out about a record: one line a finding, the waived ones muted."""
+"""What the audit says of a record: one line an issue, the waived ones muted."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from .base import cached, plain
 from .links import source_text
 
 
-def findings(kb: KnowledgeBase, record: str) -> None:
-    """An expander with the findings that concern a record; nothing where there are none."""
-    found = [finding for finding in cached(KnowledgeBase.audit, kb) if finding.concerns(record)]
+def issues(kb: KnowledgeBase, record: str) -> None:
+    """An expander with the issues that concern a record; nothing where there are none."""
+    found = [issue for issue in cached(KnowledgeBase.audit, kb) if issue.concerns(record)]
     if not found:
         return
-    still_open = sum(finding.open for finding in found)
-    number = f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+    still_open = sum(issue.open for issue in found)
+    number = f"{len(found)} issue{'s' if len(found) > 1 else ''}"
     state = f"{still_open} open" if still_open else "all waived"
     with st.expander(f"Audit: {number}, {state}", icon=":material/balance:"):
-        for finding in sorted(found, key=lambda one: not one.open):
-            _one(kb, finding, record)
+        for issue in sorted(found, key=lambda issue: not issue.open):
+            _line(kb, issue, record)
 
 
-def _one(kb: KnowledgeBase, finding: Issue, record: str) -> None:
-    where = " · ".join(filter(None, (finding.configuration, finding.field)))
-    if finding.subject != record:
-        where = f"{finding.subject} {where}"
-    text = finding.message
-    if finding.claims and finding.rule == "claims/differ":
+def _line(kb: KnowledgeBase, issue: Issue, record: str) -> None:
+    where = " · ".join(filter(None, (issue.configuration, issue.field)))
+    if issue.subject != record:
+        where = f"{issue.subject} {where}"
+    text = issue.message
+    if issue.claims and issue.rule == "claims/differ":
         # Here each value stands with its source and a link to it.
-        units = [f" {claim.unit}" if claim.unit else "" for claim in finding.claims]
+        units = [f" {claim.unit}" if claim.unit else "" for claim in issue.claims]
         values = [
             f"{plain(claim.shown + unit)} ({source_text(kb, claim.source, claim.locator)})"
-            for claim, unit in zip(finding.claims, units, strict=True)
+            for claim, unit in zip(issue.claims, units, strict=True)
         ]
         text = " ≠ ".join(values)
     else:
         text = plain(text)
     with st.container(gap=None):
-        if finding.waived is None:
-            st.markdown(f"**{plain(where)}** {text} :orange-badge[open]", help=_rule(finding))
+        if issue.waived is None:
+            st.markdown(f"**{plain(where)}** {text} :orange-badge[open]", help=_rule(issue))
             return
-        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[waived]", help=_rule(finding))
-        why = finding.waived
+        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[waived]", help=_rule(issue))
+        why = issue.waived
         st.caption(f"{plain(why.reason)} {source_text(kb, why.source, why.locator)}")
 
 
-def _rule(finding: Issue) -> str:
-    return f"{plain(finding.rule)}: {plain(explanation(finding.rule))}"
+def _rule(issue: Issue) -> str:
+    return f"{plain(issue.rule)}: {plain(explanation(issue.rule))}"

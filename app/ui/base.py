@@ -33,10 +33,11 @@ def _cached(name: str, content: str, arguments: tuple[Any, ...], _make: Callable
     return _make()
 
 
-def cached(function: Callable[..., T], kb: KnowledgeBase, *arguments: Any) -> T:
-    """`function(kb, *arguments)`, remembered until the records change. Treat the result as read-only."""
+def cached(function: Callable[..., T], kb: KnowledgeBase, *arguments: Any, **options: Any) -> T:
+    """`function(kb, *arguments, **options)`, remembered until the records change. Treat the result as read-only."""
     name = f"{function.__module__}.{function.__qualname__}"
-    result: T = _cached(name, f"{kb.database}:{kb.content_hash}", arguments, lambda: function(kb, *arguments))
+    given = (arguments, tuple(options.items()))
+    result: T = _cached(name, f"{kb.database}:{kb.content_hash}", given, lambda: function(kb, *arguments, **options))
     return result
 
 

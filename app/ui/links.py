@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import streamlit as st
 
 from moe_kb.errors import MoeKbError, NotFoundError
+from moe_kb.format import citation
 from moe_kb.kb import KnowledgeBase
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
@@ -115,16 +115,12 @@ def problem(error: MoeKbError) -> None:
         page_link("overview", "Back to the overview")
 
 
-def _sources(kb: KnowledgeBase) -> dict[str, dict[str, Any]]:
-    return {row["key"]: row for row in kb.rows("SELECT key, name, title, type, url FROM sources")}
-
-
 def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:
     """Markdown naming a source, linked where it has an address, with the place in it."""
     if not source:
         return ""
-    row = cached(_sources, kb).get(source)
-    name = outside(row["name"], row["url"]) if row else plain(source)
+    known = cached(KnowledgeBase.sources, kb).get(source)
+    name = outside(known.name, known.url) if known else plain(source)
     if not locator:
         return name
     # A path in a narrow column breaks after its slashes and underscores instead of running out of the table.
@@ -133,17 +129,14 @@ def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = Non
 
 def source_name(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:
     """A source and the place in it as plain text, for table cells."""
-    if not source:
-        return ""
-    row = cached(_sources, kb).get(source)
-    name = row["name"] if row else source
-    return f"{name}, {locator}" if locator else name
+    known = cached(KnowledgeBase.sources, kb).get(source or "")
+    return citation(known.name if known else source, locator)
 
 
 def source_url(kb: KnowledgeBase, source: str | None) -> str | None:
     """A source's address, if it has a web one."""
-    row = cached(_sources, kb).get(source or "")
-    return row["url"] if row and is_web(row["url"]) else None
+    known = cached(KnowledgeBase.sources, kb).get(source or "")
+    return known.url if known and is_web(known.url) else None
 
 
 def cites(kb: KnowledgeBase, citations: Iterable[Citation]) -> None:

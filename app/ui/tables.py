@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from moe_kb.claims.claim import Claim
-from moe_kb.figures.designs import User
+from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.designs import User
+from moe_kb.records import Record
 
 from .base import plain
 from .links import open_record, record_link, source_name, source_text, source_url
@@ -20,7 +22,7 @@ TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "o
 
 
 def record_table(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Any],
     columns: dict[str, Any],
     *,
     key: str,
@@ -34,7 +36,7 @@ def record_table(
     """A sortable table of records; a click on a name opens the record.
 
     Args:
-        rows: Each with `record` (full name), the name column, and the columns.
+        rows: Dictionaries or typed rows, each with `record` (full name), the name column, and the columns.
         columns: Column to heading or `st.column_config`, in order.
         key: Unique on the page.
         alt: What the table shows, for screen readers.
@@ -45,7 +47,7 @@ def record_table(
         selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
     """
     frame = pd.DataFrame(
-        [{name: row[name], **{column: row.get(column) for column in columns}} for row in rows],
+        [{column: _cell(row, column) for column in (name, *columns)} for row in rows],
         columns=[name, *columns],
     )
     opener = st.column_config.ButtonColumn(
@@ -70,11 +72,15 @@ def record_table(
     )
     click = st.session_state.get(f"{key}-open")
     if click is not None and click.row is not None and 0 <= click.row < len(rows):
-        open_record(rows[click.row]["record"])
+        open_record(_cell(rows[click.row], "record"))
+
+
+def _cell(row: Any, column: str) -> Any:
+    return row.get(column) if isinstance(row, Mapping) else getattr(row, column)
 
 
 def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> None:
-    """Every claim with its unit, precision and source; the one shown first at the front of its field."""
+    """Every claim with its unit, precision and source; the preferred one at the front of its field."""
     rows = []
     for claim in claims:
         rows.append(
@@ -86,7 +92,7 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
                 "exact": claim.text if claim.text != claim.shown else None,
                 "unit": claim.unit,
                 "status": claim.status,
-                "condition": ", ".join(filter(None, (claim.setting, claim.scope, claim.counting))) or None,
+                "condition": joined(claim.setting, claim.scope, claim.counting) or None,
                 "source": source_name(kb, claim.source, claim.locator),
                 "link": source_url(kb, claim.source),
                 "note": claim.note,
@@ -100,8 +106,8 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
         alt="Claims with their sources",
         placeholder="",
         column_config={
-            "shown": st.column_config.CheckboxColumn("First", help="The value shown first"),
-            "configuration": "Part",
+            "shown": st.column_config.CheckboxColumn("Preferred", help="The value shown where there is room for one"),
+            "configuration": "Configuration",
             "field": "Field",
             "value": "As printed",
             "exact": "Value",
@@ -138,3 +144,11 @@ def compared(kb: KnowledgeBase, value: str | None, note: str | None, place: str 
     source, _, locator = (place or "").partition(", ")
     parts = [f"**{plain(value)}**", plain(note or ""), f":gray[{source_text(kb, source, locator)}]" if source else ""]
     return "  \n".join(part for part in parts if part)
+
+
+def provenance(kb: KnowledgeBase, record: Record) -> None:
+    """Which fields of a record were read where, and its file, folded away."""
+    with st.expander("Where this record's fields were read", icon=":material/fact_check:"):
+        for proof in record.provenance:
+            st.markdown(f"- {plain(', '.join(proof.fields))}: {source_text(kb, proof.source, proof.locator)}")
+        st.caption(f"File: `{kb.path_of(record.reference)}`")

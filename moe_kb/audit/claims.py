@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
+from moe_kb.claims.placement import layers_with_experts
 from moe_kb.db.claims import read_claims, resolutions_of
 
 
@@ -128,29 +127,3 @@ def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Issue]:
             )
             detail = f"{claim.table_row}; {counted.source}"
             yield Issue(claim.subject, message, claim.configuration, "moe_placement", detail, (claim, layers, counted))
-
-
-_EXCEPT = re.compile(r"except (?:the )?(?:first (\d+) layers|1st layer)")
-
-
-def layers_with_experts(printed: str, layers: int) -> int | None:
-    """How many layers hold experts where a table prints their placement; None where the text does not say.
-
-    >>> layers_with_experts("1/2", 24), layers_with_experts("1, except first 3 layers", 61)
-    (12, 58)
-    """
-    share, _, rest = printed.partition(",")
-    try:
-        fraction = Fraction(share.strip())
-    except (ValueError, ZeroDivisionError):
-        return None
-    if fraction > 1:
-        return None
-    without = 0
-    match = _EXCEPT.fullmatch(rest.strip())
-    if match:
-        without = int(match.group(1) or 1)
-    elif "except" in rest:
-        return None
-    # In 27 layers every fourth makes 6: the pattern starts anew after the last whole period.
-    return int((layers - without) * fraction)

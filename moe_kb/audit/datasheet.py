@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from moe_kb.audit.claims import layers_with_experts
 from moe_kb.claims.claim import Claim
+from moe_kb.claims.placement import layers_with_experts
 from moe_kb.records.base import Counting
 
 #: A token mixer has at least this share of the D x Hd matrices of plain attention (MLA of DeepSeek-V3 has 0.40) ...

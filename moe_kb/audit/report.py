@@ -25,15 +25,16 @@ def markdown(kb: KnowledgeBase) -> str:
     """The rules with their numbers, and the issues on what surveys and lists print, by source."""
     issues = kb.audit()
     lines = [MARK, "", "## Rules", "", *_rules(issues), "", "## Issues on surveys and lists"]
-    printed = kb.rows(
-        "SELECT key, name, title FROM sources WHERE type IN ('survey', 'list') ORDER BY type != 'survey', key"
+    printed = sorted(
+        (source for source in kb.sources().values() if source.type in ("survey", "list")),
+        key=lambda source: (source.type != "survey", source.key),
     )
     seen: set[str] = set()
     for source in printed:
-        on_it = [issue for issue in issues if issue.id not in seen and source["key"] in issue.cited]
+        on_it = [issue for issue in issues if issue.id not in seen and source.key in issue.cited]
         seen |= {issue.id for issue in on_it}
         if on_it:
-            lines += ["", f"### {source['name']} ({len(on_it)})", "", f"{source['title']}.", "", *_table(on_it)]
+            lines += ["", f"### {source.name} ({len(on_it)})", "", f"{source.title}.", "", *_table(on_it)]
     return "\n".join(lines) + "\n"
 
 

@@ -92,8 +92,10 @@ def tree(node: str, papers: bool, as_json: bool) -> None:
         indent = "  " * (item.level - top.level)
         click.echo(f"{indent}{item.label}  [{item.under}]" + (f"  {item.node}" if item.node else ""))
         if papers and item.placed:
-            here = [r for r in kb.placed(item.name, below=False) if r["kind"] == "paper"]
-            click.echo(f"{indent}    " + ", ".join(f"{r['printed_as'] or r['name']} ({r['year']})" for r in here))
+            here = [placed for placed in kb.placed(item.name, below=False) if placed.kind == "paper"]
+            click.echo(
+                f"{indent}    " + ", ".join(f"{placed.printed_as or placed.name} ({placed.year})" for placed in here)
+            )
 
 
 @app.command()
@@ -267,9 +269,11 @@ def stats(as_json: bool) -> None:
 
     Example: moe-kb stats --json
     """
+    from dataclasses import asdict
+
     from moe_kb.cli import output
 
-    numbers = open_here().stats()
+    numbers = asdict(open_here().stats())
     if as_json:
         output.print_json(numbers)
     else:

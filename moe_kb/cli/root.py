@@ -24,6 +24,7 @@ PATH = click.Path(path_type=Path)
 COMMANDS = {
     "ask": ("search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export"),
     "size": ("size",),
+    "analysis": ("tradeoffs", "leaderboard", "trends"),
     "tree": ("check", "build", "format"),
     "imports": ("import",),
     "machine": ("app", "run", "doctor", "schema"),

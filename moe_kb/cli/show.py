@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from moe_kb.claims.claim import Claim
+from moe_kb.format import citation
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
@@ -20,7 +21,7 @@ def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
     return {
         "record": page.record,
         "content": json.loads(page.content),
-        "edges": kb.edges(page.record),
+        "edges": [asdict(edge) for edge in kb.edges(page.record)],
         "claims": [asdict(claim) for claim in kb.claims(page.record)],
         "disagreements": [asdict(item) for item in kb.disagreements(page.record)],
         "issues": [issue.as_data() for issue in kb.audit(page.record)],
@@ -39,7 +40,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
         lines += ["", page.summary.text, f"    [{places}]"]
     lines += _design(page)
     lines += ["", *(f"  {row:>3}  {label}" for row, label in page.rows)] if page.rows else []
-    lines += _placements(kb, page.record)
+    lines += _placements(page)
     lines += _edges(kb, page.record)
     lines += _claims(kb, page.record)
     lines += _issues(kb, page.record)
@@ -48,7 +49,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
 
 
 def _place(source: str | None, locator: str | None) -> str:
-    return f"[{source}{', ' + locator if locator else ''}]" if source else ""
+    return f"[{citation(source, locator)}]" if source else ""
 
 
 def _design(page: RecordPage) -> list[str]:
@@ -74,27 +75,24 @@ def _cited(sourced: SourcedText) -> str:
     return _place(cite.source, cite.locator)
 
 
-def _placements(kb: KnowledgeBase, name: str) -> list[str]:
-    rows = kb.rows(
-        "SELECT taxonomy, node, status, source, locator FROM placements WHERE record = ? ORDER BY 1, 2", (name,)
-    )
+def _placements(page: RecordPage) -> list[str]:
     lines = [
-        f"  {row['taxonomy']}: {row['node']}  {_place(row['source'], row['locator'])}"
-        + (", inferred" if row["status"] == "derived" else "")
-        for row in rows
+        f"  {placed.label}: {placed.text}  {_cited(placed)}{', inferred' if placed.derived else ''}"
+        for placed in page.placements
     ]
-    return ["", "Placed", *lines] if lines else []
+    return ["", "Classified as", *lines] if lines else []
 
 
 def _edges(kb: KnowledgeBase, name: str) -> list[str]:
     lines = []
     for edge in kb.edges(name):
-        if edge["type"] in ("placed-in", "is-a"):
+        if edge.type in ("placed-in", "is-a"):
             continue
-        other = edge["tail"] if edge["head"] == name else edge["head"]
-        arrow = f"{edge['type']} ->" if edge["head"] == name else f"<- {edge['type']}"
-        inferred = ", inferred" if edge["status"] == "derived" else ""
-        lines.append(f"  {arrow:18} {other}  {_place(edge['source'], edge['locator'])}{inferred}")
+        forward = edge.head == name
+        arrow = f"{edge.type} ->" if forward else f"<- {edge.type}"
+        inferred = ", inferred" if edge.status == "derived" else ""
+        other = edge.tail if forward else edge.head
+        lines.append(f"  {arrow:18} {other}  {_place(edge.source, edge.locator)}{inferred}")
     return ["", "Edges", *lines] if lines else []
 
 

@@ -52,7 +52,6 @@ def size(
     from moe_kb.errors import NotFoundError
     from moe_kb.sizing import UnsizedError
     from moe_kb.sizing import size as compute
-    from moe_kb.sizing.lookup import devices
     from moe_kb.sizing.precision import FORMATS
     from moe_kb.sizing.report import Setting
 
@@ -60,10 +59,10 @@ def size(
         raise click.BadParameter(f"{weights!r}; known: {', '.join(FORMATS)}", param_hint="--weights")
     setting = Setting(context, batch, expert_parallel, FORMATS[weights])
     kb = open_here()
-    known = devices(kb, setting.weights)
+    known = kb.devices(setting.weights)
     if unknown := set(accelerator) - {device.key for device in known}:
         raise NotFoundError(
-            f"no accelerator {', '.join(sorted(unknown))} with the figures needed. "
+            f"no accelerator {', '.join(sorted(unknown))} with the datasheet values needed. "
             f"Known: {', '.join(sorted(device.key for device in known))}"
         )
     chosen = [device for device in known if not accelerator or device.key in accelerator]
@@ -94,19 +93,18 @@ def _architectures(kb: KnowledgeBase, model: str, configuration: str | None) -> 
         if configuration is not None:
             raise click.BadParameter("a config.json is one configuration", param_hint="--configuration")
         return {path.name: read_config(path.read_bytes(), source="file").architecture}
-    from moe_kb.sizing.lookup import architectures
-
     key = model.removeprefix("model:")
-    found = architectures(kb, key, configuration)
+    found = kb.architectures(key, configuration)
     return {f"{key} [{label}]": architecture for label, architecture in found.items()}
 
 
-def _lines(one: Size) -> list[tuple[str, str]]:
+def _lines(size: Size) -> list[tuple[str, str]]:
+    from moe_kb.format import bytes_text
     from moe_kb.sizing.parameters import PARTS
     from moe_kb.sizing.precision import FORMATS
     from moe_kb.sizing.report import SCOPE
 
-    p, s, c = one.parameters, one.setting, one.cache
+    p, s, c = size.parameters, size.setting, size.cache
     rows = [
         ("scope", SCOPE),
         ("parameters", f"{p.total:,}"),
@@ -119,30 +117,34 @@ def _lines(one: Size) -> list[tuple[str, str]]:
         if share.total:
             active = "" if share.active == share.total else f" ({round(share.active):,} active)"
             rows.append((f"  {part}", f"{share.total:,}{active}"))
-    if one.experts is not None:
-        e = one.experts
+    if size.experts is not None:
+        e = size.experts
         rows.append(
-            ("experts", f"{e.chosen:g} of {e.routed:g} and {e.shared:g} shared in {e.layers} layers; "
-             f"granularity {e.granularity:.3g}, sparsity {p.sparsity:.1%}")
-        )  # fmt: skip
+            (
+                "experts",
+                f"{e.chosen:g} of {e.routed:g} and {e.shared:g} shared in {e.layers} layers; "
+                f"granularity {e.granularity:.3g}, sparsity {p.sparsity:.1%}",
+            )
+        )
     rows += [
-        (f"FLOPs a token, {phase} at {s.context:,}", f"{float(done.total):.4g} ({float(done.weights):.4g} of weights)")
-        for phase, done in (("prefill", one.prefill), ("decode", one.decode))
+        (
+            f"FLOPs per token, {phase} at {s.context:,}",
+            f"{float(done.total):.4g} ({float(done.weights):.4g} of weights)",
+        )
+        for phase, done in (("prefill", size.prefill), ("decode", size.decode))
     ]
-    rows += [(f"weights in {f.label}", _bytes(one.weight_bytes(f))) for f in FORMATS.values()]
+    rows += [(f"weights in {f.label}", bytes_text(size.weight_bytes(f))) for f in FORMATS.values()]
     windows = "".join(f" + {n:,} for each of the last {w:,}" for w, n in c.windows.items())
     source = f" + {c.per_source_token:,} for each source token" if c.per_source_token else ""
-    rows.append(
-        ("cache, numbers", f"{float(c.per_token):,g} a token{windows} + {c.fixed:,} fixed{source}")
-    )  # fmt: skip
-    rows.append((f"cache of {s.context:,} tokens in 16 bits", _bytes(one.cache_bytes)))
-    if one.traffic is not None:
-        t = one.traffic
+    rows.append(("cache, numbers", f"{float(c.per_token):,g} a token{windows} + {c.fixed:,} fixed{source}"))
+    rows.append((f"cache of {s.context:,} tokens in 16 bits", bytes_text(size.cache_bytes)))
+    if size.traffic is not None:
+        t = size.traffic
         rows.append(
             (
                 f"all-to-all on {t.expert_parallel} devices",
-                f"{_bytes(float(t.merged) * s.cache_bytes)} a token and layer, "
-                f"{_bytes(float(t.per_expert) * s.cache_bytes)} if sent once an expert",
+                f"{bytes_text(float(t.merged) * s.cache_bytes)} a token and layer, "
+                f"{bytes_text(float(t.per_expert) * s.cache_bytes)} if sent once an expert",
             )
         )
     return rows
@@ -156,15 +158,16 @@ def _print_devices(found: list[tuple[str, Size]], chosen: list[Device]) -> None:
         for device in chosen:
             decode, prefill = one.on(device, "decode"), one.on(device, "prefill")
             rows.append(
-                (name, device.name, one.devices(device), device.arithmetic, f"{decode.seconds * 1e3:.3g} ms",
-                 decode.bound, f"{prefill.seconds * 1e3:.3g} ms", prefill.bound)
-            )  # fmt: skip
-    columns = ["model", "accelerator", "fewest to hold it", "arithmetic", "decoding step", "bound", "prefill", "bound"]
+                (
+                    name,
+                    device.name,
+                    one.devices(device),
+                    device.arithmetic,
+                    f"{decode.seconds * 1e3:.3g} ms",
+                    decode.bound,
+                    f"{prefill.seconds * 1e3:.3g} ms",
+                    prefill.bound,
+                )
+            )
+    columns = ["model", "accelerator", "minimum number", "arithmetic", "decoding step", "bound", "prefill", "bound"]
     output.print_table(columns, rows)
-
-
-def _bytes(number: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= size:
-            return f"{number / size:.4g} {unit}"
-    return f"{number:.0f} B"

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moe_kb.errors import MoeKbError
+from moe_kb.queries.console import contents
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
+    from moe_kb.queries.console import TableInfo
+
+Rows = list[tuple[Any, ...]]
 
 FORMATS = ("csv", "json", "parquet", "bibtex")
 _INTERNAL = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
@@ -34,18 +38,17 @@ def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path
         raise MoeKbError(f"unknown format {', '.join(unknown) or '(none)'}. Use any of: {', '.join(FORMATS)}.")
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    tables = [
-        row["table_name"]
-        for row in kb.rows("SELECT table_name FROM dictionary WHERE column_name = '' ORDER BY kind, table_name")
-        if row["table_name"] not in _INTERNAL
-    ]
+    tables = sorted(
+        (table for table in kb.schema() if table.name not in _INTERNAL), key=lambda table: (table.kind, table.name)
+    )
     for table in tables:
-        rows = kb.rows(f'SELECT * FROM "{table}"')
-        columns = [row["name"] for row in kb.rows(f'SELECT name FROM pragma_table_info("{table}")')]
+        columns = [column.name for column in table.columns]
+        with kb.reader() as reader:
+            rows = contents(reader, table.name)
         for form in formats:
             if form == "bibtex":
                 continue
-            path = folder / f"{table}.{form}"
+            path = folder / f"{table.name}.{form}"
             _WRITERS[form](path, columns, rows)
             written.append(path)
     if "bibtex" in formats:
@@ -63,20 +66,21 @@ def _replace(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _csv(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _csv(path: Path, columns: list[str], rows: Rows) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
+        writer = csv.writer(file)
+        writer.writerow(columns)
         writer.writerows(rows)
     os.replace(temporary, path)
 
 
-def _json(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    _replace(path, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+def _json(path: Path, columns: list[str], rows: Rows) -> None:
+    records = [dict(zip(columns, row, strict=True)) for row in rows]
+    _replace(path, json.dumps(records, ensure_ascii=False, indent=1) + "\n")
 
 
-def _parquet(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -85,8 +89,8 @@ def _parquet(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None
     temporary = path.with_name(f".{path.name}.tmp")
     # SQLite's values are typed one by one: a column with several types is written as text.
     data = {}
-    for column in columns:
-        values = [row[column] for row in rows]
+    for position, column in enumerate(columns):
+        values = [row[position] for row in rows]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and kinds != {int, float}:
             values = [None if value is None else str(value) for value in values]
@@ -100,14 +104,11 @@ def _parquet(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None
 _WRITERS = {"csv": _csv, "json": _json, "parquet": _parquet}
 
 
-def _dictionary(kb: KnowledgeBase, tables: list[str]) -> Iterator[str]:
+def _dictionary(kb: KnowledgeBase, tables: Sequence[TableInfo]) -> Iterator[str]:
     yield "# Data dictionary\n"
     yield f"moe-kb, content {kb.content_hash[:12]}, built {kb.meta['built']}. Data: CC-BY-4.0.\n"
     for table in tables:
-        rows = kb.rows("SELECT * FROM dictionary WHERE table_name = ? ORDER BY rowid", (table,))
-        head = next(row for row in rows if not row["column_name"])
-        yield f"## {table} ({head['kind']})\n\n{head['description']}\n\n| column | type | meaning |\n|---|---|---|"
-        for row in rows:
-            if row["column_name"]:
-                yield f"| `{row['column_name']}` | {row['type'].lower()} | {row['description']} |"
+        yield f"## {table.name} ({table.kind})\n\n{table.description}\n\n| column | type | meaning |\n|---|---|---|"
+        for column in table.columns:
+            yield f"| `{column.name}` | {column.type.lower()} | {column.description} |"
         yield ""

@@ -43,6 +43,8 @@ class RecordPage:
     properties: tuple[SourcedText, ...]
     equations: tuple[SourcedText, ...]
     algorithm: SourcedText | None
+    placements: tuple[SourcedText, ...]
+    """Taxonomy and path of each place that a source gives it."""
     rows: tuple[tuple[str, str], ...]
     """Number and label of a table's rows."""
     implementation: str | None
@@ -78,6 +80,13 @@ def record_page(reader: Reader, record: str) -> RecordPage:
         algorithm=SourcedText("Steps", "", _cites([algorithm]), details=tuple(algorithm["steps"]))
         if algorithm
         else None,
+        placements=tuple(
+            SourcedText(taxonomy, node, (Cited(source, locator),), status == "derived")
+            for taxonomy, node, status, source, locator in reader.tuples(
+                "SELECT taxonomy, node, status, source, locator FROM placements WHERE record = ? ORDER BY 1, 2",
+                (record,),
+            )
+        ),
         rows=tuple(
             (row, label)
             for row, label in reader.tuples(

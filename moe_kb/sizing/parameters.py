@@ -34,6 +34,7 @@ from moe_kb.records.sublayers import (
     UnknownMixer,
     Weight,
 )
+from moe_kb.sizing.granularity import dense_equivalents
 
 PartName = Literal["embedding", "head", "mixer", "routed", "shared", "dense", "router", "norm", "other"]
 """Where parameters sit. `mixer`: attention or what stands in its place; `other`: hyper-connections, position tables."""
@@ -184,12 +185,10 @@ def expert_size(mixture: Mixture, d_model: int) -> int:
 
 
 def granularity(mixture: Mixture, d_model: int) -> Fraction:
-    """How many experts have as many weights as a dense feed-forward network of width 4 D without a gate: 8 D^2.
-
-    For experts of two matrices it is 4 D / F, the granularity of Krajewski et al. (arXiv 2402.07871); counted in
-    weights, it compares gated experts with others.
-    """
-    return Fraction(8 * d_model**2, _matrices(mixture) * (mixture.d_latent or d_model) * size_of_width(mixture))
+    """Granularity of a described layer; see `dense_equivalents`."""
+    return dense_equivalents(
+        d_model=d_model, d_expert=size_of_width(mixture), matrices=_matrices(mixture), d_input=mixture.d_latent
+    )
 
 
 @singledispatch

@@ -74,7 +74,7 @@ def test_an_installed_implementation_can_be_run(open_page, kb, texts):
     button.click().run()
     assert not at.exception
     assert at.title[0].value == "Lab"
-    assert kb.rows("SELECT summary FROM implementations WHERE key = 'switch-top1-router'")[0]["summary"] in texts(at)
+    assert kb.implementation_of("alpha-router").summary in texts(at)
 
 
 def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_page, texts, with_results):

@@ -47,14 +47,14 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
         "Ranked designs": "3", "Better than dense": "1", "Tie with dense": "1", "Worse than dense": "1", "Seeds": "3",
     }  # fmt: skip
     shown = tables(at)
-    assert list(shown) == ["Ranked", "Other cost", "Not causal", "Controls", "Failed"]
+    assert list(shown) == ["Ranked", "Unmatched", "Not causal", "Controls", "Failed"]
     ranked = shown["Ranked"]
     assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
     assert list(ranked["rank"]) == [1, 2, 3]
-    assert [one[0] for one in ranked["verdict"]] == ["better", "tie", "worse"]
+    assert [verdict[0] for verdict in ranked["verdict"]] == ["better", "tie", "worse"]
     assert ranked["information"][0] == pytest.approx(40)
     assert ranked["dropped"][0] == pytest.approx(5)
-    assert list(shown["Other cost"]["note"]) == ["active parameters +9% at the nearest width"]
+    assert list(shown["Unmatched"]["note"]) == ["active parameters +9% at the nearest width"]
     assert list(shown["Failed"]["note"]) == ["the loss is not finite at step 2"]
     assert "rank" not in shown["Not causal"]
     assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
@@ -62,13 +62,13 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     assert "a processor, 2 cores" in texts(at)
 
 
-def test_clusters_are_told_in_percent_beside_a_dense_twin(open_page, with_results):
+def test_clusters_show_percent_beside_a_baseline(open_page, with_results):
     with_results(*TEXT, *CLUSTERS)
     at = open_page("evidence", protocol="clusters-0")
     (ranked,) = tables(at).values()
     assert list(ranked["mean"]) == pytest.approx([91, 49.5])
     assert list(ranked["dense"]) == pytest.approx([41, -0.5])
-    assert [one[0] for one in ranked["verdict"]] == ["better", "tie"]
+    assert [verdict[0] for verdict in ranked["verdict"]] == ["better", "tie"]
     at.segmented_control(key="in-protocol").set_value("text-0").run()
     assert not at.exception
     assert "protocol" not in at.query_params, "the first one needs no address"
@@ -78,7 +78,7 @@ def test_clusters_are_told_in_percent_beside_a_dense_twin(open_page, with_result
 def test_one_seed_is_an_order_without_ranks_or_verdicts(open_page, texts, with_results):
     with_results(*(result(key, [score]) for key, score in (("hash-routing", 2.0), ("base-assignment", 3.0))))
     at = open_page("evidence")
-    assert "One seed tells nothing of the spread" in texts(at)
+    assert "One seed says nothing of the spread" in texts(at)
     (ranked,) = tables(at).values()
     assert list(ranked["mean"]) == [2.0, 3.0]
     assert not {"rank", "error", "verdict", "dense"} & set(ranked.columns)

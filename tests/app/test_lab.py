@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from moe_kb.figures.catalogue import families
 from moe_kb.lab import Lab, details
+from moe_kb.lab.browsing import families
 from moe_kb.lab.catalogue import installed_catalogue
 from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 

@@ -27,7 +27,7 @@ def test_gates_without_an_implementation_are_counted(open_page):
 
 def test_ways_lead_to_what_is_drawn_and_computed(open_page):
     labels = {link.label for link in open_page("overview").get("page_link")}
-    assert {"Models by accuracy, performance and cost", "What models cost, part by part"} <= labels
+    assert {"Models by quality, speed and cost", "What models cost, part by part"} <= labels
     assert "What the runnable designs do under one budget" in labels
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moe_kb.figures.query import EXAMPLES
+from moe_kb.queries.console import EXAMPLES
 
 
 def ask(at, sql: str):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from trees import remove_model
 
-from moe_kb.figures.table2 import QUESTIONS
-from moe_kb.figures.trend_terms import FOLLOWED
+from moe_kb.analysis.survey_questions import QUESTIONS
+from moe_kb.analysis.trend_fields import FOLLOWED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,7 @@ def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at = open_page("trends")
     at.text_input(key="in-q").set_value("no such model").run()
     assert not at.exception
-    assert "Remove one of them" in texts(at)
+    assert "Remove a filter" in texts(at)
 
 
 def test_side_by_side(open_page):

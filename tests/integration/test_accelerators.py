@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from databases import sql_rows
 
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import Corpus
@@ -64,7 +65,7 @@ def test_figures_are_of_the_size_of_a_device(devices):
 
 
 def test_the_table_holds_what_the_records_say(real_kb, devices):
-    rows = {row["key"]: row for row in real_kb.rows("SELECT * FROM accelerators")}
+    rows = {row["key"]: row for row in sql_rows(real_kb, "SELECT * FROM accelerators")}
     assert set(rows) == set(devices)
     for key, device in devices.items():
         figures = {name: figure.number for name, figure in device.figures()}
@@ -84,7 +85,8 @@ def test_hand_checked_devices(devices):
 
 
 def test_the_example_of_the_documentation_answers(real_kb):
-    rows = real_kb.rows(
-        "SELECT name, peak_bf16 * 1.0 / memory_bandwidth AS ridge FROM accelerators WHERE peak_bf16 > 0 ORDER BY ridge"
+    rows = sql_rows(
+        real_kb,
+        "SELECT name, peak_bf16 * 1.0 / memory_bandwidth AS ridge FROM accelerators WHERE peak_bf16 > 0 ORDER BY ridge",
     )
     assert len(rows) >= 20

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from databases import sql_rows
 from pydantic import ValidationError
 
 from moe_kb.audit.sizes import check_configuration
@@ -99,8 +100,8 @@ def mutations(data: Json) -> Iterator[tuple[str, Json]]:
 @pytest.fixture(scope="module")
 def counted(real_kb) -> list[tuple[str, Configuration, list[Claim]]]:
     """Configurations whose sizes have been counted, with the total and the active size."""
-    rows = real_kb.rows("SELECT record, label, architecture FROM configurations WHERE architecture IS NOT NULL")
-    exact = {row["key"] for row in real_kb.rows("SELECT key FROM sources WHERE type = 'count'")}
+    rows = sql_rows(real_kb, "SELECT record, label, architecture FROM configurations WHERE architecture IS NOT NULL")
+    exact = {row["key"] for row in sql_rows(real_kb, "SELECT key FROM sources WHERE type = 'count'")}
     found = []
     for row in rows:
         architecture = Architecture.model_validate_json(row["architecture"])
@@ -118,7 +119,7 @@ def counted(real_kb) -> list[tuple[str, Configuration, list[Claim]]]:
 def test_the_unchanged_configurations_give_no_issue(counted, real_kb):
     assert len(counted) >= 46
     assert [name for name, configuration, claims in counted if check_configuration(configuration, claims)] == []
-    exact = {row["key"] for row in real_kb.rows("SELECT key FROM sources WHERE type = 'count'")}
+    exact = {row["key"] for row in sql_rows(real_kb, "SELECT key FROM sources WHERE type = 'count'")}
     found = real_kb.audit(rule="sizes/described-shape")
     assert [f.id for f in found if exact & set(f.cited)] == []
 

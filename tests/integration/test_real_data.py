@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from databases import sql_rows
 from jsonschema import Draft202012Validator
 
 from moe_kb.checks import check_corpus, not_canonical
@@ -153,7 +154,7 @@ def test_nodes_and_leaves(stats, files, taxonomy, nodes, leaves):
 def test_rows_of_the_printed_tables(stats, records, real_kb, table, rows):
     assert stats["table_rows"][table] == len(records["table"][table]["rows"]) == rows
     if table in ("survey-a-figure-1", "timeline-2025"):
-        (count,) = real_kb.rows("SELECT count(*) AS n FROM timeline WHERE timeline = ?", (table,))
+        (count,) = sql_rows(real_kb, "SELECT count(*) AS n FROM timeline WHERE timeline = ?", (table,))
         assert count["n"] == rows
 
 
@@ -203,7 +204,7 @@ def test_what_is_missing(stats, records):
 def test_crossings_and_typed_properties(stats, files, records, real_kb):
     assert stats["mappings"] == len(files["taxonomy/crosswalk.yaml"]["mappings"])
     properties = sum(len(design.get("properties", ())) for design in records["design"].values())
-    (count,) = real_kb.rows("SELECT count(*) AS n FROM design_properties")
+    (count,) = sql_rows(real_kb, "SELECT count(*) AS n FROM design_properties")
     assert count["n"] == properties > 300
 
 
@@ -220,17 +221,19 @@ def test_well_known_models_carry_claims_of_three_sources(real_kb, model, configu
 
 
 def test_every_claim_has_a_source_and_one_of_each_field_is_shown(real_kb):
-    assert real_kb.rows("SELECT * FROM claims WHERE source NOT IN (SELECT key FROM sources)") == []
-    twice = real_kb.rows(
-        "SELECT subject, configuration, field, setting FROM claims GROUP BY 1, 2, 3, 4 HAVING sum(preferred) != 1"
+    assert sql_rows(real_kb, "SELECT * FROM claims WHERE source NOT IN (SELECT key FROM sources)") == []
+    twice = sql_rows(
+        real_kb,
+        "SELECT subject, configuration, field, setting FROM claims GROUP BY 1, 2, 3, 4 HAVING sum(preferred) != 1",
     )
     assert twice == []
 
 
 def test_every_row_of_the_model_tables_is_aligned_or_says_why_not(real_kb):
-    loose = real_kb.rows(
+    loose = sql_rows(
+        real_kb,
         "SELECT record, row FROM table_rows WHERE subject IS NULL AND reason IS NULL AND record IN "
-        "('table:survey-a-table-2', 'table:survey-a-table-3', 'table:survey-a-figure-1', 'table:timeline-2025')"
+        "('table:survey-a-table-2', 'table:survey-a-table-3', 'table:survey-a-figure-1', 'table:timeline-2025')",
     )
     assert loose == []
 
@@ -324,4 +327,4 @@ def test_every_view_has_rows_and_every_column_a_description(real_kb):
 
     for view in VIEWS:
         assert real_kb.query(f"SELECT * FROM {view}").rows, view
-    assert real_kb.rows("SELECT * FROM dictionary WHERE trim(description) = ''") == []
+    assert sql_rows(real_kb, "SELECT * FROM dictionary WHERE trim(description) = ''") == []

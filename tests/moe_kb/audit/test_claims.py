@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moe_kb.audit.claims import layers_with_experts
+from moe_kb.claims.placement import layers_with_experts
 
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\

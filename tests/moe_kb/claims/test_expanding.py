@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from databases import sql_rows
 from trees import edit
 
 from moe_kb.claims.expand import expand
@@ -80,8 +81,8 @@ def test_rows_flow_to_their_model_through_the_alignment(kb):
 
 
 def test_a_row_that_is_aligned_with_nothing_stays_a_claim_about_the_row(kb):
-    rows = kb.rows(
-        "SELECT subject, configuration FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'"
+    rows = sql_rows(
+        kb, "SELECT subject, configuration FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'"
     )
     assert rows == [{"subject": "table:first-table", "configuration": "row 2"}]
 

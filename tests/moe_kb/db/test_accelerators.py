@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from databases import sql_rows
 from trees import FILES, edit
 
 from moe_kb.checks import check_corpus
@@ -17,7 +18,7 @@ DEVICE = "data/accelerators/zeta.yaml"
 
 
 def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
-    (row,) = kb.rows("SELECT * FROM accelerators")
+    (row,) = sql_rows(kb, "SELECT * FROM accelerators")
     assert {name: value for name, value in row.items() if value is not None} == {
         "key": "zeta",
         "record": "accelerator:zeta",
@@ -37,7 +38,7 @@ def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
 
 
 def test_every_peak_that_a_record_may_state_has_a_column(kb):
-    columns = {row["name"] for row in kb.rows("SELECT name FROM pragma_table_info('accelerators')")}
+    columns = {row["name"] for row in sql_rows(kb, "SELECT name FROM pragma_table_info('accelerators')")}
     matrix = {f"peak_{precision}" for precision in get_args(Precision)}
     vector = {f"peak_{precision}_vector" for precision in ("fp32", "fp16", "bf16")}
     assert {column for column in columns if column.startswith("peak_")} == matrix | vector

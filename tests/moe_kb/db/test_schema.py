@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from databases import sql_rows
 
 from moe_kb.db.ddl import SEARCH_TABLES
 from moe_kb.db.schema import OWNED, TABLES
@@ -14,7 +15,7 @@ from moe_kb.records import GatingProperties
 
 @pytest.fixture
 def dictionary(kb):
-    return {(row["table_name"], row["column_name"]): row for row in kb.rows("SELECT * FROM dictionary")}
+    return {(row["table_name"], row["column_name"]): row for row in sql_rows(kb, "SELECT * FROM dictionary")}
 
 
 def test_every_table_view_and_column_has_a_description(kb, dictionary):
@@ -37,12 +38,12 @@ def test_every_table_view_and_column_has_a_description(kb, dictionary):
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_runs_and_is_described(kb, dictionary, view):
-    rows = kb.rows(f"SELECT * FROM {view}")
+    rows = sql_rows(kb, f"SELECT * FROM {view}")
     columns = [column for table, column in dictionary if table == view and column]
     assert columns
     assert all(list(row) == columns for row in rows)
     assert dictionary[view, ""]["kind"] == "view"
-    assert "only" in str(kb.rows(f"SELECT count(*) AS only FROM {view}"))
+    assert "only" in str(sql_rows(kb, f"SELECT count(*) AS only FROM {view}"))
 
 
 def test_a_column_of_a_view_is_described_as_what_it_is_there(dictionary):
@@ -65,22 +66,25 @@ def test_a_column_of_a_view_is_described_as_what_it_is_there(dictionary):
 
 
 def test_views_answer_on_the_fabricated_tree(kb):
-    assert {(r["key"], r["node"]) for r in kb.rows("SELECT * FROM papers_with_placements")} == {
+    assert {(r["key"], r["node"]) for r in sql_rows(kb, "SELECT * FROM papers_with_placements")} == {
         ("alpha", "algorithm/gating/sparse"),
         ("beta", "algorithm/gating"),
     }
-    compared = {r["key"]: r for r in kb.rows("SELECT * FROM gating_designs_compared")}
+    compared = {r["key"]: r for r in sql_rows(kb, "SELECT * FROM gating_designs_compared")}
     assert compared["alpha-router"]["chooser"] == "token"
     assert compared["alpha-router"]["renormalised"] == "no"
     assert compared["beta-router"]["k"] is None
-    (row,) = kb.rows("SELECT * FROM hyperparameters")
+    (row,) = sql_rows(kb, "SELECT * FROM hyperparameters")
     assert (row["model"], row["configuration"], row["d_model"], row["n_layers"]) == ("alpha", "1B", 512, 4)
     assert (row["activation"], row["router"]) == ("relu", "alpha-router")
-    assert [r["field"] for r in kb.rows("SELECT * FROM open_disagreements")] == ["d_model"]
-    assert {(r["score"], r["setting"]) for r in kb.rows("SELECT * FROM scores")} == {(45, "5-shot"), (46.5, "0-shot")}
-    users = {r["user"] for r in kb.rows("SELECT * FROM models_by_router WHERE design = 'alpha-router'")}
+    assert [r["field"] for r in sql_rows(kb, "SELECT * FROM open_disagreements")] == ["d_model"]
+    assert {(r["score"], r["setting"]) for r in sql_rows(kb, "SELECT * FROM scores")} == {
+        (45, "5-shot"),
+        (46.5, "0-shot"),
+    }
+    users = {r["user"] for r in sql_rows(kb, "SELECT * FROM models_by_router WHERE design = 'alpha-router'")}
     assert users == {"alpha", "beta"}
-    used = {r["key"]: r["claims"] for r in kb.rows("SELECT * FROM sources_by_use")}
+    used = {r["key"]: r["claims"] for r in sql_rows(kb, "SELECT * FROM sources_by_use")}
     assert used["first-survey"] > used["second-list"] > 0
 
 
@@ -96,18 +100,20 @@ def test_every_table_is_owned_by_records_or_by_the_whole():
 
 
 def test_references_between_tables_hold(kb):
-    missing = kb.rows(
+    missing = sql_rows(
+        kb,
         "SELECT 'claims' AS t, source FROM claims WHERE source NOT IN (SELECT key FROM sources) UNION "
         "SELECT 'edges', head FROM edges WHERE head LIKE 'paper:%' AND head NOT IN (SELECT record FROM records) UNION "
-        "SELECT 'placements', node FROM placements WHERE (taxonomy, node) NOT IN (SELECT taxonomy, node FROM nodes)"
+        "SELECT 'placements', node FROM placements WHERE (taxonomy, node) NOT IN (SELECT taxonomy, node FROM nodes)",
     )
     assert missing == []
-    assert kb.rows("SELECT count(*) AS n FROM claims WHERE preferred")[0]["n"] > 0
+    assert sql_rows(kb, "SELECT count(*) AS n FROM claims WHERE preferred")[0]["n"] > 0
 
 
 def test_one_claim_of_each_field_is_preferred(kb):
-    twice = kb.rows(
+    twice = sql_rows(
+        kb,
         "SELECT subject, configuration, field, setting, sum(preferred) AS n FROM claims "
-        "GROUP BY 1, 2, 3, 4 HAVING n != 1"
+        "GROUP BY 1, 2, 3, 4 HAVING n != 1",
     )
     assert twice == []

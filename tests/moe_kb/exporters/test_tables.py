@@ -8,6 +8,7 @@ import json
 import bibtexparser
 import pyarrow.parquet as pq
 import pytest
+from databases import sql_rows
 
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.tables import FORMATS
@@ -19,7 +20,7 @@ def exported(kb, tmp_path):
 
 
 def tables(kb) -> list[str]:
-    rows = kb.rows("SELECT table_name FROM dictionary WHERE column_name = ''")
+    rows = sql_rows(kb, "SELECT table_name FROM dictionary WHERE column_name = ''")
     internal = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
     return [row["table_name"] for row in rows if row["table_name"] not in internal]
 
@@ -34,7 +35,7 @@ def test_every_table_and_view_is_written_in_every_format(kb, exported):
 
 def test_all_formats_say_what_the_database_says(kb, exported):
     for name in tables(kb):
-        rows = kb.rows(f'SELECT * FROM "{name}"')
+        rows = sql_rows(kb, f'SELECT * FROM "{name}"')
         assert json.loads(exported[f"{name}.json"].read_text(encoding="utf-8")) == rows
         with exported[f"{name}.csv"].open(encoding="utf-8", newline="") as file:
             read = list(csv.DictReader(file))
@@ -56,7 +57,7 @@ def test_the_dictionary_describes_every_column(kb, exported):
     for name in tables(kb):
         section = text.partition(f"## {name} (")[2].partition("\n## ")[0]
         assert section, name
-        for row in kb.rows(f'SELECT name FROM pragma_table_info("{name}")'):
+        for row in sql_rows(kb, f'SELECT name FROM pragma_table_info("{name}")'):
             assert f"| `{row['name']}` |" in section, (name, row["name"])
     assert kb.content_hash[:12] in text
     assert all(line.count("|") - line.count("\\|") == 4 for line in text.splitlines() if line.startswith("|"))

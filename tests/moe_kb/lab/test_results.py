@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from databases import sql_rows
 
 from moe_kb.db.build import build
 from moe_kb.kb import open_kb
@@ -104,8 +105,8 @@ def test_the_database_holds_every_run(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("moe_kb.lab.results.installed_results", lambda: (found, problems))
     build(tree, tmp_path / "kb.sqlite")
     kb = open_kb(tree, database=tmp_path / "kb.sqlite")
-    assert kb.rows("SELECT implementation, seed, score, loads FROM result_runs ORDER BY seed") == [
+    assert sql_rows(kb, "SELECT implementation, seed, score, loads FROM result_runs ORDER BY seed") == [
         {"implementation": "demo", "seed": 0, "score": 3.0, "loads": '{"layer 0": [0.25, 0.75]}'},
         {"implementation": "demo", "seed": 1, "score": None, "loads": "{}"},
     ]
-    assert kb.rows("SELECT count(*) AS n FROM results") == [{"n": 4}]
+    assert sql_rows(kb, "SELECT count(*) AS n FROM results") == [{"n": 4}]

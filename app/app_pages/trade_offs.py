@@ -1,0 +1,340 @@
+"""Trade-offs: models by quality, speed and cost, with the Pareto frontier."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+import ui
+
+from moe_kb.analysis.metrics import COST, METRICS, PERFORMANCE, SIDES, SYMBOLS, Side
+from moe_kb.analysis.trade_offs import WIDELY_HELD, Entry, TradeOffs, conditions, in_words
+from moe_kb.charts import trade_offs as charts
+from moe_kb.fields import BENCHMARKS
+from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.measurements import UNSTATED, Measurements
+from moe_kb.sizing.precision import FORMATS
+
+CONTEXTS = [2**power for power in range(7, 21)]
+BATCHES = [2**power for power in range(11)]
+PAIRS: dict[str, tuple[Side, Side]] = {
+    "accuracy-cost": ("cost", "accuracy"),
+    "accuracy-performance": ("performance", "accuracy"),
+    "performance-cost": ("cost", "performance"),
+}
+PROFILING = "design:cost-accuracy-performance-profiling"
+
+
+def metrics_asked(held: Measurements) -> dict[str, Any]:
+    """Widgets for the benchmark with its setting, and for the metrics of performance and cost."""
+    asked: dict[str, Any] = {}
+    with st.container(horizontal=True, vertical_alignment="top", key="trade-offs-metrics"):
+        if held.benchmarks:
+            asked["benchmark"] = st.segmented_control(
+                "Accuracy: benchmark",
+                held.benchmarks,
+                format_func=lambda name: BENCHMARKS[name].label,
+                required=True,
+                **ui.in_address("benchmark", held.benchmarks[0], held.benchmarks),
+            )
+            counted = conditions(held, asked["benchmark"])
+            settings = {in_words(condition, counted): number for condition, number in counted.items()}
+            asked["setting"] = st.segmented_control(
+                "Setting",
+                list(settings),
+                format_func=lambda name: f"{name} ({settings[name]})",
+                required=True,
+                help="With the number of configurations. Scores of different settings are never drawn together.",
+                **ui.in_address("setting", next(iter(settings)), list(settings)),
+            )
+        for name, label, metrics, usual in (
+            ("performance", SIDES["performance"], PERFORMANCE, "context_length"),
+            ("cost", SIDES["cost"], COST, "params_active"),
+        ):
+            asked[name] = st.selectbox(
+                label,
+                list(metrics),
+                format_func=lambda key: METRICS[key].title,
+                width=265,
+                **ui.in_address(name, usual, metrics),
+            )
+    return asked
+
+
+def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
+    """Widgets for what the metrics depend on, and for nothing else."""
+    asked: dict[str, Any] = {}
+    if not needs:
+        return asked
+    with st.container(horizontal=True, vertical_alignment="bottom", key="trade-offs-setting"):
+        for name, label, options, usual in (
+            ("context", "Context, tokens", CONTEXTS, 4096),
+            ("batch", "Batch size", BATCHES, 1),
+        ):
+            if name in needs:
+                asked[name] = st.selectbox(
+                    label, options, format_func=lambda n: f"{n:,}", width=170, **ui.in_address(name, usual, options)
+                )
+        if "weights" in needs:
+            asked["weights"] = st.selectbox(
+                "Weight precision",
+                list(FORMATS),
+                format_func=lambda key: FORMATS[key].label,
+                width=290,
+                **ui.in_address("weights", "bf16", FORMATS),
+            )
+        if "device" in needs:
+            by_key = {device.key: device for device in ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])}
+            if by_key:
+                usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
+                asked["accelerator"] = st.selectbox(
+                    "Accelerator",
+                    list(by_key),
+                    format_func=lambda key: f"{by_key[key].name}, {by_key[key].arithmetic}",
+                    width=290,
+                    **ui.in_address("accelerator", usual_key, by_key),
+                )
+    return asked
+
+
+def figure(kb: KnowledgeBase, x: Side | None, y: Side | None, **asked: Any) -> go.Figure:
+    """Two sides against each other, or all three as parallel axes."""
+    trade_offs, named = ui.cached(type(kb).tradeoffs, kb, **asked), partial(ui.source_name, kb)
+    return charts.against(trade_offs, x, y, named) if x and y else charts.parallel(trade_offs, named)
+
+
+def coverage(held: Measurements, found: TradeOffs) -> None:
+    """How many configurations have each value."""
+    lengths = sum("context_length" in recorded for recorded in held.recorded.values())
+    domains = sum(subject.domain is not None for subject in held.subjects)
+    st.caption(
+        f"Of {len(found.entries)} configurations, these have a value: "
+        + ", ".join(f"{label.lower()} {len(found.having((side,)))}" for side, label in SIDES.items())
+        + ". The records hold little on application performance: no measured throughput, latency or price, but the "
+        f"context length of {lengths} configurations and the field of use of {domains}. Rates and times here are "
+        "bounds that a roofline sets, no measurements."
+    )
+    if found.choice.condition.setting == UNSTATED:
+        st.warning(
+            "The setting of these scores is not reported, so they may not be comparable with each other.",
+            icon=":material/warning:",
+        )
+
+
+def picture(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple[Side, Side]:
+    """The chart of two sides that is asked for, and that of all three; returns the two sides."""
+    pair = st.segmented_control(
+        "Chart",
+        list(PAIRS),
+        format_func=lambda name: " against ".join(SIDES[side].lower() for side in reversed(PAIRS[name])).capitalize(),
+        required=True,
+        label_visibility="collapsed",
+        **ui.in_address("picture", "accuracy-cost", PAIRS),
+    )
+    x, y = PAIRS[pair]
+    title, excluded = found.choice.title, found.excluded_settings
+    if found.having((x, y)):
+        drawn(kb, f"trade-offs-{pair}", f"{title(y)} against {title(x)}, with the Pareto frontier", (x, y), asked)
+        st.caption(
+            "On the frontier: no other ranked configuration is at least as good in both and better in one. Point at a "
+            "mark for its sources; click it for the model's page. ≠ marks a value on which sources differ."
+            + (f" Excludes scores under {excluded} other setting{'s' if excluded > 1 else ''}." if excluded else "")
+            + (
+                " Base and tuned models stand together; the table says what the source calls each."
+                if y == "accuracy"
+                else ""
+            )
+        )
+    else:
+        ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
+    st.subheader("All three side by side", anchor=False)
+    if found.having():
+        alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
+        drawn(kb, "trade-offs-three", alt, (None, None), asked)
+        st.caption(
+            "Better is up on every axis. Blue lines: no other is at least as good in all three and better in one."
+        )
+    else:
+        ui.empty("No configuration has all three values.", "Choose another metric; below stands what each one lacks.")
+    return x, y
+
+
+def drawn(kb: KnowledgeBase, key: str, alt: str, sides: tuple[Side | None, Side | None], asked: dict[str, Any]) -> None:
+    """A chart whose marks open their models."""
+    ui.chart(ui.cached(figure, kb, *sides, **asked), key=key, alt=alt, on_select=partial(ui.point_clicked, key))
+
+
+def line(kb: KnowledgeBase, found: TradeOffs, entry: Entry, frontiers: dict[str, set]) -> dict[str, Any]:
+    """A row of the table of values."""
+    cells = {
+        "record": entry.subject.record,
+        "label": entry.subject.label,
+        "domain": entry.subject.domain,
+        "printed": None,
+        "frontier": [name for name, best in frontiers.items() if entry.subject.where in best],
+    }
+    for side, value in entry.values.items():
+        place = ui.source_name(kb, value.source, value.locator)
+        cells |= {
+            side: found.choice.shown(value, side),
+            f"{side}-from": f"computed from {place}" if value.kind == "computed" else place,
+            f"{side}-link": ui.source_url(kb, value.source),
+            f"{side}-note": value.note,
+        }
+        if side == "accuracy":
+            cells["printed"] = value.row
+    return cells
+
+
+def values_table(kb: KnowledgeBase, found: TradeOffs, x: Side, y: Side) -> None:
+    """The values of the chart with their sources; a source that performance and cost share is named once."""
+    frontiers = {"two": found.frontier((x, y)), "three": found.frontier()}
+    lines = [line(kb, found, entry, frontiers) for entry in found.best_first((x, y))]
+    if not lines:
+        return
+    st.subheader("The values", anchor=False)
+    same = all(row.get(f"performance-{cell}") == row.get(f"cost-{cell}") for row in lines for cell in ("from", "note"))
+    origins = {"accuracy": "Score", "performance": "Performance", "cost": "Cost"}
+    if same:
+        origins = {"accuracy": "Score", "cost": "Performance and cost"}
+    columns = {
+        "printed": st.column_config.TextColumn("As printed", help="What the table of the score calls it", width=150),
+        "accuracy": st.column_config.NumberColumn(
+            BENCHMARKS[found.choice.benchmark].label, format="%.1f", help="Score", width=80
+        ),
+    }
+    for side, metric in (("performance", found.choice.performance), ("cost", found.choice.cost)):
+        columns[side] = st.column_config.NumberColumn(
+            metric.title, format=metric.digits, width=24 + 6 * len(metric.title)
+        )
+    columns["frontier"] = st.column_config.MultiselectColumn(
+        "Frontier",
+        options=["two", "three"],
+        color=["blue", "green"],
+        help="two: of the chart above; three: of quality, speed and cost together",
+        width=110,
+    )
+    for side, origin in origins.items():
+        columns[f"{side}-from"] = st.column_config.TextColumn(f"{origin} from", width=210)
+        columns[f"{side}-link"] = st.column_config.LinkColumn("Link", display_text="open", width=60)
+        if any(row.get(f"{side}-note") for row in lines):
+            columns[f"{side}-note"] = st.column_config.TextColumn(f"Note on {origin.lower()}", width=190)
+    columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
+    ui.record_table(
+        lines,
+        columns,
+        key=f"trade-offs-table-{x}-{y}",
+        name="label",
+        name_label="Model",
+        name_width=190,
+        alt="Models with quality, speed and cost and the sources",
+        height="content" if len(lines) <= 16 else 560,
+    )
+
+
+def missing_table(found: TradeOffs) -> None:
+    """The configurations that lack a value, with the reason."""
+    lacking = found.incomplete()
+    if not lacking:
+        return
+    st.subheader(f"What is missing ({len(lacking)})", anchor=False)
+    st.caption("Those that lack least come first; click a name for the record that a source could complete.")
+    ui.record_table(
+        [
+            {
+                "record": entry.subject.record,
+                "label": entry.subject.label,
+                "domain": entry.subject.domain,
+                **entry.missing,
+            }
+            for entry in lacking
+        ],
+        {
+            **{side: st.column_config.TextColumn(f"{label}: why not", width=270) for side, label in SIDES.items()},
+            "domain": st.column_config.TextColumn("Field of use", width=90),
+        },
+        key="trade-offs-missing",
+        name="label",
+        name_label="Model",
+        name_width=190,
+        alt="Configurations that lack a value, with the reason",
+        height="content" if len(lacking) <= 9 else 360,
+    )
+
+
+def formulas(kb: KnowledgeBase, found: TradeOffs) -> None:
+    """What is computed, and what its letters stand for."""
+    choice, setting = found.choice, found.choice.setting
+    st.markdown(
+        f"- **Accuracy**: {BENCHMARKS[choice.benchmark].label} as the sources print it; where several do, the "
+        "preferred value is drawn and the hover has the others."
+    )
+    for label, metric in ((SIDES["performance"], choice.performance), (SIDES["cost"], choice.cost)):
+        if not metric.computed:
+            st.markdown(f"- **{label}**: {metric.title}, as the sources give it.")
+            continue
+        st.markdown(
+            f"- **{label}**: {metric.title}, computed from the layers that a configuration's source describes"
+            + ("; where none does, as a source prints it." if metric.field else ".")
+        )
+        ui.latex(metric.formula)
+        st.markdown("; ".join(f"{ui.inline_latex(symbol)}: {ui.plain(SYMBOLS[symbol])}" for symbol in metric.symbols))
+    if "context" in choice.needs:
+        st.markdown(f"Here $L = {setting.context}$; a number of the KV cache takes 2 bytes.")
+    if "batch" in choice.needs:
+        st.markdown(f"Here $B = {setting.batch}$.")
+    if "weights" in choice.needs:
+        precision = setting.weights
+        st.markdown(rf"Here $\beta$ is {ui.plain(precision.formula)} ({ui.plain(precision.source)}).")
+    if choice.device and "device" in choice.needs:
+        fields = (f"peak_{choice.device.arithmetic}", "memory_bandwidth", "memory_capacity")
+        claims = [kb.value(f"accelerator:{choice.device.key}", field) for field in fields]
+        st.markdown(
+            f"{ui.plain(choice.device.name)}: "
+            + "; ".join(
+                f"{ui.plain(claim.field.replace('_', ' '))} {ui.plain(claim.shown_with_unit)} "
+                f"({ui.source_text(kb, claim.source, claim.locator)})"
+                for claim in claims
+            )
+            + ". Work is divided perfectly, and sending between accelerators takes no time."
+        )
+    st.caption("Text model only; no multi-token-prediction layers, no vision tower; buffers not counted.")
+
+
+kb = ui.knowledge_base()
+held = ui.cached(type(kb).measurements, kb)
+ui.header(
+    "Trade-offs",
+    "Models by quality, speed and cost: what the records hold, and what follows from the layers by a formula.",
+)
+if not held.subjects:
+    ui.empty("No models yet.", "Add a model as data/models/<key>.yaml.")
+    st.stop()
+
+asked = metrics_asked(held)
+asked |= setting_asked(kb, PERFORMANCE[asked["performance"]].needs | COST[asked["cost"]].needs)
+found = ui.cached(type(kb).tradeoffs, kb, **asked)
+coverage(held, found)
+x, y = picture(kb, found, asked)
+values_table(kb, found, x, y)
+st.download_button(
+    "Download CSV",
+    pd.DataFrame(found.table()).to_csv(index=False),
+    file_name="trade-offs.csv",
+    mime="text/csv",
+    icon=":material/download:",
+    on_click="ignore",
+    help="All configurations with values, sources, formulas, and what is missing",
+)
+missing_table(found)
+with st.expander("Formulas, symbols and datasheet values of the accelerator", icon=":material/function:"):
+    formulas(kb, found)
+with st.container(horizontal=True):
+    if PROFILING in {brief.record for brief in kb.briefs("design")}:
+        ui.record_link(PROFILING, "Where this comparison is from: MoE-CAP", icon=":material/alt_route:")
+    setting = found.choice.setting
+    ui.page_link("size", "Size of each model", {"context": str(setting.context), "weights": setting.weights.key})
+    ui.page_link("evidence", "Measured here: designs under one budget")

@@ -1,0 +1,145 @@
+"""Charts and formulas in the app's theme."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from moe_kb.charts.neighbourhood import LIMIT, neighbourhood
+from moe_kb.kb import KnowledgeBase
+
+from .base import cached, empty
+from .links import open_record, source_name
+from .tables import record_table
+
+#: No logo, no upload to a chart service; the picture can be saved.
+PLOTLY = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "showSendToCloud": False,
+    "showEditInChartStudio": False,
+    "modeBarButtonsToRemove": [
+        "sendDataToCloud",
+        "sendChartToCloud",
+        "editInChartStudio",
+        "select2d",
+        "lasso2d",
+        "autoScale2d",
+    ],
+    "toImageButtonOptions": {"format": "svg"},
+}
+
+
+#: Text of figures; the theme's own grey is too pale for small labels.
+_INK = {"light": "#3a4450", "dark": "#c9d1db"}
+
+
+def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, height: Any = "content") -> Any:
+    """A figure in the app's theme; with `on_select` a click on a point selects it."""
+    ink = _INK.get(str(st.context.theme.type), _INK["light"])
+    shown = _inked(figure, ink)
+    if on_select is None:
+        return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
+    return st.plotly_chart(
+        shown,
+        key=key,
+        alt=alt,
+        config=PLOTLY,
+        height=height,
+        on_select=on_select,
+        selection_mode="points",
+    )
+
+
+#: Copying a figure costs more than all else of showing it; of figures that are kept (`ui.cached`) the copies are too.
+_copies: dict[tuple[int, str], tuple[weakref.ref[go.Figure], go.Figure]] = {}
+
+
+def _inked(figure: go.Figure, ink: str) -> go.Figure:
+    """A copy with text in this colour: the figure itself is shared between themes."""
+    original, copy = _copies.get((id(figure), ink), (None, None))
+    if copy is not None and original is not None and original() is figure:
+        return copy
+    for key in [key for key, (gone, _) in list(_copies.items()) if gone() is None]:
+        _copies.pop(key, None)
+    copy = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)
+    copy.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    copy.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    _copies[id(figure), ink] = weakref.ref(figure), copy
+    return copy
+
+
+def latex(formula: str) -> None:
+    """A formula from a record; a dollar in it cannot end the formula."""
+    st.latex(formula.replace("$", r"\$"))
+
+
+def inline_latex(formula: str) -> str:
+    """Markdown of a symbol from a record."""
+    return "$" + formula.replace("$", r"\$") + "$"
+
+
+def point_clicked(key: str) -> None:
+    """Open the record that a clicked point of a figure carries as customdata."""
+    points = st.session_state[key].selection.points
+    if points and isinstance(points[0].get("customdata"), str):
+        open_record(points[0]["customdata"])
+
+
+def _neighbourhood(kb: KnowledgeBase, record: str) -> go.Figure:
+    return neighbourhood(record, cached(KnowledgeBase.neighbours, kb, record))
+
+
+def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """The typed graph one step around a record or node, as a picture and as a table."""
+    found = cached(KnowledgeBase.neighbours, kb, record)
+    if not found:
+        empty("No related records.", "Relations, usages and placements are written in the records.")
+        return
+    forward = sum(neighbour.forward for neighbour in found)
+    chart(
+        cached(_neighbourhood, kb, record),
+        key=f"{key}-{record}",
+        on_select=partial(point_clicked, f"{key}-{record}"),
+        alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
+    )
+    if max(forward, len(found) - forward) > LIMIT:
+        st.caption(f"The picture shows {LIMIT} on each side; the table shows all {len(found)}.")
+    record_table(
+        [
+            {
+                "record": neighbour.record,
+                "name": neighbour.name,
+                "kind": neighbour.kind,
+                "year": neighbour.year,
+                "edge": f"→ {neighbour.type}" if neighbour.forward else f"← {neighbour.type}",
+                "status": neighbour.status,
+                "note": neighbour.note,
+                "source": source_name(kb, neighbour.source, neighbour.locator),
+            }
+            for neighbour in found
+        ],
+        {
+            "kind": "Kind",
+            "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
+            "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
+            "note": st.column_config.TextColumn("Note", width="medium"),
+            "status": "Status",
+            "source": st.column_config.TextColumn("Source", width="medium"),
+        },
+        key=f"{key}-table",
+        alt="Every typed edge at the record with its source",
+        name_width="medium",
+    )
+
+
+def related_records(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """A section with the records around one; nothing where there are none."""
+    if cached(KnowledgeBase.neighbours, kb, record):
+        st.header("Related records", anchor=False)
+        st.caption("What points to it on the left, what it points to on the right. Click a point or a name.")
+        graph(kb, record, key=key)

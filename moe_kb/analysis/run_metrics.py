@@ -1,0 +1,98 @@
+"""What runs report, in words: names and units of metrics, names of settings, the settings in which runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moe_kb.lab import FormField, Run, RunCurves
+
+#: Name and unit of what runs report. A metric that is not here is shown under its own name; what it means stands on
+#: the implementation's page.
+METRICS = {
+    "loss": "Loss (nats)",
+    "cross_entropy": "Cross-entropy (nats)",
+    "bits_per_byte": "Bits per byte",
+    "accuracy": "Accuracy (percent)",
+    "squared_error": "Squared error",
+    "accuracy_dense": "Accuracy of the dense baseline (percent)",
+    "information": "Expert-domain mutual information (percent of the most possible)",
+    "dropped_fraction": "Dropped assignments (percent)",
+    "tokens_per_second": "Tokens per second",
+    "load_cv": "Spread of load (coefficient of variation)",
+    "max_violation": "Largest load over the mean, minus 1",
+    "router_entropy": "Router entropy (nats)",
+    "experts_per_token": "Experts per token",
+    "aux_load_balance": "Balancing loss, unweighted",
+    "aux_router_z": "Router z-loss, unweighted",
+}
+#: For legends and headings of columns, where the full name has no room.
+_SHORT = {"information": "Mutual information (percent)"}
+#: What the page of a run shows, in order; the rest is behind a choice.
+MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
+#: The headline metric of a run; a run has one of them.
+HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
+_PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
+
+
+def setting_label(field: FormField) -> str:
+    """What an input is called: `n_layers` is Layers, `d_model` Model width; the unit where the name lacks it."""
+    label = field.label
+    if label[:2] in ("N ", "D "):
+        label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
+    label = label.replace("Moe ", "MoE ")
+    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+
+
+def metric_label(name: str, *, short: bool = False) -> str:
+    """What a metric is called, with its unit; `short` where there is little room."""
+    if short and name in _SHORT:
+        return _SHORT[name]
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith("aux_"):
+        return f"{name[4:].replace('_', ' ').capitalize()} loss, unweighted"
+    return name.replace("_", " ").capitalize()
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is a fraction, which is shown in percent."""
+    return name in _PERCENT
+
+
+def headline_of(curves: RunCurves) -> str | None:
+    """The headline metric of a run; None while it has reported nothing, since that depends on its task."""
+    return next((name for name in HEADLINES if name in curves.train or name in curves.valid), None)
+
+
+def metric_text(name: str, value: float | None) -> str:
+    """A value of a metric as it is shown."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}%" if is_share(name) else f"{value:.3f}"
+
+
+def metrics_of(curves: RunCurves) -> list[str]:
+    """The metrics a run has reported: known ones in their order, then others."""
+    found = set(curves.train) | set(curves.valid)
+    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+
+
+def run_label(run: Run) -> str:
+    """A run in a few words: its implementation and when it was launched (the end of its id tells two apart)."""
+    return f"{run.implementation} · {run.id}"
+
+
+def differing_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
+    names = list(dict.fromkeys(name for run in runs for name in run.config))
+    rows = []
+    for name in names:
+        found = [run.config.get(name) for run in runs]
+        if any(value != found[0] for value in found):
+            rows.append(
+                {"setting": name.replace("_", " ")}
+                | {run.id: "" if run.config.get(name) is None else str(run.config[name]) for run in runs}
+            )
+    return rows

@@ -1,0 +1,1 @@
+"""Plotly figures of what `moe_kb.queries` and `moe_kb.analysis` give."""

@@ -1,0 +1,162 @@
+"""Charts of runs: curves as they grow, load per expert, and one metric over several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from moe_kb.analysis.run_metrics import is_share, metric_label
+from moe_kb.charts.palette import COLOURS
+from moe_kb.lab import Curve, Loads, RunCurves
+
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> go.Figure:
+    """A metric over the steps: a line for training, points joined for validation.
+
+    Args:
+        curves: What the run has reported.
+        metric: Name of a metric.
+        steps: The run's length, so that the axis does not move while it grows.
+    """
+    figure = go.Figure()
+    for split, curve, mode in (
+        ("train", curves.train.get(metric), "lines"),
+        ("valid", curves.valid.get(metric), "lines+markers"),
+    ):
+        if curve is not None:
+            figure.add_scatter(
+                x=list(curve.steps),
+                y=_values(metric, curve),
+                name=split,
+                mode=mode,
+                line={"color": COLOURS[0] if split == "train" else COLOURS[1], "width": 2},
+                marker={"size": 7, "symbol": "diamond"},
+                hovertemplate="step %{x}: %{y:.4g}<extra>" + split + "</extra>",
+            )
+    return _frame(figure, metric, steps)
+
+
+def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = "valid") -> go.Figure:
+    """One metric of several runs, a line a run; colours repeat with another dash.
+
+    Args:
+        curves: Label of each run to what it reported.
+        metric: Name of a metric.
+        split: `train` or `valid`.
+    """
+    figure = go.Figure()
+    for number, (label, run) in enumerate(curves.items()):
+        curve = (run.valid if split == "valid" else run.train).get(metric)
+        if curve is not None:
+            figure.add_scatter(
+                x=list(curve.steps),
+                y=_values(metric, curve),
+                name=label,
+                mode="lines+markers" if split == "valid" else "lines",
+                marker={"size": 6},
+                line={
+                    "color": COLOURS[number % len(COLOURS)],
+                    "width": 2,
+                    "dash": _DASHES[number // len(COLOURS) % len(_DASHES)],
+                },
+                hovertemplate="step %{x}: %{y:.4g}<extra>" + label + "</extra>",
+            )
+    return _frame(figure, metric, None, height=420)
+
+
+def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
+    """How the assignments of each layer fell on its experts, as multiples of an even share (1 is even)."""
+    layers = list(loads)
+    widest = max((len(loads[layer].experts) for layer in layers), default=0)
+    rows = [[*_relative(loads[layer]), *[None] * (widest - len(loads[layer].experts))] for layer in layers]
+    figure = go.Figure(
+        _heat(
+            rows,
+            x=[str(expert) for expert in range(widest)],
+            y=layers,
+            texttemplate="%{z:.2f}" if widest <= 16 else None,
+            showscale=widest > 16,
+            textfont={"color": "#1c2430"},
+            hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=120 + 34 * max(len(layers), 1),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": {"text": "Expert"}, "type": "category", "automargin": True, "nticks": 33, "showgrid": False},
+        yaxis={"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
+    )
+    return figure
+
+
+def load_history_chart(history: Sequence[Loads]) -> go.Figure:
+    """How a layer's load moved between its experts while training: a column a report, a row an expert."""
+    widest = max((len(report.experts) for report in history), default=0)
+    columns = [[*_relative(report), *[None] * (widest - len(report.experts))] for report in history]
+    figure = go.Figure(
+        _heat(
+            [[column[expert] for column in columns] for expert in range(widest)],
+            x=[report.step for report in history],
+            y=[str(expert) for expert in range(widest)],
+            gap=0,
+            hovertemplate="step %{x}, expert %{y}<br>%{z:.3f} of an even share<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=min(130 + 22 * max(widest, 1), 560),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": {"text": "Step"}, "automargin": True, "showgrid": False},
+        yaxis={
+            "title": {"text": "Expert"}, "type": "category", "automargin": True, "autorange": "reversed", "nticks": 17,
+            "showgrid": False,
+        },
+    )  # fmt: skip
+    return figure
+
+
+def _relative(loads: Loads) -> list[float | None]:
+    """Each expert's load as a multiple of an even share, whatever the loads add up to."""
+    total = sum(loads.experts)
+    return [share * len(loads.experts) / total if total else None for share in loads.experts]
+
+
+def _heat(rows: list[list[float | None]], *, gap: int = 2, **given: Any) -> go.Heatmap:
+    """Blue below an even share, orange above: told apart by colour-blind people, and dark text is read on all of it."""
+    top = max(2.0, max((value for row in rows for value in row if value is not None), default=1.0))
+    return go.Heatmap(
+        z=rows,
+        zmin=0,
+        zmax=top,
+        colorscale=[[0, "#7fb4dc"], [1 / top, "#f3f2ee"], [1, "#ec9f66"]],
+        xgap=gap,
+        ygap=gap,
+        hoverongaps=False,
+        colorbar={"title": {"text": "× even", "side": "right"}, "thickness": 12},
+        **given,
+    )
+
+
+def _values(metric: str, curve: Curve) -> list[float | None]:
+    factor = 100.0 if is_share(metric) else 1.0
+    return [None if value is None else value * factor for value in curve.values]
+
+
+def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 300) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        showlegend=True,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        hovermode="x unified",
+        xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
+        | ({"range": [0, steps * 1.02]} if steps else {}),
+        yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True}
+        | ({"rangemode": "nonnegative"} if is_share(metric) else {}),
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        # Keep a zoom while the run goes on.
+        uirevision=metric,
+    )
+    return figure

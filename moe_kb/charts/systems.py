@@ -1,0 +1,92 @@
+"""Systems: what each optimises, and the stars of their repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from moe_kb.charts.palette import BLUE, ORANGE
+from moe_kb.queries.systems import OPTIMISES, SystemRow
+
+
+def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
+    """Which system optimises what: a filled point where the mark is printed, a ring where it was inferred."""
+    figure = go.Figure()
+    names = [row.name for row in rows]
+    for status, symbol, colour, label in (
+        ("reported", "circle", BLUE, "marked in this column"),
+        ("derived", "circle-open", ORANGE, "derived: the column is inferred"),
+    ):
+        found = [(aspect, row.name) for row in rows for aspect in OPTIMISES if row.optimises.get(aspect) == status]
+        figure.add_scatter(
+            x=[OPTIMISES[aspect] for aspect, _ in found],
+            y=[name for _, name in found],
+            mode="markers",
+            name=label,
+            marker={"symbol": symbol, "size": 16, "color": colour, "line": {"width": 2, "color": colour}},
+            hovertemplate="<b>%{y}</b><br>%{x}: " + label + "<extra></extra>",
+        )
+    figure.update_layout(
+        height=90 + 34 * max(len(names), 1),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={
+            "categoryorder": "array",
+            "categoryarray": list(OPTIMISES.values()),
+            "side": "top",
+            "range": [-0.5, len(OPTIMISES) - 0.5],
+        },
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": names[::-1],
+            "automargin": True,
+            "range": [-0.6, len(names) - 0.4],
+        },
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top"},
+    )
+    return figure
+
+
+def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
+    """Stars of each repository, largest at the top, on a logarithmic axis."""
+    known = sorted(
+        ((row.name, row.stars) for row in rows if row.stars and row.stars.number), key=lambda row: row[1].number
+    )
+    dates = sorted({stars.as_of for _, stars in known if stars.as_of})
+    figure = go.Figure(
+        go.Scatter(
+            x=[stars.number for _, stars in known],
+            y=[name for name, _ in known],
+            mode="markers+text",
+            text=[stars.printed for _, stars in known],
+            textposition="middle right",
+            cliponaxis=False,
+            marker={"size": 11, "color": BLUE},
+            hovertemplate="<b>%{y}</b><br>%{text} stars<extra></extra>",
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [0] * len(known),
+                "arrayminus": [stars.number - 50 for _, stars in known],
+                "width": 0,
+                "thickness": 2,
+                "color": BLUE,
+            },
+        )
+    )
+    when = f", as of {' and '.join(dates)}" if dates else ""
+    figure.update_layout(
+        height=90 + 34 * max(len(known), 1),
+        margin={"l": 10, "r": 60, "t": 10, "b": 10},
+        xaxis={
+            "title": {"text": f"Stars on GitHub{when}"},
+            "type": "log",
+            "dtick": 1,
+            "exponentformat": "none",
+            "separatethousands": True,
+            "range": [1.7, 5],
+            "automargin": True,
+        },
+        yaxis={"automargin": True},
+    )
+    return figure

@@ -1,0 +1,175 @@
+"""Commands that print what the app's pages of analyses show: trade-offs, leaderboard, trends."""
+
+from __future__ import annotations
+
+import click
+
+from moe_kb.cli.root import app, json_flag, open_here
+
+
+@app.command()
+@click.option("--benchmark", help="Such as mmlu. Default: the first with scores.")
+@click.option("--setting", help="Setting of the scores, such as 5-shot. Default: the most frequent one.")
+@click.option(
+    "--performance", default="context_length", show_default=True, help="Performance metric, such as throughput."
+)
+@click.option("--cost", default="params_active", show_default=True, help="Cost metric, such as weight_bytes.")
+@click.option(
+    "--context", type=click.IntRange(1, 100_000_000), default=4096, show_default=True, help="Tokens of a sequence."
+)
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Batch size of decoding."
+)
+@click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
+@click.option("--accelerator", help="Key of an accelerator, for rates and times. Default: h100-sxm.")
+@json_flag
+def tradeoffs(
+    benchmark: str | None,
+    setting: str | None,
+    performance: str,
+    cost: str,
+    context: int,
+    batch: int,
+    weights: str,
+    accelerator: str | None,
+    as_json: bool,
+) -> None:
+    """Compare models by quality, speed and cost, and mark the Pareto frontier.
+
+    Example: moe-kb tradeoffs --performance throughput --cost device_time
+    """
+    from moe_kb.analysis.metrics import SIDES
+    from moe_kb.cli import output
+
+    found = open_here().tradeoffs(
+        benchmark,
+        setting=setting,
+        performance=performance,
+        cost=cost,
+        context=context,
+        batch=batch,
+        weights=weights,
+        accelerator=accelerator,
+    )
+    if as_json:
+        output.print_json(found.table())
+        return
+    choice, best = found.choice, found.frontier()
+    output.print_table(
+        ["model", *(choice.title(side) for side in SIDES), "frontier", "sources"],
+        [
+            [
+                entry.subject.label,
+                *(choice.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES),
+                "yes" if entry.subject.where in best else "",
+                ", ".join(dict.fromkeys(value.source for value in entry.values.values() if value.source)),
+            ]
+            for entry in found.best_first()
+        ],
+    )
+    click.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
+
+
+@app.command()
+@click.argument("protocol", required=False)
+@json_flag
+def leaderboard(protocol: str | None, as_json: bool) -> None:
+    """Compare the runnable designs under one budget (default: the first protocol), each against a dense layer.
+
+    Example: moe-kb leaderboard text-1
+    """
+    from dataclasses import asdict
+
+    from moe_kb.analysis.run_metrics import metric_label
+    from moe_kb.cli import output
+
+    board = open_here().leaderboard(protocol)
+    if as_json:
+        output.print_json(asdict(board))
+        return
+    output.print_table(
+        ["group", "rank", "design", metric_label(board.protocol.headline), "±", "− dense", "verdict", "seeds"],
+        [
+            [
+                standing.group,
+                standing.rank,
+                standing.name,
+                standing.mean,
+                standing.error,
+                standing.against_dense.mean if standing.against_dense else None,
+                standing.verdict,
+                standing.seeds,
+            ]
+            for standing in board.standings
+        ],
+    )
+    click.echo(
+        f"{board.protocol.protocol}, {board.protocol.better} is better; of {board.ranked} ranked designs "
+        f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
+        err=True,
+    )
+
+
+@app.command()
+@click.argument("measure")
+@click.option("--text", default="", help="Only configurations that hold these words.")
+@click.option("--largest", is_flag=True, help="Only the largest configuration of each model.")
+@json_flag
+def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
+    """Follow a measure of released models through time; an unknown measure lists all.
+
+    Example: moe-kb trends granularity
+    """
+    from dataclasses import asdict
+
+    from moe_kb.analysis.trends import shown
+    from moe_kb.cli import output
+
+    trend = open_here().trends(measure, text=text, largest_only=largest)
+    field = trend.field
+    if as_json:
+        rows = [
+            {
+                "record": observation.record,
+                "configuration": observation.configuration,
+                "released": observation.released,
+                "value": observation.value(measure),
+                "differs": observation.differs(measure),
+                "source": observation.source_of(measure),
+            }
+            for observation in trend.observations
+        ]
+        years = [*map(asdict, trend.years), *map(asdict, trend.commonest)]
+        output.print_json({"measure": measure, "unit": field.unit, "years": years, "configurations": rows})
+        return
+    output.print_table(
+        ["released", "configuration", field.title, "source"],
+        [
+            [
+                observation.released,
+                observation.label,
+                shown(measure, observation.value(measure)) + (" ≠" if observation.differs(measure) else ""),
+                observation.source_of(measure),
+            ]
+            for observation in trend.observations
+        ],
+    )
+    click.echo("")
+    if field.words:
+        output.print_table(
+            ["year", "most frequent", "configurations", "of"],
+            [[str(year.year), year.word, year.count, year.of] for year in trend.commonest],
+        )
+    else:
+        output.print_table(
+            ["year", "median", "middle half", "configurations"],
+            [
+                [
+                    str(year.year),
+                    shown(measure, year.median),
+                    f"{shown(measure, year.low)} to {shown(measure, year.high)}",
+                    year.count,
+                ]
+                for year in trend.years
+            ],
+        )

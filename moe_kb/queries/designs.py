@@ -1,0 +1,258 @@
+"""Designs: the comparison matrix of gates, lists of the other components, and what a design's page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+from moe_kb.db.reader import Reader
+from moe_kb.fields import GATING_PROPERTIES, NOT_REPORTED
+from moe_kb.format import joined, with_year
+
+#: Components of designs and their headings.
+COMPONENTS = {
+    "gating": "Gating",
+    "loss": "Losses",
+    "expert": "Experts",
+    "peft": "Parameter-efficient",
+    "scheme": "Schemes",
+    "system": "System",
+    "application": "Applications",
+}
+ROLES = ("introduces", "uses", "modifies", "studies")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gating design with its typed properties."""
+
+    record: str
+    name: str
+    year: int | None
+    users: int
+    """Models and papers that use or modify it."""
+    runs: bool
+    """Whether an implementation of it is installed."""
+    properties: Mapping[str, str | None]
+    """By name, in reading order; None where no source gives one."""
+
+    def shown(self, name: str) -> str:
+        """A property's value, or that it is not reported."""
+        return self.properties[name] or NOT_REPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class DesignBrief:
+    """A design in a line of a list."""
+
+    record: str
+    key: str
+    name: str
+    year: int | None
+    summary: str | None
+    introduced: str | None
+    """Names of the papers that introduce it."""
+    users: int
+    equations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A typed property with its source."""
+
+    property: str
+    value: str
+    note: str | None
+    status: str
+    source: str
+    locator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who introduces, uses, modifies or studies a design."""
+
+    record: str
+    label: str
+    kind: str
+    role: str
+    detail: str | None
+    """Loss term, coefficient, note."""
+    status: str
+    source: str
+    locator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation to another design."""
+
+    record: str
+    """The other design."""
+    name: str
+    year: int | None
+    type: str
+    forward: bool
+    """Whether it points from the design asked about to the other."""
+    note: str | None
+    source: str | None
+    locator: str | None
+    status: str
+
+    @property
+    def label(self) -> str:
+        """Name with year."""
+        return with_year(self.name, self.year)
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """An installed implementation of a design."""
+
+    key: str
+    name: str
+    status: str
+    designs: str
+    summary: str
+    oracle: str
+    """What it was checked against."""
+
+
+def meaning(name: str) -> str | None:
+    """What a property means, from the record type's own documentation."""
+    from moe_kb.records import GatingProperties
+
+    return GatingProperties.model_fields[name].description
+
+
+@cache
+def vocabularies() -> dict[str, tuple[str, ...]]:
+    """Properties with a fixed set of values, in the record type's order."""
+    return {name: values for name in GATING_PROPERTIES if (values := _vocabulary(name))}
+
+
+def _vocabulary(name: str) -> tuple[str, ...] | None:
+    """The property's possible values; None for numbers and texts."""
+    from moe_kb.records import GatingProperties, Sourced
+
+    wrapped = next(kind for kind in get_args(GatingProperties.model_fields[name].annotation) if kind is not type(None))
+    value: Any = wrapped.model_fields["value"].annotation if issubclass(wrapped, Sourced) else None
+    if value is bool:
+        return ("yes", "no")
+    values = get_args(value)
+    return values if values and all(isinstance(word, str) for word in values) else None
+
+
+def gates(reader: Reader) -> list[Gate]:
+    """Every gating design, oldest first."""
+    runs = running(reader)
+    users = dict(
+        reader.tuples(
+            "SELECT record, count(DISTINCT by) FROM usages WHERE role IN ('uses', 'modifies') GROUP BY record"
+        )
+    )
+    columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
+    return [
+        Gate(
+            record,
+            name,
+            year,
+            users.get(record, 0),
+            record in runs,
+            dict(zip(GATING_PROPERTIES, properties, strict=True)),
+        )
+        for record, name, year, *properties in reader.tuples(
+            f"SELECT record, name, year, {columns} FROM gating_designs_compared "
+            "ORDER BY year IS NULL, year, name COLLATE NOCASE"
+        )
+    ]
+
+
+def select_gates(
+    found: Sequence[Gate],
+    wanted: Mapping[str, Sequence[str]],
+    text: str = "",
+    *,
+    runs: bool | None = None,
+) -> list[Gate]:
+    """Gates with one of the wanted values of every property asked for; `not reported` asks for a missing one.
+
+    `runs` asks for designs with an implementation, or for those without.
+    """
+    words = text.lower().split()
+    return [
+        gate
+        for gate in found
+        if all(gate.shown(name) in values for name, values in wanted.items() if values)
+        and all(word in f"{gate.name} {gate.record}".lower() for word in words)
+        and runs in (None, gate.runs)
+    ]
+
+
+def designs_of(reader: Reader, component: str) -> list[DesignBrief]:
+    """Every design of a component, oldest first."""
+    return reader.all(
+        DesignBrief,
+        "SELECT d.record, d.key, d.name, d.year, d.summary, "
+        "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
+        "WHERE u.record = d.record AND u.role = 'introduces') AS introduced, "
+        "(SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = d.record "
+        "AND u.role IN ('uses', 'modifies')) AS users, "
+        "(SELECT count(*) FROM equations e WHERE e.record = d.record) AS equations "
+        "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
+        (component,),
+    )
+
+
+def properties(reader: Reader, record: str) -> list[Property]:
+    """A gating design's properties in reading order."""
+    found = reader.all(
+        Property,
+        "SELECT property, value, note, status, source, locator FROM design_properties WHERE record = ?",
+        (record,),
+    )
+    order = list(GATING_PROPERTIES)
+    return sorted(found, key=lambda stated: order.index(stated.property))
+
+
+def users(reader: Reader, record: str) -> list[User]:
+    """Everyone whom a source ties to the design: introducers first, then models, then papers."""
+    found = []
+    for by, name, year, kind, role, term, coefficient, note, status, source, locator in reader.tuples(
+        "SELECT u.by, r.name, r.year, r.kind, u.role, u.term, u.coefficient, u.note, u.status, u.source, u.locator "
+        "FROM usages u JOIN records r ON r.record = u.by WHERE u.record = ?1 "
+        "UNION ALL SELECT e.head, r.name, r.year, r.kind, e.type, NULL, NULL, e.note, e.status, e.source, e.locator "
+        "FROM edges e JOIN records r ON r.record = e.head WHERE e.tail = ?1 AND r.kind = 'model' "
+        "AND e.type = 'uses' AND NOT EXISTS (SELECT 1 FROM usages u WHERE u.record = e.tail AND u.by = e.head)",
+        (record,),
+    ):
+        detail = joined(term, None if coefficient is None else f"coefficient {coefficient:g}", note)
+        found.append(User(by, with_year(name, year), kind, role, detail or None, status, source, locator))
+    return sorted(found, key=lambda user: (ROLES.index(user.role), user.kind != "model", user.label.lower()))
+
+
+#: A record names its implementation; the audit asks for the name where an implementation says that it runs a design.
+_RUNS = "FROM implementations i JOIN designs d ON d.implementation = i.key"
+
+
+def running(reader: Reader) -> set[str]:
+    """Full names of the designs that an installed implementation runs."""
+    return set(reader.values(f"SELECT d.record {_RUNS}"))
+
+
+def implementation_of(reader: Reader, record: str) -> Implementation | None:
+    """The installed implementation of a design; None where there is none."""
+    return reader.first(Implementation, f"SELECT i.* {_RUNS} WHERE d.record = ?", (record,))
+
+
+def lineage(reader: Reader, record: str) -> list[Relation]:
+    """Relations to other designs in either direction."""
+    return reader.all(
+        Relation,
+        "SELECT r.record, r.name, r.year, e.type, e.head = ?1 AS forward, e.note, e.source, e.locator, "
+        "e.status FROM edges e JOIN records r ON r.record = CASE WHEN e.head = ?1 THEN e.tail ELSE e.head END "
+        "WHERE (e.head = ?1 OR e.tail = ?1) AND r.kind = 'design' ORDER BY e.type, r.year, r.name",
+        (record,),
+    )

@@ -1,0 +1,90 @@
+"""The surveys' timelines of models, and the growth of the literature."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from moe_kb.db.reader import Reader
+
+TIMELINES = ("timeline-2025", "survey-a-figure-1")
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineModel:
+    """A model as a timeline draws it, and the record it is about."""
+
+    label: str
+    period: str
+    """As printed."""
+    openness: str
+    domain: str
+    organisation: str
+    record: str | None
+    name: str
+    released: str | None
+    """The preferred release date of the model as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class PapersOfYear:
+    """Papers that became public in a year."""
+
+    year: int
+    core: int
+    """About mixtures of experts."""
+    others: int
+    """Background and neighbours, here because a survey leans on them."""
+
+
+def timelines(reader: Reader) -> dict[str, str]:
+    """Timelines that this knowledge base holds, newest first, with their titles."""
+    titles = dict(
+        reader.tuples("SELECT key, coalesce(json_extract(content, '$.title'), name) FROM records WHERE kind = 'table'")
+    )
+    return {key: titles[key] for key in TIMELINES if key in titles}
+
+
+def timeline(reader: Reader, table: str) -> list[TimelineModel]:
+    """The rows of a timeline in printed order."""
+    out = []
+    for label, text, record, name, released in reader.tuples(
+        "SELECT t.label, t.cells, t.subject, coalesce(r.name, t.label), m.released FROM table_rows t "
+        "LEFT JOIN records r ON r.record = t.subject LEFT JOIN models m ON m.record = t.subject "
+        "WHERE t.record = ? ORDER BY t.id",
+        (f"table:{table}",),
+    ):
+        cells = {column: _printed(cell) for column, cell in json.loads(text).items()}
+        out.append(
+            TimelineModel(
+                label=label,
+                period=cells.get("released") or "no date",
+                openness=cells.get("openness") or "not reported",
+                domain=cells.get("domain") or "not reported",
+                organisation=cells.get("organisation") or "not reported",
+                record=record,
+                name=name,
+                released=released,
+            )
+        )
+    return out
+
+
+def _printed(cell: str | dict[str, str] | list[str | dict[str, str]]) -> str | None:
+    """What stands in a cell: itself, or as printed beside its value; of several the first."""
+    first = (cell[0] if cell else None) if isinstance(cell, list) else cell
+    return first["printed"] if isinstance(first, dict) else first
+
+
+def configurations_in(reader: Reader, table: str) -> set[tuple[str, str]]:
+    """The models and configurations that the rows of a table (full name) are about."""
+    return set(reader.tuples("SELECT subject, configuration FROM table_rows WHERE record = ?", (table,)))
+
+
+def papers_by_year(reader: Reader) -> list[PapersOfYear]:
+    """Papers of each year, the first year first."""
+    return reader.all(
+        PapersOfYear,
+        "SELECT year, sum(scope = 'core') AS core, sum(scope <> 'core') AS others FROM papers "
+        "GROUP BY year ORDER BY year",
+    )

@@ -1,0 +1,73 @@
+"""Scores and systems, as rows and charts."""
+
+from __future__ import annotations
+
+import pytest
+
+from moe_kb.charts.scores import score_chart
+from moe_kb.charts.systems import optimises_chart, stars_chart
+from moe_kb.queries.scores import ScoreRow
+from moe_kb.queries.systems import Stars, SystemRow, mark
+
+
+def score(label: str, value: float, active: float | None, setting: str = "5-shot") -> ScoreRow:
+    about = ("Lab", "2024-01", "mmlu", value, str(value), setting, True, active, active, "s", None)
+    return ScoreRow("model:m", label, *about)
+
+
+def system(name: str, stars: Stars | None = None, **optimises: str) -> SystemRow:
+    return SystemRow("system:s", "s", name, None, None, (), (), optimises, (), stars)
+
+
+def test_scores_carry_their_setting_and_size(kb):
+    rows = kb.scores()
+    assert [(row.label, row.score, row.setting) for row in rows] == [
+        ("Alpha 1B", 46.5, "0-shot"),
+        ("Alpha 1B", 45.0, "5-shot"),
+    ]
+    assert (rows[0].params_total, rows[0].params_active) == (1_200_000_000, None)
+
+
+def test_settings_are_told_apart():
+    rows = [score("a", 70, 1e9), score("b", 60, 2e9, "8-shot"), score("c", 50, None)]
+    figure = score_chart(rows, "mmlu")
+    assert [(trace.name, list(trace.y)) for trace in figure.data] == [("5-shot", [70]), ("8-shot", [60])]
+    assert figure.layout.yaxis.title.text == "MMLU (score, percent)"
+    assert len(score_chart(rows, "gsm8k").data) == 0
+
+
+def test_names_of_close_points_differ_in_place():
+    rows = [score("first of a pair", 70, 20e9), score("second of a pair", 70.2, 20.1e9), score("far", 40, 1e9)]
+    first, second, _ = score_chart(rows, "mmlu").data[0].textposition
+    assert first != second
+
+
+def test_an_inferred_mark_is_a_ring():
+    rows = [system("One", computation="reported", storage="derived"), system("Two")]
+    printed, derived = optimises_chart(rows).data
+    assert (printed.marker.symbol, list(printed.x), list(printed.y)) == ("circle", ["Computation"], ["One"])
+    assert (derived.marker.symbol, list(derived.x)) == ("circle-open", ["Storage"])
+    assert [mark(status) for status in ("reported", "derived", None)] == ["● printed", "◐ derived", "–"]
+
+
+def test_stars_have_a_date():
+    figure = stars_chart([system("One", Stars(38000, "38K", "2024-06")), system("Two")])
+    assert figure.layout.xaxis.title.text == "Stars on GitHub, as of 2024-06"
+    assert list(figure.data[0].text) == ["38K"]
+
+
+def test_a_system_without_marks_or_stars(kb):
+    (gamma,) = kb.systems()
+    assert (gamma.name, gamma.optimises, gamma.stars, gamma.papers) == ("Gamma", {}, None, ("beta",))
+
+
+@pytest.mark.integration
+def test_tables_3_and_4_are_whole(real_kb):
+    systems = {row.key: row for row in real_kb.systems()}
+    assert len(systems) == 10
+    assert systems["se-moe"].optimises == dict.fromkeys(("computation", "communication", "storage"), "reported")
+    assert set(systems["tutel"].optimises.values()) == {"derived"}
+    assert all(row.stars and row.stars.as_of == "2024-06" for row in systems.values())
+    scores = real_kb.scores()
+    assert len({row.label for row in scores}) == 14
+    assert {"5-shot", "8-shot", "3-shot"} <= {row.setting for row in scores if row.benchmark == "gsm8k"}

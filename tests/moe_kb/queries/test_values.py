@@ -1,0 +1,174 @@
+"""One model's values, and its layer diagram."""
+
+from __future__ import annotations
+
+import pytest
+import small
+from small import architecture
+
+from moe_kb.analysis.size_tables import claimed_rows
+from moe_kb.charts.layer_diagram import describe, layer_diagram, layer_table
+from moe_kb.claims.claim import Claim
+from moe_kb.queries.values import Value, precision, shown
+from moe_kb.records.architecture import Architecture
+from moe_kb.sizing import UnsizedError, count
+
+
+def claim(value: object, printed: str | None = None, status: str = "reported") -> Claim:
+    return Claim("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "text", "digit"),
+    [
+        (claim(47_000_000_000, "47B"), "47B", "to 1B"),
+        (claim(46_702_792_704), "46,702,792,704", "exact"),
+        (claim(70.6, "70.6"), "70.6", "to 0.1"),
+        (claim(2048, "2048"), "2,048", "exact"),
+        (claim(2048, "4*d_model", status="derived"), "2,048", "exact"),
+        (claim("GEGLU", "GEGLU"), "GEGLU", ""),
+        (claim(["a", "b"]), "a, b", ""),
+        (claim(True), "true", ""),
+    ],
+)
+def test_a_value_is_shown_as_printed_with_its_precision(one, text, digit):
+    assert (shown(one), precision(one)) == (text, digit)
+
+
+def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
+    by_field = {value.field: value for value in kb.values("alpha")["1B"]}
+    width = by_field["d_model"]
+    assert shown(width.preferred) == "512"
+    assert {claim.source for claim in width.others} == {"first-survey", "second-list"}
+    assert "512 (alpha-config)" in width.conflict
+    assert "768 (second-list)" in width.conflict
+    assert by_field["vocab_size"].conflict == ""
+
+
+def test_measurements_under_different_settings_are_different_values(kb):
+    scores = [value for value in kb.values("alpha")["1B"] if value.field == "mmlu"]
+    assert [(value.label, value.preferred.number) for value in scores] == [
+        ("MMLU, 0-shot", 46.5),
+        ("MMLU, 5-shot", 45.0),
+    ]
+
+
+def test_every_claim_is_in_exactly_one_value(kb):
+    listed = [claim for part in kb.values("alpha").values() for value in part for claim in value.claims]
+    assert len(listed) == len(kb.claims("model:alpha"))
+
+
+def test_routers_name_the_design_and_source(kb):
+    assert {(router.record, router.type) for router in kb.routers("alpha")} == {("design:alpha-router", "uses")}
+
+
+def claimed(field: str, number: int) -> Value:
+    return Value(field, None, claim(number), (), None)
+
+
+def test_computed_parameters_stand_beside_those_claimed():
+    built = architecture(small.ATTENTION, small.MOE, repeat=2)
+    p = count(built)
+    near = round(p.active_excl_embeddings_and_head) + 3
+    rows = {
+        row["Parameters"]: row
+        for row in claimed_rows(
+            built, {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
+        )
+    }
+    assert rows["Total"]["Computed"] == f"{p.total:,}"
+    assert rows["Total"]["Difference"] == "+100.00%"
+    assert rows["Active, without both"]["Claimed"] == f"{near:,}"
+    assert rows["Active, without both"]["Difference"] == f"{3 / float(p.active_excl_embeddings_and_head):+.2%}"
+    assert rows["Active, with embeddings and head"]["Claimed"] == ""
+    several = Value("params_total", None, claim(p.total), (claim(p.total), claim(p.total * 3)), None)
+    total = claimed_rows(built, {"params_total": several})[0]
+    assert total["Claimed"] == f"{p.total:,}; {3 * p.total:,}"
+    assert total["Difference"] == "none; +200.00%"
+    assert all(row["Claimed"] == row["Difference"] == "" for row in claimed_rows(built, {}))
+    with pytest.raises(UnsizedError):
+        claimed_rows(architecture(small.MOE, norm=None), {})
+
+
+MOE = {
+    "kind": "moe",
+    "n_routed_experts": 8,
+    "experts_per_token": 2,
+    "d_expert": {"printed": "4*d_model", "value": 256},
+    "shared": {"count": 1, "d_expert": 128},
+    "router": {"score": "softmax", "renormalise": True},
+}
+NESTED = Architecture.model_validate(
+    {
+        "source": "s",
+        "d_model": 64,
+        "encoder": {"groups": [{"repeat": 2, "sublayers": [{"kind": "attention", "n_heads": 4}]}]},
+        "decoder": {
+            "order": "unknown",
+            "groups": [
+                {
+                    "repeat": 3,
+                    "groups": [
+                        {"repeat": 2, "sublayers": [{"kind": "mamba"}, {"kind": "dense", "d_ffn": 256}]},
+                        {"sublayers": [{"kind": "mamba"}, MOE]},
+                    ],
+                }
+            ],
+        },
+    }
+)
+
+
+def words(figure) -> list[str]:
+    return [text for trace in figure.data if trace.mode == "text" for text in trace.text]
+
+
+def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
+    said = words(layer_diagram(NESTED))
+    assert "<b>Encoder: 2 layers</b>" in said
+    assert "<b>Decoder: 9 layers</b> (order of the groups not reported)" in said
+    assert said.count("× 2") == 2
+    assert "× 3" in said
+    assert "MoE layer · 2 of 8 experts · 1 shared · width 256 (4*d_model)" in said
+
+
+def test_blocks_do_not_overlap():
+    blocks = [s for s in layer_diagram(NESTED).layout.shapes if s.line.width == 1.5]
+    assert len(blocks) == 5
+    for one in blocks:
+        for other in blocks:
+            apart = one.y1 <= other.y0 or other.y1 <= one.y0 or one.x1 <= other.x0 or other.x1 <= one.x0
+            assert one is other or apart
+
+
+def test_the_table_counts_the_layers_of_equal_sublayers_together():
+    rows = layer_table(NESTED)
+    assert {row.layers for row in rows if row.stack == "decoder" and row.sublayer == "MoE layer"} == {3}
+    settings = {row.setting: row.value for row in rows if row.sublayer == "MoE layer"}
+    assert settings["router.renormalise"] == "yes"
+    assert settings["d_expert"] == "256 (4*d_model)"
+    assert settings["shared.count"] == "1"
+
+
+def test_tensors_without_a_field_are_named_with_their_shape():
+    rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
+    assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]
+
+
+@pytest.mark.integration
+def test_every_architecture_of_the_real_data_has_a_picture_and_a_table(real_kb):
+    drawn = 0
+    for brief in real_kb.briefs("model"):
+        for configuration in real_kb.model(brief.key).configurations:
+            if configuration.architecture:
+                architecture = configuration.architecture
+                layers = sum(stack.n_layers for stack in architecture.stacks.values())
+                said = " ".join(words(layer_diagram(architecture)))
+                assert all(f"{stack.n_layers} layers" in said for stack in architecture.stacks.values())
+                assert layer_table(architecture)
+                assert all(
+                    describe(part) for stack in architecture.stacks.values() for x in stack.layers() for part in x
+                )
+                assert layers > 0
+                drawn += 1
+    assert drawn >= 51
