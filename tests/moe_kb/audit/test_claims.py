@@ -6,6 +6,7 @@ import pytest
 from trees import edit
 
 from moe_kb.claims.placement import layers_with_experts
+from moe_kb.kb import open_kb
 
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
