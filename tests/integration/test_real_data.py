@@ -77,7 +77,7 @@ def test_every_file_is_canonical(files):
     assert [str(finding) for path in files if (finding := not_canonical(REPOSITORY, path))] == []
 
 
-def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
+def test_files_are_valid_by_an_independent_validator(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
     kinds |= {"accelerators": "accelerator"}
     kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "waivers")} | {"tables": "table"}
@@ -162,7 +162,7 @@ def test_released_configurations(stats, records):
     assert stats["configurations"] == sum(len(m.get("configurations", ())) for m in records["model"].values())
 
 
-def test_no_paper_of_the_gating_branch_lacks_a_design(stats, records):
+def test_papers_of_the_gating_branch_have_designs(stats, records):
     branch = {
         f"paper:{key}"
         for key, p in placements(records, "survey-a")
@@ -252,7 +252,7 @@ def test_every_record_loads_with_all_its_page_shows(real_kb, records):
         assert "\x1b" not in text
 
 
-def test_every_paper_is_found_by_its_name_and_title(real_kb):
+def test_papers_are_found_by_name_and_title(real_kb):
     assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
     for brief in real_kb.briefs("paper")[::5]:
         title = real_kb.paper(brief.key).title
@@ -293,7 +293,7 @@ def test_every_paper_can_be_cited(real_kb):
     assert len({entry.key for entry in library.entries}) == len(briefs)
 
 
-def test_every_view_has_rows_and_every_column_a_description(real_kb):
+def test_views_have_rows_and_columns_descriptions(real_kb):
     from moe_kb.db.views import VIEWS
 
     for view in VIEWS:

@@ -67,7 +67,7 @@ def test_names_that_fit_badly_are_clear_errors(kb):
         kb.model("beta")
 
 
-def test_briefs_are_sorted_by_name_and_show_the_year(kb):
+def test_briefs_are_sorted_and_show_years(kb):
     labels = [brief.label for brief in kb.briefs()]
     assert labels == sorted(labels, key=str.casefold)
     assert [brief.label for brief in kb.briefs("paper")] == ["Alpha (2021)", "Beta (2020)"]
@@ -88,14 +88,14 @@ def test_an_unknown_node_is_a_clear_error(kb, name):
         kb.resolve_node(name)
 
 
-def test_a_node_of_two_taxonomies_must_be_named_in_full(tree):
+def test_ambiguous_nodes_need_their_full_name(tree):
     edit(tree, "taxonomy/second.yaml", "label: Routers}", "label: Routers}\n- {id: system, label: System}")
     kb = open_kb(tree, database=tree.parent / "kb.db")
     with pytest.raises(AmbiguousKeyError, match="first:system, second:system"):
         kb.resolve_node("system")
 
 
-def test_the_tree_counts_what_is_at_and_under_each_node(kb):
+def test_trees_count_at_and_under_each_node(kb):
     top = kb.tree("first")
     counts = [(item.node.rpartition("/")[2], item.placed, item.under, item.level) for item in top.walk()]
     assert counts == [
@@ -125,7 +125,7 @@ def test_taxonomies_say_where_they_are_from(kb):
     ]
 
 
-def test_the_value_shown_first_and_the_others(kb):
+def test_the_preferred_value_and_the_others(kb):
     value = kb.value("model:alpha", "d_model", configuration="1B")
     assert (value.value, value.source, value.place) == (512, "alpha-config", "alpha-config, config.json")
     with pytest.raises(NotFoundError, match=r"no source gives 'colour' for model:alpha\. Known: .*d_model"):

@@ -210,7 +210,7 @@ def test_odd_but_harmless_queries_end(database, sql):
     assert run_query(database, sql, max_seconds=20).rows
 
 
-def test_no_query_so_far_took_more_memory_than_it_may(database):
+def test_queries_stay_within_their_memory(database):
     refused(database, f"{TEXTS} SELECT s || x FROM n CROSS JOIN m ORDER BY 1")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     assert peak < sandbox.MAX_PROCESS_BYTES

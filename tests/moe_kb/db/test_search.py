@@ -30,14 +30,14 @@ def test_names_come_first_however_written(kb, record, text):
     assert (first.record, first.why) == (record, "name")
 
 
-def test_a_paper_and_its_model_come_first_and_sources_last(kb):
+def test_papers_come_first_and_sources_last(kb):
     found = keys(kb.search("alpha"))
     assert found[:2] == ["paper:alpha", "model:alpha"]
     assert found.index("design:alpha-router") < found.index("source:alpha-config")
     assert keys(kb.search("survey of invented"))[-1] == "source:first-survey"
 
 
-def test_years_that_run_backwards_are_told_the_right_way(kb):
+def test_years_in_the_wrong_order_are_refused(kb):
     with pytest.raises(QueryError, match=r"2021 to 2020 run backwards\. Ask for 2020 to 2021"):
         kb.search("alpha", year=(2021, 2020))
 

@@ -101,7 +101,7 @@ def test_a_source_is_cited_under_its_own_key():
     assert found["eprint"] == "2103.00001"
 
 
-def test_other_kinds_cannot_be_cited_and_the_message_says_what_can(kb):
+def test_only_papers_and_sources_are_cited(kb):
     with pytest.raises(MoeKbError, match=r"model:alpha is a model: papers and sources can be cited; `moe-kb cite"):
         kb.cite(["model:alpha"])
 
