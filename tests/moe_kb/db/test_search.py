@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trees import many_papers
 
@@ -117,7 +117,6 @@ def test_limits_hold_and_nothing_is_listed_twice(kb):
 @example("x" * 5000)
 @example("' OR 1=1 --")
 @example("ﬁ ² ª ١٢ 𝔞 İ")
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_text_is_an_error(shared_kb, text):
     for hit in shared_kb.search(text, limit=5):
         assert hit.record.startswith(f"{hit.kind}:")

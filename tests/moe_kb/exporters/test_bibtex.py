@@ -8,7 +8,7 @@ from typing import Any
 import bibtexparser
 import pytest
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import records
 
@@ -112,7 +112,7 @@ def test_several_entries_stand_apart_and_once(kb):
 
 
 @given(records(Paper))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60)
 def test_any_paper_is_one_whole_entry(record):
     text = bibtex(stored(record))
     (entry,) = bibtexparser.parse_string(text).entries

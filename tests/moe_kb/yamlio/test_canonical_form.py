@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from strategies import PLAIN, TRAPS, records
 
 from moe_kb import yamlio
@@ -35,7 +35,7 @@ def test_ambiguous_strings_stay_strings_for_every_reader(text):
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__name__)
 def test_any_valid_record_survives_its_canonical_form(kind):
     @given(records(kind))
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40)
     def survives(record):
         text = yamlio.canonical_text(record)
         again = kind.model_validate(yamlio.parse(text))
