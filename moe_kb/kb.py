@@ -581,32 +581,39 @@ class KnowledgeBase:
         with self.reader() as reader:
             return loads(reader, protocol, implementation)
 
-    def observations(self) -> list[Observation]:
-        """Every configuration with every measure of `moe_kb.analysis.trend_fields.TRENDS`, each with its source."""
-        from moe_kb.analysis.trends import observations
-        from moe_kb.queries.models import configurations
+    def observations(self, *, text: str = "", largest_only: bool = False) -> list[Observation]:
+        """Configurations with every measure of `moe_kb.analysis.trend_fields.TRENDS`, each with its source.
+
+        Args:
+            text: Only configurations that hold all of these words.
+            largest_only: Only the largest configuration of each model.
+        """
+        from moe_kb.analysis.trends import largest, observations
+        from moe_kb.queries.models import configurations, select_configurations
         from moe_kb.queries.routing import routing
 
         with self.reader() as reader:
-            return observations(configurations(reader), routing(reader))
+            found = observations(configurations(reader), routing(reader))
+        kept = select_configurations(found, text=text)
+        return largest(kept) if largest_only else kept
 
     def trends(self, measure: str, *, text: str = "", largest_only: bool = False) -> Trend:
         """One measure of released models through time: configurations with their sources, and each year's quartiles.
 
         Args:
             measure: A key of `moe_kb.analysis.trend_fields.TRENDS`, such as `granularity`.
-            text: Only configurations that hold all of these words.
-            largest_only: Only the largest configuration of each model.
+            text: As in `observations`.
+            largest_only: The same.
 
         Raises:
             NotFoundError: There is no such measure; the message lists them.
         """
         from moe_kb.analysis.trend_fields import TRENDS
-        from moe_kb.analysis.trends import chosen, trend
+        from moe_kb.analysis.trends import trend
         from moe_kb.errors import look_up
 
         look_up(TRENDS, measure, "measure")
-        return trend(chosen(self.observations(), text, largest_only=largest_only), measure)
+        return trend(self.observations(text=text, largest_only=largest_only), measure)
 
     def definition(self, measure: str) -> Definition | None:
         """The design whose equation defines a measure of `TRENDS`, if it is here."""

@@ -87,7 +87,7 @@ def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
                 **ui.in_address("weights", "bf16", FORMATS),
             )
         if "device" in needs:
-            by_key = {device.key: device for device in kb.devices(FORMATS[asked["weights"]])}
+            by_key = {device.key: device for device in ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])}
             if by_key:
                 usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
                 asked["accelerator"] = st.selectbox(

@@ -14,7 +14,7 @@ import ui
 from moe_kb.analysis.survey_questions import QUESTIONS
 from moe_kb.analysis.time_axis import in_words
 from moe_kb.analysis.trend_fields import COLOUR_BY, FOLLOWED, SIDE_BY_SIDE, TRENDS
-from moe_kb.analysis.trends import ENOUGH, Observation, Trend, chosen, latest_first, shown
+from moe_kb.analysis.trends import ENOUGH, Observation, Trend, latest_first, shown
 from moe_kb.charts import survey_questions, trends
 from moe_kb.kb import KnowledgeBase
 
@@ -40,10 +40,10 @@ def table(
         {
             "record": observation.record,
             "name": observation.label,
-            "organisation": observation.word("organisation"),
+            "organisation": observation.organisation,
             "released": observation.released,
             "exact": in_words(observation.released),
-            **{name: observation.values[name] for name in names},
+            **{name: observation.value(name) for name in names},
             **({"standing": standing(observation)} if standing else {}),
             "differ": "≠" if any(map(observation.differs, names)) else "",
             "source": "; ".join(dict.fromkeys(filter(None, map(observation.source_of, names)))),
@@ -111,10 +111,14 @@ def answered() -> None:
     table(answer.observations, question.fields, f"table-2-{asked}", answer.standing)
 
 
+def kept_by(kb: KnowledgeBase, text: str, largest_only: bool) -> list[Observation]:
+    """The configurations that pass the filters."""
+    return ui.cached(type(kb).observations, kb, text=text, largest_only=largest_only)
+
+
 def glance(kb: KnowledgeBase, colour: str, text: str, largest_only: bool) -> go.Figure:
     """Every measure side by side; worth remembering, as nine charts take a tenth of a second."""
-    kept = chosen(ui.cached(type(kb).observations, kb), text, largest_only=largest_only)
-    return trends.side_by_side(kept, SIDE_BY_SIDE, colour)
+    return trends.side_by_side(kept_by(kb, text, largest_only), SIDE_BY_SIDE, colour)
 
 
 def one_measure(found: Trend, colour: str) -> None:
@@ -195,8 +199,7 @@ ui.header(
     "Trends",
     "How the designs of released models moved over time. Every mark is a configuration and leads to its model.",
 )
-everything = ui.cached(type(kb).observations, kb)
-if not everything:
+if not kept_by(kb, "", False):
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
 view = st.segmented_control(
@@ -211,7 +214,7 @@ if view == "table-2":
     answered()
     st.stop()
 name, colour, text, largest_only = filters(view)
-kept = chosen(everything, text, largest_only=largest_only)
+kept = kept_by(kb, text, largest_only)
 if not kept:
     ui.empty("No results.", "Remove a filter.")
 elif view == "glance":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,15 +34,6 @@ MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction"
 #: The headline metric of a run; a run has one of them.
 HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
 _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
-
-
-def page_markdown(page: str) -> str:
-    """An implementation's page as the app shows it: headings below the app's own, equations in blocks.
-
-    A `$$` that opens or closes amid text is no block for every Markdown reader, so each stands on a line of its own.
-    """
-    blocks = re.sub(r"\$\$(.+?)\$\$", lambda block: f"\n$$\n{block[1].strip()}\n$$\n", page, flags=re.DOTALL)
-    return re.sub(r"^(#{1,4} )", r"##\1", blocks, flags=re.MULTILINE)
 
 
 def setting_label(field: FormField) -> str:

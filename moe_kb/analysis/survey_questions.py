@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from moe_kb.analysis.trends import Observation
+from moe_kb.analysis.trends import Observation, matrices_of
 from moe_kb.queries.routing import Where
 from moe_kb.records.dates import span
 
@@ -94,9 +94,7 @@ def standings(observations: Sequence[Observation], inside: Collection[Where]) ->
 
 
 def _gated(observation: Observation) -> bool:
-    from moe_kb.records.sublayers import MATRICES
-
-    return any(matrices > 2 for name, matrices in MATRICES.items() if name == observation.word("activation"))
+    return (matrices_of(observation.words["activation"]) or 0) > 2
 
 
 QUESTIONS = {
@@ -109,7 +107,7 @@ QUESTIONS = {
             "n_routed_experts",
             None,
             "have at most 64 routed experts",
-            lambda observation: observation.number("n_routed_experts") <= 64,
+            lambda observation: observation.measured("n_routed_experts") <= 64,
             ((64, "64"),),
         ),
         Question(
@@ -119,7 +117,7 @@ QUESTIONS = {
             "experts_per_token",
             None,
             "use at most two routed experts per token",
-            lambda observation: observation.number("experts_per_token") <= 2,
+            lambda observation: observation.measured("experts_per_token") <= 2,
             ((2, "2"),),
             "§2.2, §4.2.2",
         ),
@@ -131,7 +129,7 @@ QUESTIONS = {
             "d_expert",
             "d_ffn",
             "have experts narrower than their dense network",
-            lambda observation: observation.number("d_expert") < observation.number("d_ffn"),
+            lambda observation: observation.measured("d_expert") < observation.measured("d_ffn"),
             ((1, "as wide"), (1 / 4, "a quarter"), (1 / 8, "an eighth")),
         ),
         Question(
@@ -142,7 +140,7 @@ QUESTIONS = {
             "experts_per_token",
             "segmentation",
             "have narrower experts, and use at least m of them per token",
-            lambda observation: observation.number("experts_per_token") >= observation.number("segmentation") > 1,
+            lambda observation: observation.measured("experts_per_token") >= observation.measured("segmentation") > 1,
             ((1, "k = m"), (2, "k = 2 m")),
         ),
         Question(
@@ -153,7 +151,7 @@ QUESTIONS = {
             "moe_share",
             None,
             "hold experts in more than half of their layers",
-            lambda observation: observation.number("moe_share") > 50,
+            lambda observation: observation.measured("moe_share") > 50,
             ((50, "every second"), (25, "every fourth")),
         ),
         Question(
@@ -164,7 +162,7 @@ QUESTIONS = {
             "n_shared_experts",
             None,
             "have shared experts",
-            lambda observation: observation.number("n_shared_experts") > 0,
+            lambda observation: observation.measured("n_shared_experts") > 0,
             at="§4.2.4",
         ),
         Question(
@@ -184,7 +182,7 @@ QUESTIONS = {
             "d_ffn",
             "d_model",
             "have a dense network less than four times as wide as the model",
-            lambda observation: observation.number("d_ffn") < 4 * observation.number("d_model"),
+            lambda observation: observation.measured("d_ffn") < 4 * observation.measured("d_model"),
             ((4, "4 d_model"), (8 / 3, "8/3 d_model")),
             "Table 2",
         ),
@@ -195,7 +193,7 @@ QUESTIONS = {
             "attention_width",
             "d_model",
             "have heads that together are exactly as wide as the model",
-            lambda observation: observation.number("attention_width") == observation.number("d_model"),
+            lambda observation: observation.measured("attention_width") == observation.measured("d_model"),
             ((1, "as wide"), (2, "twice as wide")),
             "Table 2",
         ),
@@ -206,7 +204,7 @@ QUESTIONS = {
             "params_active",
             "params_total",
             "use at most a tenth of their parameters per token",
-            lambda observation: 10 * observation.number("params_active") <= observation.number("params_total"),
+            lambda observation: 10 * observation.measured("params_active") <= observation.measured("params_total"),
             ((1, "all"), (1 / 10, "a tenth"), (1 / 100, "a hundredth")),
             "Table 2",
         ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import median, quantiles
-from typing import Any
 
 from moe_kb.analysis.trend_fields import TRENDS, TrendField
 from moe_kb.claims.placement import share_with_experts
@@ -19,55 +20,37 @@ LOSS, BIAS, BOTH, HASH, NONE = "auxiliary loss", "selection bias", "bias and los
 #: Fewest configurations of a year of which quartiles are shown.
 ENOUGH = 3
 
-Number = int | float
-Measured = Number | str | None
+Measured = float | str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """A configuration with every measure that it has."""
+class Observation(ConfigurationRow):
+    """A configuration with every measure of `TRENDS` among its numbers and words."""
 
-    record: str
-    configuration: str
-    name: str
-    released: str | None
-    year: int | None
-    values: Mapping[str, Measured]
-    """Hyperparameters, measures of `TRENDS`, and the words that marks are coloured by."""
-    places: Mapping[str, str]
-    """Where each value was read, the release date and the balancing too."""
-    disputed: frozenset[str]
-    """Fields whose sources disagree."""
     zero_experts: int | None
     """Experts without computation that compete with the routed ones, if any do."""
-
-    @property
-    def label(self) -> str:
-        """Name and size."""
-        return f"{self.name} {self.configuration}"
 
     @property
     def where(self) -> Where:
         """The model and the label of the configuration."""
         return self.record, self.configuration
 
-    def number(self, name: str) -> Number:
-        """A number that it has; ask `has` first."""
-        value = self.values[name]
-        assert isinstance(value, int | float), name
-        return value
+    def value(self, name: str) -> Measured:
+        """A number or a word."""
+        return self.numbers[name] if name in self.numbers else self.words.get(name)
 
-    def word(self, name: str) -> str | None:
-        """A word about it."""
-        value = self.values.get(name)
-        return None if value is None else str(value)
+    def measured(self, name: str) -> float:
+        """A number that it has."""
+        value = self.numbers[name]
+        assert value is not None, name
+        return value
 
     def has(self, name: str, *, dated: bool = True) -> bool:
         """Whether it has a measure (above zero where its axis is logarithmic), and a release date."""
-        value = self.values.get(name)
+        value = self.value(name)
         if value is None or (dated and not self.released):
             return False
-        return not TRENDS[name].log or (isinstance(value, int | float) and value > 0)
+        return isinstance(value, str) or value > 0 or not TRENDS[name].log
 
     def differs(self, name: str) -> bool:
         """Whether sources differ on what a measure is computed from."""
@@ -133,7 +116,7 @@ class Trend:
         years: dict[int, list[str]] = {}
         for observation in self.dated:
             if observation.year is not None:
-                years.setdefault(observation.year, []).append(str(observation.values[self.field.name]))
+                years.setdefault(observation.year, []).append(str(observation.value(self.field.name)))
         return [
             Commonest(year, *Counter(sorted(words)).most_common(1)[0], len(words))
             for year, words in sorted(years.items())
@@ -151,39 +134,24 @@ def latest_first(observations: Iterable[Observation]) -> list[Observation]:
     return sorted(observations, key=lambda observation: (observation.released or "", observation.label), reverse=True)
 
 
-def chosen(observations: Iterable[Observation], text: str = "", *, largest_only: bool = False) -> list[Observation]:
-    """The configurations that hold all words of a text; or of each model only the largest of them."""
-    words = text.casefold().split()
-
-    def holds(observation: Observation) -> bool:
-        own = (observation.word(name) for name in ("organisation", "router_key", "activation"))
-        hay = " ".join(filter(None, (observation.label, observation.record.partition(":")[2], *own))).casefold()
-        return all(word in hay for word in words)
-
-    kept = [observation for observation in observations if holds(observation)]
-    return largest(kept) if largest_only else kept
-
-
-def largest(observations: Sequence[Observation]) -> list[Observation]:
+def largest(observations: Iterable[Observation]) -> list[Observation]:
     """Of every model the configuration with the most parameters, so that large families do not count more."""
-
-    def total(observation: Observation) -> Number:
-        return observation.number("params_total") if observation.values.get("params_total") else 0
-
     best: dict[str, Observation] = {}
     for observation in observations:
         other = best.get(observation.record)
-        if other is None or total(observation) > total(other):
+        total = observation.number("params_total") or 0
+        if other is None or total > (other.number("params_total") or 0):
             best[observation.record] = observation
-    return [observation for observation in observations if best[observation.record] is observation]
+    kept = {id(observation) for observation in best.values()}
+    return [observation for observation in observations if id(observation) in kept]
 
 
 def yearly(observations: Iterable[Observation], name: str) -> list[Year]:
     """Quartiles of a measure of every calendar year with enough configurations."""
-    years: dict[int, list[Number]] = {}
+    years: dict[int, list[float]] = {}
     for observation in observations:
         if observation.has(name) and observation.year is not None:
-            years.setdefault(observation.year, []).append(observation.number(name))
+            years.setdefault(observation.year, []).append(observation.measured(name))
     out = []
     for year, values in sorted(years.items()):
         if len(values) >= ENOUGH:
@@ -212,70 +180,79 @@ def observations(configurations: Iterable[ConfigurationRow], routing: Routing) -
     """Every configuration with every measure of `TRENDS`, or None."""
     out = []
     for row in configurations:
-        record, label = row.record, row.configuration
-        layers = routing.layers.get((record, label), [])
-        values: dict[str, Any] = {**row.numbers, **row.words}
-        values |= {name: row.group(name) for name in ("organisation", "openness", "described_by")}
-        places = {"released": routing.dated_by.get(record, ""), **row.places}
-        values["router_key"] = row.words["router"]
-        values["router"] = routing.designs.get(row.words["router"] or "", row.words["router"])
-        values["score"] = _score(layers)
-        places["score"] = layers[0].place if layers else ""
-        _count(values, places)
-        _measure(values, next((layer.d_latent for layer in layers if layer.d_latent), None))
-        values["balancing"], places["balancing"] = _balance(
-            layers, routing.loss_weights.get((record, label)), routing.balancing.get(record, Balancing(None, None))
+        where = (row.record, row.configuration)
+        layers = routing.layers.get(where, [])
+        place = layers[0].place if layers else ""
+        numbers, places = _counted(row)
+        activation = (row.words["activation"] or "").lower() or None
+        latent = next((layer.d_latent for layer in layers if layer.d_latent), None)
+        balancing, balanced_by = _balance(
+            layers, routing.loss_weights.get(where), routing.balancing.get(row.record, Balancing(None, None))
         )
-        out.append(
-            Observation(
-                record=record,
-                configuration=label,
-                name=row.name,
-                released=row.released,
-                year=row.year,
-                values=values,
-                places=places,
-                disputed=frozenset(row.disputed),
-                zero_experts=next((layer.zero_experts for layer in layers if layer.zero_experts), None),
-            )
-        )
+        router = row.words["router"] or ""
+        words = {
+            "score": _score(layers),
+            "router": routing.designs.get(router, router) or None,
+            "balancing": balancing,
+            "activation": activation,
+        }
+        dated_by = {"released": routing.dated_by.get(row.record, "")}
+        kept = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+        kept |= {
+            "numbers": numbers | _computed(numbers, row.words["moe_placement"], activation, latent),
+            "words": {**row.words, **words},
+            "places": dated_by | places | {"score": place, "balancing": balanced_by},
+        }
+        zero = next((layer.zero_experts for layer in layers if layer.zero_experts), None)
+        out.append(Observation(**kept, zero_experts=zero))
     return out
 
 
-def _count(values: dict[str, Any], places: dict[str, str]) -> None:
-    """Without shared experts, what tables print of all experts is what is said of the routed ones."""
-    if values["n_shared_experts"] != 0:
-        return
-    for field, whole in (("n_routed_experts", "n_experts_total"), ("experts_per_token", "n_experts_active")):
-        if values[field] is None and values[whole] is not None:
-            values[field] = values[whole]
-            places[field] = places.get(whole, "")
-
-
-def _measure(values: dict[str, Any], d_latent: int | None) -> None:
-    """Add what is computed from hyperparameters."""
+def matrices_of(activation: str | None) -> int | None:
+    """Weight matrices of an expert with this activation: 2, with a gate 3."""
     from moe_kb.records.sublayers import MATRICES
+
+    return next((matrices for name, matrices in MATRICES.items() if name == activation), None)
+
+
+def _counted(row: ConfigurationRow) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Numbers and places; without shared experts, what tables print of all experts is what is said of the routed."""
+    numbers, places = dict(row.numbers), dict(row.places)
+    if numbers["n_shared_experts"] == 0:
+        for field, whole in (("n_routed_experts", "n_experts_total"), ("experts_per_token", "n_experts_active")):
+            if numbers[field] is None and numbers[whole] is not None:
+                numbers[field] = numbers[whole]
+                places[field] = places.get(whole, "")
+    return numbers, places
+
+
+def _computed(
+    numbers: Mapping[str, float | None], placement: str | None, activation: str | None, d_latent: int | None
+) -> dict[str, float | None]:
+    """What follows from hyperparameters."""
     from moe_kb.sizing.granularity import dense_equivalents
 
-    active, routed = values["experts_per_token"], values["n_routed_experts"]
-    values["chosen_share"] = 100 * active / routed if active and routed else None
-    model, dense, width = values["d_model"], values["d_ffn"], values["d_expert"]
-    values["segmentation"] = dense / width if dense and width else None
-    values["activation"] = (values["activation"] or "").lower() or None
-    matrices = {**MATRICES}.get(values["activation"])
-    values["granularity"] = (
-        float(dense_equivalents(d_model=int(model), d_expert=int(width), matrices=matrices, d_input=d_latent))
-        if model and width and matrices
-        else None
-    )
-    heads, head = values["n_heads"], values["d_head"]
-    values["attention_width"] = heads * head if heads and head else None
-    layers, with_experts = values["n_layers"], values["n_moe_layers"]
+    def ratio(above: str, below: str, factor: float = 1) -> float | None:
+        a, b = numbers[above], numbers[below]
+        return factor * a / b if a and b else None
+
+    model, width, matrices = numbers["d_model"], numbers["d_expert"], matrices_of(activation)
+    granularity = None
+    if model and width and matrices:
+        granularity = dense_equivalents(d_model=int(model), d_expert=int(width), matrices=matrices, d_input=d_latent)
+    heads, head = numbers["n_heads"], numbers["d_head"]
+    layers, with_experts = numbers["n_layers"], numbers["n_moe_layers"]
     if layers and with_experts is not None:
-        values["moe_share"] = 100 * with_experts / layers
+        share: float | Fraction | None = with_experts / layers
     else:
-        share = share_with_experts(values["moe_placement"] or "", int(layers) if layers else None)
-        values["moe_share"] = None if share is None else float(100 * share)
+        share = share_with_experts(placement or "", int(layers) if layers else None)
+    return {
+        "chosen_share": ratio("experts_per_token", "n_routed_experts", 100),
+        "segmentation": ratio("d_ffn", "d_expert"),
+        "granularity": None if granularity is None else float(granularity),
+        "attention_width": heads * head if heads and head else None,
+        "moe_share": None if share is None else float(100 * share),
+    }
 
 
 def _score(layers: Sequence[MoELayer]) -> str | None:

@@ -12,7 +12,7 @@ from moe_kb.analysis.groups import SHOWN_GROUPS, most_frequent
 from moe_kb.charts.palette import COLOURS, GREY
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
 from moe_kb.format import compact, escaped, joined
-from moe_kb.queries.models import ConfigurationRow
+from moe_kb.queries.models import ConfigurationRow, Row
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
 
@@ -110,7 +110,7 @@ def plottable(
     ]
 
 
-def grouped(rows: Sequence[ConfigurationRow], colour: str | None) -> dict[str, list[ConfigurationRow]]:
+def grouped(rows: Sequence[Row], colour: str | None) -> dict[str, list[Row]]:
     """Rows by group: the most frequent ones (the latest, of years), then the others, then those not reported."""
     if colour is None:
         return {"configurations": list(rows)} if rows else {}
@@ -118,7 +118,7 @@ def grouped(rows: Sequence[ConfigurationRow], colour: str | None) -> dict[str, l
     if colour != "year":
         return most_frequent(rows, names)
     latest = sorted({name for name in names if name})[-SHOWN_GROUPS:]
-    groups: dict[str, list[ConfigurationRow]] = {}
+    groups: dict[str, list[Row]] = {}
     for row, name in sorted(zip(rows, names, strict=True), key=lambda pair: pair[1] or "9999"):
         group = NOT_REPORTED if name is None else name if name in latest else f"before {latest[0]}"
         groups.setdefault(group, []).append(row)

@@ -57,7 +57,7 @@ def figure(answer: Answer) -> go.Figure:
     if question.x is None:
         out.update_xaxes(trends.time(drawn))
     else:
-        room = _room([observation.number(question.x) for observation in drawn])
+        room = _room([observation.measured(question.x) for observation in drawn])
         out.update_xaxes(trends.axis(question.x, drawn) | room)
     out.update_yaxes(trends.axis(question.y, drawn, categories))
     return out
@@ -80,7 +80,7 @@ def _lines(question: Question, drawn: Sequence[Observation]) -> list[trend_marks
         years = [observation.year for observation in drawn if observation.year is not None]
         ends = (f"{min(years)}-01-01", f"{max(years)}-12-31")
         return [trend_marks.reference(ends, (height, height), label, "top left") for height, label in question.lines]
-    low, high = (end(observation.number(question.x) for observation in drawn) for end in (min, max))
+    low, high = (end(observation.measured(question.x) for observation in drawn) for end in (min, max))
     right = high * (high / low) ** _BEYOND
     return [
         trend_marks.reference((low, right), (factor * low, factor * right), label, "middle right")

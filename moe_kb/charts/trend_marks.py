@@ -95,17 +95,17 @@ def reference(ends: tuple[Any, Any], y: tuple[float, float], label: str, place: 
 def hover(observation: Observation, names: Sequence[str]) -> str:
     """What a mark says: the configuration, its date, each measure, and where its values were read."""
     date = in_words(observation.released) if observation.released else "date not known"
-    about = " · ".join(filter(None, (observation.word("organisation"), date)))
+    about = " · ".join(filter(None, (observation.organisation, date)))
     lines = [f"<b>{escaped(observation.label)}</b>", escaped(about)]
     for name in names:
         trend = TRENDS[name]
-        value = escaped(shown(name, observation.values[name])) + (" ≠" if observation.differs(name) else "")
+        value = escaped(shown(name, observation.value(name))) + (" ≠" if observation.differs(name) else "")
         lines.append(f"{escaped(trend.label)}: <b>{value}</b>")
         if len(trend.parts) > 1:
             parts = [
-                f"{escaped(in_sentence(part))} {escaped(_plain(observation.values[part]))}"
+                f"{escaped(in_sentence(part))} {escaped(_plain(observation.value(part)))}"
                 for part in trend.parts
-                if observation.values.get(part) is not None
+                if observation.value(part) is not None
             ]
             lines += [", ".join(parts)] if parts else []
         lines += [f"<i>{escaped(place)}</i>" for place in observation.source_of(name).split("; ") if place]
@@ -128,9 +128,9 @@ def heights(drawn: Sequence[Observation], name: str, categories: Sequence[str] =
     """
     trend = TRENDS[name]
     if trend.words:
-        at, step = [float(categories.index(observation.word(name) or "")) for observation in drawn], 0.14
+        at, step = [float(categories.index(observation.words[name] or "")) for observation in drawn], 0.14
     else:
-        numbers = [float(observation.number(name)) for observation in drawn]
+        numbers = [float(observation.measured(name)) for observation in drawn]
         at = [math.log10(number) for number in numbers] if trend.log else numbers
         step = _STEP * _extent(at)
     if trend.whole or trend.words:
@@ -142,7 +142,7 @@ def heights(drawn: Sequence[Observation], name: str, categories: Sequence[str] =
 
 def against(drawn: Sequence[Observation], x: str, y: str) -> list[tuple[float, float]]:
     """Places of marks between two logarithmic axes; those that would hide one another stand around their place."""
-    points = [(math.log10(observation.number(x)), math.log10(observation.number(y))) for observation in drawn]
+    points = [(math.log10(observation.measured(x)), math.log10(observation.measured(y))) for observation in drawn]
     step = (0.009 * _extent([a for a, _ in points]), 0.6 * _STEP * _extent([b for _, b in points]))
     return [(10**a, 10**b) for a, b in apart(points, step, around=True)]
 

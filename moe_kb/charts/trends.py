@@ -10,11 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from moe_kb.analysis.groups import OTHERS, most_frequent
+from moe_kb.analysis.groups import OTHERS
 from moe_kb.analysis.time_axis import middle_of, positions
 from moe_kb.analysis.trend_fields import COLOUR_BY, TRENDS
 from moe_kb.analysis.trends import Observation, shown, yearly
 from moe_kb.charts import models
+from moe_kb.charts.models import grouped
 from moe_kb.charts.palette import COLOURS, GREY, RED, quiet
 from moe_kb.charts.trend_marks import Trace, entry, heights, marks
 from moe_kb.fields import NOT_REPORTED
@@ -37,7 +38,7 @@ def by_date(observations: Sequence[Observation], name: str, colour: str, *, medi
     """
     drawn = _having(observations, name)
     categories = ordered(drawn, name)
-    groups = _groups(drawn, colour)
+    groups = grouped(drawn, colour)
     out = go.Figure()
     if medians and not categories:
         out.add_traces(_medians(observations, name))
@@ -56,7 +57,7 @@ def side_by_side(observations: Sequence[Observation], names: Sequence[str], colo
     titles = [f"{TRENDS[name].label}{_unit(name)}" for name in names]
     out = make_subplots(lines, columns, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.1)
     dated = in_order([observation for observation in observations if observation.released])
-    groups = _groups(dated, colour)
+    groups = grouped(dated, colour)
     traces: list[Trace] = []
     axes: dict[str, Any] = {}
     for number, name in enumerate(names):
@@ -86,8 +87,7 @@ def in_order(observations: Sequence[Observation]) -> list[Observation]:
     """By name and size, so that marks of one date always stand in the same order."""
 
     def place(observation: Observation) -> tuple[str, float, str]:
-        total = observation.number("params_total") if observation.values.get("params_total") else 0
-        return observation.name.casefold(), total, observation.configuration
+        return observation.name.casefold(), observation.number("params_total") or 0, observation.configuration
 
     return sorted(observations, key=place)
 
@@ -96,16 +96,12 @@ def ordered(drawn: Sequence[Observation], name: str) -> list[str]:
     """The words of a measure, the most frequent last, which is on top; none for numbers."""
     if not TRENDS[name].words:
         return []
-    counted = Counter(observation.word(name) or "" for observation in drawn)
+    counted = Counter(observation.words[name] or "" for observation in drawn)
     return [word for word, _ in sorted(counted.items(), key=lambda item: (item[1], item[0]))]
 
 
 def _having(observations: Sequence[Observation], name: str) -> list[Observation]:
     return in_order([observation for observation in observations if observation.has(name)])
-
-
-def _groups(drawn: Sequence[Observation], colour: str) -> Groups:
-    return most_frequent(drawn, [observation.word(colour) for observation in drawn])
 
 
 def _medians(observations: Sequence[Observation], name: str) -> list[Trace]:
@@ -205,7 +201,7 @@ def axis(name: str, drawn: Sequence[Observation], categories: Sequence[str] = ()
             "automargin": True,
             "zeroline": False,
         }
-    values = [observation.number(name) for observation in drawn]
+    values = [observation.measured(name) for observation in drawn]
     settings = models.axis(trend, trend.log, values)
     if name in _POWERS and values:
         top = math.ceil(math.log2(max(values)))

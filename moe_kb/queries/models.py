@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS, NOT_REPORTED
@@ -63,6 +64,7 @@ class ConfigurationRow:
         return None if value is None else str(value)
 
 
+Row = TypeVar("Row", bound=ConfigurationRow)
 _ABOUT = ("organisation", "released", "openness")
 
 
@@ -138,14 +140,14 @@ def usual_spellings(names: Iterable[str]) -> dict[str, str]:
 
 
 def select_configurations(
-    rows: Iterable[ConfigurationRow],
+    rows: Iterable[Row],
     *,
     text: str = "",
     openness: Sequence[str] = (),
     organisations: Sequence[str] = (),
     years: tuple[int, int] | None = None,
     released_config: bool = False,
-) -> list[ConfigurationRow]:
+) -> list[Row]:
     """The configurations that pass every filter; an empty filter lets everything pass."""
     wanted = text.casefold().split()
 

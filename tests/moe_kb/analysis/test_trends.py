@@ -11,6 +11,7 @@ from moe_kb.analysis.trend_fields import TRENDS
 from moe_kb.analysis.trends import BIAS, BOTH, HASH, LOSS, NONE, Commonest, Observation, Year, trend
 from moe_kb.charts.trends import by_date
 from moe_kb.errors import NotFoundError
+from moe_kb.fields import HYPERPARAMETERS
 from moe_kb.kb import open_kb
 
 BALANCE_LOSS = """\
@@ -36,6 +37,7 @@ provenance:
 UNRELATED = VARIANT.replace("own-balance-loss", "other-loss").replace("kind: variant-of", "kind: combines")
 
 
+NO_NUMBERS = dict.fromkeys(HYPERPARAMETERS)
 LOSSES = {
     "data/designs/loss/load-balancing-loss.yaml": BALANCE_LOSS,
     "data/designs/loss/own-balance-loss.yaml": VARIANT,
@@ -55,7 +57,7 @@ def made(tmp_path, changes: dict[str, str] | None = None, *edits: tuple[str, str
 
 def test_every_measure_has_a_source(tmp_path):
     alpha = made(tmp_path)
-    assert {name: alpha.values[name] for name in TRENDS} == {
+    assert {name: alpha.value(name) for name in TRENDS} == {
         "chosen_share": 100 / 8, "segmentation": 1, "n_shared_experts": 1, "experts_per_token": 1,
         "n_routed_experts": 8, "params_total": 1.2e9, "moe_share": 75, "d_model": 512, "d_ffn": 2048,
         "d_expert": 2048, "attention_width": 512, "score": "softmax", "router": "Alpha router", "activation": "relu",
@@ -72,9 +74,9 @@ def test_every_measure_has_a_source(tmp_path):
 def test_granularity_counts_gates_and_projections(tmp_path):
     printed = "          d_expert: 2048\n          activation: relu"
     gated = made(tmp_path / "a", None, (printed, printed.replace("relu", "swiglu")))
-    assert gated.values["granularity"] == pytest.approx(2 / 3)
+    assert gated.value("granularity") == pytest.approx(2 / 3)
     projected = made(tmp_path / "b", None, (printed, printed.replace("2048", "2048\n          d_latent: 128")))
-    assert projected.values["granularity"] == 4
+    assert projected.value("granularity") == 4
 
 
 WEIGHT = "- {{source: alpha-config, locator: config.json, field: w_aux, value: {}, configuration: 1B}}\nprovenance:"
@@ -98,7 +100,7 @@ CONFIG, PAPER = "Alpha config, config.json", "First survey, §4"
 )  # fmt: skip
 def test_balancing_is_tied_to_a_source(tmp_path, losses, edits, kind, place):
     alpha = made(tmp_path, losses, *edits)
-    assert (alpha.values["balancing"], alpha.places["balancing"]) == (kind, place)
+    assert (alpha.value("balancing"), alpha.places["balancing"]) == (kind, place)
 
 
 @pytest.mark.parametrize(
@@ -115,32 +117,30 @@ def test_balancing_is_tied_to_a_source(tmp_path, losses, edits, kind, place):
     ],
 )
 def test_printed_placements_become_shares(printed, layers, share):
-    values = dict.fromkeys(("experts_per_token", "n_routed_experts", "d_model", "d_ffn", "d_expert", "activation"))
-    values |= {"n_heads": None, "d_head": None, "n_layers": layers, "n_moe_layers": None, "moe_placement": printed}
-    trends._measure(values, None)
-    assert values["moe_share"] == (share if share is None else pytest.approx(share))
+    computed = trends._computed({**NO_NUMBERS, "n_layers": layers}, printed, None, None)
+    assert computed["moe_share"] == (share if share is None else pytest.approx(share))
 
 
 def test_printed_counts_are_routed_without_shared_experts():
-    values = {"n_shared_experts": 0, "n_experts_total": 64, "n_experts_active": 2}
-    values |= {"n_routed_experts": None, "experts_per_token": None}
-    places = {"n_experts_total": "Table 1"}
-    trends._count(values, places)
-    assert (values["n_routed_experts"], values["experts_per_token"]) == (64, 2)
+    printed = {**NO_NUMBERS, "n_shared_experts": 0, "n_experts_total": 64, "n_experts_active": 2}
+    numbers, places = trends._counted(observed("a", places={"n_experts_total": "Table 1"}, **printed))
+    assert (numbers["n_routed_experts"], numbers["experts_per_token"]) == (64, 2)
     assert places["n_routed_experts"] == "Table 1"
-    unclear = values | {"n_shared_experts": 1, "n_routed_experts": None}
-    trends._count(unclear, places)
-    assert unclear["n_routed_experts"] is None, "whether the count includes the shared one is not said"
+    numbers, _ = trends._counted(observed("a", **{**printed, "n_shared_experts": 1}))
+    assert numbers["n_routed_experts"] is None, "whether the count includes the shared one is not said"
 
 
 # --- through time ------------------------------------------------------------------------------------------------
 
 
-def test_filters_keep_words_and_the_largest():
-    found = [observed("a", params_total=1), observed("a", params_total=3), observed("b", router_key="mixtral-top2")]
-    assert trends.chosen(found, largest_only=True) == found[1:]
-    assert trends.chosen(found, "B 1b MIXTRAL lab") == found[2:]
-    assert trends.chosen(found, "b nobody") == []
+def test_the_largest_of_each_model_is_kept():
+    found = [observed("a", params_total=1), observed("a", params_total=3), observed("b")]
+    assert trends.largest(found) == found[1:]
+
+
+def test_filters_reach_words_of_the_router(kb):
+    assert [row.name for row in kb.observations(text="alpha ROUTER lab", largest_only=True)] == ["Alpha"]
+    assert kb.trends("chosen_share", text="nobody").considered == 0
 
 
 def test_years_have_medians_where_enough_stand():
@@ -178,7 +178,7 @@ def test_on_the_real_records(real_kb):
         if name != "active_share" and not field.words:
             assert [observation.label for observation in dated if not observation.source_of(name)] == [], name
         assert sum(len(trace.x) for trace in body(by_date(found, name, "score"))) == len(dated)
-    known = {observation.label: observation.values for observation in found}
+    known = {observation.label: {name: observation.value(name) for name in TRENDS} for observation in found}
     v3 = known["DeepSeek-V3 671B"]
     assert v3["chosen_share"] == 100 * 8 / 256
     assert v3["granularity"] == pytest.approx(8 / 3 * 7168 / 2048)

@@ -22,7 +22,7 @@ def test_marks_lead_to_records_and_sources():
         chosen_share=12.5,
         zero_experts=4,
         places={"n_routed_experts": "Config", "experts_per_token": "Table <2>"},
-        disputed=frozenset({"experts_per_token"}),
+        disputed=["experts_per_token"],
     )
     (trace,) = body(by_date([observation], "chosen_share", "organisation"))
     assert trace.customdata == ("model:<a>",)
