@@ -26,6 +26,7 @@ from moe_kb.queries.values import claims_about
 
 if TYPE_CHECKING:
     import networkx as nx
+    from sqlmodel import Session
 
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
@@ -94,6 +95,20 @@ class KnowledgeBase:
         """A reader of an open connection: what the functions of `moe_kb.queries` take."""
         with self._connection() as connection:
             yield Reader(connection)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only SQLModel session: `session.exec(select(Design).where(Design.year >= 2024))`.
+
+        The classes are in `moe_kb.tables`. What is changed in the session cannot be committed.
+        """
+        from sqlalchemy.pool import StaticPool
+        from sqlmodel import Session, create_engine
+
+        with self._connection() as connection:
+            engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+            with Session(engine) as session:
+                yield session
 
     # --- records -----------------------------------------------------------------------------------------------
 

@@ -21,19 +21,17 @@ def make_layer(key: str, **fields: Any) -> "MoELayer":
 
     Args:
         key: the design, one of `python -m reference_impls list`.
-        fields: fields of its config: `d_model`, `d_expert`, `n_experts`, and the design's own.
+        fields: settings of its layer: `d_model`, `d_expert`, `n_experts`, and the design's own.
 
     Raises:
         KeyError: for an unknown key; the message has the nearest ones.
         ConfigError: for a field that is unknown or out of bounds; one line that names it and the bound.
     """
     from reference_impls.catalogue import find, nearest
-    from reference_impls.configs import check_config
+    from reference_impls.config import check_config
 
     entry = find(key)
     if entry is None:
         near = nearest(key)
         raise KeyError(f"no design {key!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
-    # One head divides every width; heads and other layers do not concern a layer by itself.
-    config = check_config(entry.config_class, {"n_heads": 1, **fields})
-    return entry.design.make_layer(config)
+    return entry.design.make_layer(check_config(entry.layer_class, fields))

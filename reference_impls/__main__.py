@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bench_layer(options["shapes"].split(","), options["rounds"], as_json=options["json"])
     chosen = find(options["key"])
     assert chosen is not None  # argparse knows no other key
-    flags = {name: options[name] for name in chosen.config_class.model_fields if options[name] is not None}
+    flags = {name: options[name] for name in chosen.config_class.flat_fields() if options[name] is not None}
     return run(
         chosen,
         config_file=options["--config"],
@@ -90,7 +90,7 @@ def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
         help="go on from a checkpoint of this config",
     )
     fields = parser.add_argument_group("fields of the config (they win over the file's)")
-    for name, field in entry.config_class.model_fields.items():
+    for name, field in entry.config_class.flat_fields().items():
         fields.add_argument(f"--{name.replace('_', '-')}", dest=name, type=_value, metavar="VALUE", help=_help(field))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import LayerConfig, RunConfig, run_config
 from reference_impls.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PageError(ValueError):
 
 
 class _ConfigModule(Protocol):
-    CONFIG: type[RunConfig]
+    LAYER: type[LayerConfig]
 
 
 class _RouterModule(Protocol):
@@ -137,7 +137,7 @@ class Entry(BaseModel):
     @property
     def tasks(self) -> tuple[str, ...]:
         """What it can be trained on, the default first."""
-        return self.config_class.tasks()
+        return self.layer_class.tasks
 
     @cached_property
     def page(self) -> str:
@@ -152,9 +152,14 @@ class Entry(BaseModel):
         return tuple(" ".join(item.split()) for item in items)
 
     @cached_property
+    def layer_class(self) -> type[LayerConfig]:
+        """The pydantic model of its layer's settings; every field has bounds, a default and a description."""
+        return cast(_ConfigModule, self._part("config")).LAYER
+
+    @cached_property
     def config_class(self) -> type[RunConfig]:
-        """The pydantic model of its settings; every field has bounds, a default and a description."""
-        return cast(_ConfigModule, self._part("config")).CONFIG
+        """The pydantic model of a run's settings, the layer's among them."""
+        return run_config(self.layer_class)
 
     @cached_property
     def design(self) -> "Design":
@@ -166,8 +171,8 @@ class Entry(BaseModel):
         return cast(_ChecksModule, self._part("checks")).checks(self)
 
     def estimate(self, config: RunConfig) -> Estimate:
-        """Memory, time and parameters of a run with this config."""
-        return estimate(config)
+        """Memory, time and parameters of a run with this config; imports torch."""
+        return estimate(config, self.design.make_layer)
 
     def _part(self, name: str) -> object:
         return import_module(f"reference_impls.designs.{self.folder.name}.{name}")

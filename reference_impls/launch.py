@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from reference_impls.configs.base import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.entry import Entry
 from reference_impls.tasks.events import EventWriter
 

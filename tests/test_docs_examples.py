@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import moe_kb
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]
 MODULES = sorted(
@@ -65,17 +67,43 @@ def test_python_examples_run(page):
     assert namespace
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_succeed(command, monkeypatch, capsys):
+@pytest.fixture
+def answered(monkeypatch, capsys):
+    """What a command prints."""
     import subprocess
 
     from moe_kb.cli import main
 
     monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)  # `moe-kb app` would run until stopped
-    monkeypatch.setattr(sys, "argv", shlex.split(command))
-    with pytest.raises(SystemExit) as stop:  # typer ends every command so
-        main()
-    assert stop.value.code == 0, capsys.readouterr().err
+
+    def call(command: str) -> str:
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        assert stop.value.code == 0, printed.err
+        return printed.out
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_succeed(command, answered):
+    answered(command)
+
+
+def test_four_ways_of_asking_agree(answered):
+    page = REPOSITORY / "docs" / "queries.md"
+    start, *questions = page.read_text(encoding="utf-8").partition("## Five questions")[2].split("\n### ")
+    assert len(questions) == 5
+    namespace: dict[str, object] = {"kb": moe_kb.open()}
+    exec(start.partition("```python\n")[2].partition("```")[0], namespace)
+    for question in questions:
+        ((_, command), (_, code)) = [(m[1], m[2]) for m in _BLOCK.finditer(question)]
+        exec(code, namespace)  # asserts that SQL, SQLModel and pandas agree
+        answer, printed = namespace["answer"], answered(command.removeprefix("$ ").strip())
+        assert answer
+        assert [item for item in answer if item not in printed] == [], question
 
 
 @pytest.mark.parametrize("name", MODULES)

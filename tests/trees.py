@@ -389,3 +389,7 @@ provenance:
             encoding="utf-8",
         )
     return folder
+
+
+#: What the model `alpha` must say beside its `vocab_size` for its size to be computed.
+SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"

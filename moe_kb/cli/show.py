@@ -77,10 +77,10 @@ def _cited(sourced: SourcedText) -> str:
 
 def _placements(page: RecordPage) -> list[str]:
     lines = [
-        f"  {placement.label}: {placement.text}  {_cited(placement)}{', inferred' if placement.derived else ''}"
-        for placement in page.placements
+        f"  {placed.label}: {placed.text}  {_cited(placed)}{', inferred' if placed.derived else ''}"
+        for placed in page.placements
     ]
-    return ["", "Placed", *lines] if lines else []
+    return ["", "Classified as", *lines] if lines else []
 
 
 def _edges(kb: KnowledgeBase, name: str) -> list[str]:

@@ -47,7 +47,7 @@ class File(Table, table=True):
     record: str | None = Field(default=None, index=True, description="Full name of the record it holds")
 
 
-class RecordRow(Table, table=True):
+class Record(Table, table=True):
     """Every record, whole, as JSON."""
 
     __tablename__ = "records"
@@ -82,7 +82,7 @@ class FoldedName(Table, table=True):
     )
 
 
-class IdentifierRow(Table, table=True):
+class Identifier(Table, table=True):
     """Identifiers that only one record may have."""
 
     __tablename__ = "identifiers"
@@ -92,7 +92,7 @@ class IdentifierRow(Table, table=True):
     value: str = Field(index=True, description="The identifier; titles are normalised")
 
 
-class ReferenceRow(Table, table=True):
+class RecordReference(Table, table=True):
     """Every reference of one record to another record or a taxonomy node, citations of sources included."""
 
     __tablename__ = "record_references"
@@ -101,7 +101,7 @@ class ReferenceRow(Table, table=True):
     target: str = Field(index=True, description="What it refers to: kind:key, or node:taxonomy:path")
 
 
-class PaperRow(Table, table=True):
+class Paper(Table, table=True):
     """Papers."""
 
     __tablename__ = "papers"
@@ -123,7 +123,7 @@ class PaperRow(Table, table=True):
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
-class AuthorRow(Table, table=True):
+class Author(Table, table=True):
     """Authors of papers, one a row."""
 
     __tablename__ = "authors"
@@ -133,7 +133,7 @@ class AuthorRow(Table, table=True):
     author: str = Field(index=True, description="Name as printed")
 
 
-class TaxonomyRow(Table, table=True):
+class Taxonomy(Table, table=True):
     """Taxonomies."""
 
     __tablename__ = "taxonomies"
@@ -144,7 +144,7 @@ class TaxonomyRow(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class NodeRow(Table, table=True):
+class Node(Table, table=True):
     """Nodes of the taxonomies; the root of each has the empty id."""
 
     __tablename__ = "nodes"
@@ -159,7 +159,7 @@ class NodeRow(Table, table=True):
     locator: str | None = Field(default=None, description="Where the source explains it")
 
 
-class AncestorRow(Table, table=True):
+class NodeAncestor(Table, table=True):
     """Which nodes lie under which: every node with itself and all nodes above it."""
 
     __tablename__ = "node_ancestors"
@@ -168,7 +168,7 @@ class AncestorRow(Table, table=True):
     ancestor: str = Field(primary_key=True, index=True, description="The node itself or one above it")
 
 
-class CrossingRow(Table, table=True):
+class CrosswalkMapping(Table, table=True):
     """Nodes of one taxonomy compared with nodes of another."""
 
     __tablename__ = "mappings"
@@ -179,7 +179,7 @@ class CrossingRow(Table, table=True):
     reason: str = Field(description="Why")
 
 
-class PlacementRow(Table, table=True):
+class Placement(Table, table=True):
     """Where sources place records in taxonomies."""
 
     __tablename__ = "placements"
@@ -193,7 +193,7 @@ class PlacementRow(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class DesignRow(Table, table=True):
+class Design(Table, table=True):
     """Designs: gating functions, losses, experts, parameter-efficient mixtures, schemes, system techniques."""
 
     __tablename__ = "designs"
@@ -206,7 +206,7 @@ class DesignRow(Table, table=True):
     implementation: str | None = Field(default=None, description="Key of a runnable implementation")
 
 
-class PropertyRow(Table, table=True):
+class DesignProperty(Table, table=True):
     """Typed properties of gating designs, one a row, each with its source."""
 
     __tablename__ = "design_properties"
@@ -220,7 +220,7 @@ class PropertyRow(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class EquationRow(Table, table=True):
+class Equation(Table, table=True):
     """Equations of designs."""
 
     __tablename__ = "equations"
@@ -234,7 +234,7 @@ class EquationRow(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class UsageRow(Table, table=True):
+class Usage(Table, table=True):
     """Who introduces, uses, modifies or studies a design."""
 
     __tablename__ = "usages"
@@ -250,7 +250,7 @@ class UsageRow(Table, table=True):
     note: str | None = Field(default=None, description="Details")
 
 
-class ModelRow(Table, table=True):
+class Model(Table, table=True):
     """Models. Values from several sources are in `claims`; the preferred ones in the view `hyperparameters`."""
 
     __tablename__ = "models"
@@ -265,7 +265,7 @@ class ModelRow(Table, table=True):
     n_configurations: int = Field(description="Number of sizes")
 
 
-class ConfigurationRow(Table, table=True):
+class Configuration(Table, table=True):
     """Sizes of models."""
 
     __tablename__ = "configurations"
@@ -278,7 +278,7 @@ class ConfigurationRow(Table, table=True):
     architecture: str | None = Field(default=None, description="The architecture as JSON")
 
 
-class ClaimRow(Table, table=True):
+class Claim(Table, table=True):
     """Every value that a source gives for a field of something."""
 
     __tablename__ = "claims"
@@ -303,7 +303,7 @@ class ClaimRow(Table, table=True):
     repeats: bool = Field(default=False, description="Whether a claim of the same source says the same already")
 
 
-class DisagreementRow(Table, table=True):
+class Disagreement(Table, table=True):
     """Fields for which two sources' values do not agree, and other doubts."""
 
     __tablename__ = "disagreements"
@@ -321,7 +321,7 @@ class DisagreementRow(Table, table=True):
     reason: str | None = Field(default=None, description="The resolving note's reason, with its source")
 
 
-class WaiverRow(Table, table=True):
+class Waiver(Table, table=True):
     """Issues of the audit that somebody has looked into; the issues themselves are computed on demand."""
 
     __tablename__ = "waivers"
@@ -331,7 +331,7 @@ class WaiverRow(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class SystemRow(Table, table=True):
+class System(Table, table=True):
     """Frameworks and libraries."""
 
     __tablename__ = "systems"
@@ -344,7 +344,7 @@ class SystemRow(Table, table=True):
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
-class AcceleratorRow(Table, table=True):
+class Accelerator(Table, table=True):
     """Devices that models run on, with the figures of their sheets; each figure is also a claim with its source."""
 
     __tablename__ = "accelerators"
@@ -374,7 +374,7 @@ class AcceleratorRow(Table, table=True):
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
-class SourceRow(Table, table=True):
+class Source(Table, table=True):
     """Sources that values cite."""
 
     __tablename__ = "sources"
@@ -391,7 +391,7 @@ class SourceRow(Table, table=True):
     date: str | None = Field(default=None, description="Its own date")
 
 
-class TableRowRow(Table, table=True):
+class TableRow(Table, table=True):
     """Rows of transcribed tables, with the record each is about."""
 
     __tablename__ = "table_rows"
@@ -405,7 +405,7 @@ class TableRowRow(Table, table=True):
     reason: str | None = Field(default=None, description="Why it has no subject, or why this one")
 
 
-class EdgeRow(Table, table=True):
+class Edge(Table, table=True):
     """The typed graph: relations, usages, placements, papers of models and systems, implementations."""
 
     __tablename__ = "edges"
@@ -420,7 +420,7 @@ class EdgeRow(Table, table=True):
     note: str | None = Field(default=None, description="What it consists of")
 
 
-class ImplementationRow(Table, table=True):
+class Implementation(Table, table=True):
     """Runnable implementations that were installed when the database was built."""
 
     __tablename__ = "implementations"
@@ -432,7 +432,7 @@ class ImplementationRow(Table, table=True):
     oracle: str = Field(description="What it was checked against")
 
 
-class ResultRunRow(Table, table=True):
+class ResultRun(Table, table=True):
     """Runs in which implementations were compared, as their packages carry them: what, how, where, with what."""
 
     __tablename__ = "result_runs"
@@ -464,7 +464,7 @@ class ResultRunRow(Table, table=True):
     made_threads: int = Field(description="Threads of the run")
 
 
-class ResultRow(Table, table=True):
+class Result(Table, table=True):
     """What runs of comparisons measured."""
 
     __tablename__ = "results"
@@ -479,35 +479,35 @@ TABLES: tuple[type[Table], ...] = (
     Meta,
     Dictionary,
     File,
-    RecordRow,
+    Record,
     Alias,
     FoldedName,
-    IdentifierRow,
-    ReferenceRow,
-    PaperRow,
-    AuthorRow,
-    TaxonomyRow,
-    NodeRow,
-    AncestorRow,
-    CrossingRow,
-    PlacementRow,
-    DesignRow,
-    PropertyRow,
-    EquationRow,
-    UsageRow,
-    ModelRow,
-    ConfigurationRow,
-    ClaimRow,
-    DisagreementRow,
-    WaiverRow,
-    SystemRow,
-    AcceleratorRow,
-    SourceRow,
-    TableRowRow,
-    EdgeRow,
-    ImplementationRow,
-    ResultRunRow,
-    ResultRow,
+    Identifier,
+    RecordReference,
+    Paper,
+    Author,
+    Taxonomy,
+    Node,
+    NodeAncestor,
+    CrosswalkMapping,
+    Placement,
+    Design,
+    DesignProperty,
+    Equation,
+    Usage,
+    Model,
+    Configuration,
+    Claim,
+    Disagreement,
+    Waiver,
+    System,
+    Accelerator,
+    Source,
+    TableRow,
+    Edge,
+    Implementation,
+    ResultRun,
+    Result,
 )
 
 #: Tables whose rows belong to one record, which their column `record` names.

@@ -1,1 +1,4 @@
-"""What the database answers: SQL in, typed rows out; every function takes a `Reader` first."""
+"""Questions to the database: SQL in, frozen dataclasses out; every function takes a `Reader` first.
+
+Nothing here imports the record types before it needs one.
+"""

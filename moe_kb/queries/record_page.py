@@ -44,7 +44,7 @@ class RecordPage:
     equations: tuple[SourcedText, ...]
     algorithm: SourcedText | None
     placements: tuple[SourcedText, ...]
-    """Taxonomy and node."""
+    """Taxonomy and path of each place that a source gives it."""
     rows: tuple[tuple[str, str], ...]
     """Number and label of a table's rows."""
     implementation: str | None
@@ -84,7 +84,7 @@ def record_page(reader: Reader, record: str) -> RecordPage:
             SourcedText(taxonomy, node, (Cited(source, locator),), status == "derived")
             for taxonomy, node, status, source, locator in reader.tuples(
                 "SELECT taxonomy, node, status, source, locator FROM placements WHERE record = ? ORDER BY 1, 2",
-                [record],
+                (record,),
             )
         ),
         rows=tuple(

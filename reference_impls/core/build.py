@@ -1,6 +1,6 @@
-"""Layers from configs: the parts that no design does differently."""
+"""Layers from their settings: the parts that no design does differently."""
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import LayerConfig
 from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
 from reference_impls.core.layer import DenseLayer, MoELayer
 from reference_impls.core.routing import Router
@@ -8,7 +8,7 @@ from reference_impls.core.routing import Router
 _KINDS: dict[str, type[ExpertBank]] = {"relu": ReLUExperts, "swiglu": SwiGLUExperts}
 
 
-def expert_bank(config: RunConfig, n_experts: int | None = None, d_expert: int | None = None) -> ExpertBank:
+def expert_bank(config: LayerConfig, n_experts: int | None = None, d_expert: int | None = None) -> ExpertBank:
     """Experts of the config's kind; number and width are the config's unless given.
 
     Initial weights have variance 1 over the number of inputs, those of the outputs 1 / (2 * layers) of that:
@@ -23,13 +23,13 @@ def expert_bank(config: RunConfig, n_experts: int | None = None, d_expert: int |
     return bank
 
 
-def moe_layer(config: RunConfig, router: Router, layer_class: type[MoELayer] = MoELayer) -> MoELayer:
+def moe_layer(config: LayerConfig, router: Router, layer_class: type[MoELayer] = MoELayer) -> MoELayer:
     """A layer of the config's experts, with its shared experts, if any, as one of their joint width."""
     width = config.always_active_experts * config.d_expert
     shared = expert_bank(config, 1, width) if width else None
     return layer_class(router, expert_bank(config), shared)
 
 
-def dense_layer(config: RunConfig) -> DenseLayer:
+def dense_layer(config: LayerConfig) -> DenseLayer:
     """The feed-forward of the layers without experts: one expert."""
     return DenseLayer(expert_bank(config, 1))

@@ -122,6 +122,23 @@ class MoELayer(nn.Module):
         """Losses that look at the experts' outputs or weights, in training; none by default."""
         return {}
 
+    def routed_parameters(self) -> int:
+        """Parameters of the routed experts together."""
+        return sum(weight.numel() for weight in self.experts.parameters())
+
+    def path_parameters(self) -> int:
+        """Parameters on a token's way to the output, as experts are, that no router chooses among: by default what is
+        neither the router's nor an expert's."""
+        parts = (self.router, self.experts, *((self.shared,) if self.shared is not None else ()))
+        within = sum(weight.numel() for part in parts for weight in part.parameters())
+        return int(sum(weight.numel() for weight in self.parameters()) - within)
+
+    def idle_parameters(self, active_experts: float) -> float:
+        """Parameters that one token does not use: the experts that it does not visit, and what the router keeps for
+        other tokens."""
+        unvisited = 1 - active_experts / self.experts.n_experts
+        return unvisited * self.routed_parameters() + self.router.idle_parameters()
+
     def on_step(self, info: LayerInfo, progress: Progress) -> None:
         """After an optimiser step, with what the layer reported of that step's batch."""
         self.router.on_step(info.routing, progress)

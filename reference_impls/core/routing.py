@@ -251,6 +251,10 @@ class Router(nn.Module, ABC):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> Routing:
         """Route the tokens."""
 
+    def idle_parameters(self) -> int:
+        """Parameters that one token does not use: of a table all rows but its own, of several gates the others."""
+        return 0
+
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Called after each optimiser step with its batch's routing, for biases, stages and schedules.
 

@@ -1,12 +1,13 @@
 """What is held equal when designs are compared, and what they are compared with."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
-from reference_impls.configs.base import ConfigError, RunConfig, check_config
+from reference_impls.config import RunConfig, check_config
 from reference_impls.core.build import dense_layer
 from reference_impls.entry import Entry
 from reference_impls.tasks.sizes import VOCABULARY
@@ -91,7 +92,7 @@ class NoLayer(nn.Module):
 
 def active_parameters(entry: Entry, config: RunConfig) -> int:
     """Parameters that a token uses, without embedding and output head; points have neither, only a small read-out."""
-    around = 2 * VOCABULARY * config.d_model if config.task == "text" else 0
+    around = 2 * VOCABULARY * config.layer.d_model if config.task.name == "text" else 0
     return entry.estimate(config).params_active - around
 
 
@@ -115,19 +116,18 @@ def controls(protocol: Protocol, lender: Entry) -> list[Candidate]:
 
 def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:
     """The design under the protocol, its experts as wide as brings its active parameters closest to `target`."""
-    shared = {name: value for name, value in protocol.fields.items() if name in entry.config_class.model_fields}
+    shared = {name: value for name, value in protocol.fields.items() if name in entry.config_class.flat_fields()}
     fields = {**shared, "task": protocol.task}
     if not protocol.match:
         return Candidate(entry.key, entry, check_config(entry.config_class, fields), "matched")
 
-    def distance(width: int) -> float:
-        try:
-            config = check_config(entry.config_class, {**fields, "d_expert": width})
-        except ConfigError:
-            return float("inf")
-        return abs(active_parameters(entry, config) / target - 1)
+    def parameters(width: int) -> int:
+        return active_parameters(entry, check_config(entry.config_class, {**fields, "d_expert": width}))
 
-    width = min(range(4, 4 * DENSE_WIDTH), key=distance)
+    # A wider expert has more parameters: the first width that has enough, or the one before.
+    widths = range(4, 4 * DENSE_WIDTH)
+    above = min(bisect_left(widths, target, key=parameters), len(widths) - 1)
+    width = min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(parameters(width) / target - 1))
     config = check_config(entry.config_class, {**fields, "d_expert": width})
     off = active_parameters(entry, config) / target - 1
     if entry.beyond:

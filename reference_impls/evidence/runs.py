@@ -14,6 +14,7 @@ from typing import Any
 
 import reference_impls
 from reference_impls.catalogue import entries, find
+from reference_impls.config import ConfigError, check_config
 from reference_impls.evidence import files
 from reference_impls.evidence.protocol import CONTROLS, Candidate, Protocol, active_parameters, candidate, controls
 from reference_impls.tasks.train import TASKS
@@ -41,7 +42,7 @@ def missing(
     for seed in seeds:
         for one in chosen:
             kept = files.read(files.path_of(folder, protocol.name, one.key))
-            done = {run["seed"] for run in kept["runs"]} if kept and kept["config"] == _config_of(one) else set()
+            done = {run["seed"] for run in kept["runs"]} if kept and _is_of(kept, one) else set()
             if seed not in done:
                 todo.append((one, seed))
     return todo
@@ -79,7 +80,7 @@ def file_run(protocol: Protocol, folder: Path, one: Candidate, result: dict[str,
     """Add a run to its design's file; runs of another config are left behind."""
     path = files.path_of(folder, protocol.name, one.key)
     kept = files.read(path)
-    runs = kept["runs"] if kept and kept["config"] == _config_of(one) else []
+    runs = kept["runs"] if kept and _is_of(kept, one) else []
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: int(run["seed"]))
     task = TASKS[protocol.task]
     params = {"total": result.pop("params_total")}
@@ -116,7 +117,7 @@ def run(task_name: str, key: str, config_fields: dict[str, Any], seed: int) -> d
     control = CONTROLS.get(key)
     entry = find(LENDER if control else key)
     assert entry is not None
-    config = entry.config_class(**config_fields, seed=seed)
+    config = check_config(entry.config_class, {**config_fields, "seed": seed})
     result: dict[str, Any] = {"seed": seed, "made": _made()}
     began, cpu = time.monotonic(), time.process_time()
     try:
@@ -125,9 +126,9 @@ def run(task_name: str, key: str, config_fields: dict[str, Any], seed: int) -> d
         result["params_total"] = sum(p.numel() for p in task.model.parameters())
         optimiser, generator = make_optimiser(task.model, config), torch.Generator().manual_seed(seed)
         curve = []
-        for step in range(config.steps):
-            train_step(task, optimiser, generator, Progress(step, config.steps))
-            if (step + 1) % config.validation_every == 0 or step + 1 == config.steps:
+        for step in range(config.optimiser.steps):
+            train_step(task, optimiser, generator, Progress(step, config.optimiser.steps))
+            if (step + 1) % config.task.validation_every == 0 or step + 1 == config.optimiser.steps:
                 interval = validate(task)
                 values = interval.values(task)
                 curve.append([step + 1, round(values[task.headline], 4)])
@@ -144,6 +145,15 @@ def run(task_name: str, key: str, config_fields: dict[str, Any], seed: int) -> d
         result["error"] = " ".join(str(error).split())[:200]
         result.setdefault("params_total", 0)
     return result
+
+
+def _is_of(kept: dict[str, Any], one: Candidate) -> bool:
+    """Whether a file's runs have this config; an earlier version may have written it otherwise, or have lacked fields
+    that have defaults."""
+    try:
+        return check_config(type(one.config), kept["config"]) == one.config
+    except ConfigError:
+        return False
 
 
 def _config_of(one: Candidate) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.core.layer import LayerInfo
 from reference_impls.core.routing import AuxiliaryLoss
 from reference_impls.entry import Entry
 
 Batch = TypeVar("Batch")
 MakeLayer = Callable[[Any], nn.Module]
-"""From a config to a layer: with experts (`MoELayer`), or any other from tokens [B, S, D] to tokens."""
+"""From a layer's settings to a layer: with experts (`MoELayer`), or any other from tokens [B, S, D] to tokens."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,14 @@ class Task(ABC):
         self.entry, self.config = entry, config
         design = entry.design
         self.make_layer: MakeLayer = make_layer or design.make_layer
+        self.model = self.build(config, self.make_layer)
         self._run_model = None if make_layer else design.run_model
         self._update_model = None if make_layer else design.update_model
+
+    @staticmethod
+    @abstractmethod
+    def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
+        """The model, its feed-forwards with experts made by `make_layer` from the layer's settings."""
 
     @abstractmethod
     def training_batch(self, generator: torch.Generator) -> Any:
@@ -133,6 +139,6 @@ class Task(ABC):
 def draw_validation(draw: Callable[[int, int, torch.Generator], Batch], config: RunConfig) -> list[Batch]:
     """Held-out batches, so many sequences in all as the config says; `draw` takes sequences, length and chance."""
     generator = torch.Generator().manual_seed(config.seed + 1)
-    starts = range(0, config.validation_sequences, config.batch_size)
-    sizes = [min(config.batch_size, config.validation_sequences - start) for start in starts]
-    return [draw(size, config.sequence_length, generator) for size in sizes]
+    starts = range(0, config.task.validation_sequences, config.optimiser.batch_size)
+    sizes = [min(config.optimiser.batch_size, config.task.validation_sequences - start) for start in starts]
+    return [draw(size, config.task.sequence_length, generator) for size in sizes]

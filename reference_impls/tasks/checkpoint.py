@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.catalogue import find
+from reference_impls.config import ConfigError, RunConfig, check_config
 
 FILE_NAME = "checkpoint.pt"
 
@@ -67,14 +68,19 @@ def load_checkpoint(
         if isinstance(error, OSError) and error.strerror:
             raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
         raise CheckpointError(f"{path} is not a checkpoint of a run") from error
-    if saved["key"] != key:
+    entry = find(saved["key"])  # by its key of today, if it had another
+    if (saved["key"] if entry is None else entry.key) != key:
         raise CheckpointError(f"{path} is a checkpoint of {saved['key']}, not of {key}")
-    ours = config.model_dump(mode="json")
+    try:
+        theirs = check_config(type(config), saved["config"]).flat()
+    except ConfigError as error:
+        raise CheckpointError(f"{path} is a checkpoint of another config: {error}") from None
+    ours = config.flat()
     differing = [
-        f"{name} = {ours.get(name)!r} here, {saved['config'].get(name)!r} there"
+        f"{name} = {ours[name]!r} here, {theirs[name]!r} there"
         # Whether to write another checkpoint is free: every checkpoint comes from a run that wrote one.
-        for name in sorted((ours.keys() | saved["config"].keys()) - {"save_checkpoint"})
-        if ours.get(name) != saved["config"].get(name)
+        for name in sorted(ours.keys() - {"save_checkpoint"})
+        if ours[name] != theirs[name]
     ]
     if differing:
         raise CheckpointError(f"{path} is a checkpoint of another config: {'; '.join(differing)}")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import WORDS_PER_CLUSTER, RunConfig
+from reference_impls.config import WORDS_PER_CLUSTER, RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
@@ -78,7 +78,7 @@ class PointModel(nn.Module):
     def __init__(self, config: RunConfig, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
-        self.head = nn.Linear(config.d_model, CLASSES)
+        self.head = nn.Linear(config.layer.d_model, CLASSES)
 
     def forward(self, x_BSD: Tensor, **context: Tensor) -> tuple[Tensor, dict[str, LayerInfo]]:
         """Logits [B, S, classes], and the layer's report under "layer 0" if it has experts."""
@@ -101,13 +101,17 @@ class ClustersTask(Task):
 
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
-        self.model = PointModel(config, self.make_layer(config))
-        self.source = PointSource(config.n_clusters, config.d_model, config.cluster_unit, config.seed)
+        self.source = PointSource(config.task.n_clusters, config.layer.d_model, config.task.cluster_unit, config.seed)
         self._validation = draw_validation(self.source.draw, config)
+
+    @staticmethod
+    def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
+        """One layer and a read-out."""
+        return PointModel(config, make_layer(config.layer))
 
     def training_batch(self, generator: torch.Generator) -> Points:
         """Fresh points."""
-        return self.source.draw(self.config.batch_size, self.config.sequence_length, generator)
+        return self.source.draw(self.config.optimiser.batch_size, self.config.task.sequence_length, generator)
 
     def validation_batches(self) -> list[Points]:
         """Points of the same clusters that no training batch is made of."""
@@ -116,7 +120,7 @@ class ClustersTask(Task):
     def forward(self, batch: Points, **context: Tensor) -> Forward:
         """Logits [B, S, classes]."""
         known = {"token_id": batch.word_BS}
-        if self.config.cluster_unit == "sequence":
+        if self.config.task.cluster_unit == "sequence":
             known |= {"domain": batch.cluster_BS[:, 0], "task": batch.cluster_BS[:, 0]}
         return Forward(*self.model(batch.x_BSD, **(known | context)))
 
@@ -128,11 +132,14 @@ class ClustersTask(Task):
 
     def labels(self, batch: Points) -> tuple[Tensor, int]:
         """The cluster of each point."""
-        return batch.cluster_BS.flatten(), self.config.n_clusters
+        return batch.cluster_BS.flatten(), self.config.task.n_clusters
 
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
         """What there is to learn."""
-        yield "info", f"{self.config.n_clusters} clusters with a rule of their own; chance hits 1 label in {CLASSES}"
+        yield (
+            "info",
+            f"{self.config.task.n_clusters} clusters with a rule of their own; chance hits 1 label in {CLASSES}",
+        )
 
 
 def dense_twin(entry: Entry, config: RunConfig) -> ClustersTask:
@@ -141,7 +148,10 @@ def dense_twin(entry: Entry, config: RunConfig) -> ClustersTask:
     That is its experts and what else lies on the way to the output, but not what chooses among experts. An uneven
     width is rounded up, in the dense layer's favour.
     """
-    active = config.active_experts * config.expert_parameters + config.path_parameters
-    width = active / (config.expert_matrices * config.d_model) + config.always_active_experts * config.d_expert
-    wide = config.model_copy(update={"d_expert": math.ceil(width)})
-    return ClustersTask(entry, wide, dense_layer)
+    settings = config.layer
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        layer = entry.design.make_layer(settings)
+    active_experts = settings.active_experts_of(config.optimiser.batch_size, config.task.sequence_length)
+    active = active_experts / settings.n_experts * layer.routed_parameters() + layer.path_parameters()
+    width = active / (settings.expert_matrices * settings.d_model) + settings.always_active_experts * settings.d_expert
+    return ClustersTask(entry, config.with_values(d_expert=math.ceil(width)), dense_layer)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
@@ -56,11 +56,11 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, config: RunConfig, feed_forwards: list[nn.Module]) -> None:
         super().__init__()
-        self.patches = nn.Linear(PATCH_SIDE**2, config.d_model)
-        self.place_embedding = nn.Parameter(torch.empty(PATCHES, config.d_model))
+        self.patches = nn.Linear(PATCH_SIDE**2, config.layer.d_model)
+        self.place_embedding = nn.Parameter(torch.empty(PATCHES, config.layer.d_model))
         self.blocks = nn.ModuleList(Block(config, layer) for layer in feed_forwards)
-        self.norm = nn.RMSNorm(config.d_model)
-        self.head = nn.Linear(config.d_model, DIGITS)
+        self.norm = nn.RMSNorm(config.layer.d_model)
+        self.head = nn.Linear(config.layer.d_model, DIGITS)
         nn.init.normal_(self.place_embedding, std=0.5)
         nn.init.normal_(self.head.weight, std=0.02)
 
@@ -92,21 +92,25 @@ class DigitsTask(Task):
 
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
-        layers = [
-            self.make_layer(config) if config.is_moe_layer(layer) else dense_layer(config)
-            for layer in range(config.n_layers)
-        ]
-        self.model = ImageEncoder(config, layers)
         self.images, held_out = load_images()
-        size, most = config.batch_size, min(config.validation_sequences, HELD_OUT)
+        size, most = config.optimiser.batch_size, min(config.task.validation_sequences, HELD_OUT)
         self._validation = [
             Images(held_out.patch_BSP[at : min(at + size, most)], held_out.digit_B[at : min(at + size, most)])
             for at in range(0, most, size)
         ]
 
+    @staticmethod
+    def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
+        """An encoder of patches."""
+        layers = [
+            make_layer(config.layer) if config.is_moe_layer(layer) else dense_layer(config.layer)
+            for layer in range(config.layer.n_layers)
+        ]
+        return ImageEncoder(config, layers)
+
     def training_batch(self, generator: torch.Generator) -> Images:
         """Images drawn with replacement."""
-        drawn_B = torch.randint(len(self.images.digit_B), (self.config.batch_size,), generator=generator)
+        drawn_B = torch.randint(len(self.images.digit_B), (self.config.optimiser.batch_size,), generator=generator)
         return Images(self.images.patch_BSP[drawn_B], self.images.digit_B[drawn_B])
 
     def validation_batches(self) -> list[Images]:

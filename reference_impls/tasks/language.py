@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.entry import Entry
 from reference_impls.tasks.base import Forward, MakeLayer, Task
 from reference_impls.tasks.model import ByteTransformer
@@ -30,15 +30,21 @@ class TextTask(Task):
 
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
-        self.model = ByteTransformer(config, self.make_layer)
-        self.corpus = load_corpus(config.domain_bytes, config.sequence_length)
+        self.corpus = load_corpus(config.task.domain_bytes, config.task.sequence_length)
         self._validation = validation_batches(
-            self.corpus, config.batch_size, config.sequence_length, config.validation_sequences
+            self.corpus, config.optimiser.batch_size, config.task.sequence_length, config.task.validation_sequences
         )
+
+    @staticmethod
+    def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
+        """A transformer over bytes."""
+        return ByteTransformer(config, make_layer)
 
     def training_batch(self, generator: torch.Generator) -> Batch:
         """Windows at random places of the text."""
-        return training_batch(self.corpus, self.config.batch_size, self.config.sequence_length, generator)
+        return training_batch(
+            self.corpus, self.config.optimiser.batch_size, self.config.task.sequence_length, generator
+        )
 
     def validation_batches(self) -> list[Batch]:
         """Windows of the held-out documents."""

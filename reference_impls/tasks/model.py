@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
@@ -25,13 +25,13 @@ class ByteTransformer(nn.Module):
 
     def __init__(self, config: RunConfig, make_layer: Callable[[Any], nn.Module]) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, config.d_model)
+        self.embedding = nn.Embedding(VOCABULARY, config.layer.d_model)
         self.blocks = nn.ModuleList(
-            Block(config, make_layer(config) if config.is_moe_layer(layer) else dense_layer(config))
-            for layer in range(config.n_layers)
+            Block(config, make_layer(config.layer) if config.is_moe_layer(layer) else dense_layer(config.layer))
+            for layer in range(config.layer.n_layers)
         )
-        self.norm = nn.RMSNorm(config.d_model)
-        self.head = nn.Linear(config.d_model, VOCABULARY, bias=False)
+        self.norm = nn.RMSNorm(config.layer.d_model)
+        self.head = nn.Linear(config.layer.d_model, VOCABULARY, bias=False)
         nn.init.normal_(self.embedding.weight, std=0.5)
         nn.init.normal_(self.head.weight, std=0.02)
 
@@ -70,9 +70,9 @@ class Block(nn.Module):
 
     def __init__(self, config: RunConfig, feed_forward: nn.Module) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.d_model)
+        self.attention_norm = nn.RMSNorm(config.layer.d_model)
         self.attention = Attention(config)
-        self.feed_forward_norm = nn.RMSNorm(config.d_model)
+        self.feed_forward_norm = nn.RMSNorm(config.layer.d_model)
         self.feed_forward = feed_forward
 
     def forward(
@@ -92,12 +92,12 @@ class Attention(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        self.n_heads = config.n_heads
-        self.qkv = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
-        self.out = nn.Linear(config.d_model, config.d_model, bias=False)
-        nn.init.normal_(self.qkv.weight, std=config.d_model**-0.5)
+        self.n_heads = config.model.n_heads
+        self.qkv = nn.Linear(config.layer.d_model, 3 * config.layer.d_model, bias=False)
+        self.out = nn.Linear(config.layer.d_model, config.layer.d_model, bias=False)
+        nn.init.normal_(self.qkv.weight, std=config.layer.d_model**-0.5)
         # Each layer adds to the residual stream: keep the sum of all of them of order one.
-        nn.init.normal_(self.out.weight, std=(2 * config.n_layers * config.d_model) ** -0.5)
+        nn.init.normal_(self.out.weight, std=(2 * config.layer.n_layers * config.layer.d_model) ** -0.5)
 
     def forward(self, x_BSD: Tensor, mask_BSS: Tensor | None) -> Tensor:
         """Attend to this and earlier positions, as far as the mask (True: may attend) allows."""

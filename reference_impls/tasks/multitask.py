@@ -20,8 +20,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from reference_impls.configs.base import RunConfig
-from reference_impls.configs.multitask import MultitaskConfig
+from reference_impls.config import MultitaskConfig, RegressionsConfig, RunConfig
 from reference_impls.core.layer import LayerInfo, MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -37,17 +36,25 @@ class Examples:
     y_KBS: Tensor
 
 
+def n_tasks(config: RunConfig) -> int:
+    """How many tasks there are, which the layer knows, too."""
+    assert isinstance(config.layer, MultitaskConfig)  # no other design offers the task
+    return config.layer.n_tasks
+
+
 class RegressionSource:
     """Draws examples; what the tasks are follows from the config alone."""
 
-    def __init__(self, config: MultitaskConfig) -> None:
-        K, D = config.n_tasks, config.d_model - 1
+    def __init__(self, config: RunConfig) -> None:
+        K, D = n_tasks(config), config.layer.d_model - 1
+        task = config.task
+        assert isinstance(task, RegressionsConfig)  # as that of every design for several tasks
         if K > D:
             raise ValueError(f"n_tasks = {K} must be at most d_model - 1 = {D}, the coordinates of an input")
         generator = torch.Generator().manual_seed(config.seed)
         basis_DD, _ = torch.linalg.qr(torch.randn(D, D, generator=generator))
-        self.direction_KD = correlation_root(K, config.task_correlation) @ basis_DD[:K]
-        self.noise, frequency_M = config.label_noise, torch.arange(1.0, config.n_sines + 1)
+        self.direction_KD = correlation_root(K, task.task_correlation) @ basis_DD[:K]
+        self.noise, frequency_M = task.label_noise, torch.arange(1.0, task.n_sines + 1)
         self.alpha_M, self.beta_M = frequency_M, (frequency_M - 1).square()
 
     def draw(self, batch_size: int, length: int, generator: torch.Generator) -> Examples:
@@ -71,9 +78,9 @@ def correlation_root(n: int, correlation: float) -> Tensor:
 class TowerModel(nn.Module):
     """One feed-forward for all tasks, with or without experts, and a tower for each."""
 
-    def __init__(self, config: MultitaskConfig, layer: nn.Module) -> None:
+    def __init__(self, n_tasks: int, d_model: int, layer: nn.Module) -> None:
         super().__init__()
-        K, D, H = config.n_tasks, config.d_model, TOWER_WIDTH
+        K, D, H = n_tasks, d_model, TOWER_WIDTH
         self.layer = layer
         self.hidden_KHD, self.hidden_KH = nn.Parameter(torch.empty(K, H, D)), nn.Parameter(torch.zeros(K, H))
         self.out_KH, self.out_K = nn.Parameter(torch.empty(K, H)), nn.Parameter(torch.zeros(K))
@@ -111,15 +118,17 @@ class MultitaskTask(Task):
 
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
-        if not isinstance(config, MultitaskConfig):
-            raise TypeError(f"the multitask task needs a MultitaskConfig, not {type(config).__name__}")
-        self.model = TowerModel(config, self.make_layer(config))
         self.source = RegressionSource(config)
         self._validation = draw_validation(self.source.draw, config)
 
+    @staticmethod
+    def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
+        """One layer, and a tower for each task."""
+        return TowerModel(n_tasks(config), config.layer.d_model, make_layer(config.layer))
+
     def training_batch(self, generator: torch.Generator) -> Examples:
         """Fresh examples."""
-        return self.source.draw(self.config.batch_size, self.config.sequence_length, generator)
+        return self.source.draw(self.config.optimiser.batch_size, self.config.task.sequence_length, generator)
 
     def validation_batches(self) -> list[Examples]:
         """Examples that no training batch is made of."""

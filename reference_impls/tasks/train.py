@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import reference_impls
-from reference_impls.configs.base import WORDS_PER_CLUSTER, ConfigError, RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.core.metrics import RoutingTally
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -24,7 +24,6 @@ from reference_impls.tasks.digits import DigitsTask
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
 from reference_impls.tasks.multitask import MultitaskTask
-from reference_impls.tasks.sizes import VOCABULARY
 
 TASKS: dict[str, type[Task]] = {
     "text": TextTask,
@@ -72,25 +71,17 @@ def make_task(entry: Entry, config: RunConfig, make_layer: MakeLayer | None = No
     """The config's task for an implementation, or for the layers of `make_layer` in its stead.
 
     Weights are drawn from torch's global generator.
-
-    Raises:
-        ConfigError: if the design's table has no place for some token ids of the task. (A layer by itself may have a
-            smaller one.)
     """
-    ids = {"text": VOCABULARY, "clusters": WORDS_PER_CLUSTER * config.n_clusters}.get(config.task, 0)
-    table = getattr(config, "vocabulary", ids)
-    if table < ids:
-        raise ConfigError(f"vocabulary = {table} must be at least {ids}, the token ids of the {config.task} task")
-    return TASKS[config.task](entry, config, make_layer)
+    return TASKS[config.task.name](entry, config, make_layer)
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
     """Rate of step `step` (from 0): linear warm-up, then a cosine down to a tenth of the peak."""
-    warmup = min(config.warmup_steps, config.steps)
+    warmup = min(config.optimiser.warmup_steps, config.optimiser.steps)
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(config.steps - warmup, 1)
-    return config.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
+        return config.optimiser.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(config.optimiser.steps - warmup, 1)
+    return config.optimiser.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
 
 
 class Trainer:
@@ -127,17 +118,17 @@ class Trainer:
                 resume, self.entry.key, self.config, self.model, self.optimiser, self.generator
             )
         self._announce()
-        interval, every = Interval(), max(1, self.config.steps // REPORTS)
+        interval, every = Interval(), max(1, self.config.optimiser.steps // REPORTS)
         try:
-            while self.step < self.config.steps:
+            while self.step < self.config.optimiser.steps:
                 self._check_stop()
                 self._train_step(interval)
                 self._tell_progress()
-                last = self.step == self.config.steps
+                last = self.step == self.config.optimiser.steps
                 if last or self.step % every == 0:
                     self.events.metrics(self.step, "train", interval.values(self.task), interval.tally.loads())
                     interval = Interval()
-                if last or self.step % self.config.validation_every == 0:
+                if last or self.step % self.config.task.validation_every == 0:
                     self._validate()
                     self._save(folder)
         except Cancelled:
@@ -149,8 +140,8 @@ class Trainer:
         self.events.start(
             implementation=self.entry.key,
             config=config.model_dump(mode="json"),
-            task=config.task,
-            steps=config.steps,
+            task=config.task.name,
+            steps=config.optimiser.steps,
             device="cpu",
             threads=self.threads,
             versions={
@@ -167,7 +158,9 @@ class Trainer:
 
     def _train_step(self, interval: Interval) -> None:
         began = time.monotonic()
-        outcome = train_step(self.task, self.optimiser, self.generator, Progress(self.step, self.config.steps))
+        outcome = train_step(
+            self.task, self.optimiser, self.generator, Progress(self.step, self.config.optimiser.steps)
+        )
         self.step += 1
         interval.add(outcome)
         interval.seconds += time.monotonic() - began
@@ -179,14 +172,14 @@ class Trainer:
 
     def _tell_progress(self) -> None:
         now = self.events.seconds
-        if self.step < self.config.steps and now - self._told < PROGRESS_SECONDS:
+        if self.step < self.config.optimiser.steps and now - self._told < PROGRESS_SECONDS:
             return
         if self._told == -math.inf:
             self._training_began = now
         self._told = now
-        done, left = self.step - self._resumed_at, self.config.steps - self.step
+        done, left = self.step - self._resumed_at, self.config.optimiser.steps - self.step
         eta = (now - self._training_began) / done * left if done else None
-        self.events.progress(self.step, self.config.steps, eta)
+        self.events.progress(self.step, self.config.optimiser.steps, eta)
 
     def _check_stop(self) -> None:
         if self.stop():
@@ -214,7 +207,7 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
     if not task.update(batch):
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(outcome.loss)
-        if not math.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)):
+        if not math.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.gradient_clip)):
             raise _diverged(config, progress)
         optimiser.step()
     model.on_step(outcome.infos, Progress(progress.step + 1, progress.steps))  # type: ignore[operator]
@@ -224,7 +217,7 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
 def _diverged(config: RunConfig, progress: Progress) -> DivergedError:
     return DivergedError(
         f"the loss or its gradient is not finite at step {progress.step + 1}; "
-        f"lower learning_rate (now {config.learning_rate:g})"
+        f"lower learning_rate (now {config.optimiser.learning_rate:g})"
     )
 
 
@@ -250,10 +243,10 @@ def make_optimiser(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
     groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": matrices, "weight_decay": config.optimiser.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
+    return torch.optim.AdamW(groups, lr=config.optimiser.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
 def _available_cpus() -> int:

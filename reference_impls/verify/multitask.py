@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from reference_impls.configs.base import check_config
+from reference_impls.config import check_config
 from reference_impls.core.build import dense_layer
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -18,15 +18,18 @@ def unrelated_tasks(entry: Entry) -> Iterator[Check]:
     """Squared error on two unrelated regressions, over that of a dense layer of the same active width for both."""
     fields = {"steps": 200, "d_model": 16, "task_correlation": 0.0, "n_sines": 2, "threads": 1}
     config = check_config(entry.config_class, fields)
-    active = config.active_experts * config.expert_parameters
-    wide = config.model_copy(update={"d_expert": round(active / (config.expert_matrices * config.d_model))})
+    settings = config.layer
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        layer = entry.design.make_layer(settings)
+    active = settings.active_experts / settings.n_experts * layer.routed_parameters()
+    wide = config.with_values(d_expert=round(active / (settings.expert_matrices * settings.d_model)))
     errors = []
     makers: tuple[MakeLayer | None, ...] = (None, dense_layer)
     for make_layer, of in zip(makers, (config, wide), strict=True):
         torch.manual_seed(0)
         task = MultitaskTask(entry, of, make_layer)
         optimiser, generator = make_optimiser(task.model, of), torch.Generator().manual_seed(0)
-        for step in range(of.steps):
-            train_step(task, optimiser, generator, Progress(step, of.steps))
+        for step in range(of.optimiser.steps):
+            train_step(task, optimiser, generator, Progress(step, of.optimiser.steps))
         errors.append(validate(task).values(task)["squared_error"])
     yield at_most("squared error on two unrelated tasks, over a shared dense layer's", errors[0] / errors[1], 0.9)

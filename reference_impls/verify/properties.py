@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.configs.base import RunConfig
+from reference_impls.config import RunConfig, check_config
 from reference_impls.core.dispatch import dispatch_loop, dispatch_sorted
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import LayerInfo, MoELayer
@@ -34,13 +34,8 @@ def common_checks(entry: Entry) -> Iterator[Check]:
 def small_layer(entry: Entry, n_experts: int = 4, *, seed: int = 0, **fields: Any) -> MoELayer:
     """A layer of the design in float64, outside training, whose router has opinions."""
     torch.manual_seed(seed)
-    config = entry.config_class.with_experts(n_experts, **({"d_model": D, "d_expert": 12} | fields))
-    return opinionated(make_layer_of(entry, config).double().eval(), seed)
-
-
-def make_layer_of(entry: Entry, config: RunConfig) -> MoELayer:
-    """The design's layer."""
-    return entry.design.make_layer(config)
+    config = entry.layer_class.with_experts(n_experts, **({"d_model": D, "d_expert": 12} | fields))
+    return opinionated(entry.design.make_layer(config).double().eval(), seed)
 
 
 def call(
@@ -114,7 +109,7 @@ def edge_cases(entry: Entry) -> Iterator[Check]:
 
 def causality(entry: Entry) -> Iterator[Check]:
     """Whether a change of later tokens changes earlier outputs, as the design claims or admits."""
-    tight = {name: 0.5 for name in ("capacity_factor_eval",) if name in entry.config_class.model_fields}
+    tight = {name: 0.5 for name in ("capacity_factor_eval",) if name in entry.layer_class.model_fields}
     roomy = dict.fromkeys(tight, 4.0)
     if entry.causal != "no":
         free = roomy if entry.causal == "where nothing is dropped" else tight
@@ -182,7 +177,7 @@ def clusters(entry: Entry, **fields: Any) -> Iterator[Check]:
     """On the clustered task the design beats a dense layer as wide as what one token passes through."""
     if entry.clusters == "cannot":
         return
-    config = entry.config_class(task="clusters", threads=1, **fields)
+    config = check_config(entry.config_class, {"task": "clusters", "threads": 1, **fields})
     design, dense = cluster_scores(entry, config), cluster_scores(entry, config, dense=True)
     yield at_least("accuracy on the clusters above a dense layer's", design["accuracy"] - dense["accuracy"], 0.02)
     if entry.clusters == "finds":
@@ -194,6 +189,6 @@ def cluster_scores(entry: Entry, config: RunConfig, *, dense: bool = False) -> d
     torch.manual_seed(config.seed)
     task = dense_twin(entry, config) if dense else ClustersTask(entry, config)
     optimiser, generator = make_optimiser(task.model, config), torch.Generator().manual_seed(config.seed)
-    for step in range(config.steps):
-        train_step(task, optimiser, generator, Progress(step, config.steps))
+    for step in range(config.optimiser.steps):
+        train_step(task, optimiser, generator, Progress(step, config.optimiser.steps))
     return validate(task).values(task)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from comparisons import result
-from databases import sql_rows
 
 
 def test_the_matrix_shows_typed_properties(open_page):
@@ -75,9 +74,7 @@ def test_an_installed_implementation_can_be_run(open_page, kb, texts):
     button.click().run()
     assert not at.exception
     assert at.title[0].value == "Lab"
-    assert sql_rows(kb, "SELECT summary FROM implementations WHERE key = 'switch-top1-router'")[0]["summary"] in texts(
-        at
-    )
+    assert kb.implementation_of("alpha-router").summary in texts(at)
 
 
 def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_page, texts, with_results):

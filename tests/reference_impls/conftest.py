@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reference_impls.catalogue import entries, find
-from reference_impls.configs import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.entry import Entry
 
 TINY: dict[str, Any] = {

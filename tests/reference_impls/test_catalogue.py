@@ -9,7 +9,7 @@ import torch
 
 from reference_impls.__main__ import main
 from reference_impls.catalogue import entries, find, nearest
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
 from reference_impls.designs.gshard_top2.config import GShardTop2Config
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
@@ -119,7 +119,7 @@ def test_active_parameters_leave_out_the_experts_that_a_token_does_not_visit(typ
 )
 def test_a_token_uses_its_row_of_a_table_and_the_gate_of_its_task(key: str, tables: list[str]):
     entry = find(key)
-    config = entry.config_class(d_model=16, n_heads=1, d_expert=8)
+    config = entry.config_class(d_model=16, d_expert=8)
     layer = make_layer_of(entry, config)
     known = {"token_id": torch.tensor([[7]]), "domain": torch.tensor([1]), "task": torch.tensor([1])}
     y_BSD, info = layer(torch.randn(1, 1, 16), **{name: known[name] for name in entry.needs})

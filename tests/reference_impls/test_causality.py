@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.catalogue import find
-from reference_impls.configs import check_config
+from reference_impls.config import check_config
 from reference_impls.tasks.model import ByteTransformer
 from reference_impls.tasks.train import make_task
 

@@ -26,7 +26,7 @@ TINY = Protocol(
     "tiny-1",
     "text",
     {
-        "steps": 4, "batch_size": 2, "sequence_length": 16, "d_model": 16, "n_layers": 1, "n_heads": 1, "moe_every": 1,
+        "steps": 4, "batch_size": 2, "sequence_length": 16, "d_model": 16, "n_layers": 1, "moe_every": 1,
         "validation_every": 2, "validation_sequences": 4, "threads": 1, "domain_bytes": 20_000,
     },
     match=True,

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import RunConfig
+from reference_impls.config import RunConfig
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router
@@ -29,7 +29,7 @@ shapes = sizes | {"seed": st.integers(0, 2**31)}
 def switch_layer(n_experts: int, factor: float = 1.0, group: str = "sequence") -> MoELayer:
     layer = switch.make_layer(
         SwitchTop1Config(
-            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, routing_group=group, z_coefficient=0.1,
+            d_model=D, d_expert=12, n_experts=n_experts, routing_group=group, z_coefficient=0.1,
             capacity_factor_train=factor, capacity_factor_eval=factor,
         )
     )  # fmt: skip
@@ -39,7 +39,7 @@ def switch_layer(n_experts: int, factor: float = 1.0, group: str = "sequence") -
 
 def mixtral_layer(n_experts: int, k: int = 2) -> MoELayer:
     layer = mixtral.make_layer(
-        MixtralTop2Config(d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(k, n_experts))
+        MixtralTop2Config(d_model=D, d_expert=12, n_experts=n_experts, experts_per_token=min(k, n_experts))
     )
     torch.nn.init.normal_(layer.router.weight_ED)
     return layer.eval()
@@ -48,7 +48,7 @@ def mixtral_layer(n_experts: int, k: int = 2) -> MoELayer:
 def gshard_layer(n_experts: int, factor: float = 1.0, group: str = "sequence", policy: str = "always") -> MoELayer:
     layer = gshard.make_layer(
         GShardTop2Config(
-            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, routing_group=group,
+            d_model=D, d_expert=12, n_experts=n_experts, routing_group=group,
             capacity_factor_train=factor, capacity_factor_eval=factor, second_policy_eval=policy,
         )
     )  # fmt: skip
@@ -60,7 +60,7 @@ def deepseek_layer(n_experts: int) -> MoELayer:
     """Without groups, so that any number of experts will do; with groups, see its own tests."""
     layer = deepseek_v3.make_layer(
         DeepSeekV3Config(
-            d_model=D, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=min(2, n_experts),
+            d_model=D, d_expert=12, n_experts=n_experts, experts_per_token=min(2, n_experts),
             n_groups=1, top_groups=1,
         )
     )  # fmt: skip

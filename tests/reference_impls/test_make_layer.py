@@ -7,7 +7,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from reference_impls import make_layer
 from reference_impls.catalogue import entries
-from reference_impls.configs import ConfigError
+from reference_impls.config import ConfigError
 from reference_impls.verify.properties import call, small_layer
 
 SIZES = {"d_model": 16, "d_expert": 12, "n_experts": 4}

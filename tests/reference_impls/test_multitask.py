@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.configs.base import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.build import dense_layer
 from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.tasks.multitask import MultitaskTask, RegressionSource, correlation_root

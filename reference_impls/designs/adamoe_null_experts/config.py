@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, loss_weight, setting
 
 
-class AdaMoEConfig(RunConfig):
+class AdaMoEConfig(LayerConfig):
     """AdaMoE layers: true SwiGLU experts, and null experts that do nothing."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -34,11 +34,6 @@ class AdaMoEConfig(RunConfig):
         """True experts of a token where all experts, null ones included, are used alike."""
         return self.choices_per_token * self.n_experts / (self.n_experts + self.null_experts)
 
-    @property
-    def router_parameters(self) -> int:
-        """The gate knows the null experts, too."""
-        return (self.n_experts + self.null_experts) * self.d_model
-
     @model_validator(mode="after")
     def _choose_at_most_all(self) -> Self:
         if self.choices_per_token > self.n_experts + self.null_experts:
@@ -49,4 +44,4 @@ class AdaMoEConfig(RunConfig):
         return self
 
 
-CONFIG = AdaMoEConfig
+LAYER = AdaMoEConfig

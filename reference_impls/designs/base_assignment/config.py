@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopOneConfig, expert_width, setting
+from reference_impls.config import TopOneConfig, expert_width, setting
 
 
 class BaseLayersConfig(TopOneConfig):
@@ -14,4 +14,4 @@ class BaseLayersConfig(TopOneConfig):
     )
 
 
-CONFIG = BaseLayersConfig
+LAYER = BaseLayersConfig

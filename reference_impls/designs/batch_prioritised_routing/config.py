@@ -1,17 +1,17 @@
 """Settings of V-MoE's batch prioritised routing."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from reference_impls.configs.base import (
+from reference_impls.config import (
     CapacityConfig,
     TaskDefaults,
+    TaskName,
     TopKConfig,
     expert_width,
-    layer_step,
     loss_weight,
     setting,
 )
-from reference_impls.configs.digits import DIGITS_DEFAULTS
 
 
 class VMoEConfig(TopKConfig, CapacityConfig):
@@ -19,17 +19,16 @@ class VMoEConfig(TopKConfig, CapacityConfig):
 
     expert_kind = "relu"
     task_defaults: ClassVar[TaskDefaults] = {
-        "digits": {**DIGITS_DEFAULTS, "moe_every": 2},
+        "digits": {"moe_every": 2},
     }
 
-    task: Literal["digits", "text", "clusters"] = setting(  # type: ignore[assignment]
+    tasks: ClassVar[tuple[TaskName, ...]] = (
         "digits",
-        "What is learnt: which digit an image of 16 patches shows, the next byte of text (which the design can read "
-        "ahead where it drops), or the label of points that come in clusters, each with a rule of its own.",
-        group="run",
+        "text",
+        "clusters",
     )
     d_expert: int = expert_width(192)
-    moe_every: int = layer_step(2)
+    run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 2}
     priority: Literal["score", "position"] = setting(
         "score",
         "Who is served first where an expert has too few places: the tokens of largest score (batch prioritised "
@@ -54,4 +53,4 @@ class VMoEConfig(TopKConfig, CapacityConfig):
     )
 
 
-CONFIG = VMoEConfig
+LAYER = VMoEConfig

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reference_impls.config import check_config
 from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, isotonic
 from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.designs.calibrated_fusion.router import fuse, make_layer, run_model
@@ -107,7 +108,8 @@ def fusion() -> Iterator[Check]:
 
 def _task(entry: Entry, **fields: Any) -> Any:
     torch.manual_seed(0)
-    return ClustersTask(entry, MoCaEConfig(task="clusters", threads=1, batch_size=3, n_experts=3, **fields))
+    values = {"task": "clusters", "threads": 1, "batch_size": 3, "n_experts": 3, **fields}
+    return ClustersTask(entry, check_config(entry.config_class, values))
 
 
 def one_by_one(entry: Entry) -> Iterator[Check]:
@@ -120,7 +122,7 @@ def one_by_one(entry: Entry) -> Iterator[Check]:
         hidden = task.model.layer.experts(batch.x_BSD.flatten(0, 1), e)
         own.append(task.model.head(hidden))
     # Calibrators that have seen nothing know the centre of each bin.
-    bins = task.config.confidence_bins
+    bins = task.config.layer.confidence_bins
     stated_EN = torch.stack(own).softmax(-1).amax(-1)
     centre_EN = ((stated_EN * bins).long().clamp(max=bins - 1) + 0.5) / bins
     expected = fuse(torch.stack(own), centre_EN).log_NV.view_as(done.output)
@@ -137,7 +139,7 @@ def one_by_one(entry: Entry) -> Iterator[Check]:
 def named_expert() -> Iterator[Check]:
     """A layer gives each sequence the output of the expert that is named."""
     torch.manual_seed(0)
-    layer: Any = make_layer(MoCaEConfig(d_model=16, n_heads=1, d_expert=8, n_experts=3)).double()
+    layer: Any = make_layer(MoCaEConfig(d_model=16, d_expert=8, n_experts=3)).double()
     x_BSD = torch.randn(4, 5, 16, dtype=torch.float64)
     y_BSD, _ = layer(x_BSD, domain=torch.tensor([2, 0, 1, 2]))
     expected = torch.stack([layer.experts(x_BSD[b], e) for b, e in enumerate((2, 0, 1, 2))])

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+from reference_impls.config import LayerConfig, TaskDefaults, setting
 
 
-class MoCaEConfig(RunConfig):
+class MoCaEConfig(LayerConfig):
     """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -49,10 +49,5 @@ class MoCaEConfig(RunConfig):
         """All of them."""
         return self.n_experts
 
-    @property
-    def router_parameters(self) -> int:
-        """Nothing is learned about where tokens go."""
-        return 0
 
-
-CONFIG = MoCaEConfig
+LAYER = MoCaEConfig

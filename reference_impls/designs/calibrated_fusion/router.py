@@ -56,7 +56,7 @@ def fuse(logit_ENV: Tensor, calibrated_EN: Tensor) -> Fusion:
 
 def run_model(task: Any, batch: Any) -> Forward:
     """Run every expert alone, calibrate what they say, and fuse it; in training, learn how right they were."""
-    config, calibrator = task.config, calibrator_of(task.model)
+    config, calibrator = task.config.layer, calibrator_of(task.model)
     right_BS = batch.target_BS if hasattr(batch, "target_BS") else batch.label_BS
     label_N = right_BS.flatten()
     passes = [task.forward(batch, domain=torch.full((len(right_BS),), e)) for e in range(config.n_experts)]

@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    config = UniPerceiverConfig(**({"d_model": D, "n_heads": 1, "d_expert": F, "n_experts": E} | fields))
+    config = UniPerceiverConfig(**({"d_model": D, "d_expert": F, "n_experts": E} | fields))
     layer = opinionated(make_layer(config).double(), seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():

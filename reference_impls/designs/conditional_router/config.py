@@ -1,14 +1,22 @@
 """Settings of Uni-Perceiver-MoE's routing by token attributes."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from reference_impls.configs.base import WORDS_PER_CLUSTER, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, VocabularyConfig, loss_weight, setting, words_of_clusters
 
 BYTE_ATTRIBUTES = ("letter", "capital", "digit", "blank", "line break", "bracket", "other sign", "outside ASCII text")
 
 
-class UniPerceiverConfig(TopKConfig):
+class UniPerceiverConfig(TopKConfig, VocabularyConfig):
     """The router reads attributes of the token that are laid down beforehand, not its vector."""
+
+    task_defaults: ClassVar[TaskDefaults] = {
+        "clusters": {"attributes": "binary digits", "vocabulary": words_of_clusters},
+    }
+
+    attributes: Literal["kind of byte", "binary digits"] = setting(
+        "kind of byte", "What the router reads of a token: the kind of its byte, or the binary digits of its id."
+    )
 
     router_activation: Literal["none", "gelu"] = setting(
         "none", "What stands between the router's map of the attributes and its norm."
@@ -27,15 +35,8 @@ class UniPerceiverConfig(TopKConfig):
 
     @property
     def n_attributes(self) -> int:
-        """Attributes of a byte, or binary digits of a word of the clustered task."""
-        if self.task == "clusters":
-            return (self.n_clusters * WORDS_PER_CLUSTER - 1).bit_length()
-        return len(BYTE_ATTRIBUTES)
-
-    @property
-    def router_parameters(self) -> int:
-        """Map with bias, norm with scale and shift, gate."""
-        return (self.n_attributes + 3 + self.n_experts) * self.d_model
+        """How many attributes a token has."""
+        return len(BYTE_ATTRIBUTES) if self.attributes == "kind of byte" else (self.vocabulary - 1).bit_length()
 
 
-CONFIG = UniPerceiverConfig
+LAYER = UniPerceiverConfig

@@ -30,7 +30,7 @@ class UniPerceiverRouter(LinearRouter):
         self.config = config
         self.attribute_map = nn.Linear(config.n_attributes, config.d_model)
         self.norm = nn.LayerNorm(config.d_model)
-        table = byte_attributes() if config.task == "text" else binary_digits(config.n_attributes)
+        table = byte_attributes() if config.attributes == "kind of byte" else binary_digits(config.n_attributes)
         self.register_buffer("attribute_VA", table, persistent=False)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:

@@ -1,6 +1,6 @@
 """Settings of cost-aware routing: HMoE with a price."""
 
-from reference_impls.configs.base import loss_weight, setting
+from reference_impls.config import loss_weight, setting
 from reference_impls.designs.heterogeneous_experts.config import HeterogeneousConfig
 
 
@@ -22,4 +22,4 @@ class CostAwareConfig(HeterogeneousConfig):
     )
 
 
-CONFIG = CostAwareConfig
+LAYER = CostAwareConfig

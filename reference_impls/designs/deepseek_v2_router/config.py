@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import loss_weight, setting
+from reference_impls.config import loss_weight, setting
 from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 
 
@@ -50,4 +50,4 @@ class DeepSeekV2Config(DeepSeekMoEConfig):
         return self
 
 
-CONFIG = DeepSeekV2Config
+LAYER = DeepSeekV2Config

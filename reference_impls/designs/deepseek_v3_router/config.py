@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weight, setting
 
 
 class DeepSeekV3Config(SharedExpertsConfig):
@@ -64,4 +64,4 @@ class DeepSeekV3Config(SharedExpertsConfig):
         return self
 
 
-CONFIG = DeepSeekV3Config
+LAYER = DeepSeekV3Config

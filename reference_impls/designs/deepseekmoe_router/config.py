@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weight, setting
 
 
 class DeepSeekMoEConfig(SharedExpertsConfig):
@@ -38,4 +38,4 @@ class DeepSeekMoEConfig(SharedExpertsConfig):
         return self
 
 
-CONFIG = DeepSeekMoEConfig
+LAYER = DeepSeekMoEConfig

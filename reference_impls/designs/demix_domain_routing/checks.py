@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.designs.demix_domain_routing.config import DemixConfig
+from reference_impls.config import check_config
 from reference_impls.designs.demix_domain_routing.router import run_model
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import ClustersTask, Points
@@ -31,10 +31,16 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _task(entry: Entry, **fields: Any) -> tuple[ClustersTask, Points]:
     """A model in float64, outside training, and sequences; the experts differ much."""
     torch.manual_seed(0)
-    config = DemixConfig(
-        task="clusters", d_model=D, d_expert=12, n_experts=E, n_clusters=5, batch_size=B, sequence_length=S, **fields
-    )
-    task = ClustersTask(entry, config)
+    values = {
+        "task": "clusters",
+        "d_model": D,
+        "d_expert": 12,
+        "n_experts": E,
+        "n_clusters": 5,
+        "batch_size": B,
+        "sequence_length": S,
+    }
+    task = ClustersTask(entry, check_config(entry.config_class, values | fields))
     task.model.double().eval()
     with torch.no_grad():
         task.model.head.weight.mul_(8)  # type: ignore[union-attr, operator]

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import TaskDefaults, TopOneConfig, expert_width, setting
 
 
-class DemixConfig(RuleConfig):
+class DemixConfig(TopOneConfig):
     """One ReLU expert for each domain; outside training all of them, mixed by what the text so far says."""
 
     expert_kind = "relu"
@@ -30,4 +30,4 @@ class DemixConfig(RuleConfig):
     )
 
 
-CONFIG = DemixConfig
+LAYER = DemixConfig

@@ -22,7 +22,7 @@ def make_layer(config: DemixConfig) -> MoELayer:
 
 def run_model(task: Task, batch: Any) -> Forward:
     """In training the model of the known domain, otherwise the mixture of all."""
-    config = task.config
+    config = task.config.layer
     assert isinstance(config, DemixConfig)
     if task.model.training or config.inference == "known":
         return task.forward(batch)

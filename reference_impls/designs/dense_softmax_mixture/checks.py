@@ -67,7 +67,7 @@ def posteriors() -> Iterator[Check]:
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts; weights add up to one."""
     torch.manual_seed(0)
-    layer: Any = opinionated(make_layer(JacobsConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1)).double())
+    layer: Any = opinionated(make_layer(JacobsConfig(d_model=D, d_expert=F, n_experts=E)).double())
     x_TD = tokens(T, D, seed=2)
     rows = []
     for x_D in x_TD:

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+from reference_impls.config import LayerConfig, TaskDefaults, setting
 
 
-class JacobsConfig(RunConfig):
+class JacobsConfig(LayerConfig):
     """Every token passes through all experts, weighted by a softmax."""
 
     # All experts together are as wide as the two of Mixtral here.
@@ -29,4 +29,4 @@ class JacobsConfig(RunConfig):
         return self.n_experts
 
 
-CONFIG = JacobsConfig
+LAYER = JacobsConfig

@@ -29,7 +29,7 @@ def make_layer(config: JacobsConfig) -> MoELayer:
 
 def run_model(task: Task, batch: Any) -> Forward:
     """Labelled points are scored by the mixture's likelihood, everything else as by default."""
-    model, config = task.model, task.config
+    model, config = task.model, task.config.layer
     competing = isinstance(config, JacobsConfig) and config.competition
     if competing and isinstance(model, PointModel) and isinstance(model.layer, MoELayer):
         return compete(model, batch)

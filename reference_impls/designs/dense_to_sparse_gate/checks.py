@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(temperature: float, **fields: Any) -> Any:
     torch.manual_seed(0)
-    config = DTSGateConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1, **fields)
+    config = DTSGateConfig(d_model=D, d_expert=F, n_experts=E, **fields)
     layer = opinionated(make_layer(config).double())
     layer.router.temperature.fill_(temperature)  # type: ignore[operator]
     return layer

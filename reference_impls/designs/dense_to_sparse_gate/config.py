@@ -4,10 +4,10 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
 
-class DTSGateConfig(RunConfig):
+class DTSGateConfig(LayerConfig):
     """All experts at first, one at the end, as a temperature falls."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -44,4 +44,4 @@ class DTSGateConfig(RunConfig):
         return self
 
 
-CONFIG = DTSGateConfig
+LAYER = DTSGateConfig

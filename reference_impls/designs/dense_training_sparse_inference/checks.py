@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(k: int = K) -> Any:
     torch.manual_seed(0)
-    config = DSMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, n_heads=1)
+    config = DSMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
     return opinionated(make_layer(config).double())
 
 

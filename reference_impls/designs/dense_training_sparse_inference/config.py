@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class DSMoEConfig(TopKConfig):
@@ -22,4 +22,4 @@ class DSMoEConfig(TopKConfig):
         return self.n_experts
 
 
-CONFIG = DSMoEConfig
+LAYER = DSMoEConfig

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, expert_width, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, expert_width, loss_weight, setting
 
 
 class DSelectKConfig(TopKConfig):
@@ -38,10 +38,5 @@ class DSelectKConfig(TopKConfig):
         """Bits of an expert's number."""
         return (self.n_experts - 1).bit_length()
 
-    @property
-    def router_parameters(self) -> int:
-        """For each selector a logit for every bit and one for itself, with biases."""
-        return self.experts_per_token * (self.bits + 1) * (self.d_model + 1)
 
-
-CONFIG = DSelectKConfig
+LAYER = DSelectKConfig

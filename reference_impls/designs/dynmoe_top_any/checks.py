@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     config = DynMoEConfig(
-        d_model=D, d_expert=F, n_experts=E, n_heads=1, initial_scale=SCALE, **({"initial_experts": ALIVE} | fields)
+        d_model=D, d_expert=F, n_experts=E, initial_scale=SCALE, **({"initial_experts": ALIVE} | fields)
     )
     layer: Any = opinionated(make_layer(config).double())
     thresholds = torch.linspace(0.05, 0.35, E, dtype=torch.float64)

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, loss_weight, setting
 
 
-class DynMoEConfig(RunConfig):
+class DynMoEConfig(LayerConfig):
     """Experts with thresholds, added and removed during training."""
 
     n_experts: int = setting(
@@ -49,11 +49,6 @@ class DynMoEConfig(RunConfig):
         """Half of the first experts, as thresholds begin where half of all directions pass; training changes it."""
         return max(self.initial_experts / 2, 1)
 
-    @property
-    def router_parameters(self) -> int:
-        """Embeddings, thresholds and the scale."""
-        return self.n_experts * self.d_model + self.n_experts + 1
-
     @model_validator(mode="after")
     def _begin_with_at_most_all(self) -> Self:
         if self.initial_experts > self.n_experts:
@@ -61,4 +56,4 @@ class DynMoEConfig(RunConfig):
         return self
 
 
-CONFIG = DynMoEConfig
+LAYER = DynMoEConfig

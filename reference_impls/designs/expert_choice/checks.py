@@ -26,9 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(factor: float, group: str = "sequence") -> MoELayer:
     torch.manual_seed(0)
-    config = ExpertChoiceConfig(
-        d_model=D, n_heads=1, d_expert=F, n_experts=E, capacity_factor=factor, routing_group=group
-    )
+    config = ExpertChoiceConfig(d_model=D, d_expert=F, n_experts=E, capacity_factor=factor, routing_group=group)
     return opinionated(make_layer(config).double())
 
 

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import setting
-from reference_impls.configs.text_or_digits import TextOrDigitsConfig
+from reference_impls.config import TextOrDigitsConfig, setting
 
 
 class ExpertChoiceConfig(TextOrDigitsConfig):
@@ -26,4 +25,4 @@ class ExpertChoiceConfig(TextOrDigitsConfig):
         return min(self.capacity_factor, self.n_experts)
 
 
-CONFIG = ExpertChoiceConfig
+LAYER = ExpertChoiceConfig

@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(n_prototypes: int, **fields: Any) -> Any:
     torch.manual_seed(0)
-    config = M6TConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1, n_prototypes=n_prototypes, **fields)
+    config = M6TConfig(d_model=D, d_expert=F, n_experts=E, n_prototypes=n_prototypes, **fields)
     return opinionated(make_layer(config).double())
 
 
@@ -69,7 +69,7 @@ def equations(n_prototypes: int, factor: float) -> Iterator[Check]:
 def one_prototype() -> Iterator[Check]:
     """One prototype is Switch without its input noise."""
     ours = _layer(1, capacity_factor_train=0.8).train()
-    config = SwitchTop1Config(d_model=D, d_expert=F, n_experts=E, n_heads=1, jitter=0, capacity_factor_train=0.8)
+    config = SwitchTop1Config(d_model=D, d_expert=F, n_experts=E, jitter=0, capacity_factor_train=0.8)
     theirs: Any = switch.make_layer(config).double().train()
     theirs.load_state_dict(ours.state_dict())
     pairs = {name: (weight, theirs.get_parameter(name)) for name, weight in ours.named_parameters()}

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import CapacityConfig, expert_width, loss_weight, setting
+from reference_impls.config import CapacityConfig, expert_width, loss_weight, setting
 
 
 class M6TConfig(CapacityConfig):
@@ -42,4 +42,4 @@ class M6TConfig(CapacityConfig):
         return self
 
 
-CONFIG = M6TConfig
+LAYER = M6TConfig

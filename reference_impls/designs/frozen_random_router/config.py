@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.config import TopKConfig, setting
 
 
 class RandomFrozenConfig(TopKConfig):
@@ -22,11 +22,6 @@ class RandomFrozenConfig(TopKConfig):
         le=256,
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """The router's weights are not trained: they are buffers."""
-        return 0
-
     @model_validator(mode="after")
     def _rises(self) -> Self:
         if self.first_experts_per_token > self.experts_per_token:
@@ -37,4 +32,4 @@ class RandomFrozenConfig(TopKConfig):
         return self
 
 
-CONFIG = RandomFrozenConfig
+LAYER = RandomFrozenConfig

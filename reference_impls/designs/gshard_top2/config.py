@@ -1,8 +1,9 @@
 """Settings of GShard's top-2 routing with a random second expert."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from reference_impls.configs.base import CapacityConfig, ExpertKind, expert_width, layer_step, loss_weight, setting
+from reference_impls.config import CapacityConfig, ExpertKind, expert_width, loss_weight, setting
 
 
 class GShardTop2Config(CapacityConfig):
@@ -11,7 +12,7 @@ class GShardTop2Config(CapacityConfig):
     expert_kind: ClassVar[ExpertKind] = "relu"
 
     d_expert: int = expert_width(256)
-    moe_every: int = layer_step(2)
+    run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 2}
     second_policy_train: Literal["random", "always"] = setting(
         "random",
         "In training the second expert is used with a probability that grows with its weight, or always.",
@@ -40,4 +41,4 @@ class GShardTop2Config(CapacityConfig):
         return min(2, self.n_experts)
 
 
-CONFIG = GShardTop2Config
+LAYER = GShardTop2Config

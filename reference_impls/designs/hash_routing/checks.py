@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    return make_layer(HashConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E, vocabulary=V, **fields)).double()
+    return make_layer(HashConfig(d_model=D, d_expert=F, n_experts=E, vocabulary=V, **fields)).double()
 
 
 def _ids(*shape: int) -> Tensor:

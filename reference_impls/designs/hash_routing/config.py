@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TopKConfig, expert_width, setting
+from reference_impls.config import TopKConfig, VocabularyConfig, expert_width, setting
 
 
-class HashConfig(TopKConfig):
+class HashConfig(TopKConfig, VocabularyConfig):
     """The experts of a token are those that a table gives for its id."""
 
     d_expert: int = expert_width(256)
@@ -27,16 +27,10 @@ class HashConfig(TopKConfig):
         ge=1,
         le=100_000,
     )
-    vocabulary: int = setting(256, "Token ids: 256 bytes, or the words of the clustered task.", ge=1, le=1_000_000)
     weights: Literal["equal", "learned"] = setting(
         "equal", "Weights of a token's experts: all the same, or from a learned gate as in DeepSeek-V4."
     )
     routed_scale: float = setting(1.0, "What learned weights of a token add up to.", gt=0, le=100)
-
-    @property
-    def router_parameters(self) -> int:
-        """The gate's, where weights are learned."""
-        return self.n_experts * self.d_model if self.weights == "learned" else 0
 
     @model_validator(mode="after")
     def _one_weight_cannot_be_learned(self) -> Self:
@@ -48,4 +42,4 @@ class HashConfig(TopKConfig):
         return self
 
 
-CONFIG = HashConfig
+LAYER = HashConfig

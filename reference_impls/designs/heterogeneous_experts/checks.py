@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(entry: Entry, dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     torch.manual_seed(0)
-    config = entry.config_class(**{"d_model": D, "d_expert": F, "n_experts": E, **fields})
+    config = entry.layer_class(**{"d_model": D, "d_expert": F, "n_experts": E, **fields})
     return opinionated(make_layer(config).to(dtype))  # type: ignore[arg-type]
 
 
@@ -92,13 +92,13 @@ def equations(entry: Entry, widths: str) -> Iterator[Check]:
 
 def widths_of_the_paper(entry: Entry) -> Iterator[Check]:
     """The paper's proportions for eight experts, and no width lost to rounding."""
-    config = entry.config_class(n_experts=8, d_expert=160)
+    config = entry.layer_class(n_experts=8, d_expert=160)
     worst = max(abs(h - 160 * 8 * r / sum(RELATIVE)) for h, r in zip(config.expert_widths, RELATIVE, strict=True))  # type: ignore[attr-defined]
     yield at_most("arithmetic widths differ from the paper's proportions by", worst, 0.0)
     odd = 0
     for widths in ("arithmetic", "geometric", "hybrid", "equal"):
         for n in (1, 2, 3, 7, 16, 61, 256):
-            made = entry.config_class.with_experts(n, widths=widths, d_expert=37).expert_widths  # type: ignore[attr-defined]
+            made = entry.layer_class.with_experts(n, widths=widths, d_expert=37).expert_widths  # type: ignore[attr-defined]
             odd += sum(made) != 37 * n or min(made) < 1 or list(made) != sorted(made)
     yield at_most("widths that do not add up, vanish or are out of order", odd, 0)
 
@@ -134,7 +134,7 @@ def penalty(entry: Entry) -> Iterator[Check]:
 def price(entry: Entry) -> Iterator[Check]:
     """At a great price all tokens go to the narrowest expert; without one to the most probable."""
     x_BSD = torch.randn(1, S, D, dtype=torch.float64)
-    k = entry.config_class().experts_per_token  # type: ignore[attr-defined]
+    k = entry.layer_class().experts_per_token  # type: ignore[attr-defined]
     dear = _layer(entry, cost_weight=10.0)(x_BSD)[1].routing
     yield at_most("at a great price, assignments beside the narrowest experts", dear.demand_E[k:].sum(), 0)
     free = _layer(entry, cost_weight=0.0)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
+from reference_impls.config import TopKConfig, loss_weight, setting
 
 
 class HeterogeneousConfig(TopKConfig):
@@ -49,4 +49,4 @@ def _proportioned(total: int, parts: list[float]) -> tuple[int, ...]:
     return tuple(sorted(whole))
 
 
-CONFIG = HeterogeneousConfig
+LAYER = HeterogeneousConfig

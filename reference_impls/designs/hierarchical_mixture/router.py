@@ -81,7 +81,7 @@ def run_model(task: Task, batch: Any) -> Forward:
 
 def update_model(task: Task, batch: Any) -> None:
     """A step of expectation maximisation on the batch, in place of the optimiser's step."""
-    layer, config = task.model.get_submodule("layer"), task.config
+    layer, config = task.model.get_submodule("layer"), task.config.layer
     gate, experts = layer.get_submodule("router"), layer.get_submodule("experts")
     assert isinstance(gate, TreeGate)
     assert isinstance(experts, LinearExperts)

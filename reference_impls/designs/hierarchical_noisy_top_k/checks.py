@@ -39,8 +39,7 @@ def _layer(groups_per_token: int, experts_per_group: int, n_groups: int = A) -> 
     torch.manual_seed(0)
     config = HierarchicalNoisyTopKConfig(
         d_model=D, d_expert=F, n_experts=E, n_groups=n_groups, groups_per_token=groups_per_token,
-        experts_per_group=experts_per_group, n_heads=1,
-    )  # fmt: skip
+        experts_per_group=experts_per_group,     )  # fmt: skip
     return opinionated(make_layer(config).double())
 
 
@@ -93,7 +92,7 @@ def equations(groups_per_token: int, experts_per_group: int, training: bool) -> 
 
 def flat_gate() -> Iterator[Check]:
     """One group of all experts, or groups of one expert each, is the flat gate."""
-    config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=2, n_heads=1)
+    config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=2)
     flat: Any = noisy_topk.make_layer(config).double().eval()
     x_BSD = _tokens()
     for n_groups, gate in ((1, "secondary"), (E, "primary")):

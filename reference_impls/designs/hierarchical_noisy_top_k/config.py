@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import expert_width, setting
+from reference_impls.config import expert_width, setting
 from reference_impls.designs.noisy_top_k.config import NoisyConfig
 
 
@@ -44,11 +44,6 @@ class HierarchicalNoisyTopKConfig(NoisyConfig):
         """Some in each of some groups."""
         return self.groups_per_token * self.experts_per_group
 
-    @property
-    def router_parameters(self) -> int:
-        """Two maps for the groups and two for the experts: logits and noise."""
-        return 2 * (self.n_groups + self.n_experts) * self.d_model
-
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
         self.require_multiple("n_experts", "n_groups")
@@ -61,4 +56,4 @@ class HierarchicalNoisyTopKConfig(NoisyConfig):
         return self
 
 
-CONFIG = HierarchicalNoisyTopKConfig
+LAYER = HierarchicalNoisyTopKConfig

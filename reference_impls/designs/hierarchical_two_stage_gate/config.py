@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, loss_weight, setting
 
 
-class TwoStageConfig(RunConfig):
+class TwoStageConfig(LayerConfig):
     """A coarse gate picks a group of experts for each token; a fine gate weighs the experts of that group."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -35,15 +35,10 @@ class TwoStageConfig(RunConfig):
         """All experts of one group."""
         return self.n_experts // self.n_groups
 
-    @property
-    def router_parameters(self) -> int:
-        """A vector for each group and for each expert."""
-        return (self.n_groups + self.n_experts) * self.d_model
-
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:
         self.require_multiple("n_experts", "n_groups")
         return self
 
 
-CONFIG = TwoStageConfig
+LAYER = TwoStageConfig

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, setting
+from reference_impls.config import TaskDefaults, setting
 from reference_impls.designs.soft_moe_slots.config import SoftMoEConfig
 
 
@@ -19,15 +19,5 @@ class HOMOEConfig(SoftMoEConfig):
         1.0, "How exactly the memory retrieves: 0 returns the mean of all patterns, much the nearest.", ge=0, le=1000
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """Slots and scale as in Soft MoE, and the patterns of the memory."""
-        return super().router_parameters + self.path_parameters
 
-    @property
-    def path_parameters(self) -> int:
-        """The patterns, of which a token's input is mixed."""
-        return self.n_prototypes * self.d_model
-
-
-CONFIG = HOMOEConfig
+LAYER = HOMOEConfig

@@ -44,6 +44,10 @@ class MemoryLayer(MoELayer):
 
     router: MemoryRouter
 
+    def path_parameters(self) -> int:
+        """The patterns, of which a token's input is mixed."""
+        return self.router.memory_PD.numel()
+
     def combine(self, x_TD: Tensor, routing: Routing) -> Tensor:
         """Outputs of the experts."""
         return combine(self.router.joined(x_TD).to(x_TD.dtype), routing, self.experts)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class HyperMoEConfig(TopKConfig):
@@ -26,16 +26,5 @@ class HyperMoEConfig(TopKConfig):
         """Numbers that describe a made expert: two matrices and two biases."""
         return 2 * self.d_model * self.hyper_width + self.hyper_width + self.d_model
 
-    @property
-    def router_parameters(self) -> int:
-        """Router, embeddings of the experts, and the hypernetwork, whose two small maps and one large have biases."""
-        return self.n_experts * self.d_model + self.path_parameters
 
-    @property
-    def path_parameters(self) -> int:
-        """The embeddings and the hypernetwork."""
-        C, H = self.embedding_width, self.hyper_hidden
-        return self.n_experts * C + 2 * (C * C + C) + C * H + H + (H + 1) * self.hyper_outputs
-
-
-CONFIG = HyperMoEConfig
+LAYER = HyperMoEConfig

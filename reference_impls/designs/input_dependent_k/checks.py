@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(complexity: Literal["entropy", "norm"], scale: float) -> Any:
     torch.manual_seed(0)
     config = InputDependentKConfig(
-        d_model=D, d_expert=F, n_experts=E, most_experts=MOST, n_heads=1, complexity=complexity, scale=scale
+        d_model=D, d_expert=F, n_experts=E, most_experts=MOST, complexity=complexity, scale=scale
     )
     return opinionated(make_layer(config).double())
 

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
 
-class InputDependentKConfig(RunConfig):
+class InputDependentKConfig(LayerConfig):
     """Top-k with a k for each token, in proportion to how complex it is."""
 
     d_expert: int = expert_width(64)
@@ -45,4 +45,4 @@ class InputDependentKConfig(RunConfig):
         return self
 
 
-CONFIG = InputDependentKConfig
+LAYER = InputDependentKConfig

@@ -34,7 +34,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(selection: str, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = TaskLevelConfig(
-        d_model=D, n_heads=1, d_expert=F, n_experts=E, d_task=6, d_router=9, selection=selection,
+        d_model=D, d_expert=F, n_experts=E, d_task=6, d_router=9, selection=selection,
         **({"first_temperature": T0} | fields),
     )  # fmt: skip
     return opinionated(make_layer(config).double())

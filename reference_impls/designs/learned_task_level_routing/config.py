@@ -1,15 +1,13 @@
 """Settings of learned task-level routing."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import model_validator
-
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import LayerConfig, TaskConfig, TaskDefaults, expert_width, setting
 
 TEXT_DOMAINS = 4  # prose, code, tests, data
 
 
-class TaskLevelConfig(RunConfig):
+class TaskLevelConfig(LayerConfig):
     """A router reads a learned vector of the task and picks the expert of each layer for it."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -46,22 +44,12 @@ class TaskLevelConfig(RunConfig):
         """All, of which the choice by noise weighs one alone."""
         return self.n_experts
 
-    @property
-    def router_parameters(self) -> int:
-        """The tasks' vectors and two linear maps with biases."""
-        return self.n_tasks * self.d_task + (self.d_task + 1) * self.d_router + (self.d_router + 1) * self.n_experts
-
-    @property
-    def active_router_parameters(self) -> int:
-        """The vector of the token's own task, and both maps."""
-        return self.router_parameters - (self.n_tasks - 1) * self.d_task
-
-    @model_validator(mode="after")
-    def _every_task_has_a_vector(self) -> Self:
-        needed, what = (self.n_clusters, "n_clusters") if self.task == "clusters" else (TEXT_DOMAINS, "the domains")
+    def check_task(self, task: TaskConfig) -> None:
+        """Every task has a vector."""
+        super().check_task(task)
+        needed, what = (task.n_clusters, "n_clusters") if task.name == "clusters" else (TEXT_DOMAINS, "the domains")
         if self.n_tasks < needed:
             raise ValueError(f"n_tasks = {self.n_tasks} must be at least {needed}, {what}")
-        return self
 
 
-CONFIG = TaskLevelConfig
+LAYER = TaskLevelConfig

@@ -37,6 +37,10 @@ class TaskLevelRouter(Router):
         hidden_GH = F.gelu(wide_linear(self.task_vector[task_G], self.hidden.weight, self.hidden.bias))
         return wide_linear(hidden_GH, self.out.weight, self.out.bias)
 
+    def idle_parameters(self) -> int:
+        """A token meets the vector of its own task."""
+        return self.task_vector[1:].numel()
+
     def forward(self, x_TD: Tensor, context: RoutingContext) -> Routing:
         """Route the tokens of each sequence by its domain."""
         config, sequence_T = self.config, context.sequence_T

@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64, first_segment: Literal["itself", "even"] = "itself") -> Any:
     torch.manual_seed(0)
-    config = LoryConfig(d_model=D, d_expert=H, n_experts=E, n_heads=1, segment_length=L, first_segment=first_segment)
+    config = LoryConfig(d_model=D, d_expert=H, n_experts=E, segment_length=L, first_segment=first_segment)
     return opinionated(make_layer(config).to(dtype))
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import LayerConfig, TaskDefaults, expert_width, setting
 
 
-class LoryConfig(RunConfig):
+class LoryConfig(LayerConfig):
     """Lory layers: one merged expert a segment, averaged by what the segment before it says."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -36,4 +36,4 @@ class LoryConfig(RunConfig):
         return 1
 
 
-CONFIG = LoryConfig
+LAYER = LoryConfig

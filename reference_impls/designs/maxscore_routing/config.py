@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
-from reference_impls.configs.text_or_digits import TextOrDigitsConfig
+from reference_impls.config import TextOrDigitsConfig, TopKConfig, loss_weight, setting
 
 
 class MaxScoreConfig(TextOrDigitsConfig, TopKConfig):
@@ -28,4 +27,4 @@ class MaxScoreConfig(TextOrDigitsConfig, TopKConfig):
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, on first choices")
 
 
-CONFIG = MaxScoreConfig
+LAYER = MaxScoreConfig

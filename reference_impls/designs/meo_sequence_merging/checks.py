@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(k: int = 2, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
-    config = MEOConfig(d_model=D, d_expert=H, n_experts=E, n_heads=1, merged_experts=k, attention_reduction=4)
+    config = MEOConfig(d_model=D, d_expert=H, n_experts=E, merged_experts=k, attention_reduction=4)
     layer: Any = make_layer(config).to(dtype).eval()
     with torch.no_grad():  # biases, too, and the zeros that it begins with
         for weight in layer.router.parameters():

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import loss_weight, setting
+from reference_impls.config import loss_weight, setting
 from reference_impls.designs.smear.config import MergingConfig
 
 
@@ -31,16 +31,6 @@ class MEOConfig(MergingConfig):
         """Hidden width of the token attention."""
         return max(1, self.d_model // self.attention_reduction)
 
-    @property
-    def router_parameters(self) -> int:
-        """Logits and their noise, and the token attention: two matrices, two biases."""
-        return 2 * self.n_experts * self.d_model + self.path_parameters
-
-    @property
-    def path_parameters(self) -> int:
-        """The token attention."""
-        return 2 * self.d_model * self.attention_width + self.attention_width + self.d_model
-
     @model_validator(mode="after")
     def _merge_at_most_all(self) -> Self:
         if self.merged_experts > self.n_experts:
@@ -48,4 +38,4 @@ class MEOConfig(MergingConfig):
         return self
 
 
-CONFIG = MEOConfig
+LAYER = MEOConfig

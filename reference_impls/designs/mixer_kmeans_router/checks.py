@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    return make_layer(MixerKmeansConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E, **fields)).double()
+    return make_layer(MixerKmeansConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double()
 
 
 def kmeans() -> Iterator[Check]:

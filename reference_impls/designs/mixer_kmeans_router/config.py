@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RuleConfig, expert_width, setting
+from reference_impls.config import TopOneConfig, expert_width, setting
 
 
-class MixerKmeansConfig(RuleConfig):
+class MixerKmeansConfig(TopOneConfig):
     """One expert a token: that of its cluster."""
 
     d_expert: int = expert_width(256)
@@ -27,4 +27,4 @@ class MixerKmeansConfig(RuleConfig):
     )
 
 
-CONFIG = MixerKmeansConfig
+LAYER = MixerKmeansConfig

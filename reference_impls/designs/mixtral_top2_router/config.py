@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
+from reference_impls.config import TopKConfig, loss_weight, setting
 
 
 class MixtralTop2Config(TopKConfig):
@@ -16,4 +16,4 @@ class MixtralTop2Config(TopKConfig):
     )
 
 
-CONFIG = MixtralTop2Config
+LAYER = MixtralTop2Config

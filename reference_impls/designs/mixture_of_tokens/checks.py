@@ -27,9 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64, group_size: int = G) -> Any:
     torch.manual_seed(0)
-    config = MixtureOfTokensConfig(
-        d_model=D, d_expert=H, n_experts=E, group_size=group_size, temperature=0.7, n_heads=1
-    )
+    config = MixtureOfTokensConfig(d_model=D, d_expert=H, n_experts=E, group_size=group_size, temperature=0.7)
     return opinionated(make_layer(config).to(dtype))
 
 

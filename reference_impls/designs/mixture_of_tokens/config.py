@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, setting
+from reference_impls.config import LayerConfig, TaskDefaults, setting
 
 
-class MixtureOfTokensConfig(RunConfig):
+class MixtureOfTokensConfig(LayerConfig):
     """Experts work on one blend each of a group of tokens at the same position of different sequences."""
 
     expert_kind = "relu"
@@ -30,8 +30,12 @@ class MixtureOfTokensConfig(RunConfig):
 
     @property
     def active_experts(self) -> float:
-        """Blends are computed, not tokens: a token's share of the blends of its group."""
-        return self.n_experts / min(self.group_size, self.batch_size)
+        """Blends are computed, not tokens: a token's share of the blends of a full group."""
+        return self.n_experts / self.group_size
+
+    def active_experts_of(self, sequences: int, tokens: int) -> float:
+        """A smaller batch is one group."""
+        return self.n_experts / min(self.group_size, sequences)
 
 
-CONFIG = MixtureOfTokensConfig
+LAYER = MixtureOfTokensConfig

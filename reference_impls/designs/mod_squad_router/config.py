@@ -1,10 +1,8 @@
 """Settings of Mod-Squad's task gates."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import model_validator
-
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskConfig, TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class ModSquadConfig(TopKConfig):
@@ -19,24 +17,14 @@ class ModSquadConfig(TopKConfig):
         0.01, "the loss that raises the mutual information of task and expert in each layer"
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """A weight and a noise weight of each expert for each task."""
-        return 2 * self.n_tasks * self.n_experts * self.d_model
-
-    @property
-    def active_router_parameters(self) -> int:
-        """The gate of the token's own task."""
-        return 2 * self.n_experts * self.d_model
-
-    @model_validator(mode="after")
-    def _tasks_are_known(self) -> Self:
-        if self.task == "clusters" and self.cluster_unit != "sequence":
+    def check_task(self, task: TaskConfig) -> None:
+        """Every domain or cluster has a gate."""
+        super().check_task(task)
+        if task.name == "clusters" and task.cluster_unit != "sequence":
             raise ValueError("cluster_unit must be 'sequence': a sequence's cluster is its task")
-        needed = self.n_clusters if self.task == "clusters" else 4
+        needed = task.n_clusters if task.name == "clusters" else 4
         if self.n_tasks < needed:
-            raise ValueError(f"n_tasks = {self.n_tasks} must be at least {needed} on the {self.task} task")
-        return self
+            raise ValueError(f"n_tasks = {self.n_tasks} must be at least {needed} on the {task.name} task")
 
 
-CONFIG = ModSquadConfig
+LAYER = ModSquadConfig

@@ -31,6 +31,10 @@ class ModSquadRouter(Router):
         self.weight_LED = nn.Parameter(torch.zeros(shape))
         self.noise_LED = nn.Parameter(torch.zeros(shape))
 
+    def idle_parameters(self) -> int:
+        """A token meets the gate of its own task."""
+        return self.weight_LED[1:].numel() + self.noise_LED[1:].numel()
+
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to the k experts that its task's gate finds most probable."""
         task_T = context.need("domain", below=self.config.n_tasks)

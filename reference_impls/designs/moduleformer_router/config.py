@@ -1,6 +1,6 @@
 """Settings of ModuleFormer's gate and mutual-information loss."""
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
+from reference_impls.config import TopKConfig, loss_weight, setting
 
 
 class ModuleFormerConfig(TopKConfig):
@@ -12,10 +12,5 @@ class ModuleFormerConfig(TopKConfig):
         0.01, "the loss that raises the mutual information of token and expert in each layer"
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """Two matrices, and the bias of the first."""
-        return self.gate_hidden * (self.d_model + 1 + self.n_experts)
 
-
-CONFIG = ModuleFormerConfig
+LAYER = ModuleFormerConfig

@@ -1,6 +1,6 @@
 """Settings of MMoE."""
 
-from reference_impls.configs.multitask import MultitaskConfig
+from reference_impls.config import MultitaskConfig
 
 
 class MMoEConfig(MultitaskConfig):
@@ -11,15 +11,5 @@ class MMoEConfig(MultitaskConfig):
         """All."""
         return self.n_experts
 
-    @property
-    def router_parameters(self) -> int:
-        """One gate a task."""
-        return self.n_tasks * self.n_experts * self.d_model
 
-    @property
-    def active_router_parameters(self) -> int:
-        """The gate of the token's own task."""
-        return self.n_experts * self.d_model
-
-
-CONFIG = MMoEConfig
+LAYER = MMoEConfig

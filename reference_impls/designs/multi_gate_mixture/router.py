@@ -17,6 +17,10 @@ class MultiGateRouter(Router):
         super().__init__(config.n_experts)
         self.gate_KED = nn.Parameter(torch.randn(config.n_tasks, config.n_experts, config.d_model) * 0.02)
 
+    def idle_parameters(self) -> int:
+        """A token meets the gate of its own task."""
+        return self.gate_KED[1:].numel()
+
     def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
         """Weights of all experts by the gate of each token's task."""
         K, E, D = self.gate_KED.shape

@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(heads: int, k: int, inner: bool, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
     config = MultiHeadConfig(
-        d_model=D, n_heads=1, d_expert=F, n_experts=E, token_heads=heads, experts_per_token=k, inner_residual=inner
+        d_model=D, d_expert=F, n_experts=E, token_heads=heads, experts_per_token=k, inner_residual=inner
     )
     return opinionated(make_layer(config).to(dtype))
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class MultiHeadConfig(TopKConfig):
@@ -31,25 +31,10 @@ class MultiHeadConfig(TopKConfig):
         """Experts that a token's parts may pass through together; those that meet in one expert count once."""
         return min(self.token_heads * self.experts_per_token, self.n_experts)
 
-    @property
-    def expert_parameters(self) -> int:
-        """Parameters of one expert, which reads and writes a part of a token."""
-        return self.expert_matrices * (self.d_model // self.token_heads) * self.d_expert
-
-    @property
-    def router_parameters(self) -> int:
-        """An embedding the width of a part for each expert, and the matrices before and after the experts."""
-        return self.n_experts * (self.d_model // self.token_heads) + self.path_parameters
-
-    @property
-    def path_parameters(self) -> int:
-        """The matrices before and after the experts."""
-        return 2 * self.d_model**2
-
     @model_validator(mode="after")
     def _heads_divide_the_token(self) -> "MultiHeadConfig":
         self.require_multiple("d_model", "token_heads")
         return self
 
 
-CONFIG = MultiHeadConfig
+LAYER = MultiHeadConfig

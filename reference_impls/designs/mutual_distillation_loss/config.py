@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import loss_weight, setting
+from reference_impls.config import loss_weight, setting
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 
 
@@ -27,4 +27,4 @@ class MoDEConfig(MixtralTop2Config):
         return self.active_experts + self.distilled_fraction * self.n_experts
 
 
-CONFIG = MoDEConfig
+LAYER = MoDEConfig

@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    layer = opinionated(make_layer(NllbCmrConfig(d_model=D, n_heads=1, d_expert=H, n_experts=E, **fields)).double())
+    layer = opinionated(make_layer(NllbCmrConfig(d_model=D, d_expert=H, n_experts=E, **fields)).double())
     torch.nn.init.constant_(layer.router.gate_bias, 0.4)  # type: ignore[arg-type]
     return layer
 

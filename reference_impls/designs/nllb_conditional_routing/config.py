@@ -1,8 +1,9 @@
 """Settings of NLLB's conditional routing between a shared feed-forward and a mixture."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from reference_impls.configs.base import expert_width, layer_step, loss_weight, setting
+from reference_impls.config import expert_width, loss_weight, setting
 from reference_impls.designs.gshard_top2.config import GShardTop2Config
 
 
@@ -10,7 +11,7 @@ class NllbCmrConfig(GShardTop2Config):
     """A shared ReLU feed-forward beside a top-2 mixture, and a gate between the two."""
 
     d_expert: int = expert_width(128)
-    moe_every: int = layer_step(1)
+    run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 1}
     second_policy_train: Literal["random", "always"] = setting(
         "always", "In training the second expert is used always, or with a probability that grows with its weight."
     )
@@ -37,10 +38,5 @@ class NllbCmrConfig(GShardTop2Config):
         """The shared network, as wide as an expert."""
         return 1
 
-    @property
-    def router_parameters(self) -> int:
-        """The router, and the gate with its bias."""
-        return super().router_parameters + self.d_model + 1
 
-
-CONFIG = NllbCmrConfig
+LAYER = NllbCmrConfig

@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(k: int) -> Any:
     torch.manual_seed(0)
-    config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, n_heads=1)
+    config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
     return opinionated(make_layer(config).double())
 
 
@@ -161,7 +161,7 @@ def load_estimate() -> Iterator[Check]:
 def even_start() -> Iterator[Check]:
     """Before any step all experts are equally likely, and noise spreads the tokens."""
     torch.manual_seed(0)
-    layer = make_layer(NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1)).train()
+    layer = make_layer(NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E)).train()
     demand_E = layer(torch.randn(20, 100, D))[1].routing.demand_E.double()
     yield at_most("at the start the largest load is above the mean by", demand_E.max() / demand_E.mean() - 1, 0.15)
     yield at_least("at the start the smallest load is, of the mean,", demand_E.min() / demand_E.mean(), 0.85)

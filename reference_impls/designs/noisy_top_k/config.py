@@ -1,9 +1,9 @@
 """Settings of noisy top-k gating, and what two levels of it share."""
 
-from reference_impls.configs.base import RunConfig, TopKConfig, expert_width, loss_weight, setting
+from reference_impls.config import LayerConfig, TopKConfig, expert_width, loss_weight, setting
 
 
-class NoisyConfig(RunConfig):
+class NoisyConfig(LayerConfig):
     """Losses and noise of both."""
 
     expert_kind = "relu"
@@ -22,10 +22,5 @@ class NoisyTopKConfig(NoisyConfig, TopKConfig):
 
     d_expert: int = expert_width(192)
 
-    @property
-    def router_parameters(self) -> int:
-        """Two maps: logits and noise."""
-        return 2 * self.n_experts * self.d_model
 
-
-CONFIG = NoisyTopKConfig
+LAYER = NoisyTopKConfig

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import loss_weight, setting
+from reference_impls.config import loss_weight, setting
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 
 
@@ -19,4 +19,4 @@ class OMoEConfig(MixtralTop2Config):
     )
 
 
-CONFIG = OMoEConfig
+LAYER = OMoEConfig

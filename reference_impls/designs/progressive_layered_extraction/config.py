@@ -4,8 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import TaskDefaults, setting
-from reference_impls.configs.multitask import MultitaskConfig
+from reference_impls.config import MultitaskConfig, TaskDefaults, setting
 
 
 class PLEConfig(MultitaskConfig):
@@ -40,20 +39,9 @@ class PLEConfig(MultitaskConfig):
         return self.specific_experts + self.shared_experts
 
     @property
-    def expert_parameters(self) -> int:
-        """An expert counts once for every level."""
-        return self.levels * super().expert_parameters
-
-    @property
     def active_experts(self) -> float:
         """Before the last level all, since the shared stream needs them; there those of the task and the shared."""
         return ((self.levels - 1) * self.n_experts + self.candidates) / self.levels
-
-    @property
-    def router_parameters(self) -> int:
-        """A gate for each task at each level, and one for the shared stream before the last."""
-        gates = self.levels * self.n_tasks * self.candidates + (self.levels - 1) * self.n_experts
-        return gates * self.d_model
 
     @model_validator(mode="after")
     def _an_expert_is_left_to_share(self) -> Self:
@@ -65,4 +53,4 @@ class PLEConfig(MultitaskConfig):
         return self
 
 
-CONFIG = PLEConfig
+LAYER = PLEConfig

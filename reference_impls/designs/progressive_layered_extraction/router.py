@@ -121,6 +121,10 @@ class PLERouter(Router):
 class PLELayer(MoELayer):
     """Shows the experts of a task its stream, and the shared experts the shared one."""
 
+    def routed_parameters(self) -> int:
+        """Of the experts of all levels."""
+        return super().routed_parameters() * (1 + len(self.router.get_submodule("levels")))  # type: ignore[arg-type]
+
     def combine(self, x_TD: Tensor, routing: Routing) -> Tensor:
         """Outputs of the last level."""
         assert isinstance(routing, LastLevel)

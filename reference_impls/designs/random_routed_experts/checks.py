@@ -20,7 +20,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and gradients, groups, ids."""
     torch.manual_seed(0)
     layer: Any = make_layer(
-        RandomRoutedExpertsConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E, domain_groups=G, vocabulary=V)
+        RandomRoutedExpertsConfig(d_model=D, d_expert=F, n_experts=E, domain_groups=G, vocabulary=V)
     ).double()
     token_id = torch.randint(V, (5, 12), generator=torch.Generator().manual_seed(1))
     domain = torch.tensor([0, 1, 2, 3, 0])  # the fourth shares the first's group

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import TaskConfig, TaskDefaults, TopOneConfig, VocabularyConfig, expert_width, setting
 
 
-class RandomRoutedExpertsConfig(RuleConfig):
+class RandomRoutedExpertsConfig(TopOneConfig, VocabularyConfig):
     """A group of experts for each domain, and in it a random expert for each token id."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -23,7 +23,6 @@ class RandomRoutedExpertsConfig(RuleConfig):
         ge=1,
         le=256,
     )
-    vocabulary: int = setting(256, "Token ids: 256 bytes, or the words of the clustered task.", ge=1, le=1_000_000)
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
@@ -35,9 +34,13 @@ class RandomRoutedExpertsConfig(RuleConfig):
     def _has_groups_and_domains(self) -> Self:
         if self.domain_groups > self.n_experts:
             raise ValueError(f"domain_groups = {self.domain_groups} must be at most n_experts = {self.n_experts}")
-        if self.task == "clusters" and self.cluster_unit == "token":
-            raise ValueError("cluster_unit = 'token': this design routes by the domain of a sequence; use 'sequence'")
         return self
 
+    def check_task(self, task: TaskConfig) -> None:
+        """Points have a domain where a sequence is of one cluster."""
+        super().check_task(task)
+        if task.name == "clusters" and task.cluster_unit == "token":
+            raise ValueError("cluster_unit = 'token': this design routes by the domain of a sequence; use 'sequence'")
 
-CONFIG = RandomRoutedExpertsConfig
+
+LAYER = RandomRoutedExpertsConfig

@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer() -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(ReinforceConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E)).double())
+    return opinionated(make_layer(ReinforceConfig(d_model=D, d_expert=F, n_experts=E)).double())
 
 
 def estimator() -> Iterator[Check]:

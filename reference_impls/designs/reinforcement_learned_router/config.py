@@ -1,6 +1,6 @@
 """Settings of the router learned by reinforcement."""
 
-from reference_impls.configs.base import TopOneConfig, expert_width, loss_weight, setting
+from reference_impls.config import TopOneConfig, expert_width, loss_weight, setting
 
 
 class ReinforceConfig(TopOneConfig):
@@ -11,4 +11,4 @@ class ReinforceConfig(TopOneConfig):
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
 
-CONFIG = ReinforceConfig
+LAYER = ReinforceConfig

@@ -81,10 +81,10 @@ def run_model(task: Task, batch: Any) -> Forward:
     ]
     if not task.model.training or not log_probabilities:
         return done
-    assert isinstance(task.config, ReinforceConfig)
+    assert isinstance(task.config.layer, ReinforceConfig)
     reward_T = rewards(batch, done.output)
     loss = sum((policy_loss(log_T, reward_T) for log_T in log_probabilities), start=reward_T.new_zeros(()))
-    return replace(done, losses={"policy": AuxiliaryLoss(loss, task.config.policy_coefficient)})
+    return replace(done, losses={"policy": AuxiliaryLoss(loss, task.config.layer.policy_coefficient)})
 
 
 def make_layer(config: ReinforceConfig) -> MoELayer:

@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    config = ReMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, n_heads=1, **fields)
+    config = ReMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, **fields)
     return opinionated(make_layer(config).double())
 
 

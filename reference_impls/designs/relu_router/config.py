@@ -1,6 +1,6 @@
 """Settings of ReLU routing."""
 
-from reference_impls.configs.base import TopKConfig, setting
+from reference_impls.config import TopKConfig, setting
 
 
 class ReMoEConfig(TopKConfig):
@@ -19,4 +19,4 @@ class ReMoEConfig(TopKConfig):
     router_scale: float = setting(0.02, "Standard deviation of the router's initial weights.", gt=0, le=1)
 
 
-CONFIG = ReMoEConfig
+LAYER = ReMoEConfig

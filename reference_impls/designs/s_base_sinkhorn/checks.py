@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(SBaseConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E, **fields)).double())
+    return opinionated(make_layer(SBaseConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
 
 
 def _one_group(logit_TE: Tensor, epsilon: float, steps: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import TopOneConfig, expert_width, setting
+from reference_impls.config import TopOneConfig, expert_width, setting
 
 
 class SBaseConfig(TopOneConfig):
@@ -22,4 +22,4 @@ class SBaseConfig(TopOneConfig):
     )
 
 
-CONFIG = SBaseConfig
+LAYER = SBaseConfig

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.config import check_config
 from reference_impls.designs.self_contrast_inference.config import ScmoeConfig
 from reference_impls.designs.self_contrast_inference.router import make_layer, run_model, self_contrast, weakened
 from reference_impls.entry import Entry
@@ -111,7 +112,7 @@ def contrast_of_two(contrast: float, plausible: float) -> Iterator[Check]:
 def whole_model(entry: Entry) -> Iterator[Check]:
     """Outside training the contrast of two runs of the model, in training one run; the reports are the strong run's."""
     torch.manual_seed(0)
-    task = ClustersTask(entry, ScmoeConfig(task="clusters"))
+    task = ClustersTask(entry, check_config(entry.config_class, {"task": "clusters"}))
     opinionated(task.model.layer)  # type: ignore[arg-type]
     points = task.training_batch(torch.Generator().manual_seed(1))
     strong = task.forward(points)

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import setting
+from reference_impls.config import setting
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 
 
@@ -42,4 +42,4 @@ class ScmoeConfig(MixtralTop2Config):
         return self
 
 
-CONFIG = ScmoeConfig
+LAYER = ScmoeConfig

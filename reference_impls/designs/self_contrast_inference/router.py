@@ -52,7 +52,7 @@ def weakened(model: nn.Module) -> Iterator[None]:
 
 def run_model(task: Task, batch: Any) -> Forward:
     """In training the model as it is, otherwise the contrast of its two runs."""
-    config = task.config
+    config = task.config.layer
     assert isinstance(config, ScmoeConfig)
     strong = task.forward(batch)
     if task.model.training:

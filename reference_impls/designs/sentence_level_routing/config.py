@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight
 
 
 class SentenceLevelConfig(TopKConfig):
@@ -16,4 +16,4 @@ class SentenceLevelConfig(TopKConfig):
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, which counts sequences")
 
 
-CONFIG = SentenceLevelConfig
+LAYER = SentenceLevelConfig

@@ -79,7 +79,7 @@ def loss() -> Iterator[Check]:
 def geometry() -> Iterator[Check]:
     """What orthonormality is for, and that the loss leads to it."""
     torch.manual_seed(0)
-    square = SimBalRouter(SimBalConfig(d_model=E, d_expert=F, n_experts=E, n_heads=1)).double()
+    square = SimBalRouter(SimBalConfig(d_model=E, d_expert=F, n_experts=E)).double()
     with torch.no_grad():
         torch.nn.init.orthogonal_(square.weight_ED)
     x_TD = torch.randn(S, E, dtype=torch.float64)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight
 
 
 class SimBalConfig(TopKConfig):
@@ -18,4 +18,4 @@ class SimBalConfig(TopKConfig):
     z_coefficient: float = loss_weight(1e-5, "the router z-loss of each layer (0: none)")
 
 
-CONFIG = SimBalConfig
+LAYER = SimBalConfig

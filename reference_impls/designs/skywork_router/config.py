@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import CapacityConfig, TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import CapacityConfig, TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class SkyworkConfig(TopKConfig, CapacityConfig):
@@ -33,10 +33,5 @@ class SkyworkConfig(TopKConfig, CapacityConfig):
         0.99, "Weight of the coefficient so far in its moving average, step by step (1: it stays).", ge=0, le=1
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """Weights and biases of the gate."""
-        return self.n_experts * (self.d_model + 1)
 
-
-CONFIG = SkyworkConfig
+LAYER = SkyworkConfig

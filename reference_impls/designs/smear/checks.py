@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
-    layer: Any = opinionated(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E, n_heads=1)).to(dtype)).eval()
+    layer: Any = opinionated(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E)).to(dtype)).eval()
     with torch.no_grad():
         layer.router.norm.bias.copy_(torch.randn(D))
     return layer

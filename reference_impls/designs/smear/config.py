@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, setting
-from reference_impls.configs.digits import DigitsConfig
+from reference_impls.config import DigitsConfig, TaskDefaults, setting
 
 
 class MergingConfig(DigitsConfig):
@@ -27,10 +26,5 @@ class SMEARConfig(MergingConfig):
         0.1, "Chance that an expert is left out of a sequence's average in training.", ge=0, lt=1
     )
 
-    @property
-    def router_parameters(self) -> int:
-        """The router's matrix, and scale and shift of its norm."""
-        return self.n_experts * self.d_model + 2 * self.d_model
 
-
-CONFIG = SMEARConfig
+LAYER = SMEARConfig

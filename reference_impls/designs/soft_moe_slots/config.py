@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, setting
-from reference_impls.configs.digits import DigitsConfig
-from reference_impls.tasks.sizes import frame
+from reference_impls.config import DigitsConfig, TaskDefaults, setting
 
 
 class SoftMoEConfig(DigitsConfig):
@@ -25,13 +23,12 @@ class SoftMoEConfig(DigitsConfig):
 
     @property
     def active_experts(self) -> float:
+        """All work on a sequence."""
+        return self.n_experts
+
+    def active_experts_of(self, sequences: int, tokens: int) -> float:
         """Slots are computed, not tokens: a token's share of the slots of its sequence."""
-        return self.n_experts * self.slots_per_expert / frame(self).tokens_per_sequence
-
-    @property
-    def router_parameters(self) -> int:
-        """A vector for each slot, and the scale."""
-        return self.n_experts * self.slots_per_expert * self.d_model + 1
+        return self.n_experts * self.slots_per_expert / tokens
 
 
-CONFIG = SoftMoEConfig
+LAYER = SoftMoEConfig

@@ -1,6 +1,6 @@
 """Settings of GRIN's SparseMixer-v2 routing."""
 
-from reference_impls.configs.base import TopKConfig, loss_weight, setting
+from reference_impls.config import TopKConfig, loss_weight, setting
 
 
 class SparseMixerConfig(TopKConfig):
@@ -15,4 +15,4 @@ class SparseMixerConfig(TopKConfig):
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
 
-CONFIG = SparseMixerConfig
+LAYER = SparseMixerConfig

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import ExpertKind, expert_width, loss_weight, setting
+from reference_impls.config import ExpertKind, expert_width, loss_weight, setting
 from reference_impls.designs.gshard_top2.config import GShardTop2Config
 
 
@@ -26,4 +26,4 @@ class STMoEConfig(GShardTop2Config):
     )
 
 
-CONFIG = STMoEConfig
+LAYER = STMoEConfig

@@ -2,24 +2,25 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import (
-    WORDS_PER_CLUSTER,
+from reference_impls.config import (
     CapacityConfig,
     TaskDefaults,
     TopOneConfig,
+    VocabularyConfig,
     expert_width,
     loss_weight,
     setting,
+    words_of_clusters,
 )
 
 
-class StableMoEConfig(TopOneConfig, CapacityConfig):
+class StableMoEConfig(TopOneConfig, CapacityConfig, VocabularyConfig):
     """StableMoE layers: one ReLU expert a token, in the end by what the token is, and never again another."""
 
     expert_kind = "relu"
 
     task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 16},
+        "clusters": {"d_expert": 16, "vocabulary": words_of_clusters},
     }
 
     d_expert: int = expert_width(384)
@@ -35,20 +36,5 @@ class StableMoEConfig(TopOneConfig, CapacityConfig):
         0.3, "the loss by which the distilled gate learns from the other in stage one"
     )
 
-    @property
-    def vocabulary(self) -> int:
-        """What tokens can be: bytes, or the words of the clusters."""
-        return WORDS_PER_CLUSTER * self.n_clusters if self.task == "clusters" else 256
 
-    @property
-    def router_parameters(self) -> int:
-        """Two sets of centroids, and the embedding."""
-        return self.n_experts * (self.d_model + self.routing_width) + self.vocabulary * self.routing_width
-
-    @property
-    def active_router_parameters(self) -> int:
-        """A token reads one row of the embedding."""
-        return self.router_parameters - (self.vocabulary - 1) * self.routing_width
-
-
-CONFIG = StableMoEConfig
+LAYER = StableMoEConfig

@@ -36,6 +36,10 @@ class StableMoERouter(LinearRouter):
         nn.init.normal_(self.distilled_EH, std=0.02)
         self.register_buffer("second_stage", torch.tensor(config.first_stage == 0))
 
+    def idle_parameters(self) -> int:
+        """A token reads one row of the embedding."""
+        return self.embedding_WH[1:].numel()
+
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to one expert, by the learned gate in training's first stage, else by the distilled one."""
         config = self.config

@@ -1,6 +1,9 @@
 """Settings of the Switch Transformer's top-1 routing."""
 
-from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, layer_step, loss_weight, setting
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from reference_impls.config import CapacityConfig, TopOneConfig, expert_width, loss_weight, setting
 
 
 class SwitchTop1Config(TopOneConfig, CapacityConfig):
@@ -9,7 +12,7 @@ class SwitchTop1Config(TopOneConfig, CapacityConfig):
     expert_kind = "relu"
 
     d_expert: int = expert_width(256)
-    moe_every: int = layer_step(2)
+    run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 2}
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each Switch layer")
     z_coefficient: float = loss_weight(0.0, "the router z-loss of each Switch layer (0: none)")
     jitter: float = setting(
@@ -20,4 +23,4 @@ class SwitchTop1Config(TopOneConfig, CapacityConfig):
     )
 
 
-CONFIG = SwitchTop1Config
+LAYER = SwitchTop1Config

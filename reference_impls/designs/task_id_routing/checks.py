@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer() -> Any:
     torch.manual_seed(0)
-    return make_layer(TaskIdConfig(d_model=D, n_heads=1, d_expert=F, n_experts=E)).double()
+    return make_layer(TaskIdConfig(d_model=D, d_expert=F, n_experts=E)).double()
 
 
 def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:

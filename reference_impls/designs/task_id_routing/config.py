@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import RuleConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import TaskDefaults, TopOneConfig, expert_width, setting
 
 
-class TaskIdConfig(RuleConfig):
+class TaskIdConfig(TopOneConfig):
     """One ReLU expert for each task, or for each group of tasks."""
 
     expert_kind = "relu"
@@ -25,4 +25,4 @@ class TaskIdConfig(RuleConfig):
     d_expert: int = expert_width(384)
 
 
-CONFIG = TaskIdConfig
+LAYER = TaskIdConfig

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reference_impls.config import check_config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.metrics import relative_information
 from reference_impls.core.routing import Progress
@@ -35,7 +36,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> MoELayer:
     torch.manual_seed(0)
-    return make_layer(ThorConfig(d_model=D, n_heads=1, d_expert=H, n_experts=E, **fields)).double()
+    return make_layer(ThorConfig(d_model=D, d_expert=H, n_experts=E, **fields)).double()
 
 
 def equations(unit: str) -> Iterator[Check]:
@@ -72,7 +73,7 @@ def divergence() -> Iterator[Check]:
 
 def _task(entry: Entry, **fields: Any) -> ClustersTask:
     torch.manual_seed(0)
-    return ClustersTask(entry, ThorConfig(task="clusters", threads=1, **fields))
+    return ClustersTask(entry, check_config(entry.config_class, {"task": "clusters", "threads": 1, **fields}))
 
 
 def two_passes(entry: Entry) -> Iterator[Check]:
@@ -125,8 +126,8 @@ def clusters(entry: Entry) -> Iterator[Check]:
     right, apart, share_LE = {}, {}, torch.zeros(0)
     for name, task in trained.items():
         optimiser, generator = make_optimiser(task.model, task.config), torch.Generator().manual_seed(0)
-        for step in range(task.config.steps):
-            train_step(task, optimiser, generator, Progress(step, task.config.steps))
+        for step in range(task.config.optimiser.steps):
+            train_step(task, optimiser, generator, Progress(step, task.config.optimiser.steps))
         task.model.eval()
         points = task.source.draw(256, 16, torch.Generator().manual_seed(9))
         with torch.no_grad():

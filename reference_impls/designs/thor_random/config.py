@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import RuleConfig, expert_width, setting
+from reference_impls.config import TopOneConfig, expert_width, setting
 
 DrawUnit = Literal["batch", "sequence", "token"]
 
 
-class ThorConfig(RuleConfig):
+class ThorConfig(TopOneConfig):
     """ReLU experts drawn by chance; in training two draws, whose predictions are to agree."""
 
     expert_kind = "relu"
@@ -26,4 +26,4 @@ class ThorConfig(RuleConfig):
         return 2
 
 
-CONFIG = ThorConfig
+LAYER = ThorConfig

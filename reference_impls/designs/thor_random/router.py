@@ -52,7 +52,7 @@ def make_layer(config: ThorConfig) -> MoELayer:
 
 def run_model(task: Task, batch: Any) -> Forward:
     """In training two passes with draws of their own, and how far they disagree; otherwise one."""
-    config = task.config
+    config = task.config.layer
     assert isinstance(config, ThorConfig)
     first = task.forward(batch)
     if not task.model.training:

@@ -62,7 +62,7 @@ def equations() -> Iterator[Check]:
     x_TD = tokens(T, D, seed=2)
     for threshold in THRESHOLDS:
         torch.manual_seed(0)
-        config = TopPConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1, threshold=threshold)
+        config = TopPConfig(d_model=D, d_expert=F, n_experts=E, threshold=threshold)
         layer: Any = opinionated(make_layer(config).double())
         rows, entropy = [], 0.0
         mean, count = [0.0] * E, [0] * E

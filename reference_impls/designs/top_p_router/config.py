@@ -3,10 +3,10 @@
 import math
 from typing import ClassVar
 
-from reference_impls.configs.base import RunConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config import LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
 
-class TopPConfig(RunConfig):
+class TopPConfig(LayerConfig):
     """As many experts as it takes for their probabilities to pass a threshold."""
 
     d_expert: int = expert_width(64)
@@ -26,4 +26,4 @@ class TopPConfig(RunConfig):
         return min(math.floor(self.threshold * self.n_experts + 1e-9) + 1, self.n_experts)
 
 
-CONFIG = TopPConfig
+LAYER = TopPConfig

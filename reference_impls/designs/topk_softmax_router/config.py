@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class GptOssConfig(TopKConfig):
@@ -23,15 +23,5 @@ class GptOssConfig(TopKConfig):
     )  # fmt: skip
     balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
 
-    @property
-    def expert_parameters(self) -> int:
-        """Three matrices and their biases."""
-        return 3 * self.d_model * self.d_expert + 2 * self.d_expert + self.d_model
 
-    @property
-    def router_parameters(self) -> int:
-        """Weights and biases."""
-        return self.n_experts * (self.d_model + 1)
-
-
-CONFIG = GptOssConfig
+LAYER = GptOssConfig

@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    config = XMoEConfig(d_model=D, d_expert=F, n_experts=E, n_heads=1, d_router=R, **fields)
+    config = XMoEConfig(d_model=D, d_expert=F, n_experts=E, d_router=R, **fields)
     return opinionated(make_layer(config).double())
 
 

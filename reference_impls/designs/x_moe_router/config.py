@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.configs.base import CapacityConfig, TopOneConfig, expert_width, loss_weight, setting
+from reference_impls.config import CapacityConfig, TopOneConfig, expert_width, loss_weight, setting
 
 
 class XMoEConfig(TopOneConfig, CapacityConfig):
@@ -25,10 +25,5 @@ class XMoEConfig(TopOneConfig, CapacityConfig):
     )
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
 
-    @property
-    def router_parameters(self) -> int:
-        """Projection, experts' vectors, temperature."""
-        return self.d_router * (self.d_model + self.n_experts) + 1
 
-
-CONFIG = XMoEConfig
+LAYER = XMoEConfig

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.configs.base import TaskDefaults, TopKConfig, loss_weight
+from reference_impls.config import TaskDefaults, TopKConfig, loss_weight
 
 
 class YuanAttentionConfig(TopKConfig):
@@ -16,10 +16,5 @@ class YuanAttentionConfig(TopKConfig):
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")
     z_coefficient: float = loss_weight(0.0, "the router z-loss (0: none)")
 
-    @property
-    def router_parameters(self) -> int:
-        """Query, key and value weights of each expert."""
-        return 3 * self.n_experts * self.d_model
 
-
-CONFIG = YuanAttentionConfig
+LAYER = YuanAttentionConfig

@@ -4,10 +4,10 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from reference_impls.configs.base import RunConfig, setting
+from reference_impls.config import LayerConfig, setting
 
 
-class LongCatZeroConfig(RunConfig):
+class LongCatZeroConfig(LayerConfig):
     """LongCat-Flash layers: SwiGLU experts, and zero-computation experts that return their input."""
 
     zero_experts: int = setting(4, "Experts that return their input, beside the n_experts true ones.", ge=0, le=256)
@@ -39,11 +39,6 @@ class LongCatZeroConfig(RunConfig):
         """What the biases steer to."""
         return self.expected_experts
 
-    @property
-    def router_parameters(self) -> int:
-        """The classifier knows the zero experts, too."""
-        return (self.n_experts + self.zero_experts) * self.d_model
-
     @model_validator(mode="after")
     def _choices_fit(self) -> Self:
         if self.choices_per_token > self.n_experts + self.zero_experts:
@@ -59,4 +54,4 @@ class LongCatZeroConfig(RunConfig):
         return self
 
 
-CONFIG = LongCatZeroConfig
+LAYER = LongCatZeroConfig

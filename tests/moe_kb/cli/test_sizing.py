@@ -6,9 +6,7 @@ import json
 
 import pytest
 from config_files import CONFIGS
-from trees import edit
-
-SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
+from trees import SIZED, edit
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from databases import contents, temporary_files, whole
 from trees import FILES, edit
 
+from moe_kb.db import manifest
 from moe_kb.db.build import build
 from moe_kb.errors import CheckFailedError, DatabaseError
 from moe_kb.kinds import KINDS
@@ -180,6 +182,23 @@ def test_a_database_of_another_schema_version_or_program_is_built_anew(tree, dat
         connection.commit()
         connection.close()
         assert build(tree, database).mode == "full"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["lab/results.py", "lab/catalogue.py", "corpus.py", "references.py", "kinds.py", "records/paper.py", "db/rows.py"],
+)
+def test_an_edit_of_code_that_makes_rows_rebuilds(tree, database, tmp_path, monkeypatch, module):
+    package = Path(manifest.__file__).parent.parent
+    copy = shutil.copytree(package, tmp_path / "moe_kb", ignore=shutil.ignore_patterns("__pycache__", "_bundled"))
+    monkeypatch.setattr(manifest, "_PACKAGE", str(copy))
+    build(tree, database)
+    assert build(tree, database).mode == "unchanged"
+    assert manifest.is_current(tree, database)
+    with (copy / module).open("a") as file:
+        file.write("# edited\n")
+    assert not manifest.is_current(tree, database)
+    assert build(tree, database).mode == "full"
 
 
 def test_places_that_cannot_be_written_are_named(tree, tmp_path):

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.adamoe_null_experts.config import AdaMoEConfig
 from reference_impls.designs.adamoe_null_experts.router import make_layer
 
@@ -13,7 +13,7 @@ from reference_impls.designs.adamoe_null_experts.router import make_layer
 def test_weights_of_the_true_experts_add_up_to_one_or_there_are_none(seed, N, M, data):
     torch.manual_seed(seed)
     K = data.draw(st.integers(1, N + M))
-    config = AdaMoEConfig(d_model=8, n_heads=1, d_expert=8, n_experts=N, null_experts=M, choices_per_token=K)
+    config = AdaMoEConfig(d_model=8, d_expert=8, n_experts=N, null_experts=M, choices_per_token=K)
     layer = make_layer(config)
     torch.nn.init.normal_(layer.router.weight_ED)
     y_BSD, info = layer(torch.randn(2, 9, 8))
@@ -28,7 +28,7 @@ def test_weights_of_the_true_experts_add_up_to_one_or_there_are_none(seed, N, M,
 
 def test_the_loss_pulls_the_average_use_of_null_experts_towards_an_even_share():
     torch.manual_seed(0)
-    config = AdaMoEConfig(d_model=16, n_heads=1, d_expert=8, n_experts=4, null_experts=4, choices_per_token=4)
+    config = AdaMoEConfig(d_model=16, d_expert=8, n_experts=4, null_experts=4, choices_per_token=4)
     layer = make_layer(config)
     with torch.no_grad():
         layer.router.weight_ED.normal_()

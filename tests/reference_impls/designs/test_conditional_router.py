@@ -11,7 +11,7 @@ from reference_impls.designs.conditional_router.router import binary_digits, byt
 
 
 def layer(**fields: object) -> MoELayer:
-    return make_layer(UniPerceiverConfig(d_model=8, n_heads=1, d_expert=12, **fields)).double()
+    return make_layer(UniPerceiverConfig(d_model=8, d_expert=12, **fields)).double()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.device_balance import communication_balance_loss, device_balance_loss, devices_of
 from reference_impls.designs.deepseek_v2_router import router as deepseek_v2
 from reference_impls.designs.deepseek_v2_router.config import DeepSeekV2Config
@@ -36,7 +36,7 @@ def test_losses_between_devices(T, devices, per_device, seed):
 def test_budgets_hold_in_training_and_only_there(seed, devices, factor):
     torch.manual_seed(seed)
     config = DeepSeekV2Config(
-        d_model=16, n_heads=1, d_expert=8, n_experts=8, experts_per_token=2, n_devices=devices, top_devices=1,
+        d_model=16, d_expert=8, n_experts=8, experts_per_token=2, n_devices=devices, top_devices=1,
         device_capacity_factor=factor, spared_sequences=0.0,
     )  # fmt: skip
     layer = deepseek_v2.make_layer(config)
@@ -58,19 +58,19 @@ def test_budgets_hold_in_training_and_only_there(seed, devices, factor):
 
 
 def test_all_sequences_spared_means_no_drops():
-    config = DeepSeekV2Config(d_model=16, n_heads=1, d_expert=8, device_capacity_factor=0.1, spared_sequences=1.0)
+    config = DeepSeekV2Config(d_model=16, d_expert=8, device_capacity_factor=0.1, spared_sequences=1.0)
     layer = deepseek_v2.make_layer(config).train()
     assert layer(torch.randn(3, 7, 16))[1].routing.n_dropped == 0
 
 
 def test_shared_experts_may_be_none():
-    layer = deepseekmoe.make_layer(DeepSeekMoEConfig(d_model=16, n_heads=1, d_expert=8, shared_experts=0))
+    layer = deepseekmoe.make_layer(DeepSeekMoEConfig(d_model=16, d_expert=8, shared_experts=0))
     assert layer.shared is None
 
 
 def test_weights_are_the_probabilities_themselves():
     torch.manual_seed(0)
-    layer = deepseekmoe.make_layer(DeepSeekMoEConfig(d_model=16, n_heads=1, d_expert=8))
+    layer = deepseekmoe.make_layer(DeepSeekMoEConfig(d_model=16, d_expert=8))
     x_BSD = torch.randn(2, 5, 16)
     weight_TK = layer(x_BSD)[1].routing.weight_A.view(10, 3)
     assert torch.equal(weight_TK, layer.router.logits(x_BSD.view(10, 16)).softmax(-1).topk(3, dim=-1).values)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.configs import check_config
+from reference_impls.config import check_config
 from reference_impls.designs.demix_domain_routing.router import log_weights, run_model
 from reference_impls.tasks.clusters import ClustersTask
 from reference_impls.tasks.language import TextTask

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.routing import Progress
 from reference_impls.designs.dense_to_sparse_gate.config import DTSGateConfig
 from reference_impls.designs.dense_to_sparse_gate.router import make_layer
@@ -11,7 +11,7 @@ from reference_impls.designs.dense_to_sparse_gate.router import make_layer
 
 def _layer(**fields):
     torch.manual_seed(0)
-    return make_layer(DTSGateConfig(d_model=8, d_expert=8, n_heads=1, **fields))
+    return make_layer(DTSGateConfig(d_model=8, d_expert=8, **fields))
 
 
 def test_the_temperature_falls_from_start_to_end_along_half_a_cosine():

@@ -26,7 +26,7 @@ def test_decided_and_even_routing_has_the_least_loss():
 
 
 def test_training_is_dense_and_the_rest_sparse():
-    layer = make_layer(DSMoEConfig(d_model=8, d_expert=8, n_heads=1))
+    layer = make_layer(DSMoEConfig(d_model=8, d_expert=8))
     x_BSD = torch.randn(2, 5, 8)
     _, dense = layer.train()(x_BSD)
     _, sparse = layer.eval()(x_BSD)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.routing import Progress
 from reference_impls.designs.dynmoe_top_any.config import DynMoEConfig
 from reference_impls.designs.dynmoe_top_any.router import make_layer
@@ -11,7 +11,7 @@ from reference_impls.designs.dynmoe_top_any.router import make_layer
 
 def _layer(**fields):
     torch.manual_seed(0)
-    return make_layer(DynMoEConfig(d_model=8, d_expert=8, n_heads=1, **fields)).train()
+    return make_layer(DynMoEConfig(d_model=8, d_expert=8, **fields)).train()
 
 
 def test_an_expert_that_no_token_uses_is_removed_and_its_place_taken_later():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.expert_prototyping.config import M6TConfig
 from reference_impls.designs.expert_prototyping.router import make_layer
 
@@ -13,9 +13,7 @@ D = 8
 
 
 def layer_of(n_prototypes: int, size: int, **fields):
-    config = M6TConfig(
-        d_model=D, d_expert=6, n_heads=1, n_experts=n_prototypes * size, n_prototypes=n_prototypes, **fields
-    )
+    config = M6TConfig(d_model=D, d_expert=6, n_experts=n_prototypes * size, n_prototypes=n_prototypes, **fields)
     layer = make_layer(config)
     torch.nn.init.normal_(layer.router.weight_ED)
     return layer

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from reference_impls import make_layer
-from reference_impls.configs import ConfigError
+from reference_impls.config import ConfigError
 from reference_impls.core.routing import Progress
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.configs import ConfigError
+from reference_impls.config import ConfigError
 from reference_impls.core.routing import Progress
 from reference_impls.designs.hash_routing.router import balanced_table
 

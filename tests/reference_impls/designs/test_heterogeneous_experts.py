@@ -40,7 +40,7 @@ def test_a_higher_price_never_widens_the_active_width(price: float, seed: int):
 
     def active(cost: float) -> float:
         torch.manual_seed(seed)
-        layer = make_layer(CostAwareConfig(d_model=8, n_heads=1, d_expert=16, cost_weight=cost))
+        layer = make_layer(CostAwareConfig(d_model=8, d_expert=16, cost_weight=cost))
         torch.nn.init.normal_(layer.router.weight_ED)
         return layer(x_BSD)[1].stats["active_width"]
 
@@ -49,7 +49,7 @@ def test_a_higher_price_never_widens_the_active_width(price: float, seed: int):
 
 @pytest.mark.parametrize("config_class", [HeterogeneousConfig, CostAwareConfig])
 def test_the_gate_learns_from_the_output_alone(config_class):
-    layer = make_layer(config_class(d_model=8, n_heads=1, d_expert=16))
+    layer = make_layer(config_class(d_model=8, d_expert=16))
     y_BSD, _ = layer(torch.randn(2, 9, 8))
     (gradient,) = torch.autograd.grad(y_BSD.square().sum(), layer.router.weight_ED)
     assert float(gradient.abs().max()) > 0

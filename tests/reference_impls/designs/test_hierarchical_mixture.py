@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.routing import Progress
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
 from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_likelihood

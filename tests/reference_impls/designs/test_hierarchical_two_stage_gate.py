@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.hierarchical_two_stage_gate.config import TwoStageConfig
 from reference_impls.designs.hierarchical_two_stage_gate.router import gate_logits, make_layer
 
@@ -27,7 +27,7 @@ def test_groups_must_divide_the_experts():
 def test_every_token_has_all_experts_of_one_group(gates: tuple[str, str], groups: int, T: int, seed: int):
     torch.manual_seed(seed)
     config = TwoStageConfig(
-        d_model=8, n_heads=1, d_expert=4, n_experts=6, n_groups=groups, coarse_gate=gates[0], fine_gate=gates[1]
+        d_model=8, d_expert=4, n_experts=6, n_groups=groups, coarse_gate=gates[0], fine_gate=gates[1]
     )
     x_BSD = torch.randn(1, T, 8)
     y_BSD, info = make_layer(config)(x_BSD)

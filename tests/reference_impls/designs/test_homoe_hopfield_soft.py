@@ -12,7 +12,7 @@ from reference_impls.designs.homoe_hopfield_soft.router import make_layer
 
 
 def layer(P: int, beta: float):
-    return make_layer(HOMOEConfig(d_model=8, n_heads=1, d_expert=4, n_prototypes=P, inverse_temperature=beta)).double()
+    return make_layer(HOMOEConfig(d_model=8, d_expert=4, n_prototypes=P, inverse_temperature=beta)).double()
 
 
 @settings(max_examples=30, deadline=None)

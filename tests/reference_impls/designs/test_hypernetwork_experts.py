@@ -10,9 +10,7 @@ from reference_impls.designs.hypernetwork_experts.router import chosen, make_lay
 
 
 def layer_of(n_experts: int = 5, k: int = 2, **fields):
-    config = HyperMoEConfig(
-        d_model=8, n_heads=1, d_expert=6, n_experts=n_experts, experts_per_token=min(k, n_experts), **fields
-    )
+    config = HyperMoEConfig(d_model=8, d_expert=6, n_experts=n_experts, experts_per_token=min(k, n_experts), **fields)
     layer = make_layer(config).double()
     torch.nn.init.normal_(layer.router.weight_ED)
     return layer

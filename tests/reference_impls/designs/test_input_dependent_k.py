@@ -3,14 +3,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.routing import RoutingContext
 from reference_impls.designs.input_dependent_k.config import InputDependentKConfig
 from reference_impls.designs.input_dependent_k.router import InputDependentKRouter
 
 
 def _numbers(x_TD: torch.Tensor, **fields) -> torch.Tensor:
-    config = InputDependentKConfig(d_model=8, n_heads=1, **fields)
+    config = InputDependentKConfig(d_model=8, **fields)
     torch.manual_seed(0)
     router = InputDependentKRouter(config)
     torch.nn.init.normal_(router.weight_ED)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Progress
 from reference_impls.designs.learned_task_level_routing.config import TaskLevelConfig
@@ -13,7 +13,7 @@ from reference_impls.designs.learned_task_level_routing.router import make_layer
 
 
 def layer(**fields: object) -> MoELayer:
-    config = TaskLevelConfig(d_model=8, n_heads=1, d_expert=12, d_task=4, d_router=6, **fields)
+    config = TaskLevelConfig(d_model=8, d_expert=12, d_task=4, d_router=6, **fields)
     return make_layer(config).double()
 
 

@@ -9,7 +9,7 @@ from reference_impls.designs.lory_segment_merging.router import make_layer
 
 
 def layer(**fields):
-    return make_layer(LoryConfig(d_model=8, n_heads=1, d_expert=4, n_experts=3, **fields)).double()
+    return make_layer(LoryConfig(d_model=8, d_expert=4, n_experts=3, **fields)).double()
 
 
 @settings(max_examples=40, deadline=None)

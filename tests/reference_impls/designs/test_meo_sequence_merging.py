@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs.base import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.meo_sequence_merging.config import MEOConfig
 from reference_impls.designs.meo_sequence_merging.router import make_layer
 
 
 def layer(E: int = 4, k: int = 2):
-    return make_layer(MEOConfig(d_model=16, n_heads=1, d_expert=4, n_experts=E, merged_experts=k)).double()
+    return make_layer(MEOConfig(d_model=16, d_expert=4, n_experts=E, merged_experts=k)).double()
 
 
 def test_token_attention_begins_as_nothing():

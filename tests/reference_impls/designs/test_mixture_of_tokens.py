@@ -11,7 +11,7 @@ from reference_impls.designs.mixture_of_tokens.router import TokenBlender, make_
 
 
 def config(**fields) -> MixtureOfTokensConfig:
-    return MixtureOfTokensConfig(d_model=8, n_heads=1, d_expert=4, n_experts=3, **fields)
+    return MixtureOfTokensConfig(d_model=8, d_expert=4, n_experts=3, **fields)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.mod_squad_router import router as mod_squad
 from reference_impls.designs.mod_squad_router.config import ModSquadConfig
 
 
 def test_the_task_decides():
     torch.manual_seed(0)
-    layer = mod_squad.make_layer(ModSquadConfig(d_model=16, n_heads=1, d_expert=8)).eval()
+    layer = mod_squad.make_layer(ModSquadConfig(d_model=16, d_expert=8)).eval()
     torch.nn.init.normal_(layer.router.weight_LED)
     x_BSD = torch.randn(1, 6, 16)
     outputs = [layer(x_BSD, domain=torch.tensor([task]))[0] for task in (0, 1, 0)]

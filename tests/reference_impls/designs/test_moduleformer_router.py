@@ -6,7 +6,7 @@ from reference_impls.designs.moduleformer_router.config import ModuleFormerConfi
 
 def test_descending_the_loss_makes_the_gate_certain_and_the_load_even():
     torch.manual_seed(0)
-    config = ModuleFormerConfig(d_model=16, n_heads=1, d_expert=8, n_experts=4, experts_per_token=1)
+    config = ModuleFormerConfig(d_model=16, d_expert=8, n_experts=4, experts_per_token=1)
     layer = moduleformer.make_layer(config)
     x_BSD = torch.randn(4, 32, 16)
     optimiser = torch.optim.Adam(layer.router.parameters(), lr=0.01)
@@ -20,7 +20,7 @@ def test_descending_the_loss_makes_the_gate_certain_and_the_load_even():
 
 
 def test_dropout_in_training_alone():
-    layer = moduleformer.make_layer(ModuleFormerConfig(d_model=16, n_heads=1, d_expert=8, gate_dropout=0.5))
+    layer = moduleformer.make_layer(ModuleFormerConfig(d_model=16, d_expert=8, gate_dropout=0.5))
     x_TD = torch.randn(5, 16)
     assert not torch.equal(layer.router.logits(x_TD), layer.router.logits(x_TD))
     layer.eval()

@@ -3,16 +3,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.multi_head_moe.config import MultiHeadConfig
 from reference_impls.designs.multi_head_moe.router import distinct_experts, make_layer
 
 
 def layer_of(heads: int, k: int = 2, **fields):
     return make_layer(
-        MultiHeadConfig(
-            d_model=16, n_heads=1, d_expert=8, n_experts=5, token_heads=heads, experts_per_token=k, **fields
-        )
+        MultiHeadConfig(d_model=16, d_expert=8, n_experts=5, token_heads=heads, experts_per_token=k, **fields)
     ).double()
 
 

@@ -8,7 +8,7 @@ from reference_impls.designs.mutual_distillation_loss.router import kl_divergenc
 
 
 def layer_of(**fields):
-    return make_layer(MoDEConfig(**{"d_model": 16, "n_heads": 1, "d_expert": 8, "n_experts": 4} | fields)).double()
+    return make_layer(MoDEConfig(**{"d_model": 16, "d_expert": 8, "n_experts": 4} | fields)).double()
 
 
 @settings(deadline=None, max_examples=30)

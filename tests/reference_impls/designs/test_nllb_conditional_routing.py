@@ -11,7 +11,7 @@ from reference_impls.designs.nllb_conditional_routing.router import make_layer
 
 
 def layer(**fields: object) -> MoELayer:
-    made = make_layer(NllbCmrConfig(**({"d_model": 8, "n_heads": 1, "d_expert": 12, "n_experts": 4} | fields))).double()
+    made = make_layer(NllbCmrConfig(**({"d_model": 8, "d_expert": 12, "n_experts": 4} | fields))).double()
     torch.nn.init.normal_(made.router.weight_ED)
     torch.nn.init.normal_(made.router.gate_1D)
     return made

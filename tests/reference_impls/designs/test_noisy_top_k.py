@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.noise import NoisyLogits
 from reference_impls.designs.hierarchical_noisy_top_k import router as noisy_topk_hierarchical
@@ -20,7 +20,7 @@ def flat(n_experts: int, k: int):
 
 def hierarchical(a: int, b: int, k1: int, k2: int):
     config = HierarchicalNoisyTopKConfig(
-        d_model=D, d_expert=6, n_experts=a * b, n_groups=a, groups_per_token=k1, experts_per_group=k2, n_heads=1
+        d_model=D, d_expert=6, n_experts=a * b, n_groups=a, groups_per_token=k1, experts_per_group=k2
     )
     return noisy_topk_hierarchical.make_layer(config)
 

@@ -3,13 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.orthogonality_loss.config import OMoEConfig
 from reference_impls.designs.orthogonality_loss.router import make_layer, orthonormalise
 
 
 def layer_of(n_experts: int = 4, k: int = 2, **fields):
-    config = OMoEConfig(d_model=16, n_heads=1, d_expert=8, n_experts=n_experts, experts_per_token=k, **fields)
+    config = OMoEConfig(d_model=16, d_expert=8, n_experts=n_experts, experts_per_token=k, **fields)
     return make_layer(config).double()
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs.base import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.progressive_layered_extraction.config import PLEConfig
 from reference_impls.designs.progressive_layered_extraction.router import candidates, make_layer
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.configs import ConfigError
+from reference_impls.config import ConfigError
 
 
 @settings(max_examples=20, deadline=None)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.self_contrast_inference.config import ScmoeConfig
 from reference_impls.designs.self_contrast_inference.router import make_layer, self_contrast, weakened
 from reference_impls.tasks.clusters import ClustersTask
@@ -30,7 +30,7 @@ def test_any_two_predictions_make_a_distribution_with_the_paper_s_choice(C, cont
 
 
 def test_an_error_in_the_weak_run_does_not_leave_the_model_weak():
-    layer = make_layer(ScmoeConfig(d_model=8, n_heads=1, d_expert=12))
+    layer = make_layer(ScmoeConfig(d_model=8, d_expert=12))
 
     def fail() -> None:
         with weakened(layer):

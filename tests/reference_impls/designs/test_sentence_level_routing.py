@@ -12,7 +12,7 @@ from reference_impls.designs.sentence_level_routing.router import make_layer
 
 
 def layer(n_experts: int = 4, k: int = 2) -> MoELayer:
-    config = SentenceLevelConfig(d_model=8, n_heads=1, d_expert=12, n_experts=n_experts, experts_per_token=k)
+    config = SentenceLevelConfig(d_model=8, d_expert=12, n_experts=n_experts, experts_per_token=k)
     made = make_layer(config).double()
     torch.nn.init.normal_(made.router.weight_ED)
     return made

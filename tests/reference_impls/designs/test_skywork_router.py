@@ -8,7 +8,7 @@ from reference_impls.designs.skywork_router.router import make_layer
 
 
 def layer_of(**fields):
-    layer = make_layer(SkyworkConfig(d_model=8, n_heads=1, d_expert=8, **fields))
+    layer = make_layer(SkyworkConfig(d_model=8, d_expert=8, **fields))
     torch.nn.init.normal_(layer.router.weight_ED)
     return layer
 

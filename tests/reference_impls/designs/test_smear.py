@@ -9,7 +9,7 @@ from reference_impls.designs.smear.router import make_layer
 
 
 def layer(E: int, dropout: float = 0.1):
-    return make_layer(SMEARConfig(d_model=8, n_heads=1, d_expert=4, n_experts=E, expert_dropout=dropout)).double()
+    return make_layer(SMEARConfig(d_model=8, d_expert=4, n_experts=E, expert_dropout=dropout)).double()
 
 
 @settings(max_examples=30, deadline=None)

@@ -18,7 +18,7 @@ sizes = {"B": st.integers(1, 4), "S": st.integers(1, 9), "E": st.integers(1, 5),
 @given(**sizes, seed=st.integers(0, 2**31))
 def test_each_sequence_is_mixed_by_itself(B, S, E, p, seed):
     torch.manual_seed(seed)
-    layer = make_layer(SoftMoEConfig(d_model=8, n_heads=1, d_expert=4, n_experts=E, slots_per_expert=p)).double()
+    layer = make_layer(SoftMoEConfig(d_model=8, d_expert=4, n_experts=E, slots_per_expert=p)).double()
     x_BSD = torch.randn(B, S, 8, dtype=torch.float64)
     together, info = layer(x_BSD)
     for b in range(B):

@@ -14,7 +14,7 @@ from reference_impls.designs.sparsemixer_v2_router.router import draw, make_laye
 def test_each_round_takes_another_expert(seed, E, training, width, data):
     torch.manual_seed(seed)
     K = data.draw(st.integers(1, E))
-    config = SparseMixerConfig(d_model=8, n_heads=1, d_expert=8, n_experts=E, experts_per_token=K, relative_width=width)
+    config = SparseMixerConfig(d_model=8, d_expert=8, n_experts=E, experts_per_token=K, relative_width=width)
     layer = make_layer(config).train(training)
     torch.nn.init.normal_(layer.router.weight_ED)
     _, info = layer(torch.randn(2, 9, 8))
@@ -27,7 +27,7 @@ def test_each_round_takes_another_expert(seed, E, training, width, data):
 
 def test_outside_training_the_best_are_taken_in_order():
     torch.manual_seed(0)
-    layer = make_layer(SparseMixerConfig(d_model=8, n_heads=1, d_expert=8, experts_per_token=3)).eval()
+    layer = make_layer(SparseMixerConfig(d_model=8, d_expert=8, experts_per_token=3)).eval()
     x_BSD = torch.randn(2, 9, 8)
     best_TK = layer.router.logits(x_BSD.view(18, 8)).topk(3, dim=-1).indices
     assert torch.equal(layer(x_BSD)[1].routing.expert_A.view(18, 3), best_TK)

@@ -9,7 +9,7 @@ from reference_impls.designs.stablemoe_two_stage.router import balance_loss, mak
 
 
 def layer_of(**fields):
-    layer = make_layer(StableMoEConfig(d_model=8, n_heads=1, d_expert=8, **fields))
+    layer = make_layer(StableMoEConfig(d_model=8, d_expert=8, **fields))
     for weight in (layer.router.weight_ED, layer.router.embedding_WH, layer.router.distilled_EH):
         torch.nn.init.normal_(weight)
     return layer

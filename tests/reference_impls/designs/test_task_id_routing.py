@@ -11,7 +11,7 @@ from reference_impls.designs.task_id_routing.router import make_layer
 
 
 def layer(n_experts: int = 3) -> MoELayer:
-    return make_layer(TaskIdConfig(d_model=8, n_heads=1, d_expert=12, n_experts=n_experts)).double()
+    return make_layer(TaskIdConfig(d_model=8, d_expert=12, n_experts=n_experts)).double()
 
 
 def test_without_the_domain_the_caller_is_told():

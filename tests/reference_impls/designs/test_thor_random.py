@@ -11,7 +11,7 @@ from reference_impls.designs.thor_random.router import disagreement, make_layer
 
 
 def layer(**fields: object) -> MoELayer:
-    return make_layer(ThorConfig(d_model=8, n_heads=1, d_expert=12, **fields)).double()
+    return make_layer(ThorConfig(d_model=8, d_expert=12, **fields)).double()
 
 
 @settings(max_examples=30, deadline=None)

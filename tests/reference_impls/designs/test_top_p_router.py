@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.top_p_router.config import TopPConfig
 from reference_impls.designs.top_p_router.router import make_layer, top_p_mask
 
@@ -35,7 +35,7 @@ def test_an_undecided_token_takes_many_and_a_sure_one_takes_one():
 
 
 def test_the_dynamic_loss_sharpens_the_router():
-    layer = make_layer(TopPConfig(d_model=8, d_expert=8, n_heads=1))
+    layer = make_layer(TopPConfig(d_model=8, d_expert=8))
     x_BSD = torch.randn(2, 32, 8)
     before = float(layer(x_BSD)[1].losses["dynamic"].value.detach())
     optimiser = torch.optim.SGD(layer.router.parameters(), lr=1.0)

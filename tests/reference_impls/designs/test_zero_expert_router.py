@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.configs import ConfigError, check_config
+from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.zero_expert_router.config import LongCatZeroConfig
 from reference_impls.designs.zero_expert_router.router import make_layer
 
@@ -14,7 +14,7 @@ def test_true_and_identity_weights_add_up_to_those_of_the_choices(seed, N, Z, da
     torch.manual_seed(seed)
     K = data.draw(st.integers(1, N + Z))
     config = LongCatZeroConfig(
-        d_model=8, n_heads=1, d_expert=8, n_experts=N, zero_experts=Z, choices_per_token=K, expected_experts=1
+        d_model=8, d_expert=8, n_experts=N, zero_experts=Z, choices_per_token=K, expected_experts=1
     )
     layer = make_layer(config)
     torch.nn.init.normal_(layer.router.weight_ED)
@@ -28,7 +28,7 @@ def test_true_and_identity_weights_add_up_to_those_of_the_choices(seed, N, Z, da
 
 
 def test_a_token_of_zero_experts_alone_is_its_own_output_but_for_a_factor():
-    config = LongCatZeroConfig(d_model=8, n_heads=1, d_expert=8)
+    config = LongCatZeroConfig(d_model=8, d_expert=8)
     layer = make_layer(config)
     layer.router.bias_E[:8] = -10
     x_BSD = torch.randn(2, 7, 8)
