@@ -13,6 +13,7 @@ from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Leaderboard, St
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts import leaderboard as charts
 from moe_kb.kb import KnowledgeBase
+from moe_kb.lab.catalogue import installed_catalogue
 from moe_kb.queries import results
 from moe_kb.queries.results import Protocol
 
@@ -183,6 +184,10 @@ def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
     """All scores, learning curves of chosen designs, and the load of one's experts."""
     name, headline = board.protocol.protocol, board.protocol.headline
     scored = {standing.implementation: standing for standing in board.standings if standing.mean is not None}
+
+    def current(key: str) -> str:
+        return key if key in scored else installed_catalogue().current_key(key)
+
     if not scored:
         ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
         st.stop()
@@ -202,7 +207,7 @@ def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
         list(scored),
         format_func=lambda key: scored[key].name,
         max_selections=12,
-        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored)),
+        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored), current=current),
     )
     if chosen:
         ui.chart(
@@ -222,7 +227,7 @@ def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
         with_experts,
         format_func=lambda key: scored[key].name,
         width=420,
-        **ui.in_address("loads", with_experts[0], with_experts),
+        **ui.in_address("loads", with_experts[0], with_experts, current=current),
     )
     loads = kb.expert_loads(name, design)
     if loads:

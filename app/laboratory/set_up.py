@@ -217,7 +217,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
                 st.rerun()
     for finding in checked.findings:
         SEVERITY[finding.severity](
-            ui.plain(f"{finding.message}. {finding.mend}."),
+            ui.plain(f"{finding.message}. {finding.fix}."),
             title=ui.plain(finding.place.removeprefix("config.")),
         )
     if checked.ok and not checked.findings:

@@ -105,6 +105,13 @@ def test_curves_and_loads_can_be_chosen_and_stand_in_the_address(open_page, text
     assert len(at.get("plotly_chart")) == 3
 
 
+def test_earlier_keys_in_the_address_are_followed(open_page, with_results):
+    with_results(*TEXT)
+    at = open_page("evidence", loads="mixtral-top2", shown="base")
+    assert at.selectbox(key="in-loads").value == "mixtral-top2-router"
+    assert at.multiselect(key="in-shown").value == ["base-assignment"]
+
+
 @pytest.mark.parametrize("query", [{"protocol": "none"}, {"shown": "nobody"}, {"loads": "<b>"}])
 def test_senseless_addresses_do_no_harm(open_page, with_results, query):
     with_results(*TEXT)

@@ -11,7 +11,7 @@ import pytest
 
 COMMANDS = [
     "search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export", "run",
-    "app", "doctor", "schema", "check", "build", "format", "size", "import",
+    "app", "doctor", "schema", "check", "build", "format", "size", "import", "tradeoffs", "leaderboard", "trends",
 ]  # fmt: skip
 
 

@@ -66,5 +66,5 @@ def test_properties_keep_reading_order_and_status(kb):
 
 
 def test_only_installed_implementations_run(kb):
-    assert kb.implementation_of("alpha-router").key == "switch-top1"
+    assert kb.implementation_of("alpha-router").key == "switch-top1-router"
     assert kb.implementation_of("beta-router") is None
