@@ -680,10 +680,12 @@ class KnowledgeBase:
         return "\n".join(self.bibtex(names).values())
 
     def support(self, name: str, field: str, configuration: str | None = None) -> list[Support]:
-        """Every place behind a field of a record; see `moe_kb.exporters.citations.support`."""
+        """Every place behind a field of a record; claims, and what the record itself cites."""
         from moe_kb.exporters.citations import support
 
-        return support(self, name, field, configuration)
+        record = self.get(name)
+        with self.reader() as reader:
+            return support(reader, record, field, configuration)
 
     def page(self, name: str) -> RecordPage:
         """What a record says of itself: title, summary, properties, equations, steps, rows."""
@@ -697,7 +699,8 @@ class KnowledgeBase:
         """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
         from moe_kb.exporters.tables import export
 
-        return export(self, Path(folder), formats)
+        with self.reader() as reader:
+            return export(reader, Path(folder), formats)
 
     def schema(self) -> list[TableInfo]:
         """Every view and table with its columns and what they mean."""
