@@ -66,10 +66,10 @@ def test_a_key_of_several_kinds_lists_them(kb):
         ("alpa-router", r"no record 'alpa-router'\. Did you mean: alpha-router"),
         ("paper:alph", r"no paper 'alph'\. Did you mean: alpha"),
         ("zzz", r"no record 'zzz'\. Try: moe-kb search zzz"),
-        ("book:alpha", r"'book' is no kind of record\. Kinds: paper, design"),
+        ("book:alpha", r"unknown kind of record 'book'\. Kinds: paper, design"),
         ("", "no record ''"),
         ("paper:", "no paper ''"),
-        ("a:b:c", "is no kind of record"),
+        ("a:b:c", "unknown kind of record"),
         ("x' OR 1=1 --", "no record"),
         ("\ud800", "no record"),
         ("a\x00b", "no record"),
@@ -81,7 +81,7 @@ def test_an_unknown_name_is_a_clear_error(kb, name, message):
 
 
 def test_a_record_of_another_kind_is_not_passed_off(kb):
-    with pytest.raises(NotFoundError, match=r"'model:alpha' is no paper"):
+    with pytest.raises(NotFoundError, match=r"'model:alpha' is not a paper"):
         kb.paper("model:alpha")
     with pytest.raises(NotFoundError, match="no model 'beta'"):
         kb.model("beta")
@@ -147,25 +147,25 @@ def test_the_tree_counts_what_is_at_and_under_each_node(kb):
 
 
 def test_what_is_placed_at_a_node(kb):
-    under = {row["record"]: row["node"] for row in kb.placed("gating")}
+    under = {placed.record: placed.node for placed in kb.placed("gating")}
     assert under == {
         "design:alpha-router": "algorithm/gating/sparse",
         "paper:alpha": "algorithm/gating/sparse",
         "paper:beta": "algorithm/gating",
     }
-    assert [row["record"] for row in kb.placed("gating", below=False)] == ["paper:beta"]
-    (alpha,) = [row for row in kb.placed("sparse") if row["kind"] == "paper"]
-    assert (alpha["printed_as"], alpha["source"], alpha["locator"]) == ("Alpha; Alpha-L", "first-survey", "Figure 1")
+    assert [placed.record for placed in kb.placed("gating", below=False)] == ["paper:beta"]
+    (alpha,) = [placed for placed in kb.placed("sparse") if placed.kind == "paper"]
+    assert (alpha.printed_as, alpha.source, alpha.locator) == ("Alpha; Alpha-L", "first-survey", "Figure 1")
 
 
 def test_taxonomies_say_where_they_are_from(kb):
-    assert [(t["key"], t["source"], t["n_nodes"]) for t in kb.taxonomies()] == [
+    assert [(taxonomy.key, taxonomy.source, taxonomy.n_nodes) for taxonomy in kb.taxonomies()] == [
         ("first", "first-survey", 5),
         ("second", "second-list", 2),
     ]
 
 
-def test_the_value_shown_first_and_the_others(kb):
+def test_the_preferred_value_and_the_others(kb):
     value = kb.value("model:alpha", "d_model", configuration="1B")
     assert (value.value, value.source, value.place) == (512, "alpha-config", "alpha-config, config.json")
     with pytest.raises(NotFoundError, match=r"no source gives 'colour' for model:alpha\. Known: .*d_model"):
@@ -175,12 +175,12 @@ def test_the_value_shown_first_and_the_others(kb):
 
 
 def test_edges_carry_their_source(kb):
-    edges = {(e["head"], e["type"], e["tail"]): e["source"] for e in kb.edges("paper:alpha")}
+    edges = {(edge.head, edge.type, edge.tail): edge.source for edge in kb.edges("paper:alpha")}
     assert edges["paper:alpha", "extends", "paper:beta"] == "first-survey"
     assert edges["paper:alpha", "introduces", "design:alpha-router"] == "first-survey"
     assert edges["model:alpha", "described-by", "paper:alpha"] == "first-survey"
     assert ("node:first:system", "is-a", "taxonomy:first") in {
-        (e["head"], e["type"], e["tail"]) for e in kb.edges("node:first:system")
+        (edge.head, edge.type, edge.tail) for edge in kb.edges("node:first:system")
     }
 
 

@@ -17,7 +17,7 @@ BETA = "data/papers/2020/beta.yaml"
     [
         (("show", "alpa-router"), "there is no record 'alpa-router'. Did you mean: alpha-router"),
         (("show", "alpha"), "'alpha' is the key of model:alpha, paper:alpha"),
-        (("show", "book:x"), "'book' is no kind of record"),
+        (("show", "book:x"), "unknown kind of record 'book'"),
         (("show", ""), "there is no record ''"),
         (("show", "a\nb"), "there is no record"),
         (("tree", "nowhere"), "there is no taxonomy node 'nowhere'"),

@@ -104,5 +104,5 @@ def test_a_configuration_without_layers(moe, tree):
         "provenance:\n- {source: first-survey, fields: [name]}\n"
     )
     result = moe("size", "beta")
-    assert "no source at hand describes its layers" in result.err
+    assert "its layers are not reported" in result.err
     assert result.status != 0
