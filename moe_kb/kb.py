@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,8 +66,8 @@ class KnowledgeBase:
         self.root = root
         self.stale = stale
         """Why the database is older than the records (they have findings), or None."""
-        with self._connection() as connection:
-            self.meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        with self.reader() as reader:
+            self.meta: dict[str, str] = records.meta(reader)
 
     def __repr__(self) -> str:
         return f"KnowledgeBase({str(self.database)!r}, built {self.meta.get('built', 'unknown')})"
@@ -129,9 +128,9 @@ class KnowledgeBase:
     def _load(self, record: str) -> Record:
         from moe_kb.records import RECORD_TYPES  # half a second: only where a typed record is asked for
 
-        with self._connection() as connection:
-            row = connection.execute("SELECT kind, content FROM records WHERE record = ?", (record,)).fetchone()
-        return RECORD_TYPES[row[0]].model_validate(json.loads(row[1]))
+        with self.reader() as reader:
+            kind, content = records.stored(reader, record)
+        return RECORD_TYPES[kind].model_validate_json(content)
 
     def paper(self, key: str) -> Paper:
         """A paper by key."""

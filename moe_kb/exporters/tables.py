@@ -12,8 +12,8 @@ from typing import Any
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.bibtex import entries
-from moe_kb.queries.console import TableInfo, contents, meta, schema
-from moe_kb.queries.records import briefs
+from moe_kb.queries.console import TableInfo, contents, schema
+from moe_kb.queries.records import briefs, meta
 
 Rows = list[tuple[Any, ...]]
 

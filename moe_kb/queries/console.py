@@ -54,9 +54,9 @@ def schema(reader: Reader) -> list[TableInfo]:
     return [TableInfo(name, *about, tuple(columns.get(name, ()))) for name, about in tables.items()]
 
 
-def meta(reader: Reader) -> dict[str, str]:
-    """When and from what the database was built."""
-    return dict(reader.tuples("SELECT key, value FROM meta"))
+def first_rows(table: str) -> str:
+    """A query of a table's first rows, for the console."""
+    return f"SELECT * FROM {table} LIMIT 50"
 
 
 def contents(reader: Reader, table: str) -> list[tuple[Any, ...]]:

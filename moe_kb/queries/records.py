@@ -51,6 +51,17 @@ class TableRow:
     configuration: str | None
 
 
+def meta(reader: Reader) -> dict[str, str]:
+    """When, from what and by which version the database was built."""
+    return dict(reader.tuples("SELECT key, value FROM meta"))
+
+
+def stored(reader: Reader, record: str) -> tuple[str, str]:
+    """Kind and JSON of a record, which exists."""
+    ((kind, content),) = reader.tuples("SELECT kind, content FROM records WHERE record = ?", (record,))
+    return kind, content
+
+
 def briefs(reader: Reader, kind: str | None = None) -> list[Brief]:
     """Every record (of one kind), by name."""
     return reader.all(Brief, f"{_BRIEF} WHERE kind = coalesce(?, kind) ORDER BY name COLLATE NOCASE, year", (kind,))
