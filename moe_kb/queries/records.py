@@ -51,17 +51,6 @@ class TableRow:
     configuration: str | None
 
 
-def meta(reader: Reader) -> dict[str, str]:
-    """When, from what and by which version the database was built."""
-    return dict(reader.tuples("SELECT key, value FROM meta"))
-
-
-def stored(reader: Reader, record: str) -> tuple[str, str]:
-    """Kind and JSON of a record, which exists."""
-    ((kind, content),) = reader.tuples("SELECT kind, content FROM records WHERE record = ?", (record,))
-    return kind, content
-
-
 def briefs(reader: Reader, kind: str | None = None) -> list[Brief]:
     """Every record (of one kind), by name."""
     return reader.all(Brief, f"{_BRIEF} WHERE kind = coalesce(?, kind) ORDER BY name COLLATE NOCASE, year", (kind,))
@@ -71,6 +60,11 @@ def brief(reader: Reader, record: str) -> Brief:
     """One record, which exists."""
     (found,) = reader.all(Brief, f"{_BRIEF} WHERE record = ?", (record,))
     return found
+
+
+def content_of(reader: Reader, record: str) -> str:
+    """The whole record as JSON, defaults left out."""
+    return str(reader.value("SELECT content FROM records WHERE record = ?", (record,)))
 
 
 def path_of(reader: Reader, record: str) -> str:
