@@ -9,7 +9,7 @@ from moe_kb.analysis.survey_questions import QUESTIONS
 from moe_kb.analysis.trend_fields import COLOUR_BY, FOLLOWED
 
 
-def test_a_measure_is_charted_with_its_formula_and_its_table(open_page, texts):
+def test_a_measure_has_formula_chart_and_table(open_page, texts):
     at = open_page("trends")
     assert len(at.get("plotly_chart")) == 1
     assert at.latex[0].value.strip("$\n ") == "s_E = k / E"
