@@ -22,7 +22,7 @@ NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "param
 
 
 def protocol_asked(protocols: list[Protocol]) -> str:
-    """A widget for the protocol; two of one task are told apart by their names."""
+    """A widget for the protocol; two of one task are distinguished by their names."""
     by_name = {held.protocol: held.task for held in protocols}
     tasks = list(by_name.values())
 
@@ -180,7 +180,7 @@ def tables(board: Leaderboard) -> None:
         st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
 
 
-def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
+def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
     """All scores, learning curves of chosen designs, and the load of one's experts."""
     name, headline = board.protocol.protocol, board.protocol.headline
     scored = {standing.implementation: standing for standing in board.standings if standing.mean is not None}
@@ -253,7 +253,7 @@ protocol = protocol_asked(protocols)
 board = ui.cached(type(kb).leaderboard, kb, protocol)
 summary(board)
 tables(board)
-pictures(kb, board)
+show_charts(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
     st.download_button(
         "CSV of all runs",

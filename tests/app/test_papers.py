@@ -114,8 +114,8 @@ def test_audit_issues_stand_on_every_record_concerned(open_page, texts):
         return [one.label for one in at.expander if one.label.startswith("Audit")]
 
     assert audits(paper) == audits(design) == ["Audit: 1 issue, all waived"]
-    assert audits(model) == ["Audit: 4 findings, 4 open"]
-    assert audits(table) == ["Audit: 2 findings, 2 open"], "those of its rows"
+    assert audits(model) == ["Audit: 4 issues, 4 open"]
+    assert audits(table) == ["Audit: 2 issues, 2 open"], "those of its rows"
     assert "of 2020, is said to use design:alpha-router of 2021" in texts(paper).replace("\\", "")
     assert "The idea is older than its name. [First survey](https://example.org/first), §3" in texts(paper)
     assert "paper:beta uses" in texts(design).replace("\\", "")

@@ -77,7 +77,7 @@ def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
     assert rows(at, "Parameters")["Total"]["Alpha 1B, modified"] == f"{TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,}"
     at.slider(key="in-chosen").set_value(16)
     at.slider(key="in-experts").set_value(8).run()
-    assert "16 experts cannot be chosen of 8: make k smaller or E larger" in texts(at)
+    assert "16 of 8 experts cannot be active: make k smaller or E larger" in texts(at)
     assert "Alpha 1B, modified" not in rows(at, "Parameters")["Total"]
     at.selectbox(key="in-change").set_value(None).run()
     assert not {"change", "experts", "chosen", "shared"} & set(at.query_params)
