@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from moe_kb.db.connect import read_meta
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.bibtex import entries
-from moe_kb.queries.console import TableInfo, contents, meta, schema
+from moe_kb.queries.console import TableInfo, contents, schema
 from moe_kb.queries.records import briefs
 
 Rows = list[tuple[Any, ...]]
@@ -54,7 +55,7 @@ def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
         _replace(path, "\n".join(entries(reader, [brief.record for brief in briefs(reader, "paper")]).values()))
         written.append(path)
     readme = folder / "DATA-DICTIONARY.md"
-    _replace(readme, "\n".join(_dictionary(meta(reader), tables)))
+    _replace(readme, "\n".join(_dictionary(read_meta(reader.connection), tables)))
     return [*written, readme]
 
 

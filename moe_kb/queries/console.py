@@ -54,11 +54,6 @@ def schema(reader: Reader) -> list[TableInfo]:
     return [TableInfo(name, *about, tuple(columns.get(name, ()))) for name, about in tables.items()]
 
 
-def meta(reader: Reader) -> dict[str, str]:
-    """When and from what the database was built."""
-    return dict(reader.tuples("SELECT key, value FROM meta"))
-
-
 def contents(reader: Reader, table: str) -> list[tuple[Any, ...]]:
     """Every row of a table or view, its columns in the order of `schema`."""
     return reader.tuples(f'SELECT * FROM "{table}"')
