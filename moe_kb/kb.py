@@ -273,8 +273,8 @@ class KnowledgeBase:
         if issues is None:
             from moe_kb.audit.rules import run
 
-            with self._connection() as connection:
-                found = run(connection)
+            with self.reader() as reader:
+                found = run(reader)
             kept.write(self.database, state, found)
             issues = [issue for issue in found if record is None or issue.concerns(record)]
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
