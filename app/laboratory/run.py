@@ -8,7 +8,7 @@ import ui
 
 from moe_kb.figures import lab as figures
 from moe_kb.figures.models import compact
-from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, metric_meanings
+from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, flat_settings, metric_meanings
 
 from .set_up import reuse
 from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
@@ -47,7 +47,9 @@ def one_run(lab: Lab, run_id: str) -> None:
     live()
     with st.expander("Settings", icon=":material/tune:"):
         st.dataframe(
-            pd.DataFrame([{"setting": name.replace("_", " "), "value": str(v)} for name, v in run.config.items()]),
+            pd.DataFrame(
+                [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()]
+            ),
             hide_index=True,
             key="run-config",
             alt="Settings of the run",

@@ -10,7 +10,7 @@ import ui
 
 from moe_kb.figures import lab as figures
 from moe_kb.figures.models import compact
-from moe_kb.lab import Lab, Run
+from moe_kb.lab import Lab, Run, flat_settings
 
 from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run
 
@@ -121,16 +121,16 @@ def row_of(lab: Lab, run: Run) -> dict[str, Any]:
         valid = curves.valid.get(name)
         return valid.values[-1] if valid and valid.values else None
 
-    progress = curves.progress
+    progress, settings = curves.progress, flat_settings(run.config)
     return {
         "id": run.id,
         "implementation": run.implementation,
-        "task": run.config.get("task"),
+        "task": settings.get("task"),
         "status": "cancelling" if run.active and run.cancel_requested else run.status,
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
         **{name: last(name) for name in figures.HEADLINES},
         "launched": moment(run.created),
         "took": duration(run.seconds),
         "parameters": compact(run.estimate.params_total),
-        "steps": run.config.get("steps"),
+        "steps": settings.get("steps"),
     }

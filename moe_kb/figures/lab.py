@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.figures.palette import COLOURS
-from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves
+from moe_kb.lab import Curve, FormField, Loads, Run, RunCurves, flat_settings
 
 #: Name and unit of what runs report. A metric that is not here is shown under its own name; what it means stands on
 #: the implementation's page.
@@ -216,14 +216,15 @@ def run_label(run: Run) -> str:
 
 def differing_settings(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
-    names = list(dict.fromkeys(name for run in runs for name in run.config))
+    settings = {run.id: flat_settings(run.config) for run in runs}
+    names = list(dict.fromkeys(name for values in settings.values() for name in values))
     rows = []
     for name in names:
-        found = [run.config.get(name) for run in runs]
+        found = [values.get(name) for values in settings.values()]
         if any(value != found[0] for value in found):
             rows.append(
                 {"setting": name.replace("_", " ")}
-                | {run.id: "" if run.config.get(name) is None else str(run.config[name]) for run in runs}
+                | {id_: "" if values.get(name) is None else str(values[name]) for id_, values in settings.items()}
             )
     return rows
 

@@ -31,7 +31,7 @@ from .errors import (
     UnknownRunError,
 )
 from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
-from .form import FormField, config_from_form, form_fields, form_from_config
+from .form import FormField, config_from_form, flat_settings, form_fields, form_from_config
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
@@ -77,6 +77,7 @@ __all__ = [
     "config_from_form",
     "default_home",
     "details",
+    "flat_settings",
     "form_fields",
     "form_from_config",
     "metric_meanings",

@@ -74,7 +74,9 @@ def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, l
         # extra="forbid" whatever the class says: a misspelt setting must not silently do nothing.
         return entry.config_class.model_validate(given, extra="forbid"), []
     except ValidationError as error:
-        allowed = {field.name: field.allowed() for field in form_fields(entry.config_class)}
+        allowed = {
+            name: field.allowed() for field in form_fields(entry.config_class) for name in (field.name, field.short)
+        }
         return None, [_invalid(detail, allowed) for detail in error.errors(include_url=False)]
     except Exception as error:  # a validator of the implementation: not our code
         text = f"the configuration cannot be checked ({type(error).__name__}: {str(error)[:300]})"
@@ -82,16 +84,16 @@ def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, l
 
 
 def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
+    names = [name for name in allowed if "." not in name]
     field = ".".join(str(part) for part in detail["loc"])
     place = f"config.{field}" if field else "config"
     if detail["type"] in ("extra_forbidden", "invalid_key"):
-        return Finding(
-            "error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(allowed)}"
-        )
+        return Finding("error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(names)}")
     if detail["type"] == "missing":
         message, mend = "the setting is required", "Give a value"
     else:
-        message = f"{detail['msg']}, got {repr(detail['input'])[:80]}" if field else str(detail["msg"])
+        whole = not field or detail["type"] == "value_error"  # a check across settings names them itself
+        message = str(detail["msg"]) if whole else f"{detail['msg']}, got {repr(detail['input'])[:80]}"
         mend = "Change the settings it names"
     if field in allowed:
         mend = f"Give {allowed[field]}"

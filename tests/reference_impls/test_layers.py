@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import RunConfig
+from reference_impls.config import LayerConfig
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router
@@ -253,7 +253,7 @@ def test_router_arithmetic_is_wide(make):
     assert layer.double().router.logits(x_TD.double()).dtype == torch.float64
 
 
-@pytest.mark.parametrize("base", [Router, ExpertBank, RunConfig])
+@pytest.mark.parametrize("base", [Router, ExpertBank, LayerConfig])
 def test_what_a_design_must_say_is_asked_for_at_once(base: type) -> None:
     """A design that leaves out its own part fails where it is made, not in the middle of a run."""
     assert inspect.isabstract(base)

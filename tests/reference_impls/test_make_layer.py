@@ -14,7 +14,7 @@ SIZES = {"d_model": 16, "d_expert": 12, "n_experts": 4}
 
 
 def test_a_layer_of_every_design_answers_in_the_shape_of_its_input(entry):
-    config = entry.config_class.with_experts(4, d_model=16, d_expert=12)
+    config = entry.layer_class.with_experts(4, d_model=16, d_expert=12)
     fields = {name: getattr(config, name) for name in config.model_fields_set}
     layer = make_layer(entry.key, **fields)
     x_BSD = torch.randn(3, 8, 16)
@@ -28,7 +28,7 @@ def test_a_layer_of_every_design_answers_in_the_shape_of_its_input(entry):
 
 @pytest.mark.parametrize("entry", [e for e in entries() if e.needs], ids=lambda entry: entry.key)
 def test_a_design_that_needs_a_context_asks_for_it_by_name(entry):
-    layer = make_layer(entry.key, **entry.config_class.with_experts(4, d_model=16).model_dump(include={"d_model"}))
+    layer = make_layer(entry.key, **entry.layer_class.with_experts(4, d_model=16).model_dump(include={"d_model"}))
     with pytest.raises(ValueError, match=f"call the layer with ({'|'.join(entry.needs)})="):
         layer(torch.randn(2, 4, 16))
 

@@ -55,9 +55,9 @@ def test_weights_of_the_experts_add_up_to_one():
 
 def test_a_training_step_is_one_of_em_and_leaves_the_optimiser_alone():
     torch.manual_seed(0)
-    task = ClustersTask(ENTRY, HMEConfig(**SMALL))
+    task = ClustersTask(ENTRY, ENTRY.config_class(**SMALL))
     optimiser, generator = make_optimiser(task.model, task.config), torch.Generator().manual_seed(0)
-    expected = make_layer(task.config)
+    expected = make_layer(task.config.layer)
     expected.load_state_dict(task.model.layer.state_dict())
     batch = task.training_batch(torch.Generator().manual_seed(0))
     em_step(expected.router, expected.experts, batch.x_BSD.flatten(0, 1), batch.label_BS.flatten())
@@ -68,7 +68,7 @@ def test_a_training_step_is_one_of_em_and_leaves_the_optimiser_alone():
 
 
 def test_the_dense_control_learns_by_gradients():
-    twin = dense_twin(ENTRY, HMEConfig(**SMALL))
+    twin = dense_twin(ENTRY, ENTRY.config_class(**SMALL))
     optimiser = make_optimiser(twin.model, twin.config)
     train_step(twin, optimiser, torch.Generator().manual_seed(0), Progress(0, 1))
     assert optimiser.state
@@ -84,5 +84,5 @@ def test_the_dense_control_learns_by_gradients():
 )
 def test_what_does_not_fit_is_told(values, message):
     with pytest.raises(ConfigError) as caught:
-        check_config(HMEConfig, values)
+        check_config(ENTRY.config_class, values)
     assert str(caught.value).startswith(message)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from reference_impls.catalogue import find
 from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.mod_squad_router import router as mod_squad
 from reference_impls.designs.mod_squad_router.config import ModSquadConfig
@@ -28,5 +29,5 @@ def test_the_task_decides():
 )
 def test_tasks_without_a_gate_are_told(values, message):
     with pytest.raises(ConfigError) as caught:
-        check_config(ModSquadConfig, values)
+        check_config(find("mod-squad-router").config_class, values)
     assert str(caught.value).startswith(message)

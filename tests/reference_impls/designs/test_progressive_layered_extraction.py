@@ -41,7 +41,7 @@ def test_what_runs_is_counted_over_the_levels():
     assert config.active_experts == (8 + 5) / 2
     one = PLEConfig(n_experts=8, specific_experts=3, levels=1)
     assert one.active_experts == 5
-    assert config.expert_parameters == 2 * one.expert_parameters
+    assert make_layer(config).routed_parameters() == 2 * make_layer(one).routed_parameters()
 
 
 def test_an_expert_must_be_left_to_share():
