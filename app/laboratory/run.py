@@ -21,6 +21,7 @@ BADGE = {
     "cancelled": "orange",
     "lost": "red",
 }
+SHOWN = {"lost": "crashed"}  # what a status is called, where it is not its name
 
 
 def one_run(lab: Lab, run_id: str) -> None:
@@ -71,7 +72,7 @@ def watch(lab: Lab, run: Run) -> None:
     curves = lab.curves(run.id)
     heading, action = st.columns([5, 1], vertical_alignment="center")
     cancelling = run.active and run.cancel_requested is not None
-    status = "cancelling" if cancelling else run.status
+    status = "cancelling" if cancelling else SHOWN.get(run.status, run.status)
     known = {entry.key: entry for entry in lab.catalogue()}
     key = lab.current_key(run.implementation)
     name = known[key].name if key in known else run.implementation
@@ -141,7 +142,7 @@ def loads(curves: RunCurves) -> None:
         return
     latest = next(iter(curves.loads.values()))
     st.markdown("**Load per expert**")
-    moved = [layer for layer, told in curves.load_history.items() if len(told) > 1]
+    moved = [layer for layer, loads in curves.load_history.items() if len(loads) > 1]
     chosen = None
     if moved:
         chosen = st.segmented_control(

@@ -12,6 +12,7 @@ from moe_kb.figures import lab as figures
 from moe_kb.figures.models import compact
 from moe_kb.lab import Lab, Run, flat_settings
 
+from .run import SHOWN
 from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run
 
 
@@ -80,7 +81,7 @@ def all_runs(lab: Lab) -> None:
             **ui.in_address("runs", [], labels),
         )
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
-        metrics = list(dict.fromkeys(name for told in curves.values() for name in figures.metrics_of(told)))
+        metrics = list(dict.fromkeys(name for curve in curves.values() for name in figures.metrics_of(curve)))
         metrics = metrics or [figures.HEADLINES[0]]
         usual = next((name for name in figures.HEADLINES if name in metrics), metrics[0])
         metric = st.selectbox(
@@ -126,7 +127,7 @@ def row_of(lab: Lab, run: Run) -> dict[str, Any]:
         "id": run.id,
         "implementation": run.implementation,
         "task": settings.get("task"),
-        "status": "cancelling" if run.active and run.cancel_requested else run.status,
+        "status": "cancelling" if run.active and run.cancel_requested else SHOWN.get(run.status, run.status),
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
         **{name: last(name) for name in figures.HEADLINES},
         "launched": moment(run.created),

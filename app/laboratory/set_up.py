@@ -175,10 +175,10 @@ def reuse(lab: Lab, run: Run) -> None:
     for name, value in given.items():
         st.query_params[name] = str(value)
     fields = form_fields(entry.config_class, given)
-    told = form_from_config(fields, run.config)
+    values = form_from_config(fields, run.config)
     typed_in(entry.key).clear()
     typed_in(entry.key).update(
-        {field.name: told[field.name] for field in fields if told.get(field.name, field.default) != field.default}
+        {field.name: values[field.name] for field in fields if values.get(field.name, field.default) != field.default}
     )
 
 
@@ -189,7 +189,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
     """What a run will take, what stands against it, and the button."""
     checked = lab.preflight(entry.key, config)
     with st.container(border=True):
-        st.markdown("**What it will take**")
+        st.markdown("**Estimated cost**")
         if checked.estimate:
             estimate = checked.estimate
             st.metric("Time, about", duration(estimate.seconds))

@@ -9,14 +9,13 @@
     lab.curves(run.id).train["loss"]
 
 How it holds together: `Lab.launch` writes a folder and a row, one supervisor process (`supervisor`) takes the
-rows in order and runs each as a child (`contract` says what it runs), the child writes events (`events`) that
+rows in order and runs each as a child (`protocol` says what it runs), the child writes events (`events`) that
 anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
 """
 
 from moe_kb.places import GROUP
 
 from .catalogue import Catalogue
-from .contract import Details, Entry, Estimate, details
 from .curves import Curve, Loads, RunCurves
 from .errors import (
     ActiveRunError,
@@ -36,6 +35,7 @@ from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
 from .preflight import Preflight
+from .protocol import Details, Entry, Estimate, details
 from .store import Run, RunEstimate, RunStatus
 from .supervision import Timing
 

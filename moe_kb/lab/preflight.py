@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .contract import Entry
 from .errors import Finding
 from .form import form_fields
 from .hardware import Hardware
+from .protocol import Entry
 from .store import RunEstimate
 
 GIB = 1024**3
@@ -116,9 +116,9 @@ def _dumped(model: BaseModel) -> tuple[dict[str, Any] | None, list[Finding]]:
 
 def _estimated(entry: Entry, model: BaseModel) -> tuple[RunEstimate | None, list[Finding]]:
     try:
-        told = entry.estimate(model)
+        cost = entry.estimate(model)
         return RunEstimate(
-            int(told.memory_bytes), float(told.seconds), int(told.params_total), int(told.params_active)
+            int(cost.memory_bytes), float(cost.seconds), int(cost.params_total), int(cost.params_active)
         ), []
     except Exception as error:  # the implementation's code, not ours
         text = f"the implementation cannot estimate it ({type(error).__name__}: {str(error)[:300]})"

@@ -107,7 +107,7 @@ def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E,
     if capacity >= size:
         assert routing.n_dropped == 0
     full_E = (count_GE == capacity).any(0)
-    assert ((routing.demand_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
+    assert ((routing.load_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
 
 
 @settings(max_examples=60, deadline=None)
@@ -192,7 +192,7 @@ def test_one_token_one_expert_and_nothing_at_all(make, B, S, E):
     (y_BSD.sum() + info.losses["load_balance"].value).backward()
     assert info.losses["load_balance"].value.isfinite()
     assert info.routing.n_dropped == 0 if S <= 1 or E == 1 else True
-    assert int(info.routing.demand_E.sum()) >= B * S
+    assert int(info.routing.load_E.sum()) >= B * S
 
 
 def test_all_tokens_to_one_expert():
@@ -200,16 +200,16 @@ def test_all_tokens_to_one_expert():
     x_BSD = torch.randn(1, 1, D).expand(2, 12, D)
     y_BSD, info = mixtral_layer(4)(x_BSD)
     torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     y_BSD, info = deepseek_layer(4)(x_BSD)
     torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     y_BSD, info = gshard_layer(4, factor=1.0)(x_BSD)
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     assert info.routing.n_dropped == 2 * 2 * (12 - 3)
     assert not y_BSD[:, 3:].any()
     y_BSD, info = switch_layer(4, factor=1.0)(x_BSD)
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 0, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 0, 24]
     assert info.routing.n_dropped == 2 * (12 - 3)
     assert y_BSD[:, :3].any(-1).all()
     assert not y_BSD[:, 3:].any()

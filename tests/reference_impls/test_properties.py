@@ -52,10 +52,10 @@ def test_the_report_is_consistent(entry, B, S, E, seed):
     routing = run(entry, layer, x_BSD, word_BS)[1].routing
     assert routing.n_experts == E
     assert routing.n_tokens % (B * S) == 0
-    assert 0 <= routing.n_dropped <= float(routing.demand_E.sum())
+    assert 0 <= routing.n_dropped <= float(routing.load_E.sum())
     assert float(routing.entropy) >= -1e-9
     assert routing.share_TE().shape == (routing.n_tokens, E)
-    assert (routing.demand_E >= 0).all()
+    assert (routing.load_E >= 0).all()
 
 
 @pytest.mark.parametrize("entry", [e for e in entries() if e.causal == "yes"], ids=lambda entry: entry.key)

@@ -3,7 +3,7 @@ import torch
 
 from reference_impls.catalogue import find
 from reference_impls.designs.dense_softmax_mixture.router import run_model
-from reference_impls.tasks.clusters import ClustersTask, dense_twin
+from reference_impls.tasks.clusters import ClustersTask, dense_baseline
 from reference_impls.verify.properties import cluster_scores
 
 ENTRY = find("dense-softmax-mixture")
@@ -40,6 +40,6 @@ def test_without_competition_the_blend_is_scored():
 
 
 def test_the_dense_control_is_run_as_any_other_model():
-    twin = dense_twin(ENTRY, ENTRY.config_class(task="clusters", threads=1))
+    twin = dense_baseline(ENTRY, ENTRY.config_class(task="clusters", threads=1))
     batch = twin.training_batch(torch.Generator().manual_seed(0))
     torch.testing.assert_close(twin.evaluate(batch).loss, twin.score(batch, twin.forward(batch).output)[0])

@@ -58,7 +58,7 @@ def test_experts_out_of_use_get_no_token_and_every_token_has_one_in_evaluation(t
     x_BSD = torch.randn(1, 20, 8, generator=torch.Generator().manual_seed(seed))
     for training in (True, False):
         routing = layer.train(training)(x_BSD)[1].routing
-        assert not routing.demand_E[alive:].any()
+        assert not routing.load_E[alive:].any()
     assert torch.bincount(routing.token_A, minlength=20).min() >= 1
     torch.testing.assert_close(routing.share_TE().sum(-1), torch.ones(20))
 

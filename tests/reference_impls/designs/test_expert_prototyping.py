@@ -28,7 +28,7 @@ def test_each_prototype_sees_each_token_once_and_no_expert_exceeds_its_capacity(
     torch.manual_seed(seed)
     layer = layer_of(Z, F, capacity_factor_train=factor, routing_group=group).train()
     routing = layer(torch.randn(B, S, D))[1].routing
-    assert routing.demand_E.view(Z, F).sum(1).tolist() == [B * S] * Z
+    assert routing.load_E.view(Z, F).sum(1).tolist() == [B * S] * Z
     size = S if group == "sequence" else B * S
     cell_A = routing.token_A // size * (Z * F) + routing.expert_A
     assert int(torch.bincount(cell_A).max()) <= math.ceil(factor * size / F - 1e-9)

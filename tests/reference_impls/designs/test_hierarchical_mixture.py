@@ -11,7 +11,7 @@ from reference_impls.core.routing import Progress
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
 from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_likelihood
 from reference_impls.designs.hierarchical_mixture.router import em_step, expectation, make_layer, with_constant
-from reference_impls.tasks.clusters import ClustersTask, dense_twin
+from reference_impls.tasks.clusters import ClustersTask, dense_baseline
 from reference_impls.tasks.train import make_optimiser, train_step
 
 ENTRY = find("hierarchical-mixture")
@@ -68,7 +68,7 @@ def test_a_training_step_is_one_of_em_and_leaves_the_optimiser_alone():
 
 
 def test_the_dense_control_learns_by_gradients():
-    twin = dense_twin(ENTRY, ENTRY.config_class(**SMALL))
+    twin = dense_baseline(ENTRY, ENTRY.config_class(**SMALL))
     optimiser = make_optimiser(twin.model, twin.config)
     train_step(twin, optimiser, torch.Generator().manual_seed(0), Progress(0, 1))
     assert optimiser.state

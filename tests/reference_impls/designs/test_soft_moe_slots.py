@@ -24,7 +24,7 @@ def test_each_sequence_is_mixed_by_itself(B, S, E, p, seed):
     for b in range(B):
         torch.testing.assert_close(together[b], layer(x_BSD[b : b + 1])[0][0])
     assert 0 <= info.routing.stats["slot_entropy"] <= math.log(S) + 1e-9
-    assert float(info.routing.demand_E.sum()) == pytest.approx(B * S)
+    assert float(info.routing.load_E.sum()) == pytest.approx(B * S)
 
 
 @settings(max_examples=30, deadline=None)

@@ -37,7 +37,7 @@ def test_outside_training_the_distilled_gate_chooses_in_both_stages():
     layer.router.second_stage.fill_(True)
     second = layer(x_BSD, token_id=word_BS)[1].routing
     assert torch.equal(first.expert_A, second.expert_A)
-    assert not torch.equal(first.demand_E, learned.demand_E)
+    assert not torch.equal(first.load_E, learned.load_E)
 
 
 def test_losses_end_with_the_first_stage_but_are_told():

@@ -28,7 +28,7 @@ def test_only_the_experts_of_the_tasks_get_a_gradient(E, task, S):
     touched = {e for e in range(E) if made.experts.w_out_EDF.grad[e].abs().sum() > 0}
     assert touched == {t % E for t in task}
     assert info.routing.weight_A.eq(1).all()
-    assert info.routing.demand_E.tolist() == [S * sum(t % E == e for t in task) for e in range(E)]
+    assert info.routing.load_E.tolist() == [S * sum(t % E == e for t in task) for e in range(E)]
 
 
 def test_another_task_gives_another_output():
