@@ -57,11 +57,6 @@ def test_noise_plays_in_training_only(noise):
     assert made.eval()(x_BSD, token_id=token_id)[1].stats["routes"] == 1
 
 
-def test_without_the_token_the_caller_is_told():
-    with pytest.raises(ValueError, match="routes by token_id"):
-        layer()(torch.randn(1, 3, 8, dtype=torch.float64))
-
-
 def test_the_balancing_loss_is_there_if_asked_for():
     x_BSD, token_id = torch.randn(1, 9, 8, dtype=torch.float64), torch.randint(256, (1, 9))
     assert not layer()(x_BSD, token_id=token_id)[1].losses

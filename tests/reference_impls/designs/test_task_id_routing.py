@@ -1,6 +1,5 @@
 """Task routing: what it asks of its caller and what it leaves alone."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +11,6 @@ from reference_impls.designs.task_id_routing.router import make_layer
 
 def layer(n_experts: int = 3) -> MoELayer:
     return make_layer(TaskIdConfig(d_model=8, d_expert=12, n_experts=n_experts)).double()
-
-
-def test_without_the_domain_the_caller_is_told():
-    with pytest.raises(ValueError, match="routes by domain: call the layer with domain="):
-        layer()(torch.randn(2, 5, 8, dtype=torch.float64))
 
 
 @settings(max_examples=25, deadline=None)
