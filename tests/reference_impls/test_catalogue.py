@@ -34,7 +34,7 @@ def test_the_entry_point_of_the_installed_project_finds_both():
     assert {"switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3-router"} <= keys
 
 
-def test_an_entry_is_found_by_its_key_and_by_earlier_ones():
+def test_keys_and_aliases_find_an_entry():
     assert find("switch-top1-router").name == "Switch top-1"
     assert find("switch-top1") is find("switch-top1-router")
     assert find("no-such") is None

@@ -18,7 +18,7 @@ def test_flat_fields_and_sections_mean_the_same():
     assert flat.with_values(steps=8).layer == flat.layer
 
 
-def test_a_task_brings_its_defaults_unless_a_field_is_given():
+def test_a_task_brings_its_defaults():
     clusters = CONFIG(task="clusters")
     assert (clusters.layer.d_model, clusters.optimiser.steps, clusters.model.n_heads) == (32, 600, 1)
     assert CONFIG(task="clusters", layer={"d_model": 48}).layer.d_model == 48
@@ -42,6 +42,6 @@ def test_a_wrong_section_names_field_and_fix(values, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_without_all_ids_of_the_task_is_refused():
+def test_a_table_too_small_is_refused():
     with pytest.raises(ConfigError, match=r"^vocabulary = 100 must be at least 256, the token ids of the text task"):
         check_config(find("hash-routing").config_class, {"vocabulary": 100})

@@ -99,7 +99,7 @@ def test_entries_at_hand_are_sorted_and_checked() -> None:
         catalogue_of([]).entry("c")
 
 
-def test_an_earlier_key_finds_the_entry_unless_another_has_it() -> None:
+def test_an_alias_finds_its_entry() -> None:
     class Renamed(DemoEntry):
         aliases = ("old", "demo")
 

@@ -167,7 +167,7 @@ def test_what_an_input_cannot_hold_is_left_out() -> None:
     assert form_from_config(form_fields(Config), {"limit": None, "renormalise": "no", "name": 3}) == {"limit": None}
 
 
-def test_settings_of_sections_are_called_by_their_own_names():
+def test_settings_of_sections_keep_their_names():
     nested = {"task": {"name": "text", "n": 1}, "layer": {"n": 2, "k": 3}, "seed": 0}
     assert flat_settings(nested) == {"task": "text", "n": 1, "layer.n": 2, "k": 3, "seed": 0}
     assert flat_settings({"task": "text", "seed": 0}) == {"task": "text", "seed": 0}
@@ -182,7 +182,7 @@ class Sections(BaseModel):
     width: int = 3
 
 
-def test_a_flat_config_of_an_earlier_version_fills_a_form_of_sections():
+def test_a_flat_config_fills_nested_fields():
     fields = form_fields(Sections)
     assert [(field.name, field.short) for field in fields] == [("task.name", "task"), ("width", "width")]
     assert form_from_config(fields, {"task": "b", "width": 4}) == {"task.name": "b", "width": 4}
