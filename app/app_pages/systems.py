@@ -72,7 +72,7 @@ def show_evaluations() -> None:
         )
     unplaced = sum(row.against(against) is None for row in found)
     st.caption(
-        "Scores of different settings are not comparable with each other: colour and shape tell the number of shots."
+        "Scores of different settings are not comparable with each other: colour and shape show the number of shots."
         + (f" {unplaced} of {len(found)} scores have no place on the horizontal axis." if unplaced else "")
     )
     ui.record_table(
