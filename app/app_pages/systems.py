@@ -44,7 +44,7 @@ def show_evaluations() -> None:
     rows = ui.cached(type(kb).scores, kb)
     if not rows:
         ui.empty(
-            "No scores yet.", "Scores are claims of transcribed tables, aligned with models by data/alignment.yaml."
+            "No scores yet.", "Scores are claims of tables, aligned with models by data/alignment.yaml."
         )
         return
     present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
