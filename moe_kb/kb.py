@@ -336,6 +336,10 @@ class KnowledgeBase:
         """Every gating design with its typed properties."""
         return self._ask(queries.designs.gates)
 
+    def property_meanings(self) -> dict[str, str]:
+        """What each typed property of a gating design means."""
+        return self._ask(queries.designs.property_meanings)
+
     def designs_of(self, component: str) -> list[queries.designs.DesignBrief]:
         """Every design of a component, such as `loss`, in a line."""
         return self._ask(queries.designs.designs_of, component)
