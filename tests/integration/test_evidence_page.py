@@ -1,6 +1,7 @@
 """docs/evidence.md: every difference that it names follows from the committed results."""
 
 import re
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -18,6 +19,7 @@ PAGE = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
 ROWS = ROW.findall(PAGE)
 
 
+@cache
 def contents(protocol: str) -> dict[str, dict[str, Any]]:
     return {content["implementation"]: content for content in files.read_all(files.FOLDER, protocol)}
 

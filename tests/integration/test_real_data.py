@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def records(files) -> dict[str, dict[str, dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def stats(real_kb) -> dict[str, Any]:
-    return json.loads(json.dumps(real_kb.stats()))
+    return asdict(real_kb.stats())
 
 
 def parts(value: Any) -> list[dict[str, Any]]:
@@ -79,7 +80,7 @@ def test_every_file_is_canonical(files):
 def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
     kinds |= {"accelerators": "accelerator"}
-    kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "waived")} | {"tables": "table"}
+    kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "waivers")} | {"tables": "table"}
     validators = {kind: Draft202012Validator(json.loads(schema_text(kind))) for kind in {*kinds.values(), "taxonomy"}}
     for path, data in files.items():
         validator = validators[kinds.get(path.split("/")[1], "taxonomy")]
@@ -201,7 +202,7 @@ def test_what_is_missing(stats, records):
     )
 
 
-def test_crossings_and_typed_properties(stats, files, records, real_kb):
+def test_mappings_and_typed_properties(stats, files, records, real_kb):
     assert stats["mappings"] == len(files["taxonomy/crosswalk.yaml"]["mappings"])
     properties = sum(len(design.get("properties", ())) for design in records["design"].values())
     (count,) = sql_rows(real_kb, "SELECT count(*) AS n FROM design_properties")
@@ -218,24 +219,6 @@ def test_well_known_models_carry_claims_of_three_sources(real_kb, model, configu
     total = real_kb.value(f"model:{model}", "params_total", configuration=configuration)
     assert total.number is not None
     assert total.number > 4e10
-
-
-def test_every_claim_has_a_source_and_one_of_each_field_is_shown(real_kb):
-    assert sql_rows(real_kb, "SELECT * FROM claims WHERE source NOT IN (SELECT key FROM sources)") == []
-    twice = sql_rows(
-        real_kb,
-        "SELECT subject, configuration, field, setting FROM claims GROUP BY 1, 2, 3, 4 HAVING sum(preferred) != 1",
-    )
-    assert twice == []
-
-
-def test_every_row_of_the_model_tables_is_aligned_or_says_why_not(real_kb):
-    loose = sql_rows(
-        real_kb,
-        "SELECT record, row FROM table_rows WHERE subject IS NULL AND reason IS NULL AND record IN "
-        "('table:survey-a-table-2', 'table:survey-a-table-3', 'table:survey-a-figure-1', 'table:timeline-2025')",
-    )
-    assert loose == []
 
 
 def test_disagreements_that_are_closed_say_why(real_kb):
@@ -269,7 +252,7 @@ def test_every_record_loads_with_all_its_page_shows(real_kb, records):
         for key, data in found.items():
             record = real_kb.get(f"{kind}:{key}")
             assert (record.key, record.name) == (key, data["name"])
-    for name in sorted(names)[::12]:
+    for name in sorted(names)[::30]:
         data = as_data(real_kb, name)
         json.dumps(data, default=str)
         assert data["claims"] or data["edges"] or data["content"]
@@ -279,6 +262,7 @@ def test_every_record_loads_with_all_its_page_shows(real_kb, records):
 
 
 def test_every_paper_is_found_by_its_name_and_title(real_kb):
+    assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
     for brief in real_kb.briefs("paper")[::5]:
         title = real_kb.paper(brief.key).title
         assert brief.record in {hit.record for hit in real_kb.search(brief.name)}, brief.name
@@ -307,10 +291,6 @@ def test_paths_have_a_source_for_every_step(real_kb, start, end):
     assert 1 <= len(steps) <= 8
     assert all(step.source or step.type == "implements" for step in steps)
     assert all(step.type != "cites" and not step.end.startswith("taxonomy:") for step in steps)
-
-
-def test_part_of_a_name_is_found(real_kb):
-    assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
 
 
 def test_every_paper_can_be_cited(real_kb):

@@ -38,8 +38,7 @@ def test_records_are_typed_by_full_name_or_key(kb, name, kind):
     assert type(kb.get(name)) is kind
 
 
-def test_each_kind_has_its_own_way(kb):
-    assert kb.paper("alpha").title == "Alpha: Routing Invented Tokens"
+def test_each_kind_has_its_own_method(kb):
     assert kb.paper("paper:alpha") == kb.paper("alpha")
     assert kb.design("alpha-router").properties.chooser.value == "token"
     assert kb.model("alpha").configurations[0].label == "1B"
@@ -69,7 +68,7 @@ def test_a_key_of_several_kinds_lists_them(kb):
         ("book:alpha", r"unknown kind of record 'book'\. Kinds: paper, design"),
         ("", "no record ''"),
         ("paper:", "no paper ''"),
-        ("a:b:c", "unknown kind of record"),
+        ("a:b:c", "unknown kind of record 'a:b'"),
         ("x' OR 1=1 --", "no record"),
         ("\ud800", "no record"),
         ("a\x00b", "no record"),
@@ -148,11 +147,8 @@ def test_the_tree_counts_what_is_at_and_under_each_node(kb):
 
 def test_what_is_placed_at_a_node(kb):
     under = {placed.record: placed.node for placed in kb.placed("gating")}
-    assert under == {
-        "design:alpha-router": "algorithm/gating/sparse",
-        "paper:alpha": "algorithm/gating/sparse",
-        "paper:beta": "algorithm/gating",
-    }
+    sparse = "algorithm/gating/sparse"
+    assert under == {"design:alpha-router": sparse, "paper:alpha": sparse, "paper:beta": "algorithm/gating"}
     assert [placed.record for placed in kb.placed("gating", below=False)] == ["paper:beta"]
     (alpha,) = [placed for placed in kb.placed("sparse") if placed.kind == "paper"]
     assert (alpha.printed_as, alpha.source, alpha.locator) == ("Alpha; Alpha-L", "first-survey", "Figure 1")
@@ -179,9 +175,7 @@ def test_edges_carry_their_source(kb):
     assert edges["paper:alpha", "extends", "paper:beta"] == "first-survey"
     assert edges["paper:alpha", "introduces", "design:alpha-router"] == "first-survey"
     assert edges["model:alpha", "described-by", "paper:alpha"] == "first-survey"
-    assert ("node:first:system", "is-a", "taxonomy:first") in {
-        (edge.head, edge.type, edge.tail) for edge in kb.edges("node:first:system")
-    }
+    assert "taxonomy:first" in {edge.tail for edge in kb.edges("node:first:system") if edge.type == "is-a"}
 
 
 def test_opening_refreshes_and_not_refreshing_does_not(tree, tmp_path):

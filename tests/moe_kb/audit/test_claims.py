@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from trees import edit
 
 from moe_kb.claims.placement import layers_with_experts
+from moe_kb.kb import open_kb
 
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
@@ -18,18 +20,13 @@ def test_nothing_is_found_where_sources_agree(ids):
     assert ids() == set()
 
 
-def test_a_note_waives_a_disagreement_and_an_idle_one_is_found(audit):
-    found = {f.id: f for f in audit((MODEL, "provenance:", NOTE.format("vocab_size")))}
-    assert set(found) == {"claims/idle-note/model:alpha#1B/vocab_size"}
+def test_unused_resolutions_are_issues(ids):
+    assert ids((MODEL, "provenance:", NOTE.format("vocab_size"))) == {"claims/idle-note/model:alpha#1B/vocab_size"}
 
 
-def test_a_settled_disagreement_carries_the_note(tmp_path):
-    from trees import FILES, small_tree
-
-    from moe_kb.kb import open_kb
-
-    tree = small_tree(tmp_path / "tree", {MODEL: FILES[MODEL].replace("provenance:", NOTE.format("d_model"))})
-    (issue,) = open_kb(tree, database=tmp_path / "kb.db").audit(rule="claims")
+def test_resolved_disagreements_carry_their_resolution(tree, database):
+    edit(tree, MODEL, "provenance:", NOTE.format("d_model"))
+    (issue,) = open_kb(tree, database=database).audit(rule="claims")
     assert not issue.open
     assert issue.waived.text == "misprint (first-survey, §9)"
     assert issue.message.startswith("768 [second-list, README, row 1] ≠ 512")

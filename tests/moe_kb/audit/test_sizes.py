@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from moe_kb import yamlio
 from moe_kb.audit.changes import changed, with_layers
 from moe_kb.audit.datasheet import Range, Sheet, sheet_of
 from moe_kb.audit.sizes import check_configuration, check_sheet
@@ -16,15 +17,8 @@ from moe_kb.sizing.parameters import count
 VOCABULARY = Range(32_000, 256_000)
 #: Two matrices of 1024 x 4096 an expert, 64 experts in each of 24 layers: 12.9 billion parameters in experts.
 SHEET = Sheet(
-    d_model=1024,
-    n_layers=24,
-    n_experts=64,
-    d_expert=4096,
-    experts_per_token=2,
-    n_heads=16,
-    d_head=64,
-    matrices=2,
-    moe_placement="1",
+    **{"d_model": 1024, "n_layers": 24, "n_experts": 64, "d_expert": 4096, "experts_per_token": 2, "n_heads": 16},
+    **{"d_head": 64, "matrices": 2, "moe_placement": "1"},
 )
 
 
@@ -85,18 +79,19 @@ def test_what_is_unsaid_only_widens_what_is_allowed(field):
     assert check_sheet(replace(SHEET, **{field: None}), [TOTAL], VOCABULARY) == []
 
 
-@pytest.mark.parametrize("placement", ["1", "1/2"])
-def test_where_the_placement_is_unsaid_every_layer_or_every_other_may_hold_experts(placement):
-    sizes = next(iter(replace(SHEET, moe_placement=placement).sizes(VOCABULARY)))
-    middle = (sizes.total.low + sizes.total.high) / 2
-    assert check_sheet(replace(SHEET, moe_placement=None), [claim("params_total", middle)], VOCABULARY) == []
-
-
-def test_a_count_that_says_nothing_of_shared_experts_is_read_both_ways():
-    for counting in ("incl-shared", "excl-shared"):
-        sheet = replace(SHEET, n_shared_experts=16, counting=counting)
-        middle = sum(next(iter(sheet.sizes(VOCABULARY))).total) / 2
-        assert check_sheet(replace(sheet, counting="unclear"), [claim("params_total", middle)], VOCABULARY) == []
+@pytest.mark.parametrize(
+    ("stated", "unstated"),
+    [
+        ({"moe_placement": "1"}, {"moe_placement": None}),
+        ({"moe_placement": "1/2"}, {"moe_placement": None}),  # every other layer
+        ({"n_shared_experts": 16, "counting": "incl-shared"}, {"counting": "unclear"}),
+        ({"n_shared_experts": 16, "counting": "excl-shared"}, {"counting": "unclear"}),
+    ],
+)
+def test_what_is_unstated_is_read_both_ways(stated, unstated):
+    sheet = replace(SHEET, **stated)
+    middle = sum(next(iter(sheet.sizes(VOCABULARY))).total) / 2
+    assert check_sheet(replace(sheet, **unstated), [claim("params_total", middle)], VOCABULARY) == []
 
 
 def test_a_sheet_out_of_claims():
@@ -144,8 +139,6 @@ decoder:
 
 @pytest.fixture
 def architecture() -> Architecture:
-    from moe_kb import yamlio
-
     return Architecture.model_validate(yamlio.parse(LAYERS))
 
 

@@ -62,6 +62,7 @@ BROKEN = [
     ("node-parent", TAXONOMY, "id: algorithm,", "id: algorithms,", 8, "parent algorithm does not stand above", "move the parent"),
     ("dangling-reference", WAIVERS, "- source: first-survey\n  locator: §3\n  issue: dates", "- source: gone\n  locator: §3\n  issue: dates", 6, "the source 'gone'", "Fix"),
     ("dangling-waiver", WAIVERS, "paper:beta", "paper:gone", 8, "paper:gone does not exist", "Fix the id"),
+    ("schema", WAIVERS, "coverage/design-without-implementation/design:beta-router/implementation", "no id", 4, "should match pattern", "form"),
     ("waiver-order", WAIVERS, "coverage/design", "later/design", 8, "stands after later/design", "Sort"),
     ("duplicate-waiver", WAIVERS, "dates/leans-on-later-work/paper:beta/uses=design:alpha-router; first-survey", "coverage/design-without-implementation/design:beta-router/implementation", 8, "waived twice", "Keep one"),
     ("unknown-row", ALIGNMENT, "second-table, row: '1'", "second-table, row: '9'", 4, "second-table has no row '9'", "Fix the row"),
