@@ -207,7 +207,7 @@ COLOUR_BY = {
     "activation": "Activation",
 }
 
-#: Typed properties of a gating design in reading order; what each means is the docstring of the record's field.
+#: Typed properties of a gating design in reading order; what each means is in the data dictionary.
 GATING_PROPERTIES = _by_name(
     Field(name, label, group="gating")
     for name, label in (

@@ -273,8 +273,8 @@ class KnowledgeBase:
         if issues is None:
             from moe_kb.audit.rules import run
 
-            with self._connection() as connection:
-                found = run(connection)
+            with self.reader() as reader:
+                found = run(reader)
             kept.write(self.database, state, found)
             issues = [issue for issue in found if record is None or issue.concerns(record)]
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
@@ -335,6 +335,10 @@ class KnowledgeBase:
     def gates(self) -> list[queries.designs.Gate]:
         """Every gating design with its typed properties."""
         return self._ask(queries.designs.gates)
+
+    def property_meanings(self) -> dict[str, str]:
+        """What each typed property of a gating design means."""
+        return self._ask(queries.designs.property_meanings)
 
     def designs_of(self, component: str) -> list[queries.designs.DesignBrief]:
         """Every design of a component, such as `loss`, in a line."""

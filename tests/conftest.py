@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,18 +24,34 @@ def _private_folders(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("MOE_KB_ROOT", raising=False)
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """A folder with the fabricated `tree/` and its database `kb.db`, made once a worker; no test changes it."""
+    from moe_kb.kb import open_kb
+
+    folder = tmp_path_factory.mktemp("built")
+    open_kb(small_tree(folder / "tree"), database=folder / "kb.db")
+    return folder
+
+
 @pytest.fixture
-def tree(tmp_path) -> Path:
+def tree(tmp_path, built) -> Path:
     """A fresh copy of the fabricated tree, free to change."""
-    return small_tree(tmp_path / "tree")
+    return shutil.copytree(built / "tree", tmp_path / "tree")  # with the times of its files, so no copy is read anew
 
 
 @pytest.fixture
-def kb(tree):
+def database(tree, built) -> Path:
+    """A fresh copy of the fabricated tree's database."""
+    return shutil.copy2(built / "kb.db", tree.parent / "kb.db")
+
+
+@pytest.fixture
+def kb(tree, database):
     """A knowledge base on a fresh fabricated tree."""
     from moe_kb.kb import open_kb
 
-    return open_kb(tree, database=tree.parent / "kb.db")
+    return open_kb(tree, database=database)
 
 
 @pytest.fixture(scope="session")

@@ -62,3 +62,12 @@ def whole(database: Path) -> bool:
 def temporary_files(database: Path) -> list[str]:
     """Names of what builds left beside a database."""
     return sorted(entry.name for entry in database.parent.glob(f".{database.name}*"))
+
+
+def damage_table(database: Path, table: str) -> None:
+    """Overwrite the first page of a table."""
+    connection = sqlite3.connect(database)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    connection.close()
+    raw, end = database.read_bytes(), page * 4096
+    database.write_bytes(raw[: end - 4096] + b"\xff" * 4096 + raw[end:])

@@ -19,7 +19,7 @@ from moe_kb.charts import survey_questions, trends
 from moe_kb.kb import KnowledgeBase
 
 VIEWS = {"measure": "One measure", "glance": "All measures", "table-2": "Questions of survey A's Table 2"}
-APART = "Marks that would hide one another are set apart a little."
+APART = "Marks that would hide one another are spread a little."
 HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
 BAND = f"Line: median of the calendar year; band: its middle half; excludes years of fewer than {ENOUGH}."
 

@@ -54,14 +54,14 @@ def schema(reader: Reader) -> list[TableInfo]:
     return [TableInfo(name, *about, tuple(columns.get(name, ()))) for name, about in tables.items()]
 
 
-def first_rows(table: str) -> str:
-    """A query of a table's first rows, for the console."""
-    return f"SELECT * FROM {table} LIMIT 50"
-
-
 def contents(reader: Reader, table: str) -> list[tuple[Any, ...]]:
     """Every row of a table or view, its columns in the order of `schema`."""
     return reader.tuples(f'SELECT * FROM "{table}"')
+
+
+def first_rows(table: str) -> str:
+    """A query for the first rows of a table or view."""
+    return f"SELECT * FROM {table} LIMIT 50"
 
 
 EXAMPLES = (

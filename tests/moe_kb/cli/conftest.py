@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from trees import small_tree
 
 
 @dataclass
@@ -45,20 +45,26 @@ def run(monkeypatch, capsys):
 
 
 @pytest.fixture
-def moe(run, tree, monkeypatch):
-    """`run` on a fresh fabricated tree."""
+def moe(run, tree, built, monkeypatch):
+    """`run` on a fresh fabricated tree, whose database is there already."""
+    from moe_kb.paths import default_database
+
     monkeypatch.setenv("MOE_KB_ROOT", str(tree))
+    database = default_database(tree.resolve())
+    database.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(built / "kb.db", database)
     return run
 
 
-@pytest.fixture(scope="session")
-def shared_tree(tmp_path_factory):
-    """A fabricated tree that no test changes, with its database built."""
-    return small_tree(tmp_path_factory.mktemp("shared") / "tree")
+@pytest.fixture
+def shared_tree(built, monkeypatch):
+    """The fabricated tree that no test changes, with its database in a cache folder that tests share."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(built / "cache"))
+    monkeypatch.setenv("MOE_KB_ROOT", str(built / "tree"))
+    return built / "tree"
 
 
 @pytest.fixture
-def ask(run, shared_tree, monkeypatch):
+def ask(run, shared_tree):
     """`run` on a tree that is not changed."""
-    monkeypatch.setenv("MOE_KB_ROOT", str(shared_tree))
     return run

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 
 import bibtexparser
 import pytest
+from trees import edit
+
+ROUTER = "data/designs/gating/alpha-router.yaml"
+RUNNABLE = "Runnable: python -m reference_impls run switch-top1-router"
 
 COMMANDS = [
     "search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export", "run",
@@ -68,7 +71,19 @@ def test_everything_that_prints_data_prints_json(ask, arguments):
     assert plain.out != result.out
 
 
+def test_empty_answers_are_answers_except_of_search(ask):
+    for question in (
+        ("query", "SELECT key FROM papers WHERE year > 3000"),
+        ("related", "table:second-table"),
+        ("audit", "paper:beta"),
+        ("search", ""),
+    ):
+        assert ask(*question).status == 0, question
+    assert ask("show", "zebra").status == ask("query", "SELECT nothing FROM nowhere").status == 2
+
+
 def test_search(ask):
+    assert ask("search", "alpha", "router").out == ask("search", "alpha router").out != ""
     result = ask("search", "alpha", "--json")
     assert result.json[0]["record"] == "paper:alpha"
     assert set(result.json[0]) == {"record", "kind", "key", "name", "year", "title", "snippet", "why"}
@@ -91,12 +106,7 @@ def test_show(ask):
     for part in ("Alpha (2021)", "Routing Invented Tokens", "Invents a router", "[first-survey, §2]", "extends ->"):
         assert part in text
     text = ask("show", "alpha-router").out
-    for part in (
-        "chooser",
-        "g_i(x)",
-        "W: the router's matrix",
-        "Runnable: python -m reference_impls run switch-top1-router",
-    ):
+    for part in ("chooser", "g_i(x)", "W: the router's matrix", RUNNABLE):
         assert part in text
     assert "  1. Score every token." in ask("show", "beta-router").out
     text = ask("show", "model:alpha").out
@@ -106,6 +116,13 @@ def test_show(ask):
     data = ask("show", "model:alpha", "--json").json
     assert set(data) == {"record", "content", "edges", "claims", "disagreements", "issues", "file"}
     assert data["file"] == "data/models/alpha.yaml"
+
+
+def test_only_installed_implementations_are_runnable(moe, tree):
+    assert RUNNABLE in moe("show", "alpha-router").out
+    edit(tree, ROUTER, "implementation: switch-top1-router", "implementation: not-here")
+    shown = moe("show", "alpha-router")
+    assert (shown.status, "Runnable" in shown.out) == (0, False)
 
 
 def test_tree(ask):
@@ -224,8 +241,3 @@ def test_the_app_starts_streamlit_on_this_machine_only(ask, monkeypatch):
     assert command[command.index("--server.port") + 1] == "8999"
     assert command[command.index("--server.headless") + 1] == "true"
     assert (cwd / "main.py").is_file()
-
-
-def test_json_of_everything_is_plain_ascii_safe_text(ask):
-    text = ask("show", "alpha-router", "--json").out
-    assert json.loads(text)["content"]["name"] == "Alpha router"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from trees import FILES, edit
 
-SCRIPT = [sys.executable, "-c", "from moe_kb.cli import main; main()"]
 BETA = "data/papers/2020/beta.yaml"
 
 
@@ -44,7 +47,7 @@ BETA = "data/papers/2020/beta.yaml"
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_known_fault_is_one_line_and_status_2(ask, tmp_path, monkeypatch, arguments, message):
+def test_known_faults_are_one_line_and_status_2(ask, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     result = ask(*arguments)
     assert result.status == 2
@@ -71,120 +74,58 @@ def test_a_known_fault_is_one_line_and_status_2(ask, tmp_path, monkeypatch, argu
     ],
     ids=" ".join,
 )
-def test_a_wrong_command_line_is_explained_with_status_2(ask, arguments):
+def test_wrong_command_lines_are_explained(ask, arguments):
     result = ask(*arguments)
     assert result.status == 2
     assert "Usage: moe-kb" in result.err
     assert "Error" in result.err or "error" in result.err
 
 
-def plant_duplicate_keys(tree):
-    (tree / BETA).write_text("key: beta\nkey: beta\n")
+def writing(content):
+    return lambda tree: (tree / BETA).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def plant_tag(tree):
-    (tree / BETA).write_text("key: !!python/object/apply:os.system ['touch pwned']\n")
+def instead(make):
+    """Something else than a file under the file's name."""
+    return lambda tree: ((tree / BETA).unlink(), make(tree / BETA))
 
 
-def plant_aliases(tree):
-    bomb = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 20))
-    (tree / BETA).write_text("a0: &a0 [x]\n" + bomb)
+def with_authors(authors):
+    return writing(f"key: beta\nname: Beta\ntitle: T\nyear: 2020\nauthors: [{authors}]\n")
 
 
-def plant_nesting(tree):
-    (tree / BETA).write_text("a: " + "[" * 100_000)
+ALIASES = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 20))
+PLANTED = {
+    "duplicate keys": writing("key: beta\nkey: beta\n"),
+    "tag": writing("key: !!python/object/apply:os.system ['touch pwned']\n"),
+    "aliases": writing("a0: &a0 [x]\n" + ALIASES),
+    "nesting": writing("a: " + "[" * 100_000),
+    "size": lambda tree: os.truncate(tree / BETA, 100 * 2**20),
+    "encoding": writing("key: bêta\n".encode("utf-16")),
+    "binary": writing(bytes(range(256)) * 100),
+    "types": writing("key: [beta]\nname: {}\nyear: soon\nauthors: 7\ntitle: null\n"),
+    "list": writing("- 1\n- 2\n"),
+    "scalar": writing("just text\n"),
+    "thousands of faults": with_authors("1," * 9_000 + "1"),
+    "a million values": with_authors("1," * 900_000 + "1"),
+    "unknown field": writing(FILES[BETA] + "colour: red\n"),
+    "escape codes": writing(FILES[BETA].replace("name: Beta\n", 'name: "\\e[31mBeta"\n')),
+    "folder": instead(Path.mkdir),
+    "link": instead(lambda file: file.symlink_to("/etc/passwd")),
+    "device": instead(lambda file: file.symlink_to("/dev/zero")),
+    "loop": instead(lambda file: file.symlink_to(file)),
+    "pipe": instead(os.mkfifo),
+    "colliding key": lambda tree: shutil.copytree(tree / "data/papers/2020", tree / "data/papers/2019"),
+    "billion layers": lambda tree: edit(tree, "data/models/alpha.yaml", "repeat: 3", "repeat: 3000000000"),
+    "odd name": lambda tree: Path(os.fsdecode(os.fsencode(tree / BETA) + b"\xff\x1b[31m.yaml")).write_text("key: b\n"),
+}
 
 
-def plant_size(tree):
-    with (tree / BETA).open("wb") as file:
-        file.truncate(100 * 2**20)
-
-
-def plant_encoding(tree):
-    (tree / BETA).write_bytes("key: bêta\n".encode("utf-16"))
-
-
-def plant_binary(tree):
-    (tree / BETA).write_bytes(bytes(range(256)) * 100)
-
-
-def plant_folder(tree):
-    (tree / BETA).unlink()
-    (tree / BETA).mkdir()
-
-
-def plant_link(tree):
-    (tree / BETA).unlink()
-    (tree / BETA).symlink_to("/etc/passwd")
-
-
-def plant_device(tree):
-    (tree / BETA).unlink()
-    (tree / BETA).symlink_to("/dev/zero")
-
-
-def plant_loop(tree):
-    (tree / BETA).unlink()
-    (tree / BETA).symlink_to(tree / BETA)
-
-
-def plant_pipe(tree):
-    (tree / BETA).unlink()
-    os.mkfifo(tree / BETA)
-
-
-def plant_types(tree):
-    (tree / BETA).write_text("key: [beta]\nname: {}\nyear: soon\nauthors: 7\ntitle: null\n")
-
-
-def plant_list(tree):
-    (tree / BETA).write_text("- 1\n- 2\n")
-
-
-def plant_scalar(tree):
-    (tree / BETA).write_text("just text\n")
-
-
-def plant_unknown_field(tree):
-    (tree / BETA).write_text((tree / BETA).read_text() + "colour: red\n")
-
-
-def plant_colliding_key(tree):
-    (tree / "data/papers/2019").mkdir()
-    (tree / "data/papers/2019/beta.yaml").write_text((tree / BETA).read_text())
-
-
-def plant_thousands_of_faults(tree):
-    (tree / BETA).write_text("key: beta\nname: Beta\ntitle: T\nyear: 2020\nauthors: [" + "1," * 9_000 + "1]\n")
-
-
-def plant_million_values(tree):
-    (tree / BETA).write_text("key: beta\nname: Beta\ntitle: T\nyear: 2020\nauthors: [" + "1," * 900_000 + "1]\n")
-
-
-def plant_billion_layers(tree):
-    model = tree / "data/models/alpha.yaml"
-    model.write_text(model.read_text().replace("repeat: 3", "repeat: 3000000000"))
-
-
-def plant_escape_codes(tree):
-    (tree / BETA).write_text((tree / BETA).read_text().replace("name: Beta\n", 'name: "\\e[31mBeta"\n'))
-
-
-def plant_odd_name(tree):
-    name = os.path.join(os.fsencode(tree), b"data/papers/2020/b\xff\x1b[31m.yaml")
-    with open(name, "w") as file:
-        file.write("key: b\n")
-
-
-PLANTED = [value for name, value in sorted(globals().items()) if name.startswith("plant_")]
-
-
-@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__.removeprefix("plant_"))
-def test_hostile_files_are_findings_and_the_old_database_answers(moe, tree, plant, tmp_path, monkeypatch):
+@pytest.mark.parametrize("planted", PLANTED)
+def test_hostile_files_leave_the_old_database(moe, tree, planted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert moe("stats").status == 0
-    plant(tree)
+    PLANTED[planted](tree)
     checked = moe("check")
     assert checked.status == 1
     assert ": [" in checked.out
@@ -196,7 +137,7 @@ def test_hostile_files_are_findings_and_the_old_database_answers(moe, tree, plan
     shown = moe("show", "paper:beta")
     assert (shown.status, "answering from the database built" in shown.err) == (0, True)
     assert "Beta (2020)" in shown.out
-    assert moe("format").status == (0 if plant is plant_colliding_key else 1)
+    assert moe("format").status == (0 if planted == "colliding key" else 1)
     assert not list(tmp_path.glob("pwned"))
     assert "\x1b" not in checked.out + built.err
 
@@ -218,51 +159,45 @@ def test_a_damaged_database_is_built_anew(moe, tree, damage):
         assert moe("show", "beta").status == 0
 
 
-def run_script(arguments: list[bytes | str], tree, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*SCRIPT, *arguments],
-        capture_output=True,
-        env={**os.environ, "MOE_KB_ROOT": str(tree), **environment},
-        check=False,
-    )
+def run_script(command: str | list[bytes | str], **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `moe-kb` as a process of its own: with these arguments, or in a shell that knows it as `moe`."""
+    script = [sys.executable, "-c", "from moe_kb.cli import main; main()"]
+    shell = ["bash", "-c", f'set -o pipefail; moe() {{ {shlex.join(script)} "$@"; }}; {command}']
+    arguments = shell if isinstance(command, str) else [*script, *command]
+    return subprocess.run(arguments, capture_output=True, env={**os.environ, **environment}, check=False)
 
 
-@pytest.mark.parametrize("command", ["search", "show", "query", "tree", "related"])
-def test_arguments_that_are_no_utf8(shared_tree, command):
-    result = run_script([command, b"\xff\xfe alpha"], shared_tree)
+@pytest.mark.usefixtures("shared_tree")
+@pytest.mark.parametrize("command", ["search", "show"])
+def test_arguments_that_are_no_utf8(command):
+    result = run_script([command, b"\xff\xfe alpha"])
     assert result.returncode in (0, 1, 2)
     assert b"Traceback" not in result.stderr
     assert result.stderr.count(b"\n") <= 1
 
 
-def test_a_terminal_that_knows_only_ascii(shared_tree):
-    result = run_script(["show", "alpha-router"], shared_tree, PYTHONIOENCODING="ascii")
+@pytest.mark.usefixtures("shared_tree")
+def test_a_terminal_that_knows_only_ascii():
+    result = run_script(["show", "alpha-router"], PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"Alpha router" in result.stdout
 
 
-def test_a_reader_that_goes_away(shared_tree):
-    script = " ".join([sys.executable, "-c", "'from moe_kb.cli import main; main()'"])
-    sql = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 9999) SELECT x FROM n"
-    for command in ("show paper:alpha --json", f'query "{sql}"', f'query "{sql}" --format csv'):
-        result = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {script} {command} | head -n 1"],
-            capture_output=True,
-            env={**os.environ, "MOE_KB_ROOT": str(shared_tree)},
-            check=False,
-        )
-        assert result.stdout.count(b"\n") == 1
-        assert result.stderr == b""
-        assert result.returncode in (0, 1)
+SQL = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 9999) SELECT x FROM n"
 
 
-def test_output_that_cannot_be_written(shared_tree):
-    result = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -c 'from moe_kb.cli import main; main()' stats > /dev/full"],
-        capture_output=True,
-        env={**os.environ, "MOE_KB_ROOT": str(shared_tree)},
-        check=False,
-    )
+@pytest.mark.usefixtures("shared_tree")
+@pytest.mark.parametrize("command", ["show paper:alpha --json", f'query "{SQL}"', f'query "{SQL}" --format csv'])
+def test_a_reader_that_goes_away(command):
+    result = run_script(f"moe {command} | head -n 1")
+    assert result.stdout.count(b"\n") == 1
+    assert result.stderr == b""
+    assert result.returncode in (0, 1)
+
+
+@pytest.mark.usefixtures("shared_tree")
+def test_output_that_cannot_be_written():
+    result = run_script("moe stats > /dev/full")
     assert result.returncode != 0
     assert b"Traceback" not in result.stderr
     assert b"No space left" in result.stderr

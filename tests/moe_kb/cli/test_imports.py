@@ -7,11 +7,9 @@ import json
 import pytest
 from trees import FILES
 
-CONFIG = {
-    "model_type": "mixtral", "hidden_size": 16, "vocab_size": 100, "max_position_embeddings": 64, "hidden_act": "silu",
-    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
-    "num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 32, "router_aux_loss_coef": 0.02,
-}  # fmt: skip
+CONFIG = {"model_type": "mixtral", "hidden_size": 16, "vocab_size": 100, "max_position_embeddings": 64}
+CONFIG |= {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "hidden_act": "silu"}
+CONFIG |= {"num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 32, "router_aux_loss_coef": 0.02}
 # Embedding and head, attention and norms of each layer, experts and router, last norm.
 TOTAL = 2 * 100 * 16 + 2 * (4 * 16 * 16 + 2 * 16 + 4 * 3 * 16 * 32 + 4 * 16) + 16
 MODEL, SOURCE = "data/models/tiny.yaml", "data/sources/tiny-config.yaml"
@@ -65,30 +63,28 @@ def test_a_file_becomes_two_records_that_pass_the_check(moe, tree, config):
     assert "model:tiny exists" in again.err
 
 
-def test_name_and_label_can_be_given(moe, tree, config):
+def test_names_are_given_or_of_the_folder(moe, tree, config):
     assert moe("import", "hf", config(), "--name", "Small One", "--label", "2 layers").status == 0
     text = (tree / "data/models/small-one.yaml").read_text()
     assert "name: Small One" in text
     assert "label: 2 layers" in text
-    assert "local file" in (tree / "data/sources/small-one-config.yaml").read_text()
-
-
-def test_a_config_json_is_called_after_its_folder(moe, tree, config):
     assert moe("import", "hf", config("my-model/config.json")).status == 0
     assert (tree / "data/models/my-model.yaml").exists()
 
 
-def test_a_configuration_is_added_to_a_model_that_is_named_by_its_key(moe, tree, config):
+def test_configurations_are_added_by_the_models_key(moe, tree, config):
     alpha = tree / "data/models/alpha.yaml"
     alpha.write_text("# A comment that stays.\n" + alpha.read_text())
     assert moe("format").status == 0
     before = alpha.read_text()
-    told = moe("import", "hf", config(), "--name", "Alpha")
-    assert told.status == 2
-    assert "model:alpha exists. To add a configuration to it give --key alpha --label LABEL" in told.err
-    nameless = moe("import", "hf", config(), "--key", "alpha")
-    assert nameless.status == 2
-    assert "name the size" in nameless.err
+
+    def refused(message, *options):
+        result, before = moe("import", "hf", config(), *options), alpha.read_text()
+        assert (result.status, alpha.read_text()) == (2, before)
+        assert message in result.err
+
+    refused("model:alpha exists. To add a configuration to it give --key alpha --label LABEL", "--name", "Alpha")
+    refused("name the size", "--key", "alpha")
     assert alpha.read_text() == before
     assert moe("import", "hf", config(), "--key", "alpha", "--label", "Tiny").status == 0
     after = alpha.read_text()
@@ -97,12 +93,8 @@ def test_a_configuration_is_added_to_a_model_that_is_named_by_its_key(moe, tree,
     assert "label: Tiny" in after
     assert (tree / "data/sources/alpha-tiny-config.yaml").exists()
     assert moe("check").status == 0
-    again = moe("import", "hf", config(), "--key", "alpha", "--label", "1B")
-    assert again.status == 2
-    assert "has a configuration '1B'" in again.err
-    renamed = moe("import", "hf", config(), "--key", "alpha", "--label", "New", "--name", "Beta")
-    assert (renamed.status, alpha.read_text()) == (2, after)
-    assert "is called 'Alpha'" in renamed.err
+    refused("has a configuration '1B'", "--key", "alpha", "--label", "1B")
+    refused("is called 'Alpha'", "--key", "alpha", "--label", "New", "--name", "Beta")
 
 
 def test_nothing_is_written_on_a_dry_run_or_outside_the_output(moe, tree, config, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -22,18 +24,22 @@ print("\\n".join(sys.modules), file=sys.stderr)
 """
 
 
-@pytest.fixture
-def imported(tree, monkeypatch):
-    """Modules that a process imports to answer a question about the small tree."""
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, built):
+    """Of a small tree whose database and issues are there already."""
+    folder = tmp_path_factory.mktemp("quick")
+    tree = shutil.copytree(built / "tree", folder / "tree")
     edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)
-    monkeypatch.setenv("MOE_KB_ROOT", str(tree))
+    environment = {**os.environ, "MOE_KB_ROOT": str(tree), "XDG_CACHE_HOME": str(folder / "cache")}
+    subprocess.run([sys.executable, "-c", CODE, "audit"], capture_output=True, check=True, env=environment)
+    return environment
 
-    def ask(*arguments: str) -> set[str]:
-        done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=True)
-        return set(done.stderr.split())
 
-    ask("audit")  # builds the database and keeps the issues
-    return ask
+def imported(environment, *arguments: str) -> set[str]:
+    """Modules that a process imports."""
+    command = [sys.executable, "-c", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return set(done.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -52,13 +58,12 @@ def imported(tree, monkeypatch):
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_asking_imports_nothing_slow(imported, arguments, records):
-    modules = imported(*arguments)
+def test_asking_imports_nothing_slow(environment, arguments, records):
+    modules = imported(environment, CODE, *arguments)
     assert modules & SLOW == set()
     assert records or modules & RECORDS == set()
 
 
-def test_opening_imports_nothing_slow(imported):
-    code = "import sys, moe_kb; moe_kb.open(); print('\\n'.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) & (SLOW | RECORDS) == set()
+def test_opening_imports_nothing_slow(environment):
+    code = "import sys, moe_kb; moe_kb.open(); print('\\n'.join(sys.modules), file=sys.stderr)"
+    assert imported(environment, code) & (SLOW | RECORDS) == set()

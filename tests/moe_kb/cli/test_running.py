@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -35,3 +36,18 @@ def test_an_unknown_key_is_one_line(run, started):
     shown = run("run", "no-such-thing")
     assert (shown.status, started) == (2, [])
     assert "there is no implementation 'no-such-thing'. Choose one of: " in shown.err
+
+
+@pytest.mark.parametrize("given", ["option", "variable"])
+def test_relative_folders_become_absolute(run, tree, monkeypatch, given):
+    """A process that is started may run in another folder."""
+    monkeypatch.chdir(tree.parent)
+    monkeypatch.setenv("MOE_KB_LAB", "runs")
+    monkeypatch.setenv("MOE_KB_ROOT", tree.name if given == "variable" else "elsewhere")
+    seen = []
+    monkeypatch.setattr(
+        subprocess, "call", lambda *_, **__: seen.append((os.environ["MOE_KB_ROOT"], os.environ["MOE_KB_LAB"])) or 0
+    )
+    options = ["--root", tree.name] if given == "option" else []
+    assert run(*options, "app", "--no-browser").status == 0
+    assert seen == [(str(tree), str(tree.parent / "runs"))]

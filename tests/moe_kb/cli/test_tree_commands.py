@@ -19,7 +19,7 @@ def test_a_clean_tree_passes(formatted):
     result = formatted("check")
     assert (result.status, result.out) == (0, "")
     assert result.err == f"{len(FILES)} files checked: no findings.\n"
-    assert formatted("check", "--format", "json").json == []
+    assert formatted("check", "--format", "json").json == formatted("check", "--json").json == []
     assert formatted("check", "--format", "github").status == 0
 
 

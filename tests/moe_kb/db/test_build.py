@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
-from databases import contents, temporary_files, whole
+from databases import contents, damage_table, temporary_files, whole
 from trees import FILES, edit
 
 from moe_kb.db import manifest
@@ -19,13 +20,9 @@ from moe_kb.kinds import KINDS
 BETA = "data/papers/2020/beta.yaml"
 
 
-@pytest.fixture
-def database(tmp_path) -> Path:
-    return tmp_path / "out" / "kb.db"
-
-
-def test_a_full_build_holds_every_record(tree, database):
-    report = build(tree, database)
+def test_full_builds_hold_every_record(tree, tmp_path):
+    database, progress = tmp_path / "out" / "kb.db", []
+    report = build(tree, database, progress=lambda what, done, total: progress.append((what, done, total)))
     assert (report.mode, report.files, report.changed) == ("full", len(FILES), len(FILES))
     assert {kind: report.counts[kind] for kind in KINDS} == {
         "paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2,
@@ -38,17 +35,11 @@ def test_a_full_build_holds_every_record(tree, database):
     assert {row[1] for row in found["edges"]} >= {"paper:alpha", "design:beta-router", "model:alpha", "system:gamma"}
     assert whole(database)
     assert temporary_files(database) == []
+    assert ("reading", len(FILES), len(FILES)) in progress
+    assert progress[-1] == ("writing", 1, 1)
 
 
-def test_progress_is_told_to_the_end(tree, database):
-    told = []
-    build(tree, database, progress=lambda what, done, total: told.append((what, done, total)))
-    assert ("reading", len(FILES), len(FILES)) in told
-    assert told[-1] == ("writing", 1, 1)
-
-
-def test_with_nothing_changed_nothing_is_written(tree, database):
-    build(tree, database)
+def test_nothing_changed_means_nothing_is_written(tree, database):
     before = (database.stat().st_ino, database.stat().st_mtime_ns)
     report = build(tree, database)
     assert (report.mode, report.changed) == ("unchanged", 0)
@@ -56,8 +47,7 @@ def test_with_nothing_changed_nothing_is_written(tree, database):
     assert (database.stat().st_ino, database.stat().st_mtime_ns) == before
 
 
-def test_touched_files_are_recognised_by_their_contents_and_hashed_once(tree, database):
-    build(tree, database)
+def test_touched_files_are_hashed_once(tree, database):
     before = contents(database)
     os.utime(tree / BETA, ns=(1, 1))
     assert build(tree, database).mode == "unchanged"
@@ -67,19 +57,13 @@ def test_touched_files_are_recognised_by_their_contents_and_hashed_once(tree, da
     assert database.stat().st_ino == inode
 
 
-def test_force_builds_anew(tree, database):
-    build(tree, database)
+def test_two_builds_say_the_same(tree, database):
+    before = contents(database)
     assert build(tree, database, force=True).mode == "full"
+    assert contents(database) == before
 
 
-def test_two_builds_of_one_tree_say_the_same(tree, database, tmp_path):
-    build(tree, database)
-    build(tree, tmp_path / "second.db")
-    assert contents(database) == contents(tmp_path / "second.db")
-
-
-def test_a_broken_tree_leaves_the_old_database_and_says_so(tree, database):
-    build(tree, database)
+def test_broken_trees_leave_the_old_database(tree, database):
     before = database.read_bytes()
     for old, new in (("year: 2020", "year: soon"), ("key: beta", "key: other")):
         edit(tree, BETA, old, new)
@@ -96,18 +80,15 @@ def test_a_broken_tree_leaves_the_old_database_and_says_so(tree, database):
     assert build(tree, database).mode == "unchanged"
 
 
-def test_many_findings_are_cut_short_in_the_message(tree, database):
+def test_many_findings_are_cut_short(tree, tmp_path):
     for number in range(20):
         (tree / f"data/papers/2020/x{number}.yaml").write_text("key: [\n")
     with pytest.raises(CheckFailedError, match=r"20 findings(?s:.*)and 10 more"):
-        build(tree, database)
-    assert not database.exists()
+        build(tree, tmp_path / "new.db")
+    assert not (tmp_path / "new.db").exists()
 
 
-def test_open_readers_keep_the_database_they_opened(tree, database):
-    import sqlite3
-
-    build(tree, database)
+def test_open_readers_keep_their_database(tree, database):
     reader = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
     rows = reader.execute("SELECT name FROM papers")
     first = rows.fetchone()
@@ -117,7 +98,7 @@ def test_open_readers_keep_the_database_they_opened(tree, database):
     reader.close()
 
 
-def test_threads_that_build_at_once_leave_a_whole_database(tree, database):
+def test_threads_building_at_once_leave_it_whole(tree, database):
     reports, errors = [], []
 
     def run(force: bool) -> None:
@@ -127,12 +108,10 @@ def test_threads_that_build_at_once_leave_a_whole_database(tree, database):
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(number % 2 == 0,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert len(reports) == 8
+    for step in (threading.Thread.start, threading.Thread.join):
+        for thread in threads:
+            step(thread)
+    assert (errors, len(reports)) == ([], 8)
     assert whole(database)
     assert temporary_files(database) == []
     assert {row[0] for row in contents(database)["records"]} >= {"paper:alpha", "model:alpha"}
@@ -140,64 +119,53 @@ def test_threads_that_build_at_once_leave_a_whole_database(tree, database):
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"not a database" * 1000, None, "truncated", "flipped"],
+    [
+        lambda raw: b"",
+        lambda raw: b"not a database" * 1000,
+        lambda raw: bytes(5000),
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096),
+    ],
     ids=["empty", "text", "zero", "cut", "flipped"],
 )
-def test_a_damaged_database_is_built_anew(tree, database, damage):
-    build(tree, database)
+def test_damaged_databases_are_built_anew(tree, database, damage):
     before = contents(database)
-    raw = database.read_bytes()
-    if damage == "truncated":
-        database.write_bytes(raw[: len(raw) // 2])
-    elif damage == "flipped":
-        database.write_bytes(raw[:4096] + b"\xff" * (len(raw) - 4096))
-    else:
-        database.write_bytes(bytes(5000) if damage is None else damage)
+    database.write_bytes(damage(database.read_bytes()))
     assert build(tree, database).mode == "full"
     assert contents(database) == before
 
 
-def test_a_database_damaged_where_only_a_refresh_looks_is_built_anew(tree, database):
-    import sqlite3
-
-    build(tree, database)
-    connection = sqlite3.connect(database)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'claims'").fetchone()
-    connection.close()
-    raw = bytearray(database.read_bytes())
-    raw[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
-    database.write_bytes(raw)
+def test_damage_seen_by_a_refresh_builds_anew(tree, database):
+    damage_table(database, "claims")
     edit(tree, BETA, "name: Beta\n", "name: Beta Two\n")
     assert build(tree, database).mode == "full"
     assert whole(database)
 
 
-def test_a_database_of_another_schema_version_or_program_is_built_anew(tree, database):
-    import sqlite3
-
-    for key in ("schema_version", "fingerprint"):
-        build(tree, database)
-        connection = sqlite3.connect(database)
-        connection.execute("UPDATE meta SET value = 'other' WHERE key = ?", (key,))
-        connection.commit()
-        connection.close()
-        assert build(tree, database).mode == "full"
+@pytest.mark.parametrize("key", ["schema_version", "fingerprint"])
+def test_databases_of_other_programs_are_built_anew(tree, database, key):
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE meta SET value = 'other' WHERE key = ?", (key,))
+    connection.commit()
+    connection.close()
+    assert build(tree, database).mode == "full"
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["lab/results.py", "lab/catalogue.py", "corpus.py", "references.py", "kinds.py", "records/paper.py", "db/rows.py"],
-)
-def test_an_edit_of_code_that_makes_rows_rebuilds(tree, database, tmp_path, monkeypatch, module):
-    package = Path(manifest.__file__).parent.parent
+def test_edits_of_code_that_makes_rows_rebuild(tree, tmp_path, monkeypatch):
+    package, database = Path(manifest.__file__).parent.parent, tmp_path / "kb.db"
     copy = shutil.copytree(package, tmp_path / "moe_kb", ignore=shutil.ignore_patterns("__pycache__", "_bundled"))
     monkeypatch.setattr(manifest, "_PACKAGE", str(copy))
     build(tree, database)
     assert build(tree, database).mode == "unchanged"
-    assert manifest.is_current(tree, database)
-    with (copy / module).open("a") as file:
-        file.write("# edited\n")
-    assert not manifest.is_current(tree, database)
+    for module in ("lab/results", "lab/catalogue", "corpus", "references", "kinds", "records/paper", "db/rows"):
+        file = copy / f"{module}.py"
+        stat, text = file.stat(), file.read_text()
+        assert manifest.is_current(tree, database)
+        file.write_text(f"{text}# edited\n")
+        assert not manifest.is_current(tree, database), module
+        file.write_text(text)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    file.write_text(f"{text}# edited\n")
     assert build(tree, database).mode == "full"
 
 
@@ -212,8 +180,7 @@ def test_places_that_cannot_be_written_are_named(tree, tmp_path):
         build(tree, Path("/proc/nowhere/kb.db"))
 
 
-def test_a_known_file_that_becomes_a_pipe_or_a_device_is_not_read(tree, database):
-    build(tree, database)
+def test_pipes_and_devices_are_not_read(tree, database):
     (tree / BETA).unlink()
     os.mkfifo(tree / BETA)
     with pytest.raises(CheckFailedError, match="not a regular file"):
@@ -224,7 +191,8 @@ def test_a_known_file_that_becomes_a_pipe_or_a_device_is_not_read(tree, database
         build(tree, database)
 
 
-def test_an_empty_tree_builds_an_empty_database(tmp_path, database):
+def test_empty_trees_build_empty_databases(tmp_path):
+    database = tmp_path / "kb.db"
     (tmp_path / "empty" / "data").mkdir(parents=True)
     report = build(tmp_path / "empty", database)
     assert (report.files, report.counts.get("claims")) == (0, 0)

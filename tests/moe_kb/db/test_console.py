@@ -7,11 +7,12 @@ from __future__ import annotations
 import hashlib
 import re
 import resource
-import sqlite3
+import shutil
 import time
 
 import pytest
-from trees import many_papers, small_tree
+from databases import damage_table
+from trees import many_papers
 
 from moe_kb.db import console, sandbox
 from moe_kb.db.console import MAX_SQL, run_query
@@ -242,9 +243,8 @@ def test_every_view_can_be_asked(database, view):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small")
-    return open_kb(small_tree(folder / "tree"), database=folder / "kb.db")
+def small(built):
+    return open_kb(database=built / "kb.db", refresh=False)
 
 
 @pytest.mark.parametrize(
@@ -295,12 +295,7 @@ def test_a_database_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_damage_is_said_as_such(database, tmp_path):
-    raw = bytearray(database.read_bytes())
-    connection = sqlite3.connect(database)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'papers'").fetchone()
-    connection.close()
-    raw[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
-    (tmp_path / "kb.db").write_bytes(raw)
+    damage_table(shutil.copy(database, tmp_path / "kb.db"), "papers")
     with pytest.raises(QueryError, match=r"the database is damaged .*Run: moe-kb build --force"):
         run_query(tmp_path / "kb.db", "SELECT * FROM papers")
 

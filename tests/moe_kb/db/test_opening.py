@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 
 import pytest
+from databases import damage_table
 
-from moe_kb.db.build import build
 from moe_kb.db.connect import SCHEMA_VERSION, connect
 from moe_kb.errors import DatabaseError
 from moe_kb.kb import KnowledgeBase, open_kb
-
-
-@pytest.fixture
-def database(tree, tmp_path):
-    build(tree, tmp_path / "kb.db")
-    return tmp_path / "kb.db"
 
 
 def refused(path, message: str) -> None:
@@ -26,12 +21,13 @@ def refused(path, message: str) -> None:
         KnowledgeBase(path)
 
 
-def test_a_missing_database_says_how_to_build_it(tmp_path):
+def test_what_is_no_database_is_refused(tmp_path):
     refused(tmp_path / "no.db", r"does not exist\. Run: moe-kb build")
-
-
-def test_a_folder_is_no_database(tmp_path):
     refused(tmp_path, r"is no file\. Name the database's file")
+    connection = sqlite3.connect(tmp_path / "other.db")
+    connection.execute("CREATE TABLE things (a)")
+    connection.close()
+    refused(tmp_path / "other.db", "is no readable moe-kb database")
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "zeros"])
@@ -41,30 +37,17 @@ def test_a_damaged_database_says_how_to_build_it_anew(database, damage):
     refused(database, r"is no readable moe-kb database .*Run: moe-kb build --force")
 
 
-def test_damage_found_later_is_named_too(database):
+def test_damage_found_later_is_named(database):
     raw = database.read_bytes()
     database.write_bytes(raw[: len(raw) // 2 // 4096 * 4096])
     with pytest.raises(DatabaseError, match=r"moe-kb build --force"):
         open_kb(database=database, refresh=False).briefs()
-    raw = bytearray(raw)
-    connection = sqlite3.connect(":memory:")
     database.write_bytes(raw)
-    connection = sqlite3.connect(database)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()
-    connection.close()
-    raw[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
-    database.write_bytes(raw)
+    damage_table(database, "records")
     kb = open_kb(database=database, refresh=False)
     for ask in (kb.briefs, lambda: kb.paper("alpha"), lambda: kb.search("alpha"), kb.stats):
         with pytest.raises(DatabaseError, match=r"is damaged .*Run: moe-kb build --force"):
             ask()
-
-
-def test_somebody_elses_database_is_no_database_of_ours(tmp_path):
-    connection = sqlite3.connect(tmp_path / "other.db")
-    connection.execute("CREATE TABLE things (a)")
-    connection.close()
-    refused(tmp_path / "other.db", "is no readable moe-kb database")
 
 
 @pytest.mark.parametrize("version", ["0", "999", "one", None])
@@ -79,9 +62,9 @@ def test_another_schema_version_is_named(database, version):
     refused(database, rf"has schema version {version or 'none'}, this moe-kb reads {SCHEMA_VERSION}")
 
 
-def test_odd_names_of_files_are_opened(tree, tmp_path):
+def test_odd_names_of_files_are_opened(database, tmp_path):
     for name in ("with space.db", "a?mode=rw.db", "100%.db", "a#b.db", "é.db", "it's.db"):
-        build(tree, tmp_path / name)
+        shutil.copy(database, tmp_path / name)
         assert KnowledgeBase(tmp_path / name).paper("alpha").year == 2021
 
 

@@ -25,6 +25,7 @@ def test_every_table_view_and_column_has_a_description(kb, dictionary):
     named = {name for name, _ in names if not name.startswith("sqlite_")}
     named -= {n for n in named if n.startswith(shadows) and n not in SEARCH_TABLES}
     assert named == {table for table, column in dictionary if not column}
+    assert set(VIEWS) <= {table for (table, column), row in dictionary.items() if row["kind"] == "view"}
     for name in named:
         assert len(dictionary[name, ""]["description"]) > 5
         if name in SEARCH_TABLES:
@@ -36,14 +37,11 @@ def test_every_table_view_and_column_has_a_description(kb, dictionary):
     connection.close()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_view_runs_and_is_described(kb, dictionary, view):
-    rows = sql_rows(kb, f"SELECT * FROM {view}")
-    columns = [column for table, column in dictionary if table == view and column]
-    assert columns
-    assert all(list(row) == columns for row in rows)
-    assert dictionary[view, ""]["kind"] == "view"
-    assert "only" in str(sql_rows(kb, f"SELECT count(*) AS only FROM {view}"))
+def test_views_have_the_columns_described(kb, dictionary):
+    for view in VIEWS:
+        columns = [column for table, column in dictionary if table == view and column]
+        assert columns
+        assert all(list(row) == columns for row in sql_rows(kb, f"SELECT * FROM {view}"))
 
 
 def test_a_column_of_a_view_is_described_as_what_it_is_there(dictionary):

@@ -8,19 +8,9 @@ from moe_kb.importing import RefusedError, read_config
 from moe_kb.importing.hf import MAX_BYTES
 from moe_kb.records.architecture import MAX_LAYERS
 
-CONFIG = {
-    "model_type": "mixtral",
-    "hidden_size": 16,
-    "vocab_size": 50,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 24,
-    "num_local_experts": 4,
-    "num_experts_per_tok": 2,
-    "hidden_act": "silu",
-    "max_position_embeddings": 64,
-}
+CONFIG = {"model_type": "mixtral", "hidden_act": "silu", "max_position_embeddings": 64, "num_hidden_layers": 3}
+CONFIG |= {"hidden_size": 16, "vocab_size": 50, "num_attention_heads": 4, "num_key_value_heads": 2}
+CONFIG |= {"intermediate_size": 24, "num_local_experts": 4, "num_experts_per_tok": 2}
 TEXT = {name: value for name, value in CONFIG.items() if name not in ("model_type", "num_local_experts")}
 TEXT |= {"num_experts": 4, "moe_intermediate_size": 8, "head_dim": 4, "tie_word_embeddings": False}
 
@@ -68,7 +58,6 @@ def test_what_a_file_leaves_out_is_told():
         ('{"model_type": "dots3_note_vision_encoder"}', "not read: an encoder of images"),
         (" " * (MAX_BYTES + 1), "larger than"),
     ],
-    ids=range(13),
 )
 def test_a_file_that_is_no_config_is_told_in_a_line(text, why):
     (reason,) = refusal(text)
@@ -104,15 +93,9 @@ def test_a_file_that_is_no_config_is_told_in_a_line(text, why):
         ({"sliding_window": float("nan")}, "window"),
         ({"tie_word_embeddings": "yes"}, "tied_embeddings"),
     ],
-    ids=range(24),
 )
 def test_a_field_that_is_wrong_is_told_by_name(changed, why):
     assert any(why in reason for reason in refusal(json.dumps(CONFIG | changed)))
-
-
-def test_a_number_longer_than_python_reads_is_no_size():
-    text = json.dumps(CONFIG).replace('"vocab_size": 50', f'"vocab_size": {"9" * 5000}')
-    assert any("vocab_size" in reason for reason in refusal(text))
 
 
 def test_everything_that_is_not_understood_is_told_at_once():
@@ -125,16 +108,20 @@ def test_a_refused_field_that_is_off_is_no_reason(off):
     assert read(add_cross_attention=off).architecture == read().architecture
 
 
-@pytest.mark.parametrize("field", ["hidden_size", "vocab_size", "num_local_experts", "intermediate_size", "hidden_act"])
+@pytest.mark.parametrize("field", CONFIG.keys() - {"model_type", "num_key_value_heads", "max_position_embeddings"})
 def test_what_decides_is_never_filled_in(field):
     reasons = refusal(json.dumps({name: value for name, value in CONFIG.items() if name != field}))
     assert any(f"{field} is needed, and the file does not give it" in reason for reason in reasons)
 
 
-def test_infinity_in_a_field_of_no_harm_is_no_reason_and_elsewhere_no_size():
-    assert read_config(json.dumps(CONFIG | {"rope_scaling": float("inf")}), source="s").architecture.d_model == 16
-    assert refusal(json.dumps(CONFIG).replace('"vocab_size": 50', '"vocab_size": Infinity'))
-    assert refusal(json.dumps(CONFIG).replace('"vocab_size": 50', '"vocab_size": 1e999'))
+def test_infinity_matters_only_in_sizes():
+    assert read(rope_scaling=float("inf")).architecture == read().architecture
+
+
+@pytest.mark.parametrize("size", ["Infinity", "1e999", "9" * 5000])
+def test_numbers_beyond_reading_are_no_sizes(size):
+    text = json.dumps(CONFIG).replace('"vocab_size": 50', f'"vocab_size": {size}')
+    assert any("vocab_size" in reason for reason in refusal(text))
 
 
 def test_other_names_of_a_field_are_one_field():
@@ -162,17 +149,11 @@ def test_the_text_model_may_stand_in_a_field_of_its_own():
 @pytest.mark.parametrize(
     ("inner", "outer", "why"),
     [
-        (
-            TEXT,
-            {"tie_word_embeddings": True},
-            "tie_word_embeddings is true for the whole and false for its text_config",
-        ),
         (TEXT, {"hidden_size": 32}, "hidden_size is 32 for the whole and 16 for its text_config"),
         (3, {}, "text_config is not an object of fields"),
         (None, {}, "text_config is not an object of fields"),
         (TEXT | {"odd": 1}, {}, "odd = 1 is not understood"),
     ],
-    ids=range(5),
 )
 def test_a_whole_and_its_text_model_must_agree(inner, outer, why):
     assert refusal(nested(inner, **outer)) == (why,)

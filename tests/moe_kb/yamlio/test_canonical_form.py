@@ -6,10 +6,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from strategies import PLAIN, TRAPS, records
-from trees import FILES
 
 from moe_kb import yamlio
-from moe_kb.corpus import model_type_of
 from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Paper, Taxonomy, Waivers
 
 TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Waivers]
@@ -45,14 +43,6 @@ def test_any_valid_record_survives_its_canonical_form(kind):
         assert yamlio.canonical_text(again) == text
 
     survives()
-
-
-@pytest.mark.parametrize("path", FILES)
-def test_the_fabricated_tree_is_canonical_in_meaning(path):
-    kind = model_type_of(path)
-    assert kind is not None
-    record = kind.model_validate(yamlio.parse(FILES[path]))
-    assert kind.model_validate(yamlio.parse(yamlio.canonical_text(record))) == record
 
 
 def test_fields_stand_in_the_order_of_the_schema_and_defaults_are_left_out():

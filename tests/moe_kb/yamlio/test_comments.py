@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import FILES
+from trees import FILES, edit
 
 from moe_kb import yamlio
 from moe_kb.checks import format_file, not_canonical
@@ -41,7 +41,7 @@ def commented(draw):
 
 
 @given(commented())
-def test_every_whole_line_comment_is_kept_and_the_data_is_unchanged(case):
+def test_whole_line_comments_are_kept(case):
     path, text, comments = case
     data = yamlio.parse(FILES[path])
     if yamlio.parse(text) != data:  # the line fell into a quoted text, where it is no comment
@@ -55,14 +55,19 @@ def test_every_whole_line_comment_is_kept_and_the_data_is_unchanged(case):
     assert yamlio.with_comments(CANONICAL[path], formatted) == formatted
 
 
-def test_a_comment_moves_along_with_the_value_below_it():
-    original = "# about b\nb: 2\n# about a\na: 1\n# at the end\n"
-    assert yamlio.with_comments("a: 1\nb: 2\n", original) == "# about a\na: 1\n# about b\nb: 2\n# at the end\n"
-
-
-def test_a_comment_inside_a_list_that_is_written_on_one_line_stands_above_it():
-    original = "a:\n- x\n# about y\n- y\nb: 1\n"
-    assert yamlio.with_comments("a: [x, y]\nb: 1\n", original) == "# about y\na: [x, y]\nb: 1\n"
+@pytest.mark.parametrize(
+    ("canonical", "original", "formatted"),
+    [
+        (
+            "a: 1\nb: 2\n",
+            "# about b\nb: 2\n# about a\na: 1\n# at the end\n",
+            "# about a\na: 1\n# about b\nb: 2\n# at the end\n",
+        ),
+        ("a: [x, y]\nb: 1\n", "a:\n- x\n# about y\n- y\nb: 1\n", "# about y\na: [x, y]\nb: 1\n"),
+    ],
+)
+def test_comments_move_with_the_value_below(canonical, original, formatted):
+    assert yamlio.with_comments(canonical, original) == formatted
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,7 @@ def test_a_comment_inside_a_list_that_is_written_on_one_line_stands_above_it():
         ("a: 'x\n\n  # text'\n", None),
     ],
 )
-def test_comments_beside_a_value_are_found_since_formatting_would_lose_them(text, line):
+def test_comments_beside_a_value_are_found(text, line):
     assert yamlio.trailing_comment_line(text) == line
 
 
@@ -105,7 +110,7 @@ def test_format_writes_the_canonical_form_once(tree):
     assert [entry.name for entry in file.parent.iterdir()] == ["alpha.yaml"]
 
 
-def test_format_leaves_a_file_alone_that_it_would_damage(tree):
+def test_format_loses_no_comment_beside_a_value(tree):
     path = "data/systems/gamma.yaml"
     file = tree / path
     text = file.read_text().replace("name: Gamma\n", "name: Gamma  # why\n")
@@ -121,7 +126,7 @@ def test_format_leaves_a_file_alone_that_it_would_damage(tree):
     assert beside.line == 2
 
 
-def test_format_of_a_file_that_cannot_be_read_says_why_and_leaves_it(tree):
+def test_format_leaves_what_cannot_be_read(tree):
     path = "data/systems/gamma.yaml"
     (tree / path).write_text("key: [\n")
     changed, (finding,) = format_file(tree, path)
@@ -129,11 +134,9 @@ def test_format_of_a_file_that_cannot_be_read_says_why_and_leaves_it(tree):
     assert (tree / path).read_text() == "key: [\n"
 
 
-def test_the_first_line_that_is_not_canonical_is_named(tree):
+def test_the_first_line_not_canonical_is_named(tree):
     path = "data/systems/gamma.yaml"
-    (tree / path).write_text(
-        (tree / path).read_text().replace("organisation: Example Lab", "organisation: 'Example Lab'")
-    )
+    edit(tree, path, "organisation: Example Lab", "organisation: 'Example Lab'")
     finding = not_canonical(tree, path)
     assert finding is not None
     assert (finding.line, finding.rule) == (3, "canonical")
