@@ -107,7 +107,7 @@ def counted(real_kb) -> list[tuple[str, Configuration, list[Claim]]]:
         architecture = Architecture.model_validate_json(row["architecture"])
         claims = [
             claim
-            for claim in real_kb.claims(row["record"], part=row["label"])
+            for claim in real_kb.claims(row["record"], configuration=row["label"])
             if claim.field in ("params_total", "params_active") and claim.source in exact
         ]
         if claims:
