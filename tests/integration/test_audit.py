@@ -24,7 +24,7 @@ def found(real_kb):
     return {issue.id: issue for issue in real_kb.audit()}
 
 
-def test_every_issue_has_an_id_of_its_own_a_line_and_its_records(real_kb, found):
+def test_issues_have_their_own_ids_and_records(real_kb, found):
     assert len(found) == len(real_kb.audit()) > 200
     records = {brief.record for brief in real_kb.briefs()}
     sources = {brief.key for brief in real_kb.briefs("source")}

@@ -41,7 +41,7 @@ def test_a_healthy_machine(tree, monkeypatch):
     assert "12 in" in items["records"].detail
 
 
-def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):
+def test_what_is_broken_says_how_to_fix_it(tree, monkeypatch, tmp_path):
     open_kb(tree).database.write_bytes(b"damaged")
     edit(tree, "data/papers/2020/beta.yaml", "year: 2020", "year: soon")
     items = found(tree, monkeypatch)
@@ -69,7 +69,7 @@ def test_every_part_is_looked_at(tree, monkeypatch, what):
     assert found(tree, monkeypatch)[what].detail
 
 
-def test_damaged_runs_are_named_with_the_mend(tree, monkeypatch, tmp_path):
+def test_damaged_runs_are_named_with_the_fix(tree, monkeypatch, tmp_path):
     monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "runs"))
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "runs.db").write_bytes(b"no database, but long enough to be looked at" * 100)

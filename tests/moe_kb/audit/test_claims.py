@@ -42,13 +42,13 @@ def test_resolved_disagreements_carry_their_resolution(tree, database):
         ("n_kv_heads", 16, True),
     ],
 )
-def test_a_number_that_exceeds_what_it_is_part_of(ids, field, value, found):
+def test_parts_that_exceed_their_whole_are_issues(ids, field, value, found):
     claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()
     assert {one for one in ids((MODEL, "provenance:", claims)) if "impossible" in one} == expected
 
 
-def test_the_message_of_an_impossible_order_has_both_numbers_and_places(audit):
+def test_impossible_orders_name_both_numbers_and_places(audit):
     found = audit((MODEL, "provenance:", CLAIM.format("params_active", 2_000_000_000)))
     (issue,) = [f for f in found if f.family == "claims"]
     assert issue.id == "claims/impossible-order/model:alpha#1B/params_active=second-list"

@@ -94,7 +94,7 @@ def test_works_printed_under_other_names(audit, change, issue):
     assert all(found.concerns("table:second-table") for found in issues if change[0] == TABLE)
 
 
-def test_one_name_for_two_papers_and_for_two_designs(audit):
+def test_one_name_for_two_works_is_an_issue(audit):
     found = audit((BETA, "name: Beta\n", "name: Alpha-MoE\n"), (OTHER, "name: Beta router\n", "name: Alpha Router\n"))
     assert {f.id for f in found} == {
         "identity/one-name/paper:alpha/name=paper:beta",

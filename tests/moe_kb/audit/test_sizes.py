@@ -153,7 +153,7 @@ def test_an_exact_size_of_described_layers(architecture):
     assert check_configuration(Configuration(label="1B"), off) == []
 
 
-def test_every_single_change_is_found_and_explained_by_its_reverse(architecture):
+def test_single_changes_are_explained_by_their_reverse(architecture):
     size = count(architecture)
     claims = [claim("params_total", size.total), claim("params_active", int(size.active))]
     unseen = set()
@@ -166,7 +166,7 @@ def test_every_single_change_is_found_and_explained_by_its_reverse(architecture)
     assert unseen == {"n_heads and n_kv_heads swapped"}, "the sum of the two is all that the matrices show"
 
 
-def test_what_layers_leave_open_is_read_in_every_way(architecture):
+def test_what_layers_omit_is_read_every_way(architecture):
     total = count(architecture).total
     without = architecture.model_copy(update={"vocab_size": None, "tied_embeddings": None, "norm": None})
     configuration = Configuration(label="1B", architecture=without)
@@ -174,7 +174,7 @@ def test_what_layers_leave_open_is_read_in_every_way(architecture):
     assert check_configuration(configuration, [claim("params_total", 3 * total)], Range(1000, 2000)) != []
 
 
-def test_layers_are_only_repeated_a_whole_number_of_times(architecture):
+def test_layers_repeat_a_whole_number_of_times(architecture):
     assert with_layers(architecture, 0.5).decoder.n_layers == 4  # type: ignore[union-attr]
     halved = with_layers(architecture, 0.5)
     assert halved is not None
@@ -187,7 +187,7 @@ MODEL = "data/models/alpha.yaml"
 ALIGNED = "{table: second-table, row: '1', subject: 'model:alpha', configuration: 1B}"
 
 
-def test_the_size_of_a_row_against_its_own_hyperparameters(audit):
+def test_sizes_of_rows_against_their_hyperparameters(audit):
     """Row 2 of the second table gets hyperparameters that make 13 billion, of a configuration nobody describes."""
     columns = "".join(
         f"- {{name: {name}, type: integer, field: {name}, counting: excl-shared, description: As named}}\n"
@@ -208,7 +208,7 @@ def test_the_size_of_a_row_against_its_own_hyperparameters(audit):
     assert "claimed 13B [second-list, README, row 1]" in issue.message
 
 
-def test_the_size_of_described_layers_against_an_exact_count(audit):
+def test_sizes_of_layers_against_an_exact_count(audit):
     norm = (MODEL, "    vocab_size: 1000\n", "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n")
     count_of = "key: counted\nname: Counted\ntitle: Parameters, counted\ntype: count\n"
     text = "- {{source: counted, field: params_total, value: {}, configuration: 1B, status: derived}}\nprovenance:"

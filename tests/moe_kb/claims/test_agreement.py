@@ -115,7 +115,7 @@ def test_agreement_is_symmetric(left, right):
 
 
 @given(st.integers(0, 10**14), st.integers(0, 3), st.sampled_from([("K", 3), ("M", 6), ("B", 9), ("T", 12), ("", 0)]))
-def test_a_number_agrees_with_itself_rounded_and_cut_as_printed(number, places, unit):
+def test_numbers_agree_with_themselves_rounded_or_cut(number, places, unit):
     suffix, power = unit
     places = min(places, power)
     step = 10 ** (power - places)

@@ -23,7 +23,7 @@ def of(claims, field):
     return [(s.value, s.source, s.configuration) for s in claims if s.field == field]
 
 
-def test_own_fields_are_claims_of_the_source_that_provenance_names(claims):
+def test_fields_are_claims_of_their_provenance(claims):
     alpha = claims["paper:alpha"]
     assert of(alpha, "year") == [(2021, "first-survey", None)]
     assert of(alpha, "date") == [("2021-03-04", "second-list", None)]
@@ -62,7 +62,7 @@ def test_architectures_give_flat_values_and_counts_are_derived(claims):
     assert flat["params_total"] == (1_200_000_000, "derived", None)
 
 
-def test_cells_are_claims_about_their_row_with_what_was_printed(claims):
+def test_cells_are_claims_about_their_row(claims):
     first = [s for s in claims["table:first-table"] if s.table_row == "first-table#1"]
     by_field = {s.field: s for s in first if s.field != "mmlu"}
     total = by_field["params_total"]
@@ -93,7 +93,7 @@ def test_rows_flow_to_their_model_through_the_alignment(kb):
     assert (row.record, row.table_row) == ("table:first-table", "first-table#1")
 
 
-def test_a_row_that_is_aligned_with_nothing_stays_a_claim_about_the_row(kb):
+def test_unaligned_rows_are_claims_about_themselves(kb):
     rows = sql_rows(
         kb, "SELECT subject, configuration FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'"
     )

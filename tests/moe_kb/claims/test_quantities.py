@@ -28,7 +28,7 @@ from moe_kb.claims.quantity import evaluate, parse_quantity
         ("0.001", 0.001, 0.001),
     ],
 )
-def test_a_printed_number_has_a_value_and_a_last_digit(printed, value, last_digit):
+def test_printed_numbers_have_value_and_last_digit(printed, value, last_digit):
     quantity = parse_quantity(printed)
     assert quantity is not None
     assert (quantity.value, quantity.last_digit) == (value, last_digit)
@@ -55,7 +55,7 @@ def test_expressions_are_evaluated_over_their_row():
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_number_an_expression_or_neither(text):
+def test_any_text_is_number_expression_or_neither(text):
     quantity = parse_quantity(text)
     assert quantity is None or quantity.last_digit > 0
     assert evaluate(text, {"a": 3}) is None or "a" in text

@@ -44,7 +44,7 @@ def test_views_have_the_columns_described(kb, dictionary):
         assert all(list(row) == columns for row in sql_rows(kb, f"SELECT * FROM {view}"))
 
 
-def test_a_column_of_a_view_is_described_as_what_it_is_there(dictionary):
+def test_columns_of_views_have_descriptions_of_their_own(dictionary):
     said = {
         place: dictionary[place]["description"]
         for place in (
@@ -86,11 +86,11 @@ def test_views_answer_on_the_fabricated_tree(kb):
     assert used["first-survey"] > used["second-list"] > 0
 
 
-def test_the_view_of_gating_designs_has_every_property_of_the_record():
+def test_gating_views_have_every_property():
     assert tuple(GATING_PROPERTIES) == tuple(GatingProperties.model_fields)
 
 
-def test_every_table_is_owned_by_records_or_by_the_whole():
+def test_tables_belong_to_records_or_the_whole():
     tables = {str(table.__tablename__) for table in TABLES}
     whole = {"meta", "dictionary", "files", "taxonomies", "nodes", "node_ancestors", "mappings", "disagreements"}
     assert tables - set(OWNED) == whole | {"waivers", "implementations", "result_runs", "results"}

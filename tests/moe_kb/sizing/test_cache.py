@@ -58,14 +58,14 @@ def test_windows_fill_up_and_then_slide():
     assert found.bytes(100, 2) == 2 * found.numbers(100)
 
 
-def test_an_indexer_spares_reading_what_it_does_not_pick():
+def test_indexers_spare_reading_what_they_skip():
     found = cache(architecture(MLA | {"indexer": INDEXER}))
     assert found.read(9) == found.numbers(9) == 9 * (5 + 2 + 4)
     assert found.read(100) == 9 * (5 + 2) + 100 * 4
     assert found.numbers(100) == 100 * (5 + 2 + 4)
 
 
-def test_an_encoder_keeps_nothing_and_cross_attention_its_tokens():
+def test_encoders_cache_nothing_cross_attention_its_source():
     found = cache(
         architecture(
             encoder={"groups": [{"sublayers": [ATTENTION]}]},

@@ -88,7 +88,7 @@ def test_a_state_costs_the_same_at_every_token(sublayer, state, phase):
     assert done(sublayer, phase=phase).attention == 0
 
 
-def test_every_weight_is_multiplied_but_norms_and_the_table_that_a_row_is_looked_up_in():
+def test_weights_but_norms_and_tables_are_multiplied():
     attention, router, experts = (24 + 12 + 12 + 24) * D, 8 * D, 2 * 3 * D * 5
     assert done(ATTENTION, small.MOE).weights == 2 * (attention + router + experts + V * D)
     assert done(ATTENTION, small.MOE, tied_embeddings=True).weights == done(ATTENTION, small.MOE).weights
@@ -110,7 +110,7 @@ def test_an_encoder_looks_to_both_sides():
     heads=st.integers(1, 9), d=st.integers(1, 9), d_value=st.none() | st.integers(1, 9),
     window=st.none() | st.integers(1, 60), top_k=st.none() | st.integers(1, 60), tokens=st.integers(1, 60),
 )  # fmt: skip
-def test_the_last_token_does_no_less_than_the_mean_one(heads, d, d_value, window, top_k, tokens):
+def test_the_last_token_does_the_most(heads, d, d_value, window, top_k, tokens):
     index = {"n_heads": 2, "d_head": 3, "top_k": top_k} if top_k else None
     sublayer = {"kind": "attention", "n_heads": heads, "d_head": d, "d_value": d_value, "window": window}
     sublayer = {name: value for name, value in (sublayer | {"indexer": index}).items() if value is not None}

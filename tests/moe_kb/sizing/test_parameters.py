@@ -57,7 +57,7 @@ def test_a_mixture_by_part():
     assert parts["router"].total == 3 * 12 * D
 
 
-def test_product_keys_stand_in_place_of_a_key_for_each_expert():
+def test_product_keys_replace_keys_of_experts():
     assert sized(MOE | {"router": {"product_keys": 3}}).parts["router"] == (2 * 3 * D, 2 * 3 * D)
 
 
@@ -116,7 +116,7 @@ def test_what_is_missing_is_named_with_its_place():
     )
 
 
-def test_a_table_is_looked_up_as_the_embedding_is():
+def test_tables_are_looked_up_like_embeddings():
     table = [{"name": "n-grams", "shape": [70, D], "table": True}]
     for tied in (True, False):
         plain, with_table = (sized(ATTENTION, tied_embeddings=tied, weights=weights) for weights in ([], table))

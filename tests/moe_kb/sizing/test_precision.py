@@ -32,7 +32,7 @@ def test_bytes_of_a_weight_by_hand(key, bytes_per_weight, formula):
     assert FORMATS[key].formula == formula
 
 
-def test_every_format_is_tested_by_hand_and_says_where_it_is_laid_down():
+def test_formats_name_their_specification():
     assert len(FORMATS) == 8
     assert all(one.source and one.label and key == one.key for key, one in FORMATS.items())
     assert len({one.label for one in FORMATS.values()}) == len(FORMATS)

@@ -28,7 +28,7 @@ def test_a_matrix_times_vectors_by_hand(tokens, bound, attainable):
 
 
 @given(amounts, amounts, rates, rates)
-def test_the_least_time_is_what_the_slower_part_takes(work, moved, peak, bandwidth):
+def test_the_slower_part_decides_the_time(work, moved, peak, bandwidth):
     found = roofline(work, moved, peak, bandwidth)
     compute, memory = Fraction(work, peak), Fraction(moved, bandwidth)
     assert found.seconds == float(max(compute, memory))
@@ -40,7 +40,7 @@ def test_the_least_time_is_what_the_slower_part_takes(work, moved, peak, bandwid
 
 
 @given(amounts, amounts, rates, rates, st.integers(1, 1000))
-def test_faster_devices_take_no_longer_and_more_work_no_less(work, moved, peak, bandwidth, factor):
+def test_faster_devices_take_no_longer(work, moved, peak, bandwidth, factor):
     seconds = roofline(work, moved, peak, bandwidth).seconds
     assert roofline(work, moved, peak * factor, bandwidth).seconds <= seconds
     assert roofline(work, moved, peak, bandwidth * factor).seconds <= seconds
@@ -85,7 +85,7 @@ def test_devices_by_hand():
 
 
 @given(st.integers(0, 10**16), st.integers(1, 10**13), shares)
-def test_the_devices_hold_the_bytes_and_one_fewer_would_not(needed, capacity, reserved):
+def test_devices_are_the_fewest_that_hold(needed, capacity, reserved):
     number = fewest_devices(needed, capacity, reserved)
     assert number * capacity * (1 - reserved) >= needed
     assert number == 1 or (number - 1) * capacity * (1 - reserved) < needed
