@@ -97,11 +97,7 @@ class Size:
 
 
 def check_configuration(
-    configuration: Configuration,
-    claims: Sequence[Claim],
-    vocabulary: Range = VOCABULARY,
-    *,
-    explain: bool = True,
+    configuration: Configuration, claims: Sequence[Claim], vocabulary: Range = VOCABULARY, *, explain: bool = True
 ) -> list[Misfit]:
     """Claims about sizes that a described configuration does not bear out.
 
