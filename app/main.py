@@ -30,7 +30,7 @@ VISIBLE = (
 HIDDEN = (
     ("paper", "Paper"),
     ("design", "Design"),
-    ("compare", "Designs side by side"),
+    ("compare", "Compare designs"),
     ("model", "Model"),
     ("axes", "Trade-offs"),  # the former address
 )

@@ -167,10 +167,7 @@ def _compare(
     repeat = max(1, round(0.005 / timed(lambda: rows(theirs)).wall))  # what takes microseconds is measured in batches
     found = interleaved(
         ROUNDS,
-        {
-            "ours": lambda: timed(lambda: rows(ours), repeat),
-            "theirs": lambda: timed(lambda: rows(theirs), repeat),
-        },
+        {"ours": lambda: timed(lambda: rows(ours), repeat), "theirs": lambda: timed(lambda: rows(theirs), repeat)},
     )
     ratio = found["ours"].cpu / found["theirs"].cpu
     measured = f"{found['ours'].cpu * 1e3:.3f} ms; by hand {found['theirs'].cpu * 1e3:.3f} ms (CPU)"

@@ -74,13 +74,7 @@ HYPERPARAMETERS = _by_name(
             "linear",
             symbol=r"L_\mathrm{MoE}",
         ),
-        _number(
-            "d_model",
-            "Model width",
-            "dimensions",
-            "Width of the residual stream",
-            symbol=r"d_\mathrm{model}",
-        ),
+        _number("d_model", "Model width", "dimensions", "Width of the residual stream", symbol=r"d_\mathrm{model}"),
         _number(
             "d_ffn",
             "Dense FFN width",
@@ -89,11 +83,7 @@ HYPERPARAMETERS = _by_name(
             symbol=r"d_\mathrm{ffn}",
         ),
         _number(
-            "d_expert",
-            "Expert width",
-            "dimensions",
-            "Hidden width of a routed expert",
-            symbol=r"d_\mathrm{expert}",
+            "d_expert", "Expert width", "dimensions", "Hidden width of a routed expert", symbol=r"d_\mathrm{expert}"
         ),
         _number("n_heads", "Query heads", "heads", "Query heads"),
         _number("n_kv_heads", "Key-value heads", "heads", "Key-value heads"),
@@ -207,7 +197,7 @@ COLOUR_BY = {
     "activation": "Activation",
 }
 
-#: Typed properties of a gating design in reading order; what each means is the docstring of the record's field.
+#: Typed properties of a gating design in reading order; what each means is in the data dictionary.
 GATING_PROPERTIES = _by_name(
     Field(name, label, group="gating")
     for name, label in (

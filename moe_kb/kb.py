@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
-from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import Disagreement, read_disagreements
-from moe_kb.db.connect import connect
-from moe_kb.db.console import QueryResult, run_query
+from moe_kb import queries
+from moe_kb.db.connect import connect, read_meta
 from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
-from moe_kb.db.search import Hit
-from moe_kb.db.search import search as run_search
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
 from moe_kb.paths import default_database, find_root
-from moe_kb.queries import graph, records, taxonomy
-from moe_kb.queries.records import Brief
-from moe_kb.queries.resolve import resolve_node, resolve_record
-from moe_kb.queries.values import claims_about
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -33,27 +25,18 @@ if TYPE_CHECKING:
     from moe_kb.analysis.trade_offs import TradeOffs
     from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
+    from moe_kb.claims.claim import Claim
     from moe_kb.db.build import BuildReport, Progress
+    from moe_kb.db.claims import Disagreement
+    from moe_kb.db.console import QueryResult
+    from moe_kb.db.search import Hit
     from moe_kb.exporters.citations import Support
-    from moe_kb.queries.compare import Comparison
-    from moe_kb.queries.console import TableInfo
-    from moe_kb.queries.designs import DesignBrief, Gate, Implementation, Property, Relation, User
-    from moe_kb.queries.graph import Edge, Neighbour, Related, Step
-    from moe_kb.queries.measurements import Measurements
-    from moe_kb.queries.models import ConfigurationRow
-    from moe_kb.queries.papers import Facets, PaperPage, PaperRow
-    from moe_kb.queries.record_page import RecordPage
-    from moe_kb.queries.results import Protocol, ResultRun
-    from moe_kb.queries.routing import Definition
-    from moe_kb.queries.scores import ScoreRow
-    from moe_kb.queries.sizes import Sizable
-    from moe_kb.queries.stats import Stats
-    from moe_kb.queries.systems import SystemRow
-    from moe_kb.queries.timeline import PapersOfYear, TimelineModel
-    from moe_kb.queries.values import RouterClaim, Value
     from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class KnowledgeBase:
@@ -68,7 +51,7 @@ class KnowledgeBase:
         self.stale = stale
         """Why the database is older than the records (they have findings), or None."""
         with self._connection() as connection:
-            self.meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+            self.meta: dict[str, str] = read_meta(connection)
 
     def __repr__(self) -> str:
         return f"KnowledgeBase({str(self.database)!r}, built {self.meta.get('built', 'unknown')})"
@@ -96,6 +79,10 @@ class KnowledgeBase:
         with self._connection() as connection:
             yield Reader(connection)
 
+    def _ask(self, question: Callable[Concatenate[Reader, P], T], *arguments: P.args, **options: P.kwargs) -> T:
+        with self.reader() as reader:
+            return question(reader, *arguments, **options)
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A read-only SQLModel session: `session.exec(select(Design).where(Design.year >= 2024))`.
@@ -119,8 +106,7 @@ class KnowledgeBase:
             NotFoundError: No such record; the message lists close keys.
             AmbiguousKeyError: Several kinds have this key; the message lists them.
         """
-        with self.reader() as reader:
-            return resolve_record(reader, name, kind)
+        return self._ask(queries.resolve.resolve_record, name, kind)
 
     def get(self, name: str) -> Record:
         """The whole record, typed, by full name or unambiguous bare key."""
@@ -129,9 +115,8 @@ class KnowledgeBase:
     def _load(self, record: str) -> Record:
         from moe_kb.records import RECORD_TYPES  # half a second: only where a typed record is asked for
 
-        with self._connection() as connection:
-            row = connection.execute("SELECT kind, content FROM records WHERE record = ?", (record,)).fetchone()
-        return RECORD_TYPES[row[0]].model_validate(json.loads(row[1]))
+        kind = record.partition(":")[0]
+        return RECORD_TYPES[kind].model_validate(json.loads(self._ask(queries.records.content_of, record)))
 
     def paper(self, key: str) -> Paper:
         """A paper by key."""
@@ -161,30 +146,25 @@ class KnowledgeBase:
         """A transcribed table by key."""
         return cast("Table", self._load(self.resolve(key, "table")))
 
-    def briefs(self, kind: str | None = None) -> list[Brief]:
+    def briefs(self, kind: str | None = None) -> list[queries.records.Brief]:
         """Every record (of one kind) in a line, by name."""
-        with self.reader() as reader:
-            return records.briefs(reader, kind)
+        return self._ask(queries.records.briefs, kind)
 
-    def brief(self, name: str) -> Brief:
+    def brief(self, name: str) -> queries.records.Brief:
         """One record in a line."""
-        with self.reader() as reader:
-            return records.brief(reader, resolve_record(reader, name))
+        return self._ask(queries.records.brief, self.resolve(name))
 
     def path_of(self, name: str) -> str:
         """The record's file, relative to the tree."""
-        with self.reader() as reader:
-            return records.path_of(reader, resolve_record(reader, name))
+        return self._ask(queries.records.path_of, self.resolve(name))
 
-    def sources(self) -> dict[str, records.SourceBrief]:
+    def sources(self) -> dict[str, queries.records.SourceBrief]:
         """Every source by key, as it is cited."""
-        with self.reader() as reader:
-            return records.sources(reader)
+        return self._ask(queries.records.sources)
 
-    def table_rows(self, name: str) -> list[records.TableRow]:
+    def table_rows(self, name: str) -> list[queries.records.TableRow]:
         """The rows of a transcribed table as printed, with what each is about."""
-        with self.reader() as reader:
-            return records.table_rows(reader, resolve_record(reader, name, "table"))
+        return self._ask(queries.records.table_rows, self.resolve(name, "table"))
 
     # --- search and query --------------------------------------------------------------------------------------
 
@@ -208,61 +188,56 @@ class KnowledgeBase:
         """
         if node:
             node = self.resolve_node(node)
+        from moe_kb.db.search import search
+
         with self._connection() as connection:
-            return run_search(connection, text, kind=kind, node=node, year=year, limit=limit)
+            return search(connection, text, kind=kind, node=node, year=year, limit=limit)
 
     def query(self, sql: str, *, max_rows: int = 10_000, max_seconds: float = 5.0) -> QueryResult:
         """Run one guarded SELECT; raises `QueryError` for everything else."""
+        from moe_kb.db.console import run_query
+
         return run_query(self.database, sql, max_rows=max_rows, max_seconds=max_seconds)
 
     # --- taxonomy ----------------------------------------------------------------------------------------------
 
-    def taxonomies(self) -> list[taxonomy.TaxonomyBrief]:
+    def taxonomies(self) -> list[queries.taxonomy.TaxonomyBrief]:
         """Every taxonomy in a line."""
-        with self.reader() as reader:
-            return taxonomy.taxonomies(reader)
+        return self._ask(queries.taxonomy.taxonomies)
 
     def resolve_node(self, name: str) -> str:
         """Full name `taxonomy:path` of a node from its full name, its path, or the last part of its path."""
-        with self.reader() as reader:
-            return resolve_node(reader, name)
+        return self._ask(queries.resolve.resolve_node, name)
 
-    def tree(self, name: str = "survey-a") -> taxonomy.TreeNode:
+    def tree(self, name: str = "survey-a") -> queries.taxonomy.TreeNode:
         """A taxonomy, or the part of it under a node, with the number of records at and under each node."""
-        with self.reader() as reader:
-            return taxonomy.read_tree(reader, resolve_node(reader, name))
+        return self._ask(queries.taxonomy.read_tree, self.resolve_node(name))
 
-    def placed(self, node: str, *, below: bool = True) -> list[taxonomy.Placed]:
+    def placed(self, node: str, *, below: bool = True) -> list[queries.taxonomy.Placed]:
         """What is placed at a node (and below it)."""
-        with self.reader() as reader:
-            return taxonomy.records_at(reader, resolve_node(reader, node), below=below)
+        return self._ask(queries.taxonomy.records_at, self.resolve_node(node), below=below)
 
     def ancestors(self, node: str) -> list[tuple[str, str]]:
         """Full name and label of each node from the root down to this one."""
-        with self.reader() as reader:
-            return taxonomy.ancestors(reader, resolve_node(reader, node))
+        return self._ask(queries.taxonomy.ancestors, self.resolve_node(node))
 
     def node_labels(self, key: str | None = None) -> dict[str, str]:
         """Every node's full name (of one taxonomy) with its labels from the top."""
-        with self.reader() as reader:
-            return taxonomy.node_labels(reader, key)
+        return self._ask(queries.taxonomy.node_labels, key)
 
-    def mappings(self, node: str) -> list[taxonomy.CrosswalkMapping]:
+    def mappings(self, node: str) -> list[queries.taxonomy.CrosswalkMapping]:
         """The crosswalk's mappings at a node, whichever side they were written from."""
-        with self.reader() as reader:
-            return taxonomy.mappings(reader, resolve_node(reader, node))
+        return self._ask(queries.taxonomy.mappings, self.resolve_node(node))
 
-    def node_records(self, node: str) -> dict[str, list[taxonomy.NodeRecord]]:
+    def node_records(self, node: str) -> dict[str, list[queries.taxonomy.NodeRecord]]:
         """What a node holds, by kind: what is placed there, designs of its papers, models of those."""
-        with self.reader() as reader:
-            return taxonomy.node_records(reader, resolve_node(reader, node))
+        return self._ask(queries.taxonomy.node_records, self.resolve_node(node))
 
     # --- claims ------------------------------------------------------------------------------------------------
 
     def claims(self, name: str, *, configuration: str | None = None, field: str | None = None) -> list[Claim]:
         """Every claim about a record, preferred ones first within each field."""
-        with self.reader() as reader:
-            return claims_about(reader, resolve_record(reader, name), configuration=configuration, field=field)
+        return self._ask(queries.values.claims_about, self.resolve(name), configuration=configuration, field=field)
 
     def value(self, name: str, field: str, *, configuration: str | None = None) -> Claim:
         """The preferred claim for a field; raises `NotFoundError` where no source gives one."""
@@ -298,157 +273,112 @@ class KnowledgeBase:
         if issues is None:
             from moe_kb.audit.rules import run
 
-            with self._connection() as connection:
-                found = run(connection)
+            with self.reader() as reader:
+                found = run(reader)
             kept.write(self.database, state, found)
             issues = [issue for issue in found if record is None or issue.concerns(record)]
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
         """Every disagreement between claims (about one record), with the claims concerned."""
+        from moe_kb.db.claims import read_disagreements
+
         subject = self.resolve(name) if name else None
         with self._connection() as connection:
             return read_disagreements(connection, subject, resolved=resolved)
 
     # --- relations ---------------------------------------------------------------------------------------------
 
-    def edges(self, name: str) -> list[Edge]:
+    def edges(self, name: str) -> list[queries.graph.Edge]:
         """Typed edges at a record or node, each with its source, status and note."""
-        with self.reader() as reader:
-            return graph.edges(reader, self._end(reader, name))
+        return self._ask(queries.graph.edges, self._end(name))
 
-    def neighbours(self, name: str) -> list[Neighbour]:
+    def neighbours(self, name: str) -> list[queries.graph.Neighbour]:
         """The other ends of the edges at a record or node, citations left out."""
-        with self.reader() as reader:
-            return graph.neighbours(reader, self._end(reader, name))
+        return self._ask(queries.graph.neighbours, self._end(name))
 
-    @staticmethod
-    def _end(reader: Reader, name: str) -> str:
-        outside = name.startswith(("node:", "implementation:", "taxonomy:"))
-        return name if outside else resolve_record(reader, name)
+    def _end(self, name: str) -> str:
+        return name if name.startswith(("node:", "implementation:", "taxonomy:")) else self.resolve(name)
 
     def graph(self) -> nx.MultiDiGraph[str]:
         """The whole typed graph; nodes are full names."""
-        with self.reader() as reader:
-            return graph.load(reader)
+        return self._ask(queries.graph.load)
 
-    def related(self, name: str, limit: int = 10, kind: str | None = None) -> list[Related]:
+    def related(self, name: str, limit: int = 10, kind: str | None = None) -> list[queries.graph.Related]:
         """Records near a record (of one kind), with a score and the reasons; see `moe_kb.queries.graph.related`."""
-        with self.reader() as reader:
-            return graph.related(reader, resolve_record(reader, name), limit, kind)
+        return self._ask(queries.graph.related, self.resolve(name), limit, kind)
 
-    def path(self, start: str, end: str) -> list[Step]:
+    def path(self, start: str, end: str) -> list[queries.graph.Step]:
         """The shortest path between two records through the typed edges."""
-        with self.reader() as reader:
-            return graph.path(reader, resolve_record(reader, start), resolve_record(reader, end))
+        return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
-    def compare(self, names: Sequence[str]) -> Comparison:
+    def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
         """Records of one kind side by side."""
-        from moe_kb.queries.compare import compare
-
-        with self.reader() as reader:
-            return compare(reader, [resolve_record(reader, name) for name in names])
+        return self._ask(queries.compare.compare, [self.resolve(name) for name in names])
 
     # --- papers, designs, models, systems ----------------------------------------------------------------------
 
-    def papers(self, facets: Facets | None = None) -> list[PaperRow]:
+    def papers(self, facets: queries.papers.Facets | None = None) -> list[queries.papers.PaperRow]:
         """The catalogue of papers, newest first; with a text in `facets` best match first."""
-        from moe_kb.queries.papers import papers, select_papers
-
         with self.reader() as reader:
-            found = papers(reader)
-            return select_papers(reader, found, facets) if facets else found
+            found = queries.papers.papers(reader)
+            return queries.papers.select_papers(reader, found, facets) if facets else found
 
     def elsewhere(self, text: str) -> list[Hit]:
         """The best designs, models and systems for a text."""
-        from moe_kb.queries.papers import elsewhere
+        return self._ask(queries.papers.elsewhere, text)
 
-        with self.reader() as reader:
-            return elsewhere(reader, text)
-
-    def paper_page(self, name: str) -> PaperPage:
+    def paper_page(self, name: str) -> queries.papers.PaperPage:
         """What stands of a paper in other records and in taxonomies."""
-        from moe_kb.queries.papers import paper_page
+        return self._ask(queries.papers.paper_page, self.resolve(name, "paper"))
 
-        with self.reader() as reader:
-            return paper_page(reader, resolve_record(reader, name, "paper"))
-
-    def gates(self) -> list[Gate]:
+    def gates(self) -> list[queries.designs.Gate]:
         """Every gating design with its typed properties."""
-        from moe_kb.queries.designs import gates
+        return self._ask(queries.designs.gates)
 
-        with self.reader() as reader:
-            return gates(reader)
+    def property_meanings(self) -> dict[str, str]:
+        """What each typed property of a gating design means."""
+        return self._ask(queries.designs.property_meanings)
 
-    def designs_of(self, component: str) -> list[DesignBrief]:
+    def designs_of(self, component: str) -> list[queries.designs.DesignBrief]:
         """Every design of a component, such as `loss`, in a line."""
-        from moe_kb.queries.designs import designs_of
+        return self._ask(queries.designs.designs_of, component)
 
-        with self.reader() as reader:
-            return designs_of(reader, component)
-
-    def properties(self, design: str) -> list[Property]:
+    def properties(self, design: str) -> list[queries.designs.Property]:
         """A gating design's typed properties, each with its source."""
-        from moe_kb.queries.designs import properties
+        return self._ask(queries.designs.properties, self.resolve(design, "design"))
 
-        with self.reader() as reader:
-            return properties(reader, resolve_record(reader, design, "design"))
-
-    def users(self, design: str) -> list[User]:
+    def users(self, design: str) -> list[queries.designs.User]:
         """Who introduces, uses, modifies or studies a design."""
-        from moe_kb.queries.designs import users
+        return self._ask(queries.designs.users, self.resolve(design, "design"))
 
-        with self.reader() as reader:
-            return users(reader, resolve_record(reader, design, "design"))
-
-    def lineage(self, design: str) -> list[Relation]:
+    def lineage(self, design: str) -> list[queries.designs.Relation]:
         """A design's relations to other designs."""
-        from moe_kb.queries.designs import lineage
+        return self._ask(queries.designs.lineage, self.resolve(design, "design"))
 
-        with self.reader() as reader:
-            return lineage(reader, resolve_record(reader, design, "design"))
-
-    def implementation_of(self, design: str) -> Implementation | None:
+    def implementation_of(self, design: str) -> queries.designs.Implementation | None:
         """The installed implementation of a design."""
-        from moe_kb.queries.designs import implementation_of
+        return self._ask(queries.designs.implementation_of, self.resolve(design, "design"))
 
-        with self.reader() as reader:
-            return implementation_of(reader, resolve_record(reader, design, "design"))
-
-    def configurations(self) -> list[ConfigurationRow]:
+    def configurations(self) -> list[queries.models.ConfigurationRow]:
         """Every configuration of a model with its preferred values and where each was read."""
-        from moe_kb.queries.models import configurations
+        return self._ask(queries.models.configurations)
 
-        with self.reader() as reader:
-            return configurations(reader)
-
-    def values(self, model: str) -> dict[str | None, list[Value]]:
+    def values(self, model: str) -> dict[str | None, list[queries.values.Value]]:
         """Everything the sources say of a model, by configuration (None: the model as a whole)."""
-        from moe_kb.queries.values import values
+        return self._ask(queries.values.values, self.resolve(model, "model"))
 
-        with self.reader() as reader:
-            return values(reader, resolve_record(reader, model, "model"))
-
-    def routers(self, model: str) -> list[RouterClaim]:
+    def routers(self, model: str) -> list[queries.values.RouterClaim]:
         """The gating designs a model uses, one for every source that says so."""
-        from moe_kb.queries.values import routers
+        return self._ask(queries.values.routers, self.resolve(model, "model"))
 
-        with self.reader() as reader:
-            return routers(reader, resolve_record(reader, model, "model"))
-
-    def scores(self) -> list[ScoreRow]:
+    def scores(self) -> list[queries.scores.ScoreRow]:
         """Benchmark scores with their settings."""
-        from moe_kb.queries.scores import scores
+        return self._ask(queries.scores.scores)
 
-        with self.reader() as reader:
-            return scores(reader)
-
-    def systems(self) -> list[SystemRow]:
+    def systems(self) -> list[queries.systems.SystemRow]:
         """Every system with what it optimises."""
-        from moe_kb.queries.systems import systems
-
-        with self.reader() as reader:
-            return systems(reader)
+        return self._ask(queries.systems.systems)
 
     # --- sizes -------------------------------------------------------------------------------------------------
 
@@ -458,35 +388,24 @@ class KnowledgeBase:
         Raises:
             NotFoundError: The model or label is unknown, or no layers are described.
         """
-        from moe_kb.queries.sizes import architectures
+        record = self.resolve(model, None if ":" in model else "model")
+        return self._ask(queries.sizes.architectures, record, configuration)
 
-        with self.reader() as reader:
-            record = resolve_record(reader, model, None if ":" in model else "model")
-            return architectures(reader, record, configuration)
-
-    def sizable(self) -> dict[str, Sizable]:
+    def sizable(self) -> dict[str, queries.sizes.Sizable]:
         """Every configuration by `<model>|<label>`, with what keeps it from being sized."""
-        from moe_kb.queries.sizes import sizable
-
-        with self.reader() as reader:
-            return sizable(reader)
+        return self._ask(queries.sizes.sizable)
 
     def devices(self, weights: WeightFormat | None = None) -> list[Device]:
         """Accelerators that have what a roofline needs, the largest memory first."""
-        from moe_kb.queries.sizes import devices
-
-        with self.reader() as reader:
-            return devices(reader, weights)
+        return self._ask(queries.sizes.devices, weights)
 
     # --- analyses ----------------------------------------------------------------------------------------------
 
-    def measurements(self) -> Measurements:
+    def measurements(self) -> queries.measurements.Measurements:
         """Scores, recorded sizes and described layers of every configuration: what trade-offs are made of."""
         from moe_kb.analysis.metrics import RECORDED
-        from moe_kb.queries.measurements import measurements
 
-        with self.reader() as reader:
-            return measurements(reader, RECORDED)
+        return self._ask(queries.measurements.measurements, RECORDED)
 
     def tradeoffs(
         self,
@@ -533,12 +452,9 @@ class KnowledgeBase:
         )
         return trade_offs(held, choice)
 
-    def protocols(self) -> list[Protocol]:
+    def protocols(self) -> list[queries.results.Protocol]:
         """Protocols under which implementations were compared, with what was run."""
-        from moe_kb.queries.results import protocols
-
-        with self.reader() as reader:
-            return protocols(reader)
+        return self._ask(queries.results.protocols)
 
     def leaderboard(self, protocol: str | None = None) -> Leaderboard:
         """Implementations compared under one protocol (default: the first), best first within their group.
@@ -548,18 +464,17 @@ class KnowledgeBase:
         """
         from moe_kb.analysis.leaderboard import leaderboard
         from moe_kb.errors import look_up
-        from moe_kb.queries import results
 
         with self.reader() as reader:
-            known = {held.protocol: held for held in results.protocols(reader)}
+            known = {held.protocol: held for held in queries.results.protocols(reader)}
             if not known:
                 raise NotFoundError("no comparison has been made. Run: python -m reference_impls bench-designs")
             name = protocol or next(iter(known))
             return leaderboard(
                 look_up(known, name, "protocol"),
-                results.runs(reader, name),
-                results.measured(reader, name),
-                results.implementations(reader),
+                queries.results.runs(reader, name),
+                queries.results.measured(reader, name),
+                queries.results.implementations(reader),
             )
 
     def leaderboards(self, implementation: str) -> list[Leaderboard]:
@@ -567,19 +482,13 @@ class KnowledgeBase:
         boards = [self.leaderboard(held.protocol) for held in self.protocols()]
         return [board for board in boards if implementation in board]
 
-    def result_runs(self, protocol: str) -> list[ResultRun]:
+    def result_runs(self, protocol: str) -> list[queries.results.ResultRun]:
         """Every run of a protocol, with what it was made with."""
-        from moe_kb.queries.results import runs
-
-        with self.reader() as reader:
-            return runs(reader, protocol)
+        return self._ask(queries.results.runs, protocol)
 
     def expert_loads(self, protocol: str, implementation: str) -> Mapping[str, list[float]]:
         """Share of each expert by layer, at the last validation of an implementation's first seed."""
-        from moe_kb.queries.results import loads
-
-        with self.reader() as reader:
-            return loads(reader, protocol, implementation)
+        return self._ask(queries.results.loads, protocol, implementation)
 
     def observations(self, *, text: str = "", largest_only: bool = False) -> list[Observation]:
         """Configurations with every measure of `moe_kb.analysis.trend_fields.TRENDS`, each with its source.
@@ -615,7 +524,7 @@ class KnowledgeBase:
         look_up(TRENDS, measure, "measure")
         return trend(self.observations(text=text, largest_only=largest_only), measure)
 
-    def definition(self, measure: str) -> Definition | None:
+    def definition(self, measure: str) -> queries.routing.Definition | None:
         """The design whose equation defines a measure of `TRENDS`, if it is here."""
         from moe_kb.analysis.trend_fields import TRENDS
         from moe_kb.queries.routing import definition
@@ -642,24 +551,15 @@ class KnowledgeBase:
 
     def timelines(self) -> dict[str, str]:
         """The surveys' timelines that are here, newest first, with their titles."""
-        from moe_kb.queries.timeline import timelines
+        return self._ask(queries.timeline.timelines)
 
-        with self.reader() as reader:
-            return timelines(reader)
-
-    def timeline(self, table: str) -> list[TimelineModel]:
+    def timeline(self, table: str) -> list[queries.timeline.TimelineModel]:
         """The models of a timeline in printed order, each with the record it is about."""
-        from moe_kb.queries.timeline import timeline
+        return self._ask(queries.timeline.timeline, table)
 
-        with self.reader() as reader:
-            return timeline(reader, table)
-
-    def papers_by_year(self) -> list[PapersOfYear]:
+    def papers_by_year(self) -> list[queries.timeline.PapersOfYear]:
         """How many papers of each year are here."""
-        from moe_kb.queries.timeline import papers_by_year
-
-        with self.reader() as reader:
-            return papers_by_year(reader)
+        return self._ask(queries.timeline.papers_by_year)
 
     # --- out ---------------------------------------------------------------------------------------------------
 
@@ -669,49 +569,38 @@ class KnowledgeBase:
         Raises:
             MoeKbError: One of them is neither a paper nor a source.
         """
+        records = [self.resolve(name) for name in names]
         from moe_kb.exporters.bibtex import entries
 
-        records = [self.resolve(name) for name in names]
-        with self.reader() as reader:
-            return entries(reader, records)
+        return self._ask(entries, records)
 
     def cite(self, names: Sequence[str]) -> str:
         """The same in one text."""
         return "\n".join(self.bibtex(names).values())
 
     def support(self, name: str, field: str, configuration: str | None = None) -> list[Support]:
-        """Every place behind a field of a record; see `moe_kb.exporters.citations.support`."""
+        """Every place behind a field of a record; claims, and what the record itself cites."""
         from moe_kb.exporters.citations import support
 
-        return support(self, name, field, configuration)
+        return self._ask(support, self.get(name), field, configuration)
 
-    def page(self, name: str) -> RecordPage:
+    def page(self, name: str) -> queries.record_page.RecordPage:
         """What a record says of itself: title, summary, properties, equations, steps, rows."""
-        from moe_kb.queries.record_page import record_page
-
-        record = self.resolve(name)
-        with self.reader() as reader:
-            return record_page(reader, record)
+        return self._ask(queries.record_page.record_page, self.resolve(name))
 
     def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
         """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
         from moe_kb.exporters.tables import export
 
-        return export(self, Path(folder), formats)
+        return self._ask(export, Path(folder), formats)
 
-    def schema(self) -> list[TableInfo]:
+    def schema(self) -> list[queries.console.TableInfo]:
         """Every view and table with its columns and what they mean."""
-        from moe_kb.queries.console import schema
+        return self._ask(queries.console.schema)
 
-        with self.reader() as reader:
-            return schema(reader)
-
-    def stats(self) -> Stats:
+    def stats(self) -> queries.stats.Stats:
         """Numbers that say what is here and what is missing."""
-        from moe_kb.queries.stats import stats
-
-        with self.reader() as reader:
-            return stats(reader)
+        return self._ask(queries.stats.stats)
 
 
 def open_kb(

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def make_layer(key: str, **fields: Any) -> "MoELayer":
-    """The mixture-of-experts layer of a design, freshly initialised.
+    """The MoE layer of a design, freshly initialised.
 
     >>> layer = make_layer("mixtral-top2-router", d_model=64, d_expert=128, n_experts=8, experts_per_token=2)
     >>> y, info = layer(torch.randn(4, 16, 64))  # [batch, sequence, d_model]

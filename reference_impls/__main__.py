@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser_of_entry = keys.add_parser(entry.key, aliases=entry.aliases, help=entry.summary, allow_abbrev=False)
         if {entry.key, *entry.aliases} & set(arguments):  # the others' configs need not be imported
             _add_run(parser_of_entry, entry)
-    proving = commands.add_parser("verify", help="check implementations against oracles, equations and properties")
+    proving = commands.add_parser(
+        "verify", help="check designs against reference implementations, equations and properties"
+    )
     proving.add_argument("key", nargs="*", metavar="KEY", help="which (default all)")
     proving.add_argument("--no-train", action="store_true", help="leave out training on the clustered task")
     proving.add_argument("--json", action="store_true", help="one JSON object a check")
@@ -102,7 +104,7 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
             return _refused(_unknown(key), 2)
         chosen.append(entry)
     try:
-        from reference_impls.verify.suite import MissingOracleError, verify
+        from reference_impls.verify.suite import MissingLibraryError, verify
     except ModuleNotFoundError as error:
         return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
     failed = made = 0
@@ -114,7 +116,7 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
                 made, failed = made + 1, failed + (not check.passed)
                 record = {"key": entry.key, **asdict(check), "passed": check.passed}
                 print(json.dumps(record) if as_json else f"  {check}", flush=True)
-        except MissingOracleError as error:
+        except MissingLibraryError as error:
             return _refused(str(error), 1)
     if not as_json:
         print(f"{made} checks, {failed} failed")
@@ -145,7 +147,7 @@ def _bench_designs(options: dict[str, Any]) -> int:
     keys = options["key"] or (QUICK if options["quick"] else None)
     folder = options["results"] or files.FOLDER
 
-    def tell(number: int, all_: int, key: str, result: dict[str, Any]) -> None:
+    def report_run(number: int, all_: int, key: str, result: dict[str, Any]) -> None:
         shown = result.get("error") or f"{result['curve'][-1][1]:.4f} after {result['seconds']:.0f} s"
         print(f"[{number} of {all_}] {key}, seed {result['seed']}: {shown}", flush=True)
 
@@ -155,7 +157,7 @@ def _bench_designs(options: dict[str, Any]) -> int:
         todo = runs.missing(protocol, folder, range(1 if options["quick"] else options["seeds"]), chosen)
         print(f"{protocol.name}: {len(todo)} runs to do; results in {folder}", flush=True)
         try:
-            runs.carry_out(protocol, folder, todo, options["jobs"], tell)
+            runs.carry_out(protocol, folder, todo, options["jobs"], report_run)
         except KeyboardInterrupt:
             return _refused("stopped; what was done is kept, and the same command goes on from there", 130)
         task = TASKS[protocol.task]

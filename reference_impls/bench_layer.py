@@ -104,7 +104,7 @@ def _make_case(shape: Shape, dtype: torch.dtype) -> _Case:
 def _ours(case: _Case) -> Callable[[], Tensor]:
     T, K = case.index_TK.shape
     expert_A, token_A = case.index_TK.reshape(-1), torch.arange(T).repeat_interleave(K)
-    demand_E = torch.bincount(expert_A, minlength=case.bank.n_experts)
+    load_E = torch.bincount(expert_A, minlength=case.bank.n_experts)
 
     def run() -> Tensor:
         weight_A = case.weight_TK.reshape(-1)
@@ -112,7 +112,7 @@ def _ours(case: _Case) -> Callable[[], Tensor]:
             token_A=token_A,
             expert_A=expert_A,
             weight_A=weight_A,
-            demand_E=demand_E,
+            load_E=load_E,
             entropy=torch.zeros(()),
             n_tokens=T,
         )

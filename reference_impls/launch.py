@@ -89,7 +89,7 @@ def run(
         # OpenMP's threads spin while they wait for each other. Beside other programs, an app and its browser
         # say, that halves the speed; read when torch is imported, and the user's own setting is respected.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        # Imported late: it takes seconds, and a wrong config should be told at once.
+        # Imported late: it takes seconds, and a wrong config should be reported at once.
         try:
             from reference_impls.tasks.checkpoint import CheckpointError
             from reference_impls.tasks.train import Cancelled, Trainer

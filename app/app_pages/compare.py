@@ -66,7 +66,7 @@ st.table(
     ],
     border="horizontal",
     hide_index=True,
-    alt="The chosen designs side by side, a row per property",
+    alt="The chosen designs compared, a row per property",
 )
 st.caption("≠ and bold: the designs differ, as far as reported. An empty cell: not reported.")
 for key in keys:

@@ -6,7 +6,7 @@ import streamlit as st
 import ui
 
 from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
-from moe_kb.queries.designs import COMPONENTS, meaning, select_gates, vocabularies
+from moe_kb.queries.designs import COMPONENTS, select_gates, vocabularies
 
 kb = ui.knowledge_base()
 ui.header("Designs", "Click a name to open a design. Tick rows to compare designs.")
@@ -59,7 +59,7 @@ if component != "gating":
 # --- the gates ---------------------------------------------------------------------------------------------------
 
 everything = ui.cached(type(kb).gates, kb)
-VOCABULARIES = vocabularies()
+VOCABULARIES, meanings = vocabularies(), ui.cached(type(kb).property_meanings, kb)
 able = sum(gate.runs for gate in everything)
 RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
 text, runs = st.columns([3, 2], vertical_alignment="top")
@@ -91,7 +91,7 @@ with st.expander(
                 GATING_PROPERTIES[prop].label,
                 present[prop],
                 placeholder="any",
-                help=meaning(prop),
+                help=meanings[prop],
                 **ui.in_address(prop, [], present[prop]),
             )
 shown = st.pills(
@@ -116,12 +116,12 @@ def column(prop: str):
             GATING_PROPERTIES[prop].label,
             options=list(VOCABULARIES[prop]),
             color=ui.TAGS[: len(VOCABULARIES[prop])],
-            help=meaning(prop),
+            help=meanings[prop],
             width=40 + 8 * max(len(GATING_PROPERTIES[prop].label), *map(len, present[prop])),
         )
     if prop == "k":
-        return st.column_config.TextColumn("k", help=meaning(prop), width=45)
-    return st.column_config.TextColumn(GATING_PROPERTIES[prop].label, help=meaning(prop), width="medium")
+        return st.column_config.TextColumn("k", help=meanings[prop], width=45)
+    return st.column_config.TextColumn(GATING_PROPERTIES[prop].label, help=meanings[prop], width="medium")
 
 
 table = [

@@ -13,6 +13,7 @@ from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Leaderboard, St
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts import leaderboard as charts
 from moe_kb.kb import KnowledgeBase
+from moe_kb.lab.catalogue import installed_catalogue
 from moe_kb.queries import results
 from moe_kb.queries.results import Protocol
 
@@ -21,7 +22,7 @@ NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "param
 
 
 def protocol_asked(protocols: list[Protocol]) -> str:
-    """A widget for the protocol; two of one task are told apart by their names."""
+    """A widget for the protocol; two of one task are distinguished by their names."""
     by_name = {held.protocol: held.task for held in protocols}
     tasks = list(by_name.values())
 
@@ -179,10 +180,14 @@ def tables(board: Leaderboard) -> None:
         st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
 
 
-def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
+def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
     """All scores, learning curves of chosen designs, and the load of one's experts."""
     name, headline = board.protocol.protocol, board.protocol.headline
     scored = {standing.implementation: standing for standing in board.standings if standing.mean is not None}
+
+    def current(key: str) -> str:
+        return key if key in scored else installed_catalogue().current_key(key)
+
     if not scored:
         ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
         st.stop()
@@ -202,7 +207,7 @@ def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
         list(scored),
         format_func=lambda key: scored[key].name,
         max_selections=12,
-        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored)),
+        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored), current=current),
     )
     if chosen:
         ui.chart(
@@ -222,7 +227,7 @@ def pictures(kb: KnowledgeBase, board: Leaderboard) -> None:
         with_experts,
         format_func=lambda key: scored[key].name,
         width=420,
-        **ui.in_address("loads", with_experts[0], with_experts),
+        **ui.in_address("loads", with_experts[0], with_experts, current=current),
     )
     loads = kb.expert_loads(name, design)
     if loads:
@@ -248,7 +253,7 @@ protocol = protocol_asked(protocols)
 board = ui.cached(type(kb).leaderboard, kb, protocol)
 summary(board)
 tables(board)
-pictures(kb, board)
+show_charts(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
     st.download_button(
         "CSV of all runs",

@@ -125,10 +125,7 @@ def show_timeline(timelines: dict[str, str]) -> None:
     # The address has called it affiliation since the first version.
     chosen = tuple(
         who.multiselect(
-            "Organisation",
-            everyone,
-            placeholder="all organisations",
-            **ui.in_address("affiliation", [], everyone),
+            "Organisation", everyone, placeholder="all organisations", **ui.in_address("affiliation", [], everyone)
         )
     )
     rows = [model for model in models if not chosen or model.organisation in chosen]

@@ -9,7 +9,7 @@ import ui
 from moe_kb.charts.query_result import KINDS, result_chart
 from moe_kb.db.console import MAX_ROWS, QueryResult
 from moe_kb.errors import QueryError
-from moe_kb.queries.console import EXAMPLES, all_links, numeric_columns, sensible_axes, to_csv
+from moe_kb.queries.console import EXAMPLES, all_links, first_rows, numeric_columns, sensible_axes, to_csv
 
 kb = ui.knowledge_base()
 
@@ -58,7 +58,7 @@ with aside:
             st.button(
                 "Show its first rows",
                 on_click=take,
-                args=(f"SELECT * FROM {name} LIMIT 50",),
+                args=(first_rows(name),),
                 icon=":material/table_rows:",
                 key="first-rows",
             )

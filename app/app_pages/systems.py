@@ -43,7 +43,7 @@ view = st.segmented_control(
 def show_evaluations() -> None:
     rows = ui.cached(type(kb).scores, kb)
     if not rows:
-        ui.empty("No scores yet.", "Scores are claims of transcribed tables, tied to models by data/alignment.yaml.")
+        ui.empty("No scores yet.", "Scores are claims of tables, aligned with models by data/alignment.yaml.")
         return
     present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -72,7 +72,7 @@ def show_evaluations() -> None:
         )
     unplaced = sum(row.against(against) is None for row in found)
     st.caption(
-        "Scores of different settings are not comparable with each other: colour and shape tell the number of shots."
+        "Scores of different settings are not comparable with each other: colour and shape show the number of shots."
         + (f" {unplaced} of {len(found)} scores have no place on the horizontal axis." if unplaced else "")
     )
     ui.record_table(

@@ -124,7 +124,7 @@ def coverage(held: Measurements, found: TradeOffs) -> None:
         )
 
 
-def picture(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple[Side, Side]:
+def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple[Side, Side]:
     """The chart of two sides that is asked for, and that of all three; returns the two sides."""
     pair = st.segmented_control(
         "Chart",
@@ -150,7 +150,7 @@ def picture(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple
         )
     else:
         ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
-    st.subheader("All three side by side", anchor=False)
+    st.subheader("Quality, speed and cost together", anchor=False)
     if found.having():
         alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
         drawn(kb, "trade-offs-three", alt, (None, None), asked)
@@ -318,7 +318,7 @@ asked = metrics_asked(held)
 asked |= setting_asked(kb, PERFORMANCE[asked["performance"]].needs | COST[asked["cost"]].needs)
 found = ui.cached(type(kb).tradeoffs, kb, **asked)
 coverage(held, found)
-x, y = picture(kb, found, asked)
+x, y = show_charts(kb, found, asked)
 values_table(kb, found, x, y)
 st.download_button(
     "Download CSV",

@@ -18,8 +18,8 @@ from moe_kb.analysis.trends import ENOUGH, Observation, Trend, latest_first, sho
 from moe_kb.charts import survey_questions, trends
 from moe_kb.kb import KnowledgeBase
 
-VIEWS = {"measure": "One measure", "glance": "Side by side", "table-2": "Questions of survey A's Table 2"}
-APART = "Marks that would hide one another are set apart a little."
+VIEWS = {"measure": "One measure", "glance": "All measures", "table-2": "Questions of survey A's Table 2"}
+APART = "Marks that would hide one another are spread a little."
 HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
 BAND = f"Line: median of the calendar year; band: its middle half; excludes years of fewer than {ENOUGH}."
 
@@ -102,7 +102,7 @@ def answered() -> None:
     chart(
         survey_questions.figure(answer),
         f"question-{asked}",
-        f"{question.title} {len(answer.observations)} configurations, those of the table told apart from newer ones",
+        f"{question.title} {len(answer.observations)} configurations, those of the table apart from newer ones",
     )
     st.caption(
         "Values are the preferred ones of the records, which may differ from what the table prints (≠). "

@@ -9,7 +9,7 @@ import ui
 from moe_kb.analysis import run_metrics
 from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
-from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, metric_meanings
+from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, flat_settings, metric_meanings
 
 from .set_up import reuse
 from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
@@ -22,6 +22,7 @@ BADGE = {
     "cancelled": "orange",
     "lost": "red",
 }
+SHOWN = {"lost": "crashed"}  # what a status is called, where it is not its name
 
 
 def one_run(lab: Lab, run_id: str) -> None:
@@ -48,7 +49,9 @@ def one_run(lab: Lab, run_id: str) -> None:
     live()
     with st.expander("Settings", icon=":material/tune:"):
         st.dataframe(
-            pd.DataFrame([{"setting": name.replace("_", " "), "value": str(v)} for name, v in run.config.items()]),
+            pd.DataFrame(
+                [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()]
+            ),
             hide_index=True,
             key="run-config",
             alt="Settings of the run",
@@ -70,7 +73,7 @@ def watch(lab: Lab, run: Run) -> None:
     curves = lab.curves(run.id)
     heading, action = st.columns([5, 1], vertical_alignment="center")
     cancelling = run.active and run.cancel_requested is not None
-    status = "cancelling" if cancelling else run.status
+    status = "cancelling" if cancelling else SHOWN.get(run.status, run.status)
     known = {entry.key: entry for entry in lab.catalogue()}
     key = lab.current_key(run.implementation)
     name = known[key].name if key in known else run.implementation
@@ -140,7 +143,7 @@ def loads(curves: RunCurves) -> None:
         return
     latest = next(iter(curves.loads.values()))
     st.markdown("**Load per expert**")
-    moved = [layer for layer, told in curves.load_history.items() if len(told) > 1]
+    moved = [layer for layer, loads in curves.load_history.items() if len(loads) > 1]
     chosen = None
     if moved:
         chosen = st.segmented_control(

@@ -11,8 +11,9 @@ import ui
 from moe_kb.analysis import run_metrics
 from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
-from moe_kb.lab import Lab, Run
+from moe_kb.lab import Lab, Run, flat_settings
 
+from .run import SHOWN
 from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run
 
 
@@ -81,7 +82,7 @@ def all_runs(lab: Lab) -> None:
             **ui.in_address("runs", [], labels),
         )
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
-        metrics = list(dict.fromkeys(name for told in curves.values() for name in run_metrics.metrics_of(told)))
+        metrics = list(dict.fromkeys(name for curve in curves.values() for name in run_metrics.metrics_of(curve)))
         metrics = metrics or [run_metrics.HEADLINES[0]]
         usual = next((name for name in run_metrics.HEADLINES if name in metrics), metrics[0])
         metric = st.selectbox(
@@ -122,16 +123,16 @@ def row_of(lab: Lab, run: Run) -> dict[str, Any]:
         valid = curves.valid.get(name)
         return valid.values[-1] if valid and valid.values else None
 
-    progress = curves.progress
+    progress, settings = curves.progress, flat_settings(run.config)
     return {
         "id": run.id,
         "implementation": run.implementation,
-        "task": run.config.get("task"),
-        "status": "cancelling" if run.active and run.cancel_requested else run.status,
+        "task": settings.get("task"),
+        "status": "cancelling" if run.active and run.cancel_requested else SHOWN.get(run.status, run.status),
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
         **{name: last(name) for name in run_metrics.HEADLINES},
         "launched": moment(run.created),
         "took": duration(run.seconds),
         "parameters": compact(run.estimate.params_total),
-        "steps": run.config.get("steps"),
+        "steps": settings.get("steps"),
     }

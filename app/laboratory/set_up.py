@@ -19,6 +19,7 @@ from moe_kb.lab import (
     browsing,
     config_from_form,
     details,
+    flat_settings,
     form_fields,
     form_from_config,
     page_markdown,
@@ -95,7 +96,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
     task = browsing.task_field(fields)
     values: dict[str, Any] = {}
     if task:
-        values["task"] = st.segmented_control(
+        values[task.name] = st.segmented_control(
             "Task",
             task.choices,
             format_func=lambda name: str(name).capitalize(),
@@ -103,9 +104,9 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
             help=ui.plain(task.help) if task.help else None,
             **ui.in_address("task", task.default, task.choices),
         )
-        fields = form_fields(entry.config_class, {"task": values["task"]})
+        fields = form_fields(entry.config_class, config_from_form([task], values))
     every_task = {name for one in lab.catalogue() for name in one.tasks}
-    for group, members in browsing.groups(fields, values.get("task"), every_task).items():
+    for group, members in browsing.groups(fields, values[task.name] if task else None, every_task).items():
         with st.container(border=True):
             st.markdown(f"**{ui.plain((group or 'settings').capitalize())}**")
             with st.grid(4, min_column_width=170):
@@ -127,7 +128,7 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
 
 def setting(key: str, field: FormField) -> Any:
     """One input; its bounds, default, unit and help come from the config class."""
-    label, widget = run_metrics.setting_label(field), f"set-{key}-{field.name}"
+    label, widget = run_metrics.setting_label(field), f"set-{key}-{field.short}"
     value = typed_in(key).get(field.name, field.default)
     number: type[int] | type[float] = int if field.kind == "int" else float
 
@@ -169,14 +170,15 @@ def reuse(lab: Lab, run: Run) -> None:
     entry = {entry.key: entry for entry in lab.catalogue()}.get(key)
     if entry is None:
         return
-    given = {"task": run.config["task"]} if run.config.get("task") else {}
+    settings = flat_settings(run.config)
+    given = {"task": settings["task"]} if settings.get("task") else {}
     for name, value in given.items():
         st.query_params[name] = str(value)
     fields = form_fields(entry.config_class, given)
-    told = form_from_config(fields, run.config)
+    values = form_from_config(fields, run.config)
     typed_in(entry.key).clear()
     typed_in(entry.key).update(
-        {field.name: told[field.name] for field in fields if told.get(field.name, field.default) != field.default}
+        {field.name: values[field.name] for field in fields if values.get(field.name, field.default) != field.default}
     )
 
 
@@ -187,7 +189,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
     """What a run will take, what stands against it, and the button."""
     checked = lab.preflight(entry.key, config)
     with st.container(border=True):
-        st.markdown("**What it will take**")
+        st.markdown("**Estimated cost**")
         if checked.estimate:
             estimate = checked.estimate
             st.metric("Time, about", duration(estimate.seconds))
@@ -217,7 +219,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
                 st.rerun()
     for finding in checked.findings:
         SEVERITY[finding.severity](
-            ui.plain(f"{finding.message}. {finding.mend}."),
+            ui.plain(f"{finding.message}. {finding.fix}."),
             title=ui.plain(finding.place.removeprefix("config.")),
         )
     if checked.ok and not checked.findings:

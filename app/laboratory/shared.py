@@ -21,7 +21,7 @@ def laboratory(home: str) -> Lab:
 
 def complain(error: LabError) -> None:
     """The place, the rule and the mend."""
-    st.error(ui.plain(f"{error.rule}. {error.mend}"), title=ui.plain(error.place), icon=":material/error:")
+    st.error(ui.plain(f"{error.rule}. {error.fix}"), title=ui.plain(error.place), icon=":material/error:")
 
 
 def duration(seconds: float | None) -> str:

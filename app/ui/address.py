@@ -7,7 +7,7 @@ few lines write keys, which stay true when a label is reworded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -16,13 +16,23 @@ import streamlit as st
 _RENAMED = {"not stated": "not reported"}
 
 
+def _current(value: str) -> str:
+    return _RENAMED.get(value, value)
+
+
 def addressed() -> set[str]:
     """Parameters of the address that widgets hold."""
     names: set[str] = st.session_state.setdefault("addressed", set())
     return names
 
 
-def in_address(parameter: str, default: Any = None, options: Iterable[Any] | None = None) -> dict[str, Any]:
+def in_address(
+    parameter: str,
+    default: Any = None,
+    options: Iterable[Any] | None = None,
+    *,
+    current: Callable[[str], str] = _current,
+) -> dict[str, Any]:
     """Arguments for a widget whose value is part of the address, so that every filtered view has one.
 
     Args:
@@ -30,10 +40,11 @@ def in_address(parameter: str, default: Any = None, options: Iterable[Any] | Non
         default: The value when the address says nothing; its type (text, truth value, integer, list, pair of integers)
             says how the address is read.
         options: The values allowed, or a range of integers; what the address says beyond them is left out.
+        current: Today's name of a value that an address may still give by an earlier one.
     """
     addressed().add(parameter)
     key = f"in-{parameter}"
-    said = [_RENAMED.get(value, value) for value in st.query_params.get_all(parameter)]
+    said = [current(value) for value in st.query_params.get_all(parameter)]
     value = _read(said, default) if said else default
     if options is not None:
         allowed = options if isinstance(options, range) else set(options)

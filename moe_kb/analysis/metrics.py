@@ -10,11 +10,7 @@ if TYPE_CHECKING:
     from moe_kb.sizing import Device, Size
 
 Side = Literal["accuracy", "performance", "cost"]
-SIDES: dict[Side, str] = {
-    "accuracy": "Accuracy",
-    "performance": "Application performance",
-    "cost": "Deployment cost",
-}
+SIDES: dict[Side, str] = {"accuracy": "Accuracy", "performance": "Application performance", "cost": "Deployment cost"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,13 +86,14 @@ def run_label(run: Run) -> str:
 
 def differing_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
-    names = list(dict.fromkeys(name for run in runs for name in run.config))
+    from moe_kb.lab import flat_settings
+
+    settings = {run.id: flat_settings(run.config) for run in runs}
+    names = list(dict.fromkeys(name for values in settings.values() for name in values))
     rows = []
     for name in names:
-        found = [run.config.get(name) for run in runs]
+        found = [values.get(name) for values in settings.values()]
         if any(value != found[0] for value in found):
-            rows.append(
-                {"setting": name.replace("_", " ")}
-                | {run.id: "" if run.config.get(name) is None else str(run.config[name]) for run in runs}
-            )
+            shown = ("" if value is None else str(value) for value in found)
+            rows.append({"setting": name.replace("_", " ")} | dict(zip(settings, shown, strict=True)))
     return rows

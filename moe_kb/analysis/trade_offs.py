@@ -127,7 +127,7 @@ class TradeOffs:
         )
 
     def ranked(self, entry: Entry, sides: Iterable[Side]) -> bool:
-        """Whether an entry's values of these sides can be told apart finely enough to rank it.
+        """Whether an entry's values of these sides are exact enough to rank it.
 
         A printed count of parameters is rounded, and whoever printed it may have counted otherwise; so where others are
         computed from their layers it is shown, but dominates none and is dominated by none.

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable, Iterator
 
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.placement import layers_with_experts
-from moe_kb.db.claims import read_claims, resolutions_of
+from moe_kb.db.reader import Reader
+from moe_kb.queries import evidence
 
 
-def differ(connection: sqlite3.Connection) -> Iterator[Issue]:
+def differ(reader: Reader) -> Iterator[Issue]:
     """Sources give values for one field that do not agree within the precision they print."""
-    yield from disputes(connection, "values")
+    yield from disputes(reader, "values")
 
 
-def idle_note(connection: sqlite3.Connection) -> Iterator[Issue]:
+def idle_note(reader: Reader) -> Iterator[Issue]:
     """A resolving note prefers a source that makes no such claim, so it settles nothing."""
-    yield from disputes(connection, "note")
+    yield from disputes(reader, "note")
 
 
-def disputes(connection: sqlite3.Connection, kind: str) -> Iterator[Issue]:
+def disputes(reader: Reader, kind: str) -> Iterator[Issue]:
     """Issues from the disagreements of one kind that the build has written down."""
-    rows = connection.execute(
-        "SELECT subject, configuration, field, setting, claims, resolved FROM disagreements WHERE kind = ? ORDER BY id",
-        (kind,),
-    ).fetchall()
-    wanted = sorted({one for row in rows for one in json.loads(row[4])})
-    by_id = dict(zip(wanted, _claims(connection, wanted), strict=True))
-    notes = resolutions_of(connection, {row[0] for row in rows if row[5]})
+    rows = evidence.disagreements_of(reader, kind)
+    by_id = evidence.claims_by_id(reader, (number for *_, ids, _ in rows for number in ids))
+    notes = evidence.notes_that_resolve(reader, {subject for subject, *_, resolved in rows if resolved})
     for subject, configuration, field, setting, ids, resolved in rows:
-        claims = tuple(by_id[one] for one in json.loads(ids))
-        settled = None
+        claims = tuple(by_id[number] for number in ids)
+        waived = None
         if resolved:
             sources = {claim.source for claim in claims}
-            note = next(
-                (
-                    n
-                    for n in notes[subject]
-                    if (n.field, n.configuration) == (field, configuration) and n.prefer in sources
-                ),
-                next((n for n in notes[subject] if (n.field, n.configuration) == (field, configuration)), None),
-            )
-            settled = Waived(note.reason, note.source, note.locator) if note else None
-        yield Issue(subject, _MESSAGES[kind](claims), configuration, field, setting, claims, waived=settled)
-
-
-def _claims(connection: sqlite3.Connection, ids: list[int]) -> list[Claim]:
-    return read_claims(connection, "id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+            here = [note for note in notes[subject] if (note.field, note.configuration) == (field, configuration)]
+            # The first that prefers one of the sources concerned, else the first of all.
+            note = min(here, key=lambda note: note.prefer not in sources, default=None)
+            waived = Waived(note.reason, note.source, note.locator) if note else None
+        yield Issue(subject, _MESSAGES[kind](claims), configuration, field, setting, claims, waived=waived)
 
 
 def said(claim: Claim) -> str:
@@ -86,34 +72,23 @@ _ORDERED = (
 )
 
 
-def impossible_order(connection: sqlite3.Connection) -> Iterator[Issue]:
+def impossible_order(reader: Reader) -> Iterator[Issue]:
     """Two numbers of one source cannot both hold, such as more active than total parameters."""
     for small, large, why in _ORDERED:
-        pairs = connection.execute(
-            "SELECT a.id, b.id FROM claims a JOIN claims b ON b.subject = a.subject "
-            "AND b.configuration IS a.configuration "
-            "AND b.source = a.source AND b.setting IS a.setting "
-            "AND coalesce(a.table_row = b.table_row, true) "
-            "WHERE a.field = ? AND b.field = ? AND a.number > b.number AND a.subject NOT LIKE 'table:%' "
-            "AND NOT a.repeats AND NOT b.repeats",
-            (small, large),
-        )
-        for ids in pairs.fetchall():
-            left, right = (read_claims(connection, "id = ?", (one,))[0] for one in ids)
+        pairs = evidence.ordered_wrongly(reader, small, large)
+        by_id = evidence.claims_by_id(reader, (number for pair in pairs for number in pair))
+        for left, right in ((by_id[first], by_id[second]) for first, second in pairs):
             message = f"{small} {said(left)} exceeds {large} {said(right)}: {why}"
             detail = left.table_row or left.source
             yield Issue(left.subject, message, left.configuration, small, detail, (left, right))
 
 
-def placement_of_experts(connection: sqlite3.Connection) -> Iterator[Issue]:
+def placement_of_experts(reader: Reader) -> Iterator[Issue]:
     """The printed placement of the experts gives another number of layers than the layers themselves."""
-    printed = read_claims(connection, "field = 'moe_placement' AND configuration IS NOT NULL", ())
-    for claim in printed:
-        others = read_claims(
-            connection,
-            "subject = ? AND configuration = ? AND field IN ('n_layers', 'n_moe_layers')",
-            (claim.subject, claim.configuration or ""),
-        )
+    for claim in evidence.claims(reader, "moe_placement"):
+        if claim.configuration is None:
+            continue
+        others = evidence.claims_beside(reader, claim, "n_layers", "n_moe_layers")
         layers = next((c for c in others if c.field == "n_layers" and c.table_row == claim.table_row), None)
         if layers is None or layers.number is None:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,21 +10,22 @@ from moe_kb.audit.claims import disputes, said
 from moe_kb.audit.issue import Issue
 from moe_kb.audit.sizes import check_sheet, printed_sheets
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
+from moe_kb.db.reader import Reader
+from moe_kb.queries import evidence
 from moe_kb.records.base import Counting
 
 #: What tables print (with shared experts, if they say so), and the routed count it is made of.
 _COUNTS = {"n_experts_total": "n_routed_experts", "n_experts_active": "experts_per_token"}
 
 
-def unclear(connection: sqlite3.Connection) -> Iterator[Issue]:
+def unclear(reader: Reader) -> Iterator[Issue]:
     """A source does not say whether its count includes shared experts."""
-    yield from disputes(connection, "counting")
+    yield from disputes(reader, "counting")
 
 
-def sum_does_not_fit(connection: sqlite3.Connection) -> Iterator[Issue]:
+def sum_does_not_fit(reader: Reader) -> Iterator[Issue]:
     """A count with shared experts is not what another source's routed experts and the shared ones add up to."""
-    for claims in _by_configuration(connection):
+    for claims in _by_configuration(reader):
         for printed, routed in _COUNTS.items():
             for claim in claims[printed]:
                 if claim.counting == "unclear" or claim.number is None or claim.setting:
@@ -53,9 +53,9 @@ def _misfit(claim: Claim, other: Claim, shared: Claim | None, expected: float) -
     return Issue(claim.subject, message, claim.configuration, claim.field, detail, involved)
 
 
-def routed_with_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
+def routed_with_shared(reader: Reader) -> Iterator[Issue]:
     """A count said to be of routed experts is what another source counts with the shared ones."""
-    for claims in _by_configuration(connection):
+    for claims in _by_configuration(reader):
         for routed in _COUNTS.values():
             for claim in claims[routed]:
                 for other in claims[routed]:
@@ -76,9 +76,9 @@ def routed_with_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
                     yield Issue(claim.subject, message, claim.configuration, routed, detail, (claim, other, shared))
 
 
-def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
+def no_room_for_shared(reader: Reader) -> Iterator[Issue]:
     """A count said to include shared experts leaves no routed one when they are taken off."""
-    for claims in _by_configuration(connection):
+    for claims in _by_configuration(reader):
         for printed in _COUNTS:
             for claim in claims[printed]:
                 shared = _shared(claims, claim)
@@ -90,10 +90,10 @@ def no_room_for_shared(connection: sqlite3.Connection) -> Iterator[Issue]:
                     yield Issue(claim.subject, message, claim.configuration, printed, detail, (claim, shared))
 
 
-def fits_one_way_only(connection: sqlite3.Connection) -> Iterator[Issue]:
+def fits_one_way_only(reader: Reader) -> Iterator[Issue]:
     """Where a source does not say whether its counts include shared experts, its sizes fit in one way only."""
-    unclear_ones = "SELECT subject, configuration FROM claims WHERE counting = 'unclear'"
-    for claims, sheet, sizes, vocabulary in printed_sheets(connection, unclear_ones):
+    unclear_ones = evidence.counts_with_unclear_scope(reader)
+    for claims, sheet, sizes, vocabulary in printed_sheets(reader, unclear_ones):
         if sheet.counting != "unclear" or not sheet.n_shared_experts:
             continue
         ways: tuple[Counting, Counting] = ("incl-shared", "excl-shared")
@@ -116,11 +116,11 @@ def _shared(claims: dict[str, list[Claim]], beside: Claim) -> Claim | None:
     return found[0] if found else None
 
 
-def _by_configuration(connection: sqlite3.Connection) -> Iterator[dict[str, list[Claim]]]:
+def _by_configuration(reader: Reader) -> Iterator[dict[str, list[Claim]]]:
     """The claims about counts of each configuration, by field."""
     fields = ("n_shared_experts", *_COUNTS, *_COUNTS.values())
     grouped: dict[tuple[str, str], dict[str, list[Claim]]] = defaultdict(lambda: defaultdict(list))
-    where = f"configuration IS NOT NULL AND NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_claims(connection, where, fields):
-        grouped[claim.subject, claim.configuration or ""][claim.field].append(claim)
+    for claim in evidence.claims(reader, *fields, repeats=False):
+        if claim.configuration is not None:
+            grouped[claim.subject, claim.configuration][claim.field].append(claim)
     yield from grouped.values()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
+from moe_kb.db.reader import Reader
+from moe_kb.format import citation
+from moe_kb.queries import evidence
 from moe_kb.records.dates import span
 
 _ARXIV = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
@@ -34,9 +34,9 @@ def arxiv_month(identifier: str) -> tuple[str, str] | None:
     return span(f"20{match[1]}-{match[2]}")
 
 
-def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
+def impossible_identifier(reader: Reader) -> Iterator[Issue]:
     """An arXiv identifier cannot exist: no such month, or a number of the wrong length for its time."""
-    for claim in read_claims(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND NOT repeats", ()):
+    for claim in evidence.claims(reader, "arxiv", kind="paper:", repeats=False):
         match = _ARXIV.fullmatch(claim.text)
         if match is None:
             continue
@@ -52,71 +52,66 @@ def impossible_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
             yield Issue(claim.subject, f"arXiv {said(claim)}: {why}", None, "arxiv", claim.source, (claim,))
 
 
-def year_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
+def year_before_preprint(reader: Reader) -> Iterator[Issue]:
     """A work is said to be published in a year before that of its arXiv identifier."""
-    for claim, identifier in _with_arxiv(connection, "year"):
+    for claim, identifier in _with_arxiv(reader, "year"):
         month = arxiv_month(identifier.text)
         if month and claim.number is not None and claim.number < int(month[0][:4]):
             message = f"published {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
             yield Issue(claim.subject, message, None, "year", claim.source, (claim, identifier))
 
 
-def venue_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
+def venue_before_preprint(reader: Reader) -> Iterator[Issue]:
     """The year in the name of a venue is before that of the arXiv identifier."""
-    for claim, identifier in _with_arxiv(connection, "venue"):
+    for claim, identifier in _with_arxiv(reader, "venue"):
         month, year = arxiv_month(identifier.text), re.search(r"\b(?:19|20)\d\d\b", claim.text)
         if month and year and int(year[0]) < int(month[0][:4]):
             message = f"appeared at {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
             yield Issue(claim.subject, message, None, "venue", claim.source, (claim, identifier))
 
 
-def public_after_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
+def public_after_preprint(reader: Reader) -> Iterator[Issue]:
     """A work is said to have become public after the month of its arXiv identifier."""
-    for claim, identifier in _with_arxiv(connection, "date"):
+    for claim, identifier in _with_arxiv(reader, "date"):
         month = arxiv_month(identifier.text)
         if month and span(claim.text)[0] > month[1]:
             message = f"first public {said(claim)}, after its preprint, arXiv {said(identifier)} of {month[0][:7]}"
             yield Issue(claim.subject, message, None, "date", claim.source, (claim, identifier))
 
 
-def public_long_before_preprint(connection: sqlite3.Connection) -> Iterator[Issue]:
+def public_long_before_preprint(reader: Reader) -> Iterator[Issue]:
     """A work is said to have become public well before the month of its arXiv identifier."""
-    for claim, identifier in _with_arxiv(connection, "date"):
+    for claim, identifier in _with_arxiv(reader, "date"):
         month = arxiv_month(identifier.text)
         if month and date.fromisoformat(span(claim.text)[1]) + _ANNOUNCED_WITHIN < date.fromisoformat(month[0]):
             message = f"first public {said(claim)}, before its preprint, arXiv {said(identifier)} of {month[0][:7]}"
             yield Issue(claim.subject, message, None, "date", claim.source, (claim, identifier))
 
 
-def _with_arxiv(connection: sqlite3.Connection, field: str) -> Iterator[tuple[Claim, Claim]]:
+def _with_arxiv(reader: Reader, field: str) -> Iterator[tuple[Claim, Claim]]:
     """Claims of a field about papers, each with the arXiv identifier shown first.
 
     A date that other claims already contradict (often the month of the identifier itself) is left to that issue.
     """
-    identifiers = {
-        claim.subject: claim
-        for claim in read_claims(connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND preferred", ())
-    }
-    disputed = {row[0] for row in connection.execute("SELECT subject FROM disagreements WHERE field = 'date'")}
-    for claim in read_claims(connection, "field = ? AND subject LIKE 'paper:%' AND NOT repeats", (field,)):
+    arxiv = evidence.claims(reader, "arxiv", kind="paper:")
+    identifiers = {claim.subject: claim for claim in arxiv if claim.preferred}
+    disputed = evidence.disputed_dates(reader)
+    for claim in evidence.claims(reader, field, kind="paper:", repeats=False):
         identifier = identifiers.get(claim.subject)
         if identifier and not (field == "date" and claim.subject in disputed):
             yield claim, identifier
 
 
-def release_far_from_report(connection: sqlite3.Connection) -> Iterator[Issue]:
+def release_far_from_report(reader: Reader) -> Iterator[Issue]:
     """A model's release lies more than a year from the arXiv identifier of the report named beside it."""
-    reports = read_claims(connection, "field = 'report' AND subject LIKE 'model:%'", ())
-    for report in reports:
+    for report in evidence.claims(reader, "report", kind="model:"):
         match = _ARXIV_ADDRESS.search(report.text)
         month = arxiv_month(match[1]) if match else None
         if month is None:
             continue
-        for claim in read_claims(
-            connection,
-            "subject = ? AND configuration IS ? AND field = 'released' AND NOT repeats",
-            (report.subject, report.configuration),
-        ):
+        for claim in evidence.claims_beside(reader, report, "released"):
+            if claim.repeats:
+                continue
             first, last = (date.fromisoformat(day) for day in span(claim.text))
             if last + _APART < date.fromisoformat(month[0]) or first - _APART > date.fromisoformat(month[1]):
                 message = f"released {said(claim)}, more than a year from its report, {said(report)} of {month[0][:7]}"
@@ -137,28 +132,15 @@ _LEANS = {
 }
 
 
-def leans_on_later_work(connection: sqlite3.Connection) -> Iterator[Issue]:
+def leans_on_later_work(reader: Reader) -> Iterator[Issue]:
     """A work is said to use, extend or modify something that became public in a later year."""
-    rows = connection.execute(
-        "SELECT e.head, a.year, e.type, e.tail, b.year, e.source, e.locator FROM edges e "
-        "JOIN records a ON a.record = e.head JOIN records b ON b.record = e.tail "
-        "WHERE e.type IN (SELECT value FROM json_each(?)) AND a.year < b.year ORDER BY e.head, e.tail, e.id",
-        (json.dumps(list(_LEANS)),),
-    )
-    for head, earlier, kind, tail, later, source, locator in rows.fetchall():
-        place = f"{source}, {locator}" if locator else source
-        message = f"of {earlier}, is said to {_LEANS[kind]} {tail} of {later} [{place}]"
+    for head, earlier, kind, tail, later, source, locator in evidence.edges_to_later_work(reader, _LEANS):
+        message = f"of {earlier}, is said to {_LEANS[kind]} {tail} of {later} [{citation(source, locator)}]"
         yield Issue(head, message, None, kind, f"{tail}; {source}", sources=(source,), others=(tail,))
 
 
-def design_year(connection: sqlite3.Connection) -> Iterator[Issue]:
+def design_year(reader: Reader) -> Iterator[Issue]:
     """A design's year is not that of the earliest work said to introduce it."""
-    rows = connection.execute(
-        "SELECT u.record, d.year, u.by, min(r.year), u.source FROM usages u "
-        "JOIN designs d ON u.record = d.record JOIN records r ON r.record = u.by "
-        "WHERE u.role = 'introduces' AND d.year IS NOT NULL AND r.year IS NOT NULL "
-        "GROUP BY u.record HAVING min(r.year) != d.year ORDER BY 1"
-    )
-    for design, year, by, introduced, source in rows.fetchall():
+    for design, year, by, introduced, source in evidence.designs_of_another_year(reader):
         message = f"its year is {year}, but {by}, said to introduce it [{source}], is of {introduced}"
         yield Issue(design, message, None, "year", by, sources=(source,), others=(by,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations
@@ -11,11 +10,13 @@ from itertools import combinations
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
+from moe_kb.db.reader import Reader
+from moe_kb.queries import evidence
 from moe_kb.references import normalised_title
 
 #: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
 _ALIKE = 0.8
+_SCHEMES = ("arxiv", "doi", "openreview", "acl")
 _ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
 _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 
@@ -23,18 +24,17 @@ _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{
 # --- one identifier on two works -------------------------------------------------------------------------------------
 
 
-def shared_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
+def shared_identifier(reader: Reader) -> Iterator[Issue]:
     """Sources give two papers one identifier or one address."""
     holders: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl', 'url')"
-    for claim in read_claims(connection, where, ()):
+    for claim in evidence.claims(reader, *_SCHEMES, "url", kind="paper:"):
         for identifier in _identifiers(claim):
             holders[identifier].setdefault(claim.subject, claim)
     for (scheme, value), papers in sorted(holders.items()):
         if len(papers) < 2:
             continue
         # The issue stands at the paper whose own identifier it is not, if that can be told.
-        owners = {row[0] for row in connection.execute("SELECT record FROM identifiers WHERE value = ?", (value,))}
+        owners = evidence.owners_of(reader, value)
         first = next((paper for paper in sorted(papers) if paper not in owners), min(papers))
         others = tuple(sorted(set(papers) - {first}))
         claims = (papers[first], *(papers[other] for other in others))
@@ -42,21 +42,20 @@ def shared_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
         yield Issue(first, message, None, scheme, "; ".join(others), claims, others=others)
 
 
-def address_of_another_identifier(connection: sqlite3.Connection) -> Iterator[Issue]:
+def address_of_another_identifier(reader: Reader) -> Iterator[Issue]:
     """A paper's address leads to an arXiv identifier that is not the paper's."""
-    own = dict(connection.execute("SELECT record, arxiv FROM papers WHERE arxiv IS NOT NULL"))
-    for claim in read_claims(connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
+    own = evidence.arxiv_identifiers(reader)
+    for claim in evidence.claims(reader, "url", kind="paper:", repeats=False):
         match = _ARXIV.search(claim.text)
         if match and own.get(claim.subject, match[1]) != match[1]:
             message = f"address {said(claim)} leads to arXiv {match[1]}, the paper's own is {own[claim.subject]}"
             yield Issue(claim.subject, message, None, "url", claim.source, (claim,))
 
 
-def two_identifiers(connection: sqlite3.Connection) -> Iterator[Issue]:
+def two_identifiers(reader: Reader) -> Iterator[Issue]:
     """Sources give one paper two different identifiers of one scheme."""
-    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl') AND NOT repeats"
     grouped: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    for claim in read_claims(connection, where, ()):
+    for claim in evidence.claims(reader, *_SCHEMES, kind="paper:", repeats=False):
         grouped[claim.subject, claim.field].setdefault(claim.text.casefold(), claim)
     for (paper, scheme), found in grouped.items():
         if len(found) > 1:
@@ -64,11 +63,11 @@ def two_identifiers(connection: sqlite3.Connection) -> Iterator[Issue]:
             yield Issue(paper, f"{scheme} {' ≠ '.join(map(said, claims))}", None, scheme, None, claims)
 
 
-def report_without_link(connection: sqlite3.Connection) -> Iterator[Issue]:
+def report_without_link(reader: Reader) -> Iterator[Issue]:
     """A model's report is a paper of the knowledge base, but the model does not name that paper."""
-    own = dict(connection.execute("SELECT arxiv, record FROM papers WHERE arxiv IS NOT NULL"))
-    linked = set(connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'"))
-    for claim in read_claims(connection, "subject LIKE 'model:%' AND field = 'report'", ()):
+    own = {arxiv: paper for paper, arxiv in evidence.arxiv_identifiers(reader).items()}
+    linked = set(evidence.described_by(reader))
+    for claim in evidence.claims(reader, "report", kind="model:"):
         match = _ARXIV.search(claim.text)
         paper = own.get(match[1]) if match else None
         if paper and (claim.subject, paper) not in linked:
@@ -93,10 +92,10 @@ def _identifiers(claim: Claim) -> Iterator[tuple[str, str]]:
 # --- one work under two names ----------------------------------------------------------------------------------------
 
 
-def titles_differ(connection: sqlite3.Connection) -> Iterator[Issue]:
+def titles_differ(reader: Reader) -> Iterator[Issue]:
     """Sources print one paper under titles that differ in their words."""
     grouped: dict[str, dict[str, Claim]] = defaultdict(dict)
-    for claim in read_claims(connection, "subject LIKE 'paper:%' AND field = 'title' AND NOT repeats", ()):
+    for claim in evidence.claims(reader, "title", kind="paper:", repeats=False):
         grouped[claim.subject].setdefault(normalised_title(claim.text), claim)
     for paper, found in grouped.items():
         if len(found) > 1:
@@ -105,12 +104,12 @@ def titles_differ(connection: sqlite3.Connection) -> Iterator[Issue]:
             yield Issue(paper, message, None, "title", None, claims)
 
 
-def alike_titles(connection: sqlite3.Connection) -> Iterator[Issue]:
+def alike_titles(reader: Reader) -> Iterator[Issue]:
     """Two papers have nearly one title and share an author, so they may be one work."""
-    titles = dict(connection.execute("SELECT record, title FROM papers"))
+    titles = evidence.titles(reader)
     words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
     by_author: dict[str, set[str]] = defaultdict(set)
-    for paper, author in connection.execute("SELECT record, author FROM authors"):
+    for paper, author in evidence.authors(reader):
         by_author[author.casefold()].add(paper)
     pairs = {pair for papers in by_author.values() for pair in combinations(sorted(papers), 2)}
     for left, right in sorted(pairs):
@@ -121,38 +120,38 @@ def alike_titles(connection: sqlite3.Connection) -> Iterator[Issue]:
             yield Issue(left, message, None, "title", right, others=(right,))
 
 
-def printed_under_two_names(connection: sqlite3.Connection) -> Iterator[Issue]:
+def printed_under_two_names(reader: Reader) -> Iterator[Issue]:
     """One source prints a paper under names that are not spellings or parts of each other."""
     printed: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = defaultdict(dict)
-    rows = connection.execute(
-        "SELECT record, source, printed_as, locator, node FROM placements WHERE printed_as IS NOT NULL ORDER BY id"
-    )
-    for record, source, names, locator, node in rows:
+    for record, source, names, locator, node in evidence.printed_placements(reader):
         for name in names.split("; "):
             printed[record, source].setdefault(_fold(name), (name, f"{locator}, {node.rpartition('/')[2]}"))
-    for (record, source), names in printed.items():
-        if any(not _spelt_alike(a, b) for a, b in combinations(names, 2)):
-            listed = " and ".join(f"{name!r} [{source}, {place}]" for name, place in names.values())
+    for (record, source), forms in printed.items():
+        if any(not _spelt_alike(a, b) for a, b in combinations(forms, 2)):
+            listed = " and ".join(f"{name!r} [{source}, {place}]" for name, place in forms.values())
             yield Issue(record, f"is printed as {listed}", None, "name", source, sources=(source,))
 
 
-def row_under_another_name(connection: sqlite3.Connection) -> Iterator[Issue]:
+def row_under_another_name(reader: Reader) -> Iterator[Issue]:
     """A table's row prints a name that is neither that of the model it is about nor that of a paper on it."""
     names: dict[str, set[str]] = defaultdict(set)
-    for record, name, key in connection.execute("SELECT record, name, key FROM records"):
+    for record, name, key in evidence.names_and_keys(reader):
         names[record] |= {_fold(name), _fold(key)}
-    described = connection.execute("SELECT head, tail FROM edges WHERE type = 'described-by'").fetchall()
-    for record, paper in described:
+    for record, paper in evidence.described_by(reader):
         names[record] |= names[paper]
-    rows = connection.execute(
-        "SELECT t.record, t.row, t.label, t.subject, t.configuration, substr(t.record, 7), r.content ->> 'source' "
-        "FROM table_rows t JOIN records r ON r.record = t.record WHERE t.subject IS NOT NULL ORDER BY t.id"
-    )
-    for table, row, label, subject, configuration, key, source in rows.fetchall():
+    for table, row, label, subject, configuration, source in evidence.aligned_rows(reader):
         folded, begins = _fold(label), _fold(re.split(r"[\W_]", label, maxsplit=1)[0])
         if not any(_spelt_alike(name, folded) or name.startswith(begins) for name in names[subject]):
             message = f"row {row} of {table} prints {label!r}, which is not what {subject} is called"
-            yield Issue(subject, message, configuration, "name", f"{key}#{row}", sources=(source,), others=(table,))
+            yield Issue(
+                subject,
+                message,
+                configuration,
+                "name",
+                f"{table.partition(':')[2]}#{row}",
+                sources=(source,),
+                others=(table,),
+            )
 
 
 def _fold(name: str) -> str:
@@ -167,20 +166,16 @@ def _spelt_alike(a: str, b: str) -> bool:
 # --- one name for two works ------------------------------------------------------------------------------------------
 
 
-def one_name(connection: sqlite3.Connection) -> Iterator[Issue]:
+def one_name(reader: Reader) -> Iterator[Issue]:
     """Two records of one kind go by one name."""
-    rows = connection.execute(
-        "SELECT f.folded, f.record, r.year FROM folded_names f JOIN records r ON r.record = f.record "
-        "WHERE r.kind IN ('paper', 'design', 'model', 'system') ORDER BY f.record"
-    )
     holders: dict[tuple[str, str], dict[str, int | None]] = defaultdict(dict)
-    for folded, record, year in rows:
+    for folded, record, year in evidence.folded_names(reader):
         holders[record.partition(":")[0], folded][record] = year
     introduced = defaultdict(set)
-    for design, paper in connection.execute("SELECT record, by FROM usages WHERE role = 'introduces'"):
+    for design, paper in evidence.introductions(reader):
         introduced[design].add(paper)
     shared = {key: found for key, found in holders.items() if len(found) > 1}
-    said_of = _names_said(connection, {record for found in shared.values() for record in found})
+    said_of = _names_said(reader, {record for found in shared.values() for record in found})
     for (kind, folded), found in sorted(shared.items()):
         if kind == "design" and _of_one_work(found, introduced):
             continue
@@ -202,26 +197,22 @@ def one_name(connection: sqlite3.Connection) -> Iterator[Issue]:
         )
 
 
-def _names_said(connection: sqlite3.Connection, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:
+def _names_said(reader: Reader, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:
     """How sources write the names of records, by record and folded name."""
     found: dict[tuple[str, str], tuple[str, Claim]] = {}
-    for claim in read_claims(connection, "field IN ('name', 'aliases', 'title')", ()):
+    for claim in evidence.claims(reader, "name", "aliases", "title"):
         if claim.subject in records:
             for name in claim.value if isinstance(claim.value, list) else [claim.text]:
                 found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
     return found
 
 
-def printed_for_two_works(connection: sqlite3.Connection) -> Iterator[Issue]:
+def printed_for_two_works(reader: Reader) -> Iterator[Issue]:
     """One source prints one name for two papers."""
     printed: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     shown: dict[str, str] = {}
-    rows = connection.execute(
-        "SELECT record, source, printed_as, locator FROM placements "
-        "WHERE printed_as IS NOT NULL AND record LIKE 'paper:%' ORDER BY record, id"
-    )
-    for record, source, names, locator in rows:
-        for name in names.split("; "):
+    for record, source, names, locator, _ in evidence.printed_placements(reader):
+        for name in names.split("; ") if record.startswith("paper:") else ():
             printed[source, _fold(name)].setdefault(record, f"{source}, {locator}")
             shown.setdefault(_fold(name), name)
     for (source, folded), found in sorted(printed.items()):

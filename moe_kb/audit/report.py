@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 from moe_kb.audit.issue import Issue
 from moe_kb.audit.rules import FAMILIES, IDLE, RULES, explanation
-
-if TYPE_CHECKING:
-    from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.records import SourceBrief
 
 #: The page's hand-written part ends here.
 MARK = "<!-- From here on written by `moe-kb audit --page docs/audit.md`. -->"
 
 
-def written(page: str, kb: KnowledgeBase) -> str:
-    """A page with what stands below its mark written anew; one without the mark gets it at its end."""
-    return page.partition(MARK)[0] + markdown(kb)
+def written(page: str, issues: Sequence[Issue], sources: Iterable[SourceBrief]) -> str:
+    """A page with what stands below its mark written anew; one without the mark gets it at its end.
 
-
-def markdown(kb: KnowledgeBase) -> str:
-    """The rules with their numbers, and the issues on what surveys and lists print, by source."""
-    issues = kb.audit()
+    Below the mark: the rules with their numbers, and the issues on what surveys and lists print, by source.
+    """
     lines = [MARK, "", "## Rules", "", *_rules(issues), "", "## Issues on surveys and lists"]
     printed = sorted(
-        (source for source in kb.sources().values() if source.type in ("survey", "list")),
+        (source for source in sources if source.type in ("survey", "list")),
         key=lambda source: (source.type != "survey", source.key),
     )
     seen: set[str] = set()
@@ -35,7 +29,7 @@ def markdown(kb: KnowledgeBase) -> str:
         seen |= {issue.id for issue in on_it}
         if on_it:
             lines += ["", f"### {source.name} ({len(on_it)})", "", f"{source.title}.", "", *_table(on_it)]
-    return "\n".join(lines) + "\n"
+    return page.partition(MARK)[0] + "\n".join(lines) + "\n"
 
 
 def _rules(issues: Sequence[Issue]) -> Iterator[str]:

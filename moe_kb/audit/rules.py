@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from moe_kb.audit import claims, counts, coverage, dates, identity, sizes
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.corpus import WAIVERS
+from moe_kb.db.reader import Reader
+from moe_kb.queries import evidence
 
-Rule = Callable[[sqlite3.Connection], Iterator[Issue]]
+Rule = Callable[[Reader], Iterator[Issue]]
 
 #: Families in reading order: heading and rules. A rule's docstring is what the documentation says of it.
 FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
@@ -18,10 +19,7 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
         "Claims that disagree",
         (claims.differ, claims.idle_note, claims.impossible_order, claims.placement_of_experts),
     ),
-    "sizes": (
-        "Sizes that do not follow from the hyperparameters",
-        (sizes.printed_shape, sizes.described_shape),
-    ),
+    "sizes": ("Sizes that do not follow from the hyperparameters", (sizes.printed_shape, sizes.described_shape)),
     "counts": (
         "Counts that mix routed and shared experts",
         (
@@ -84,18 +82,15 @@ RULES: dict[str, Rule] = {
 IDLE = "coverage/unused-waiver"
 
 
-def run(connection: sqlite3.Connection) -> list[Issue]:
+def run(reader: Reader) -> list[Issue]:
     """Every issue, in the order of the rules and, within a rule, of the ids.
 
     Issues of `data/waivers.yaml` come with their reason; an entry of it that waives nothing is an issue.
     """
-    noted = {
-        issue: Waived(reason, source, locator)
-        for issue, reason, source, locator in connection.execute("SELECT issue, reason, source, locator FROM waivers")
-    }
+    noted = {issue: Waived(reason, source, locator) for issue, reason, source, locator in evidence.waivers(reader)}
     issues: list[Issue] = []
     for name, rule in RULES.items():
-        of_rule = [replace(issue, rule=name) for issue in rule(connection)]
+        of_rule = [replace(issue, rule=name) for issue in rule(reader)]
         issues += sorted(of_rule, key=lambda issue: issue.id)
     issues = [replace(f, waived=noted.pop(f.id, f.waived)) if f.id in noted else f for f in issues]
     return [*issues, *(_idle(issue, reason) for issue, reason in sorted(noted.items()))]

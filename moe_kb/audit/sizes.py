@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -15,8 +14,9 @@ from moe_kb.audit.datasheet import Range, Sheet, Sizes, sheet_of
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.agreement import stands_for
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
+from moe_kb.db.reader import Reader
 from moe_kb.format import compact
+from moe_kb.queries import evidence
 from moe_kb.records import Architecture, Configuration
 from moe_kb.records.sublayers import Attention, Dense, Mixture, Sublayer
 from moe_kb.sizing.parameters import Parameters, UnsizedError, count
@@ -96,11 +96,7 @@ class Size:
 
 
 def check_configuration(
-    configuration: Configuration,
-    claims: Sequence[Claim],
-    vocabulary: Range = VOCABULARY,
-    *,
-    explain: bool = True,
+    configuration: Configuration, claims: Sequence[Claim], vocabulary: Range = VOCABULARY, *, explain: bool = True
 ) -> list[Misfit]:
     """Claims about sizes that a described configuration does not bear out.
 
@@ -209,9 +205,9 @@ def _distance(number: float, found: Range) -> float:
 # --- rules -----------------------------------------------------------------------------------------------------------
 
 
-def printed_shape(connection: sqlite3.Connection) -> Iterator[Issue]:
+def printed_shape(reader: Reader) -> Iterator[Issue]:
     """A size is outside what the hyperparameters of the same source allow, whatever it leaves unsaid."""
-    for _, sheet, sizes, vocabulary in printed_sheets(connection):
+    for _, sheet, sizes, vocabulary in printed_sheets(reader):
         for misfit in check_sheet(sheet, sizes, vocabulary):
             claim = misfit.claim
             detail = claim.table_row or claim.source
@@ -219,29 +215,24 @@ def printed_shape(connection: sqlite3.Connection) -> Iterator[Issue]:
 
 
 def printed_sheets(
-    connection: sqlite3.Connection, configurations: str = "SELECT subject, configuration FROM claims"
+    reader: Reader, only: Collection[tuple[str, str | None]] | None = None
 ) -> Iterator[tuple[dict[str, list[Claim]], Sheet, list[Claim], Range]]:
     """What each source (each row of a table) gives of a configuration whose size it claims.
 
     Args:
-        connection: The database.
-        configurations: A query of ours for the subjects and parts to look at.
+        reader: The database.
+        only: Subjects and configurations to look at; None: all of them.
 
     Yields:
         Its claims by field, the sheet they make, those about sizes, and the range of vocabularies to reckon with.
     """
-    low, high = connection.execute("SELECT min(number), max(number) FROM claims WHERE field = 'vocab_size'").fetchone()
-    vocabulary = Range(low, high) if low else VOCABULARY
+    low, high = evidence.vocabulary_sizes(reader)
+    vocabulary = Range(low, high) if low and high else VOCABULARY
     fields = (*_HYPERPARAMETERS, "params_total", "params_active")
     grouped: dict[tuple[str, str | None, str, str | None], dict[str, list[Claim]]] = {}
-    where = (
-        f"configuration IS NOT NULL AND field IN ({', '.join('?' * len(fields))}) "
-        f"AND (subject, configuration) IN ({configurations}) "
-        # Layers that a source describes say more than the flat view of them does.
-        "AND (table_row IS NOT NULL OR NOT EXISTS (SELECT 1 FROM configurations c "
-        "WHERE c.record = subject AND c.label = configuration AND c.source = claims.source))"
-    )
-    for claim in read_claims(connection, where, fields):
+    for claim in evidence.printed_sizes(reader, fields):
+        if only is not None and (claim.subject, claim.configuration) not in only:
+            continue
         grouped.setdefault(_speaker(claim), defaultdict(list))[claim.field].append(claim)
     for claims in grouped.values():
         sizes = [c for field in ("params_total", "params_active") for c in claims.get(field, ())[:1] if c.number]
@@ -250,18 +241,14 @@ def printed_sheets(
             yield claims, sheet, sizes, vocabulary
 
 
-def described_shape(connection: sqlite3.Connection) -> Iterator[Issue]:
+def described_shape(reader: Reader) -> Iterator[Issue]:
     """A size is not what the described layers add up to."""
-    described = connection.execute(
-        "SELECT record, label, architecture FROM configurations WHERE architecture IS NOT NULL ORDER BY id"
-    ).fetchall()
-    printed = printed_sheets(connection, "SELECT record, label FROM configurations WHERE architecture IS NOT NULL")
+    described = evidence.described_configurations(reader)
+    printed = printed_sheets(reader, {(record, label) for record, label, _ in described})
     with_sheet = {_speaker(claim) for _, _, sizes, _ in printed for claim in sizes}
-    exact = {row[0] for row in connection.execute("SELECT key FROM sources WHERE type = 'count'")}
+    exact = evidence.exact_counts(reader)
     sizes: dict[tuple[str, str | None], list[Claim]] = defaultdict(list)
-    fields = tuple(CLAIMED)
-    where = f"NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_claims(connection, where, fields):
+    for claim in evidence.claims(reader, *CLAIMED, repeats=False):
         if _speaker(claim) not in with_sheet:
             sizes[claim.subject, claim.configuration].append(claim)
     for record, label, architecture in described:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.labels import places
+from moe_kb.analysis.labels import places
 from moe_kb.charts.models import SYMBOLS, axis
 from moe_kb.charts.palette import COLOURS
 from moe_kb.fields import MEASURES, NOT_REPORTED, label_of

@@ -15,12 +15,7 @@ from moe_kb.charts import trend_marks, trends
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
 
 #: Colour and symbol of where a configuration stands to the table.
-LOOKS = {
-    IN_TABLE: (ORANGE, "square"),
-    BESIDE: (GREEN, "diamond"),
-    NEWER: (BLUE, "circle"),
-    UNDATED: (GREY, "x-thin"),
-}
+LOOKS = {IN_TABLE: (ORANGE, "square"), BESIDE: (GREEN, "diamond"), NEWER: (BLUE, "circle"), UNDATED: (GREY, "x-thin")}
 #: How far lines of equal ratio go on beyond the last mark, in lengths of the logarithmic axis, for their names.
 _BEYOND = 0.03
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from moe_kb.analysis.labels import places
 from moe_kb.analysis.metrics import SIDES, Side
 from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
-from moe_kb.charts.labels import places
 from moe_kb.charts.models import axis
 from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
 from moe_kb.fields import Field

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from moe_kb.analysis.jitter import apart
 from moe_kb.analysis.time_axis import in_words, known_to_the_month, positions
 from moe_kb.analysis.trend_fields import TRENDS
 from moe_kb.analysis.trends import Measured, Observation, shown
-from moe_kb.charts.jitter import apart
 from moe_kb.charts.palette import GREY
 from moe_kb.fields import in_sentence
 from moe_kb.format import compact, escaped

@@ -251,7 +251,7 @@ def audit(name: str | None, rule: str | None, unwaived: bool, page: Path | None,
     if page is not None:
         if name or rule or unwaived or as_json:
             raise click.BadParameter("the page has all issues; leave the other options out", param_hint="--page")
-        page.write_text(written(page.read_text(encoding="utf-8"), kb), encoding="utf-8")
+        page.write_text(written(page.read_text(encoding="utf-8"), kb.audit(), kb.sources().values()), encoding="utf-8")
         return
     found = kb.audit(name, rule=rule, waived=not unwaived)
     if as_json:

@@ -40,3 +40,8 @@ def connect(database: Path) -> sqlite3.Connection:
         )
     connection.execute("PRAGMA query_only = 1")
     return connection
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """When, from what and by which code the database was built."""
+    return dict(connection.execute("SELECT key, value FROM meta"))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moe_kb.db.connect import SCHEMA_VERSION
+from moe_kb.db.connect import SCHEMA_VERSION, read_meta
 from moe_kb.errors import DatabaseError, YamlError
 from moe_kb.paths import GROUP, RESULTS_GROUP
 from moe_kb.stamps import FileStamp, installed, scan, scan_code
@@ -124,7 +124,7 @@ def _read_only(database: Path) -> sqlite3.Connection:
 def _read_meta(database: Path) -> dict[str, str]:
     connection = _read_only(database)
     try:
-        return dict(connection.execute("SELECT key, value FROM meta"))
+        return read_meta(connection)
     finally:
         connection.close()
 

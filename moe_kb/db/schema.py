@@ -299,7 +299,7 @@ class Claim(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
     table_row: str | None = Field(default=None, index=True, description="table#row, for claims of a transcribed table")
     note: str | None = Field(default=None, description="Why it is derived, or what to beware of")
-    preferred: bool = Field(default=False, description="Whether it is the value shown first")
+    preferred: bool = Field(default=False, description="Whether it is the preferred value")
     repeats: bool = Field(default=False, description="Whether a claim of the same source says the same already")
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from moe_kb.db.reader import Reader
 from moe_kb.errors import NotFoundError
+from moe_kb.queries.values import claims_about
 from moe_kb.records import Citation, Design, Record
 from moe_kb.records.base import Note
 from moe_kb.records.design import Equation, Sourced
-
-if TYPE_CHECKING:
-    from moe_kb.kb import KnowledgeBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +28,12 @@ class Support:
     locator: str | None
 
 
-def support(kb: KnowledgeBase, name: str, field: str, configuration: str | None = None) -> list[Support]:
+def support(reader: Reader, record: Record, field: str, configuration: str | None = None) -> list[Support]:
     """Every place behind a field: claims, then what the record itself cites for it.
 
     Args:
-        kb: The knowledge base.
-        name: Key or full name.
+        reader: Of the database.
+        record: The record.
         field: A claimed field (`params_total`), a property of a design (`chooser`), or a field of the record
             (`equations`, `summary`, `authors`).
         configuration: Only this configuration.
@@ -43,10 +41,9 @@ def support(kb: KnowledgeBase, name: str, field: str, configuration: str | None 
     Raises:
         NotFoundError: No source gives the field.
     """
-    record = kb.get(name)
     found = [
         Support(claim.subject, claim.configuration, field, claim.shown, claim.source, claim.locator)
-        for claim in kb.claims(record.reference, field=field, configuration=configuration)
+        for claim in claims_about(reader, record.reference, field=field, configuration=configuration)
     ]
     if configuration is None:
         found += [
@@ -54,7 +51,7 @@ def support(kb: KnowledgeBase, name: str, field: str, configuration: str | None 
             for value, citation in _cited(record, field)
         ]
     if not found:
-        raise NotFoundError(f"no source gives {field!r} for {name}. See: moe-kb show {record.reference}")
+        raise NotFoundError(f"no source gives {field!r} for {record.reference}. See: moe-kb show {record.reference}")
     return list(dict.fromkeys(found))
 
 

@@ -7,14 +7,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from moe_kb.db.connect import read_meta
+from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
-from moe_kb.queries.console import contents
-
-if TYPE_CHECKING:
-    from moe_kb.kb import KnowledgeBase
-    from moe_kb.queries.console import TableInfo
+from moe_kb.exporters.bibtex import entries
+from moe_kb.queries.console import TableInfo, contents, schema
+from moe_kb.queries.records import briefs
 
 Rows = list[tuple[Any, ...]]
 
@@ -22,11 +22,11 @@ FORMATS = ("csv", "json", "parquet", "bibtex")
 _INTERNAL = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
 
 
-def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path]:
+def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write every table and view in each format.
 
     Args:
-        kb: The knowledge base.
+        reader: Of the database.
         folder: Made if absent; files of the same names are replaced, others are left alone.
         formats: Any of csv, json, parquet, bibtex.
 
@@ -39,12 +39,11 @@ def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     tables = sorted(
-        (table for table in kb.schema() if table.name not in _INTERNAL), key=lambda table: (table.kind, table.name)
+        (table for table in schema(reader) if table.name not in _INTERNAL), key=lambda table: (table.kind, table.name)
     )
     for table in tables:
         columns = [column.name for column in table.columns]
-        with kb.reader() as reader:
-            rows = contents(reader, table.name)
+        rows = contents(reader, table.name)
         for form in formats:
             if form == "bibtex":
                 continue
@@ -53,10 +52,10 @@ def export(kb: KnowledgeBase, folder: Path, formats: Sequence[str]) -> list[Path
             written.append(path)
     if "bibtex" in formats:
         path = folder / "papers.bib"
-        _replace(path, kb.cite([brief.record for brief in kb.briefs("paper")]))
+        _replace(path, "\n".join(entries(reader, [brief.record for brief in briefs(reader, "paper")]).values()))
         written.append(path)
     readme = folder / "DATA-DICTIONARY.md"
-    _replace(readme, "\n".join(_dictionary(kb, tables)))
+    _replace(readme, "\n".join(_dictionary(read_meta(reader.connection), tables)))
     return [*written, readme]
 
 
@@ -104,9 +103,9 @@ def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
 _WRITERS = {"csv": _csv, "json": _json, "parquet": _parquet}
 
 
-def _dictionary(kb: KnowledgeBase, tables: Sequence[TableInfo]) -> Iterator[str]:
+def _dictionary(meta: dict[str, str], tables: Sequence[TableInfo]) -> Iterator[str]:
     yield "# Data dictionary\n"
-    yield f"moe-kb, content {kb.content_hash[:12]}, built {kb.meta['built']}. Data: CC-BY-4.0.\n"
+    yield f"moe-kb, content {meta['content_hash'][:12]}, built {meta['built']}. Data: CC-BY-4.0.\n"
     for table in tables:
         yield f"## {table.name} ({table.kind})\n\n{table.description}\n\n| column | type | meaning |\n|---|---|---|"
         for column in table.columns:

@@ -9,14 +9,13 @@
     lab.curves(run.id).train["loss"]
 
 How it holds together: `Lab.launch` writes a folder and a row, one supervisor process (`supervisor`) takes the
-rows in order and runs each as a child (`contract` says what it runs), the child writes events (`events`) that
+rows in order and runs each as a child (`protocol` says what it runs), the child writes events (`events`) that
 anyone may read. Runs on Linux and macOS: it needs POSIX sessions and locks.
 """
 
 from moe_kb.paths import GROUP
 
 from .catalogue import Catalogue
-from .contract import Details, Entry, Estimate, details
 from .curves import Curve, Loads, RunCurves
 from .errors import (
     ActiveRunError,
@@ -31,11 +30,12 @@ from .errors import (
     UnknownRunError,
 )
 from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
-from .form import FormField, config_from_form, form_fields, form_from_config
+from .form import FormField, config_from_form, flat_settings, form_fields, form_from_config
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
 from .preflight import Preflight
+from .protocol import Details, Entry, Estimate, details
 from .store import Run, RunEstimate, RunStatus
 from .supervision import Timing
 
@@ -77,6 +77,7 @@ __all__ = [
     "config_from_form",
     "default_home",
     "details",
+    "flat_settings",
     "form_fields",
     "form_from_config",
     "metric_meanings",

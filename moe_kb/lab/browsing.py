@@ -75,7 +75,7 @@ def causality(known: Details) -> str | None:
 
 def task_field(fields: Iterable[FormField]) -> FormField | None:
     """The setting that says what is learnt, where there is a choice of it."""
-    return next((field for field in fields if field.name == "task" and field.kind == "choice"), None)
+    return next((field for field in fields if field.short == "task" and field.kind == "choice"), None)
 
 
 def groups(fields: Sequence[FormField], task: str | None, tasks: Iterable[str]) -> dict[str, list[FormField]]:
@@ -89,5 +89,5 @@ def groups(fields: Sequence[FormField], task: str | None, tasks: Iterable[str]) 
     others = set(tasks) - {task} if task is not None else set()
     names = list(dict.fromkeys(field.group for field in fields if field.group not in others))
     names.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST) + (name in _LAST))
-    shown = {name: [field for field in fields if field.group == name and field.name != "task"] for name in names}
+    shown = {name: [field for field in fields if field.group == name and field.short != "task"] for name in names}
     return {name: members for name, members in shown.items() if members}

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from moe_kb.paths import GROUP
 
-from .contract import Entry, details
 from .errors import Finding, UnknownImplementationError
+from .protocol import Entry, details
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9])?")
 MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -102,7 +102,7 @@ def _assemble(offers: Sequence[tuple[str, object]], problems: list[Finding]) -> 
                     f"{place}, entry {key}",
                     "contract",
                     "; ".join(broken),
-                    "See moe_kb.lab.contract.Entry for what an entry must have",
+                    "See moe_kb.lab.protocol.Entry for what an entry must have",
                 )
             )
         elif offer.key in chosen:

@@ -40,7 +40,7 @@ class Loads:
 
 @dataclass(frozen=True, slots=True)
 class RunCurves:
-    """What a run's events have told so far."""
+    """What a run's events have reported so far."""
 
     start: Start | None
     progress: Progress | None
@@ -53,7 +53,7 @@ class RunCurves:
     problems: tuple[EventProblem, ...]
     """The first lines that were not events."""
     load_history: dict[str, tuple[Loads, ...]] = field(default_factory=dict)
-    """By layer, what training told of its loads from the first to the last; thinned in long runs."""
+    """By layer, what training reported of its loads from the first to the last; thinned in long runs."""
 
 
 class CurveReader:
@@ -80,7 +80,7 @@ class CurveReader:
         self._problems: list[EventProblem] = []
 
     def read(self, max_points: int = 1000) -> RunCurves:
-        """Return all that the file has told up to now, at most about `max_points` points a curve."""
+        """Return all that the file has reported up to now, at most about `max_points` points a curve."""
         with self._lock:
             more = True
             while more:
@@ -102,7 +102,7 @@ class CurveReader:
                 loads=dict(self._loads),
                 messages=tuple(self._messages),
                 problems=tuple(self._problems),
-                load_history={layer: tuple(told) for layer, told in self._load_history.items()},
+                load_history={layer: tuple(loads) for layer, loads in self._load_history.items()},
             )
 
     def _add(self, event: AnyEvent) -> None:

@@ -47,6 +47,11 @@ class FormField:
     as_json: bool
     """Whether the text is JSON, for `config_from_form` to read."""
 
+    @property
+    def short(self) -> str:
+        """The name without its section, see `flat_settings`."""
+        return _short(self.name)
+
     def allowed(self) -> str:
         """Say in words what may be given."""
         if self.kind == "choice":
@@ -119,7 +124,8 @@ def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> 
 def form_from_config(fields: Sequence[FormField], config: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a config as plain values into the inputs' values, the other way of `config_from_form`.
 
-    What the config lacks, or an input cannot hold, is left out.
+    A config of an earlier version may have a setting without its section. What the config lacks, or an input cannot
+    hold, is left out.
     """
     values: dict[str, Any] = {}
     for field in fields:
@@ -127,12 +133,33 @@ def form_from_config(fields: Sequence[FormField], config: Mapping[str, Any]) -> 
         for part in field.name.split("."):
             value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
         if value is _MISSING:
+            value = config.get(field.short, _MISSING)
+        if value is _MISSING or isinstance(value, Mapping):
             continue
         if field.as_json and value is not None:
             value = json.dumps(value)
         if field.takes(value):
             values[field.name] = value
     return values
+
+
+def flat_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with the settings of its sections beside the others, each by its name alone.
+
+    What a section calls its `name` is called as the section is: `{"task": {"name": "text"}}` has the task "text". Of
+    settings of two sections with one name, the second keeps its section: `model.width`.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        for inner, setting in value.items() if isinstance(value, Mapping) else [(None, value)]:
+            whole = name if inner is None else f"{name}.{inner}"
+            flat[whole if _short(whole) in flat else _short(whole)] = setting
+    return flat
+
+
+def _short(name: str) -> str:
+    section, _, last = name.rpartition(".")
+    return section.rpartition(".")[2] if section and last == "name" else last
 
 
 def _fields(

@@ -18,13 +18,13 @@ import platformdirs
 from pydantic import BaseModel
 
 from .catalogue import Catalogue, catalogue_of, installed_catalogue
-from .contract import Entry
 from .curves import CurveReader, RunCurves
 from .errors import ActiveRunError, Finding, HomeError, PreflightError, SupervisorError, UnknownRunError
 from .events import EventBatch, read_events
 from .hardware import probe
 from .outcome import tail
 from .preflight import Preflight, Situation, preflight
+from .protocol import Entry
 from .store import Run, RunsStore, check_run_id, new_run_id
 from .supervision import Timing, ensure_supervisor
 
@@ -175,17 +175,17 @@ class Lab:
         return reader.read(max_points)
 
     def latest(self, run: Run) -> RunCurves:
-        """Return what the run told last: one point a curve, for a list of runs that is shown over and over.
+        """Return what the run reported last: one point a curve, for a list of runs that is shown over and over.
 
-        What a run that has ended told is read once and kept, without messages and problems.
+        What a run that has ended reported is read once and kept, without messages and problems.
         """
         if run.active:
             return self.curves(run.id, max_points=1)
         with self._lock:
             known = self._ended.get(run.id)
         if known is None:
-            told = CurveReader(self.folder(run.id) / "events.jsonl").read(max_points=1)
-            known = replace(told, messages=(), problems=())
+            reported = CurveReader(self.folder(run.id) / "events.jsonl").read(max_points=1)
+            known = replace(reported, messages=(), problems=())
             with self._lock:
                 self._ended[run.id] = known
         return known

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .contract import Entry
 from .errors import Finding
 from .form import form_fields
 from .hardware import Hardware
+from .protocol import Entry
 from .store import RunEstimate
 
 GIB = 1024**3
@@ -74,7 +74,9 @@ def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, l
         # extra="forbid" whatever the class says: a misspelt setting must not silently do nothing.
         return entry.config_class.model_validate(given, extra="forbid"), []
     except ValidationError as error:
-        allowed = {field.name: field.allowed() for field in form_fields(entry.config_class)}
+        allowed = {
+            name: field.allowed() for field in form_fields(entry.config_class) for name in (field.name, field.short)
+        }
         return None, [_invalid(detail, allowed) for detail in error.errors(include_url=False)]
     except Exception as error:  # a validator of the implementation: not our code
         text = f"the configuration cannot be checked ({type(error).__name__}: {str(error)[:300]})"
@@ -82,16 +84,16 @@ def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, l
 
 
 def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
+    names = [name for name in allowed if "." not in name]
     field = ".".join(str(part) for part in detail["loc"])
     place = f"config.{field}" if field else "config"
     if detail["type"] in ("extra_forbidden", "invalid_key"):
-        return Finding(
-            "error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(allowed)}"
-        )
+        return Finding("error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(names)}")
     if detail["type"] == "missing":
         message, fix = "the setting is required", "Give a value"
     else:
-        message = f"{detail['msg']}, got {repr(detail['input'])[:80]}" if field else str(detail["msg"])
+        whole = not field or detail["type"] == "value_error"  # a check across settings names them itself
+        message = str(detail["msg"]) if whole else f"{detail['msg']}, got {repr(detail['input'])[:80]}"
         fix = "Change the settings it names"
     if field in allowed:
         fix = f"Give {allowed[field]}"
@@ -114,9 +116,9 @@ def _dumped(model: BaseModel) -> tuple[dict[str, Any] | None, list[Finding]]:
 
 def _estimated(entry: Entry, model: BaseModel) -> tuple[RunEstimate | None, list[Finding]]:
     try:
-        told = entry.estimate(model)
+        cost = entry.estimate(model)
         return RunEstimate(
-            int(told.memory_bytes), float(told.seconds), int(told.params_total), int(told.params_active)
+            int(cost.memory_bytes), float(cost.seconds), int(cost.params_total), int(cost.params_active)
         ), []
     except Exception as error:  # the implementation's code, not ours
         text = f"the implementation cannot estimate it ({type(error).__name__}: {str(error)[:300]})"

@@ -1,4 +1,4 @@
-"""Processes told apart for certain, and ended with all that they started.
+"""Processes identified for certain, and ended with all that they started.
 
 A pid alone is not an identity (it is reused), so the create time goes with it. A process group alone is
 not the whole of a run (a grandchild may leave it), so each run's processes carry a mark in their environment.

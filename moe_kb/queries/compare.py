@@ -1,4 +1,4 @@
-"""Records side by side: the fields in which they agree and differ."""
+"""Records compared: the fields in which they agree and differ."""
 
 from __future__ import annotations
 

@@ -59,6 +59,11 @@ def contents(reader: Reader, table: str) -> list[tuple[Any, ...]]:
     return reader.tuples(f'SELECT * FROM "{table}"')
 
 
+def first_rows(table: str) -> str:
+    """A query for the first rows of a table or view."""
+    return f"SELECT * FROM {table} LIMIT 50"
+
+
 EXAMPLES = (
     Example(
         "How sparse are released models?",

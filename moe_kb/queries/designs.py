@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -120,11 +121,15 @@ class Implementation:
     """What it was checked against."""
 
 
-def meaning(name: str) -> str | None:
-    """What a property means, from the record type's own documentation."""
-    from moe_kb.records import GatingProperties
-
-    return GatingProperties.model_fields[name].description
+def property_meanings(reader: Reader) -> dict[str, str]:
+    """What each typed property means, from the data dictionary."""
+    return dict(
+        reader.tuples(
+            "SELECT column_name, description FROM dictionary WHERE table_name = 'gating_designs_compared' "
+            "AND column_name IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(GATING_PROPERTIES)),),
+        )
+    )
 
 
 @cache
@@ -171,11 +176,7 @@ def gates(reader: Reader) -> list[Gate]:
 
 
 def select_gates(
-    found: Sequence[Gate],
-    wanted: Mapping[str, Sequence[str]],
-    text: str = "",
-    *,
-    runs: bool | None = None,
+    found: Sequence[Gate], wanted: Mapping[str, Sequence[str]], text: str = "", *, runs: bool | None = None
 ) -> list[Gate]:
     """Gates with one of the wanted values of every property asked for; `not reported` asks for a missing one.
 

@@ -62,6 +62,11 @@ def brief(reader: Reader, record: str) -> Brief:
     return found
 
 
+def content_of(reader: Reader, record: str) -> str:
+    """The whole record as JSON, defaults left out."""
+    return str(reader.value("SELECT content FROM records WHERE record = ?", (record,)))
+
+
 def path_of(reader: Reader, record: str) -> str:
     """The record's file, relative to the tree."""
     return str(reader.value("SELECT path FROM records WHERE record = ?", (record,)))

@@ -66,7 +66,7 @@ def architectures(reader: Reader, model: str, label: str | None = None) -> dict[
         )
     )
     raise NotFoundError(
-        f"{model} has no configuration {label or ''} with layers. Those that have: "
+        f"{model} has no configuration{f' {label}' if label else ''} with layers. Those that have: "
         f"{known or 'none, its layers are not reported; moe-kb import hf CONFIG.json adds them'}."
     )
 

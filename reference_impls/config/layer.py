@@ -41,7 +41,7 @@ class LayerConfig(BaseModel, ABC):
     n_layers: int = setting(
         4, "Layers of the model; the more there are, the smaller a layer's outputs begin.", group="model", ge=1, le=48
     )
-    n_experts: int = setting(8, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    n_experts: int = setting(8, "Experts in each MoE layer.", group="model", ge=1, le=256)
     d_expert: int = setting(
         128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
     )

@@ -26,7 +26,7 @@ def masked_routing(
         token_A=token_A,
         expert_A=expert_A,
         weight_A=weight_TE[token_A, expert_A],
-        demand_E=kept_TE.sum(0),
+        load_E=kept_TE.sum(0),
         entropy=entropy(probability_TE),
         n_tokens=len(kept_TE),
         losses=dict(losses or {}),

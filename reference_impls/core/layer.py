@@ -1,4 +1,4 @@
-"""The mixture-of-experts layer: a router, a bank of experts, and what joins them."""
+"""The MoE layer: a router, a bank of experts, and what joins them."""
 
 from dataclasses import dataclass
 

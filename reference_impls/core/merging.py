@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, entropy, wide
+from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, as_float32, entropy
 
 
 def group_mean(x_TD: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
     """The mean token of each group [G, D], in at least float32; zeros for a group without tokens."""
-    wide_TD = wide(x_TD)
+    float32_TD = as_float32(x_TD)
     size_G = torch.bincount(group_T, minlength=n_groups).clamp(min=1)
-    sum_GD = wide_TD.new_zeros(n_groups, x_TD.shape[1]).index_add(0, group_T, wide_TD)
+    sum_GD = float32_TD.new_zeros(n_groups, x_TD.shape[1]).index_add(0, group_T, float32_TD)
     return sum_GD / size_G[:, None]
 
 
@@ -26,7 +26,7 @@ def merge_routing(
     return MergeRouting(
         weight_GE=weight_GE,
         group_T=group_T,
-        demand_E=weight_TE.sum(0),
+        load_E=weight_TE.sum(0),
         entropy=entropy(weight_TE),
         n_tokens=len(group_T),
         losses=losses or {},

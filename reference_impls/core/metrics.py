@@ -39,7 +39,7 @@ def relative_information(share_LE: Tensor) -> float:
 
 @dataclass
 class _LayerTally:
-    demand_E: Tensor
+    load_E: Tensor
     share_LE: Tensor
     dropped: int = 0
     tokens: int = 0
@@ -74,7 +74,7 @@ class RoutingTally:
                 tally = self.layers[name] = _LayerTally(
                     torch.zeros(E, dtype=torch.float64), torch.zeros(n_labels, E, dtype=torch.float64)
                 )
-            tally.demand_E += routing.demand_E.detach().cpu()
+            tally.load_E += routing.load_E.detach().cpu()
             share_TE = routing.share_TE().cpu().double().clamp(min=0)
             # A design that splits tokens into parts routes several rows a token.
             label = label_T.repeat_interleave(len(share_TE) // len(label_T))
@@ -87,9 +87,7 @@ class RoutingTally:
 
     def loads(self) -> dict[str, list[float]]:
         """For each layer, the fraction of its assignments that each expert was asked to take."""
-        return {
-            name: (tally.demand_E / tally.demand_E.sum().clamp(min=1)).tolist() for name, tally in self.layers.items()
-        }
+        return {name: (tally.load_E / tally.load_E.sum().clamp(min=1)).tolist() for name, tally in self.layers.items()}
 
     def values(self) -> dict[str, float]:
         """`load_cv`, `max_violation`, `dropped_fraction`, `router_entropy`, `information` and the designs' own
@@ -98,9 +96,9 @@ class RoutingTally:
             return {}
         per_layer = [
             {
-                "load_cv": load_cv(tally.demand_E),
-                "max_violation": max_violation(tally.demand_E),
-                "dropped_fraction": tally.dropped / max(float(tally.demand_E.sum()), 1.0),
+                "load_cv": load_cv(tally.load_E),
+                "max_violation": max_violation(tally.load_E),
+                "dropped_fraction": tally.dropped / max(float(tally.load_E.sum()), 1.0),
                 "router_entropy": tally.entropy / max(tally.tokens, 1),
                 "information": relative_information(tally.share_LE),
                 **{name: total / max(tally.tokens, 1) for name, total in tally.stats.items()},

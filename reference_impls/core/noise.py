@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.routing import wide_linear
+from reference_impls.core.routing import float32_linear
 
 
 def gumbel_noise(like: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class NoisyGate(nn.Module):
 
     def forward(self, x_TD: Tensor) -> NoisyLogits:
         """Logits [T, n]."""
-        clean_TE = wide_linear(x_TD, self.weight_ED)
-        deviation_TE = F.softplus(wide_linear(x_TD, self.noise_ED)) + self.floor
+        clean_TE = float32_linear(x_TD, self.weight_ED)
+        deviation_TE = F.softplus(float32_linear(x_TD, self.noise_ED)) + self.floor
         noisy_TE = clean_TE + deviation_TE * torch.randn_like(clean_TE) if self.training else clean_TE
         return NoisyLogits(clean_TE, noisy_TE, deviation_TE, self.training)

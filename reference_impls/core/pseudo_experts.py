@@ -38,7 +38,7 @@ def routing_of_true_choices(
         token_A=token_A,
         expert_A=expert_A,
         weight_A=weight_TK[token_A, choice_A],
-        demand_E=torch.bincount(expert_A, minlength=n_experts),
+        load_E=torch.bincount(expert_A, minlength=n_experts),
         entropy=entropy(probability_TX),
         n_tokens=len(expert_TK),
         losses=losses,

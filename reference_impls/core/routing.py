@@ -89,7 +89,7 @@ class Routing(ABC):
     """What every router reports, whatever the form of its decision.
 
     Attributes:
-        demand_E: what the router wanted of each expert: assignments, those lost to capacity included, or
+        load_E: what the router wanted of each expert: assignments, those lost to capacity included, or
             the sum of weights where every token reaches every expert. At least float32 or int64.
         entropy: mean over tokens of the entropy of the router's distribution over experts, in nats.
         n_tokens: tokens routed, padding excluded.
@@ -100,7 +100,7 @@ class Routing(ABC):
         shared_T: weight of the shared expert's output for each token; 1 where there is none.
     """
 
-    demand_E: Tensor
+    load_E: Tensor
     entropy: Tensor
     n_tokens: int
     losses: dict[str, AuxiliaryLoss] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Routing(ABC):
     @property
     def n_experts(self) -> int:
         """Experts of the layer, used or not."""
-        return self.demand_E.numel()
+        return self.load_E.numel()
 
     @property
     def n_dropped(self) -> int:
@@ -148,7 +148,7 @@ class SparseRouting(Routing):
     @property
     def n_dropped(self) -> int:
         """Assignments that the router wanted and capacity refused."""
-        return int(self.demand_E.sum()) - self.token_A.numel()
+        return int(self.load_E.sum()) - self.token_A.numel()
 
     def only(self, kept_A: Tensor) -> Self:
         """The same demand, of which the assignments marked in `kept_A` are served."""
@@ -182,7 +182,7 @@ class DenseRouting(Routing):
         index = torch.arange(T * E, device=self.weight_TE.device)
         return SparseRouting(
             token_A=index // E, expert_A=index % E, weight_A=self.weight_TE.flatten(),
-            demand_E=torch.full_like(self.demand_E, T, dtype=torch.int64), entropy=self.entropy, n_tokens=T,
+            load_E=torch.full_like(self.load_E, T, dtype=torch.int64), entropy=self.entropy, n_tokens=T,
         )  # fmt: skip
 
 
@@ -271,22 +271,22 @@ class LinearRouter(Router):
         nn.init.normal_(self.weight_ED, std=0.02)
 
     def logits(self, x_TD: Tensor) -> Tensor:
-        """Router logits [T, E], see `wide_linear`."""
-        return wide_linear(x_TD, self.weight_ED)
+        """Router logits [T, E], see `float32_linear`."""
+        return float32_linear(x_TD, self.weight_ED)
 
 
-def wide_linear(x_TD: Tensor, weight_ED: Tensor, bias_E: Tensor | None = None) -> Tensor:
+def float32_linear(x_TD: Tensor, weight_ED: Tensor, bias_E: Tensor | None = None) -> Tensor:
     """x W^T + b in at least float32: in bfloat16 rounding would flip the choice of experts.
 
     float64 stays float64. Autocast is switched off here for the same reason.
     """
-    dtype = wide(x_TD).dtype
+    dtype = as_float32(x_TD).dtype
     with torch.autocast(x_TD.device.type, enabled=False):
         bias = None if bias_E is None else bias_E.to(dtype)
         return nn.functional.linear(x_TD.to(dtype), weight_ED.to(dtype), bias)
 
 
-def wide(x: Tensor) -> Tensor:
+def as_float32(x: Tensor) -> Tensor:
     """The same numbers in at least float32; float64 stays float64."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
@@ -306,7 +306,7 @@ def top_k_routing(
         token_A=torch.arange(T, device=expert_TK.device).repeat_interleave(K),
         expert_A=expert_TK.flatten(),
         weight_A=weight_TK.flatten(),
-        demand_E=torch.bincount(expert_TK.flatten(), minlength=n_experts),
+        load_E=torch.bincount(expert_TK.flatten(), minlength=n_experts),
         entropy=entropy(probability_TE),
         n_tokens=T,
         losses=losses or {},
@@ -324,7 +324,7 @@ def dense_routing(
     """Every token to every expert; the entropy is taken of `probability_TE`, or of the weights."""
     return DenseRouting(
         weight_TE=weight_TE,
-        demand_E=weight_TE.detach().sum(0),
+        load_E=weight_TE.detach().sum(0),
         entropy=entropy(weight_TE if probability_TE is None else probability_TE),
         n_tokens=len(weight_TE),
         losses=losses or {},
@@ -350,7 +350,7 @@ def routing_by_rule(
     x_TD: Tensor, expert_TK: Tensor, n_experts: int, stats: dict[str, float] | None = None
 ) -> SparseRouting:
     """Every token to the k experts that the rule names, all with the same weight; no doubt, hence an entropy of 0."""
-    certain_T1 = wide(x_TD).new_ones(len(x_TD), 1)
+    certain_T1 = as_float32(x_TD).new_ones(len(x_TD), 1)
     weight_TK = (certain_T1 / expert_TK.shape[1]).expand(expert_TK.shape)
     return top_k_routing(weight_TK, expert_TK, n_experts, probability_TE=certain_T1, stats=stats)
 

@@ -11,7 +11,7 @@ def sigmoid_weighted(logit_TE: Tensor, expert_T: Tensor, best_T: Tensor) -> Spar
     Args:
         logit_TE: logits of all experts.
         expert_T: the expert assigned to each token.
-        best_T: the expert of the token's largest logit; how many got it is told as `best_expert_fraction`.
+        best_T: the expert of the token's largest logit; how many got it is reported as `best_expert_fraction`.
     """
     weight_T1 = logit_TE.gather(1, expert_T[:, None]).sigmoid()
     got_best = float((expert_T == best_T).sum()) / max(len(expert_T), 1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.routing import wide, wide_linear
+from reference_impls.core.routing import as_float32, float32_linear
 
 
 def group_softmax(logit_TX: Tensor, group_T: Tensor, n_groups: int) -> Tensor:
@@ -39,9 +39,9 @@ def cosine_logits(x_TD: Tensor, slot_ESD: Tensor, scale: Tensor) -> Tensor:
     A vector of zeros has cosine 0, thanks to the small addend under the root (the authors of Soft MoE add 1e-6).
     """
     E, S, D = slot_ESD.shape
-    x_TD = wide(x_TD)
+    x_TD = as_float32(x_TD)
     unit_TD, unit_XD = (
         value / (value.square().sum(-1, keepdim=True) + 1e-12).sqrt()
         for value in (x_TD, slot_ESD.reshape(E * S, D).to(x_TD.dtype))
     )
-    return scale.to(x_TD.dtype) * wide_linear(unit_TD, unit_XD).view(-1, E, S)
+    return scale.to(x_TD.dtype) * float32_linear(unit_TD, unit_XD).view(-1, E, S)

@@ -53,8 +53,8 @@ def load_block(layer: MoELayer, block: nn.Module) -> None:
 
 def _refuse_another_k(layer: MoELayer, block: nn.Module) -> None:
     parts = (block, getattr(block, "gate", None), getattr(block, "router", None))
-    told = (getattr(part, "top_k", None) for part in parts)
-    theirs = next((k for k in told if isinstance(k, int)), None)
+    counts = (getattr(part, "top_k", None) for part in parts)
+    theirs = next((k for k in counts if isinstance(k, int)), None)
     ours = getattr(getattr(layer.router, "config", None), "experts_per_token", None)
     if ours is not None and theirs not in (None, ours):
         raise ValueError(

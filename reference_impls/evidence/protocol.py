@@ -69,7 +69,7 @@ class Candidate:
 
     Attributes:
         key: the implementation's, or the control's.
-        entry: the implementation; that of a control lends its config class.
+        entry: the implementation; a control has that of the design whose config class it shares.
         config: with seed 0.
         group: `matched` in active parameters and in what a token costs, `unmatched`, or `control`.
         why: of a design that cannot be matched.
@@ -101,17 +101,18 @@ CONTROLS: dict[str, Callable[[Any], nn.Module]] = {
     "control-no-experts": lambda config: NoLayer(),
 }
 """A dense model of equal active size, and one without feed-forwards. The third control, a router that never
-learns, is an implementation (`frozen-random-router`); on the clustered task each result carries its own dense twin."""
+learns, is an implementation (`frozen-random-router`); on the clustered task each result
+carries its own dense baseline."""
 
 
-def controls(protocol: Protocol, lender: Entry) -> list[Candidate]:
-    """The controls of a protocol; they borrow the config class of `lender`."""
+def controls(protocol: Protocol, basis: Entry) -> list[Candidate]:
+    """The controls of a protocol; they share the config class of `basis`."""
     if not protocol.match:
         return []
     config = check_config(
-        lender.config_class, {**protocol.fields, "n_experts": 1, "experts_per_token": 1, "d_expert": DENSE_WIDTH}
+        basis.config_class, {**protocol.fields, "n_experts": 1, "experts_per_token": 1, "d_expert": DENSE_WIDTH}
     )
-    return [Candidate(key, lender, config, "control") for key in CONTROLS]
+    return [Candidate(key, basis, config, "control") for key in CONTROLS]
 
 
 def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:

@@ -8,14 +8,20 @@ from typing import Any
 def table(results: Sequence[dict[str, Any]], headline: str, *, higher_is_better: bool) -> str:
     """Designs by their mean, group by group, with the standard error over seeds.
 
-    On text, designs through which the future can leak stand in a group of their own and are not ranked: a low
-    number may be the leak's.
+    On text, designs that are not causal stand in a group of their own and are not ranked: a low
+    number may come from later tokens.
     """
-    groups: dict[str, list[dict[str, Any]]] = {"matched": [], "unmatched": [], "leaks": [], "control": [], "failed": []}
+    groups: dict[str, list[dict[str, Any]]] = {
+        "matched": [],
+        "unmatched": [],
+        "not causal": [],
+        "control": [],
+        "failed": [],
+    }
     for result in results:
         scored = [run for run in result["runs"] if "values" in run]
-        leaks = result["task"] == "text" and result["causal"] != "yes"
-        groups["failed" if not scored else "leaks" if leaks else result["group"]].append(result)
+        not_causal = result["task"] == "text" and result["causal"] != "yes"
+        groups["failed" if not scored else "not causal" if not_causal else result["group"]].append(result)
     lines = []
     for name, members in groups.items():
         rows = [(_values(result, headline), result) for result in members]

@@ -19,15 +19,15 @@ from reference_impls.evidence import files
 from reference_impls.evidence.protocol import CONTROLS, Candidate, Protocol, active_parameters, candidate, controls
 from reference_impls.tasks.train import TASKS
 
-LENDER = "mixtral-top2-router"  # the design whose config class the controls borrow
+BASIS = "mixtral-top2-router"  # the design whose config class the controls share
 
 
 def candidates(protocol: Protocol, keys: Sequence[str] | None = None) -> list[Candidate]:
     """Controls and designs that can be compared under the protocol; `keys` limits them."""
-    lender = find(LENDER)
-    assert lender is not None
-    beside = controls(protocol, lender)
-    target = active_parameters(lender, beside[0].config) if beside else 0
+    basis = find(BASIS)
+    assert basis is not None
+    beside = controls(protocol, basis)
+    target = active_parameters(basis, beside[0].config) if beside else 0
     wanted = None if keys is None else {entry.key for key in keys if (entry := find(key))}
     chosen = [entry for entry in entries() if protocol.task in entry.tasks and (wanted is None or entry.key in wanted)]
     return [*(c for c in beside if keys is None or c.key in keys), *(candidate(protocol, e, target) for e in chosen)]
@@ -53,16 +53,16 @@ def carry_out(
     folder: Path,
     todo: Sequence[tuple[Candidate, int]],
     jobs: int,
-    tell: Callable[[int, int, str, dict[str, Any]], None],
+    report: Callable[[int, int, str, dict[str, Any]], None],
 ) -> None:
-    """Do the runs, `jobs` at a time, and file each as soon as it is done; `tell` hears of every one."""
+    """Do the runs, `jobs` at a time, and file each as soon as it is done; `report` is called with every one."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_with, initargs=(os.getpid(),)) as pool:
         waiting = {pool.submit(run, protocol.task, one.key, _config_of(one), seed): one for one, seed in todo}
         for number, done in enumerate(as_completed(waiting), 1):
             one, result = waiting[done], done.result()
             file_run(protocol, folder, one, result)
-            tell(number, len(todo), one.key, result)
+            report(number, len(todo), one.key, result)
 
 
 def _leave_with(parent: int) -> None:
@@ -115,7 +115,7 @@ def run(task_name: str, key: str, config_fields: dict[str, Any], seed: int) -> d
 
     torch.set_num_threads(1)
     control = CONTROLS.get(key)
-    entry = find(LENDER if control else key)
+    entry = find(BASIS if control else key)
     assert entry is not None
     config = check_config(entry.config_class, {**config_fields, "seed": seed})
     result: dict[str, Any] = {"seed": seed, "made": _made()}

@@ -88,7 +88,7 @@ class PointModel(nn.Module):
         return self.head(self.layer(x_BSD)), {}
 
     def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, tell the layer how it routed that step's batch."""
+        """After an optimiser step, report to the layer how it routed that step's batch."""
         if isinstance(self.layer, MoELayer):
             self.layer.on_step(infos["layer 0"], progress)
 
@@ -142,7 +142,7 @@ class ClustersTask(Task):
         )
 
 
-def dense_twin(entry: Entry, config: RunConfig) -> ClustersTask:
+def dense_baseline(entry: Entry, config: RunConfig) -> ClustersTask:
     """The same task with a dense layer as wide as what one token passes through in the design's layer.
 
     That is its experts and what else lies on the way to the output, but not what chooses among experts. An uneven

@@ -77,7 +77,7 @@ class ImageEncoder(nn.Module):
         return self.head(self.norm(x_BSD).mean(1)), infos
 
     def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, tell each layer how it routed that step's batch."""
+        """After an optimiser step, report to each layer how it routed that step's batch."""
         for number, block in enumerate(self.blocks):
             layer = block.feed_forward
             if isinstance(layer, MoELayer):
@@ -118,7 +118,7 @@ class DigitsTask(Task):
         return self._validation
 
     def forward(self, batch: Images, **context: Tensor) -> Forward:
-        """Logits [B, digits]; nothing is told of an image but its patches."""
+        """Logits [B, digits]; nothing is given of an image but its patches."""
         return Forward(*self.model(batch.patch_BSP))
 
     def score(self, batch: Images, output: Tensor) -> tuple[Tensor, dict[str, float]]:

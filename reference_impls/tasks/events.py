@@ -23,7 +23,7 @@ class NotFiniteError(ArithmeticError):
 
 
 class EventWriter:
-    """Writes events to `<folder>/events.jsonl` and tells `echo` about each; either may be absent.
+    """Writes events to `<folder>/events.jsonl` and passes each to `echo`; either may be absent.
 
     Raises:
         FileExistsError: if the folder already holds the events of another run.
@@ -84,7 +84,7 @@ class EventWriter:
         )
 
     def progress(self, step: int, steps: int, eta_seconds: float | None) -> None:
-        """Steps done, and how long the rest may take where that can be told."""
+        """Steps done, and how long the rest may take where that is known."""
         self._write("progress", None, step=step, steps=steps, seconds=self.seconds, eta_seconds=eta_seconds)
 
     def metrics(

@@ -58,7 +58,7 @@ class ByteTransformer(nn.Module):
         return self.head(self.norm(x_BSD)), infos
 
     def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, tell each layer how it routed that step's batch."""
+        """After an optimiser step, report to each layer how it routed that step's batch."""
         for number, block in enumerate(self.blocks):
             layer = block.feed_forward
             if isinstance(layer, MoELayer):

@@ -105,7 +105,7 @@ class TowerModel(nn.Module):
         return prediction_KN.view(K, B, S), infos
 
     def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, tell the layer how it routed that step's batch."""
+        """After an optimiser step, report to the layer how it routed that step's batch."""
         if isinstance(self.layer, MoELayer):
             self.layer.on_step(infos["layer 0"], progress)
 

@@ -1,4 +1,4 @@
-"""The training loop: what is optimised, what is measured and when it is told."""
+"""The training loop: what is optimised, what is measured and when it is reported."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ TASKS: dict[str, type[Task]] = {
 }
 
 PROGRESS_SECONDS = 0.5  # between progress events, as far as a step is shorter than that
-REPORTS = 60  # train metrics are told about this many times in a run
+REPORTS = 60  # train metrics are reported about this many times in a run
 
 
 class DivergedError(ArithmeticError):
@@ -99,7 +99,7 @@ class Trainer:
         self.step = 0
         self.summary: dict[str, float] = {}
         self._resumed_at = 0
-        self._told = -math.inf
+        self._reported = -math.inf
 
     def run(self, folder: Path | None = None, resume: Path | None = None) -> None:
         """Train to the last step.
@@ -123,7 +123,7 @@ class Trainer:
             while self.step < self.config.optimiser.steps:
                 self._check_stop()
                 self._train_step(interval)
-                self._tell_progress()
+                self._report_progress()
                 last = self.step == self.config.optimiser.steps
                 if last or self.step % every == 0:
                     self.events.metrics(self.step, "train", interval.values(self.task), interval.tally.loads())
@@ -154,7 +154,7 @@ class Trainer:
         )
         for level, text in self.task.notes():
             self.events.message(level, text)
-        self._tell_progress()
+        self._report_progress()
 
     def _train_step(self, interval: Interval) -> None:
         began = time.monotonic()
@@ -166,17 +166,17 @@ class Trainer:
         interval.seconds += time.monotonic() - began
 
     def _validate(self) -> None:
-        interval = validate(self.task, self._check_stop, self._tell_progress)
+        interval = validate(self.task, self._check_stop, self._report_progress)
         self.summary = interval.values(self.task)
         self.events.metrics(self.step, "valid", self.summary, interval.tally.loads())
 
-    def _tell_progress(self) -> None:
+    def _report_progress(self) -> None:
         now = self.events.seconds
-        if self.step < self.config.optimiser.steps and now - self._told < PROGRESS_SECONDS:
+        if self.step < self.config.optimiser.steps and now - self._reported < PROGRESS_SECONDS:
             return
-        if self._told == -math.inf:
+        if self._reported == -math.inf:
             self._training_began = now
-        self._told = now
+        self._reported = now
         done, left = self.step - self._resumed_at, self.config.optimiser.steps - self.step
         eta = (now - self._training_began) / done * left if done else None
         self.events.progress(self.step, self.config.optimiser.steps, eta)

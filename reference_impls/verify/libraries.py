@@ -10,7 +10,7 @@ from reference_impls.core.layer import MoELayer
 from reference_impls.verify.check import Check, same
 
 
-def opinionated(layer: MoELayer, seed: int = 0) -> MoELayer:
+def decisive(layer: MoELayer, seed: int = 0) -> MoELayer:
     """Draw the router's matrices anew so that logits are of order one: a fresh router has no opinions to check."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -88,7 +88,7 @@ def block_of(block_class: type[nn.Module], config: Any, dtype: torch.dtype = tor
     return block
 
 
-def stacked(ours: Any, block: Any) -> dict[str, tuple[Tensor, Tensor]]:
+def weight_map(ours: Any, block: Any) -> dict[str, tuple[Tensor, Tensor]]:
     """Router and experts of a layer, and of a block of transformers that stacks its experts as we do."""
     router = block.gate if hasattr(block, "gate") else block.router
     return {
@@ -99,7 +99,7 @@ def stacked(ours: Any, block: Any) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def lend(weights: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+def share_weights(weights: Mapping[str, tuple[Tensor, Tensor]]) -> None:
     """Copy the first of each pair of weights into the second."""
     for ours, theirs in weights.values():
         theirs.copy_(ours)

@@ -75,7 +75,7 @@ def mixed_output(bank: ExpertBank, weights: Sequence[float], x_D: Tensor) -> Ten
     return y_D
 
 
-def beside_hand(
+def against_naive(
     name: str,
     layer: MoELayer,
     x_BSD: Tensor,
@@ -83,7 +83,7 @@ def beside_hand(
     call: Callable[[Tensor], Tensor] | None = None,
     tolerance: float = 1e-11,
 ) -> Iterator[Check]:
-    """Outputs and gradients (tokens and all trainable weights) of a float64 layer beside those of `assign` by hand.
+    """Outputs and gradients (tokens and all trainable weights) of a float64 layer against those of `assign`.
 
     Args:
         name: what the checks are called after.

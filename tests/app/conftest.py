@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from trees import edit
 
 from moe_kb.lab.results import ResultFile
 
@@ -32,6 +33,25 @@ def open_page(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         return at
 
     return open_it
+
+
+@pytest.fixture
+def open_real_page(open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """The same on the real records."""
+
+    def open_it(name: str, **query: str) -> AppTest:
+        monkeypatch.setenv("MOE_KB_ROOT", str(APP.parent))
+        return open_page(name, **query)
+
+    return open_it
+
+
+@pytest.fixture
+def sizable(tree: Path) -> Path:
+    """The tree, where Alpha says all that sizing needs, and how long a context it allows."""
+    known = "    d_model: 512\n    norm: rms\n    tied_embeddings: true\n    context_length: 2048"
+    edit(tree, "data/models/alpha.yaml", "    d_model: 512", known)
+    return tree
 
 
 @pytest.fixture

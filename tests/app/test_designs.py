@@ -34,7 +34,7 @@ def test_columns_can_be_chosen(open_page):
 
 
 def test_a_component_without_designs_says_so(open_page, texts):
-    assert "There is no design of this component." in texts(open_page("designs", component="loss"))
+    assert "No designs of this component." in texts(open_page("designs", component="loss"))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def numbers(at) -> dict[str, str]:
     return {metric.label: metric.value for metric in at.metric}
 
 
-def test_without_results_the_page_says_how_to_make_them(open_page, texts, with_results):
+def test_a_page_without_results_explains_itself(open_page, texts, with_results):
     with_results()
     at = open_page("evidence")
     assert "No comparison has been made yet." in texts(at)
@@ -75,7 +75,7 @@ def test_clusters_show_percent_beside_a_baseline(open_page, with_results):
     assert "Failed" in tables(at)
 
 
-def test_one_seed_is_an_order_without_ranks_or_verdicts(open_page, texts, with_results):
+def test_one_seed_gives_neither_ranks_nor_verdicts(open_page, texts, with_results):
     with_results(*(result(key, [score]) for key, score in (("hash-routing", 2.0), ("base-assignment", 3.0))))
     at = open_page("evidence")
     assert "One seed says nothing of the spread" in texts(at)
@@ -93,7 +93,7 @@ def test_where_everything_failed_nothing_is_drawn(open_page, texts, with_results
     assert not at.get("plotly_chart")
 
 
-def test_curves_and_loads_can_be_chosen_and_stand_in_the_address(open_page, texts, with_results):
+def test_curves_and_loads_can_be_chosen(open_page, texts, with_results):
     with_results(*TEXT)
     at = open_page("evidence", loads="mixtral-top2-router")
     assert at.selectbox(key="in-loads").value == "mixtral-top2-router"
@@ -103,6 +103,13 @@ def test_curves_and_loads_can_be_chosen_and_stand_in_the_address(open_page, text
     at.multiselect(key="in-shown").set_value(["base-assignment"]).run()
     assert at.query_params["shown"] in ("base-assignment", ["base-assignment"])
     assert len(at.get("plotly_chart")) == 3
+
+
+def test_earlier_keys_in_the_address_are_followed(open_page, with_results):
+    with_results(*TEXT)
+    at = open_page("evidence", loads="mixtral-top2", shown="base")
+    assert at.selectbox(key="in-loads").value == "mixtral-top2-router"
+    assert at.multiselect(key="in-shown").value == ["base-assignment"]
 
 
 @pytest.mark.parametrize("query", [{"protocol": "none"}, {"shown": "nobody"}, {"loads": "<b>"}])

@@ -11,7 +11,7 @@ import pytest
 from moe_kb.lab import Lab, details
 from moe_kb.lab.browsing import families
 from moe_kb.lab.catalogue import installed_catalogue
-from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
+from reference_impls.catalogue import find
 
 TINY = {
     "steps": 4,
@@ -64,7 +64,7 @@ def test_the_form_is_made_from_the_config_class(open_page, texts):
     at = open_page("lab", implementation="switch-top1-router")
     assert at.selectbox(key="in-implementation").value == "switch-top1-router"
     elsewhere = {"task", "n_clusters", "cluster_unit"}  # the task is chosen above; these belong to another
-    for name, field in SwitchTop1Config.model_fields.items():
+    for name, field in find("switch-top1-router").config_class.flat_fields().items():
         key = f"set-switch-top1-router-{name}"
         found = [
             w
@@ -178,7 +178,7 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
     assert not at.exception
     (run,) = lab.runs()
     assert at.query_params["run"] in (run.id, [run.id])
-    assert run.config["steps"] == 4
+    assert run.config["optimiser"]["steps"] == 4
 
     until(at, lambda: "completed" in texts(at))
     assert {metric.label for metric in at.metric} >= {"Elapsed", "Bits per byte, valid", "Tokens per second"}

@@ -43,13 +43,13 @@ def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at = open_page("models")
     at.text_input(key="in-q").set_value("no such model").run()
     assert not at.exception
-    assert "Remove one of them" in texts(at)
+    assert "Remove a filter" in texts(at)
     at.text_input(key="in-q").set_value("alpha").run()
     assert len(table(at, "configuration")) == 1
 
 
 def test_filters_come_from_the_address(open_page, texts):
-    assert "No configuration passes" in texts(open_page("models", q="zzz"))
+    assert "No results" in texts(open_page("models", q="zzz"))
 
 
 def test_axes_without_common_values_say_so(open_page, texts):
@@ -117,7 +117,7 @@ def test_a_resolving_note_is_shown(open_page, texts, tree):
     path = tree / "data/models/alpha.yaml"
     path.write_text(path.read_text().replace("provenance:", RESOLUTION + "provenance:"))
     at = open_page("model", key="alpha")
-    assert table(at, "precision").set_index("field").loc["Model width", "differs"].endswith("settled")
+    assert table(at, "precision").set_index("field").loc["Model width", "differs"].endswith("resolved")
     assert "The file is what was trained" in texts(at).replace("\\", "")
 
 
@@ -137,7 +137,7 @@ def test_a_model_of_which_little_is_known_and_hostile_text(open_page, texts, tre
     (tree / "data/models/beta.yaml").write_text(BETA)
     at = open_page("model", key="beta")
     said = texts(at)
-    assert "No source at hand describes the layers" in said
+    assert "The layers of this configuration are not reported" in said
     assert "<script>" not in said
     assert r"\[Lab\](" in said, "brackets are text, not a link"
 

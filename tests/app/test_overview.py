@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_numbers_of_the_tree(open_page):
@@ -46,9 +42,8 @@ def test_a_tree_without_timelines_shows_none(open_page):
 
 
 @pytest.mark.integration
-def test_the_real_timelines_filter_by_affiliation(open_page, monkeypatch):
-    monkeypatch.setenv("MOE_KB_ROOT", str(REPOSITORY))
-    at = open_page("overview")
+def test_the_real_timelines_filter_by_affiliation(open_real_page):
+    at = open_real_page("overview")
     assert "74 models" in " ".join(caption.value for caption in at.caption)
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
     assert not at.exception

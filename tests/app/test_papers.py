@@ -63,7 +63,7 @@ def test_a_search_leads_to_designs_and_models_too(open_page, texts):
 
 def test_nothing_found_says_what_to_do(open_page, texts):
     at = open_page("papers", q="zzzz")
-    assert "No paper passes." in texts(at)
+    assert "No results." in texts(at)
     assert not at.dataframe
 
 
@@ -102,7 +102,7 @@ def test_editing_is_offered_where_a_repository_is_set(open_page, monkeypatch):
     assert "Edit this record" not in [link.label for link in open_page("paper", key="alpha").get("link_button")]
 
 
-def test_findings_of_the_audit_stand_on_the_pages_of_all_records_they_concern(open_page, texts):
+def test_audit_issues_stand_on_every_record_concerned(open_page, texts):
     paper, design, model, table = (
         open_page("paper", key="beta"),
         open_page("design", key="alpha-router"),
@@ -113,9 +113,9 @@ def test_findings_of_the_audit_stand_on_the_pages_of_all_records_they_concern(op
     def audits(at):
         return [one.label for one in at.expander if one.label.startswith("Audit")]
 
-    assert audits(paper) == audits(design) == ["Audit: 1 finding, all waived"]
-    assert audits(model) == ["Audit: 4 findings, 4 open"]
-    assert audits(table) == ["Audit: 2 findings, 2 open"], "those of its rows"
+    assert audits(paper) == audits(design) == ["Audit: 1 issue, all waived"]
+    assert audits(model) == ["Audit: 4 issues, 4 open"]
+    assert audits(table) == ["Audit: 2 issues, 2 open"], "those of its rows"
     assert "of 2020, is said to use design:alpha-router of 2021" in texts(paper).replace("\\", "")
     assert "The idea is older than its name. [First survey](https://example.org/first), §3" in texts(paper)
     assert "paper:beta uses" in texts(design).replace("\\", "")

@@ -7,7 +7,6 @@ import json
 import pytest
 from click.testing import CliRunner
 from comparisons import result
-from trees import edit
 
 import moe_kb
 from moe_kb.analysis.metrics import SIDES
@@ -20,13 +19,6 @@ def command(*arguments: str):
     as_json, as_text = runner.invoke(app, [*arguments, "--json"]), runner.invoke(app, arguments)
     assert as_json.exit_code == as_text.exit_code == 0, as_json.output + as_text.output
     return json.loads(as_json.stdout), as_text.stdout
-
-
-@pytest.fixture
-def sizable(tree):
-    """Alpha says all that sizing needs, and how long a context it allows."""
-    known = "    d_model: 512\n    norm: rms\n    tied_embeddings: true\n    context_length: 2048"
-    edit(tree, "data/models/alpha.yaml", "    d_model: 512", known)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     said = texts(at)
     for title in ("Parameters", "Operations", "All-to-all", "Roofline on Zeta 9000"):
         assert title in said
-    assert said.count("Left out.") == 7
+    assert said.count("Excludes.") == 7
 
 
 def test_a_view_has_an_address(sized_tree, open_page):
@@ -70,15 +70,15 @@ def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
     at.slider(key="in-experts").set_value(16).run()
     told = rows(at, "Quantity")
     assert told["Total parameters"]["Change"] == f"{3 * 8 * (EXPERT + 512) / TOTAL:+.2%}"
-    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"] == f"{TOTAL + 24 * (EXPERT + 512):,}"
+    assert rows(at, "Parameters")["Total"]["Alpha 1B, modified"] == f"{TOTAL + 24 * (EXPERT + 512):,}"
     assert at.query_params["experts"] == "16"
     at.slider(key="in-shared").set_value(0).run()
     assert not at.exception
-    assert rows(at, "Parameters")["Total"]["Alpha 1B, changed"] == f"{TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,}"
+    assert rows(at, "Parameters")["Total"]["Alpha 1B, modified"] == f"{TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,}"
     at.slider(key="in-chosen").set_value(16)
     at.slider(key="in-experts").set_value(8).run()
-    assert "16 experts cannot be chosen of 8: make k smaller or E larger" in texts(at)
-    assert "Alpha 1B, changed" not in rows(at, "Parameters")["Total"]
+    assert "16 of 8 experts cannot be active: make k smaller or E larger" in texts(at)
+    assert "Alpha 1B, modified" not in rows(at, "Parameters")["Total"]
     at.selectbox(key="in-change").set_value(None).run()
     assert not {"change", "experts", "chosen", "shared"} & set(at.query_params)
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_sized_says_why(tree, open_page, texts):
     at = open_page("size", models="alpha|1B,beta|small,nothing|<b>")
     said = texts(at).replace("\\", "")
     assert "Alpha 1B cannot be sized: tied_embeddings is not given; norm is not given." in said
-    assert "small cannot be sized: no source at hand describes its layers." in said
+    assert "small cannot be sized: its layers are not reported." in said
     assert "No configuration is called nothing|<b>" in said
     assert "<script>" not in texts(at)
     assert "No configuration is chosen" in said
@@ -98,7 +98,7 @@ def test_every_configuration_without_a_size_is_listed(sized_tree, open_page):
     (sized_tree / "data/models/beta.yaml").write_text(BETA)
     at = open_page("size")
     frame = next(one.value for one in at.dataframe if "why" in one.value.columns)
-    assert list(frame["why"]) == ["no source at hand describes its layers"]
+    assert list(frame["why"]) == ["its layers are not reported"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_file_that_is_refused_lists_the_reasons(sized_tree, open_page, content
 def test_without_accelerators_all_else_is_shown(sized_tree, open_page, texts):
     (sized_tree / "data/accelerators/zeta.yaml").unlink()
     at = open_page("size")
-    assert "No accelerator has all figures needed" in texts(at)
+    assert "No accelerator has all values needed" in texts(at)
     assert len(at.get("plotly_chart")) == 5
 
 

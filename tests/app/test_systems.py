@@ -62,7 +62,7 @@ def test_what_a_system_optimises_and_which_marks_are_inferred(open_page, texts, 
 def test_systems_without_any_mark(open_page, texts):
     at = open_page("systems", key="gamma")
     assert at.dataframe[0].value.iloc[0]["computation"] == "–"
-    assert "No source at hand counts stars" in texts(at)
+    assert "Stars are not reported" in texts(at)
 
 
 def test_a_table_as_printed_with_the_record_of_each_row(open_page):

@@ -43,7 +43,7 @@ def test_choosing_a_node_changes_the_address(open_page):
     at.selectbox(key="in-node").select("first:system").run()
     assert not at.exception
     assert at.query_params["node"] == "first:system"
-    assert "No paper is placed here." in at.info[0].value
+    assert "No papers here." in at.info[0].value
 
 
 def test_the_way_up(open_page):

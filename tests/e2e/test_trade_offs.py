@@ -9,7 +9,7 @@ from browsing import MARK, choose, settle
 from playwright.sync_api import Page, expect
 
 
-def test_set_scores_against_a_cost_and_follow_a_mark_to_its_model(page: Page) -> None:
+def test_a_mark_leads_to_its_model(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="Trade-offs").first.click()
     expect(page.get_by_role("heading", name="Trade-offs", level=1)).to_be_visible()

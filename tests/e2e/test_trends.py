@@ -9,7 +9,7 @@ from browsing import MARK, choose, settle
 from playwright.sync_api import Page, expect
 
 
-def test_follow_a_measure_to_a_model_and_ask_the_table(page: Page) -> None:
+def test_a_measure_leads_to_a_model(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="How the designs of released models moved over time").click()
     expect(page.get_by_role("heading", name="Trends", level=1)).to_be_visible()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reference_impls.catalogue import entries, find
-from reference_impls.config import RunConfig
+from reference_impls.config import MultitaskConfig, RunConfig
 from reference_impls.entry import Entry
 
 TINY: dict[str, Any] = {
@@ -15,12 +15,16 @@ TINY: dict[str, Any] = {
     "d_expert": 24, "domain_bytes": 40_000, "validation_every": 3, "validation_sequences": 8, "threads": 1,
     "warmup_steps": 2,
 }  # fmt: skip
-TYPICAL = ("switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3")
+TYPICAL = ("switch-top1-router", "gshard-top2", "mixtral-top2-router", "deepseek-v3-router")
 
 
 def _tiny(entry: Entry, changes: dict[str, Any]) -> RunConfig:
-    n_experts = changes.pop("n_experts", 4)
-    return entry.config_class.with_experts(n_experts, **TINY | changes)
+    values = TINY | changes
+    own = {name: values.pop(name) for name in entry.layer_class.model_fields if name in values}
+    if values.get("task") == "clusters" and issubclass(entry.layer_class, MultitaskConfig):
+        own.setdefault("n_tasks", 16)  # a cluster is a task
+    layer = entry.layer_class.with_experts(own.pop("n_experts", 4), **own)
+    return entry.config_class(**values, layer=layer)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +44,7 @@ def tiny() -> dict[str, Any]:
 @pytest.fixture
 def tiny_of() -> Callable[..., dict[str, Any]]:
     """All fields of such a config of one implementation, with changes."""
-    return lambda key, **changes: _tiny(find(key), changes).model_dump()
+    return lambda key, **changes: _tiny(find(key), changes).flat()
 
 
 @pytest.fixture(params=[entry.key for entry in entries()])

@@ -31,7 +31,7 @@ def model(tiny_of):
 SWITCH = {"capacity_factor_eval": 1.0, "moe_every": 1}
 CAUSAL = [
     ("mixtral-top2-router", {}),
-    ("deepseek-v3", {}),
+    ("deepseek-v3-router", {}),
     ("switch-top1-router", SWITCH | {"routing_group": "sequence"}),
     # Only where every expert can take every token: see the leak below.
     ("gshard-top2", {"capacity_factor_eval": 4.0, "moe_every": 1}),
@@ -76,13 +76,6 @@ def test_sequences_of_a_batch_do_not_influence_each_other(model, key, changes):
         assert same(together[row], logits(model, tokens[row : row + 1])[0])
 
 
-@pytest.mark.parametrize("key", ["mixtral-top2-router", "deepseek-v3"])
-def test_designs_without_capacity_score_a_prefix_as_they_score_the_whole(model, key):
-    model = model(key)
-    tokens = text()
-    assert same(logits(model, tokens[:, :CUT]), logits(model, tokens)[:, :CUT])
-
-
 def test_switch_may_score_a_prefix_differently_because_its_capacity_is_smaller(model):
     model = model("switch-top1-router", **SWITCH)
     tokens = text()
@@ -118,25 +111,7 @@ def test_a_batch_group_lets_earlier_sequences_change_later_ones_and_never_the_re
     assert leaks > 0
 
 
-def test_gshard_leaks_a_later_first_choice_displaces_an_earlier_second_choice(model):
-    model = model("gshard-top2", capacity_factor_eval=1.0, moe_every=1)
-    leaks = 0
-    for _ in range(10):
-        tokens = text()
-        before, after = logits(model, tokens), logits(model, with_other_future(tokens))
-        leaks += not same(before[:, :CUT], after[:, :CUT])
-    assert leaks > 0
-
-
-def test_gshard_sequences_of_a_batch_do_not_influence_each_other_even_where_it_leaks(model):
-    model = model("gshard-top2", capacity_factor_eval=1.0, moe_every=1)
-    tokens = text()
-    together = logits(model, tokens)
-    for row in range(B):
-        assert same(together[row], logits(model, tokens[row : row + 1])[0])
-
-
-@pytest.mark.parametrize("key", ["mixtral-top2-router", "switch-top1-router", "gshard-top2", "deepseek-v3"])
+@pytest.mark.parametrize("key", ["mixtral-top2-router", "switch-top1-router"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_does_not_reach_the_logits(model, key, side):
     model = model(key)

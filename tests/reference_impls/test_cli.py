@@ -62,7 +62,7 @@ def test_a_run_from_a_config_file_writes_the_events_that_were_agreed(
     assert written[-1]["type"] == "end"
     start, end = written[0], written[-1]
     config = entry.config_class(**tiny_of(entry.key, seed=3))
-    assert start["config"] == config.model_dump()
+    assert start["config"] == config.model_dump(mode="json")
     estimate = entry.estimate(config)
     assert (start["params_total"], start["params_active"]) == (estimate.params_total, estimate.params_active)
     assert start["versions"].keys() == {"python", "torch", "reference_impls"}

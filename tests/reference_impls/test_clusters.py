@@ -7,7 +7,14 @@ import torch
 from torch.nn import functional as F
 
 from reference_impls.catalogue import find
-from reference_impls.tasks.clusters import CLASSES, FEATURES, WORDS_PER_CLUSTER, ClustersTask, PointSource, dense_twin
+from reference_impls.tasks.clusters import (
+    CLASSES,
+    FEATURES,
+    WORDS_PER_CLUSTER,
+    ClustersTask,
+    PointSource,
+    dense_baseline,
+)
 
 
 def source(unit: str = "token", seed: int = 0) -> PointSource:
@@ -63,8 +70,9 @@ def test_too_narrow_a_model_is_told():
 def test_the_dense_twin_is_as_wide_as_what_a_token_passes_through():
     entry = find("deepseek-v3-router")
     config = entry.config_class(task="clusters")
-    width = config.experts_per_token * config.d_expert + config.shared_experts * config.d_expert
-    assert dense_twin(entry, config).model.layer.experts.d_expert == width
+    layer = config.layer
+    width = (layer.experts_per_token + layer.shared_experts) * layer.d_expert
+    assert dense_baseline(entry, config).model.layer.experts.d_expert == width
 
 
 def test_validation_points_are_the_same_every_time_and_differ_from_training():
@@ -80,5 +88,7 @@ def test_validation_points_are_the_same_every_time_and_differ_from_training():
 def test_what_lies_on_the_way_to_the_output_beside_experts_widens_the_twin_too():
     entry = find("multi-head-moe")
     config = entry.config_class(task="clusters")
-    width = config.active_experts * config.expert_parameters / (3 * config.d_model) + 2 * config.d_model / 3
-    assert dense_twin(entry, config).model.layer.experts.d_expert == math.ceil(width)
+    layer = config.layer
+    part = layer.d_model // layer.token_heads  # what an expert reads and writes
+    width = layer.active_experts * part * layer.d_expert / layer.d_model + 2 * layer.d_model / 3
+    assert dense_baseline(entry, config).model.layer.experts.d_expert == math.ceil(width)

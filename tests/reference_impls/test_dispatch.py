@@ -19,7 +19,7 @@ def random_routing(n_tokens: int, n_experts: int, n_assignments: int, dtype: tor
         token_A=torch.randint(max(n_tokens, 1), (n_assignments,)),
         expert_A=torch.randint(n_experts, (n_assignments,)),
         weight_A=torch.randn(n_assignments, dtype=dtype).requires_grad_(),
-        demand_E=torch.zeros(n_experts, dtype=torch.int64),
+        load_E=torch.zeros(n_experts, dtype=torch.int64),
         entropy=torch.zeros(()),
         n_tokens=n_tokens,
     )

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import RunConfig
+from reference_impls.config import LayerConfig
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router
@@ -79,18 +79,6 @@ LAYERS = {
 each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
-@settings(max_examples=40, deadline=None)
-@given(k=st.integers(1, 6), **shapes)
-def test_mixtral_weights_add_up_to_one_and_none_is_dropped(B, S, E, k, seed):
-    torch.manual_seed(seed)
-    routing = mixtral_layer(E, k)(torch.randn(B, S, D))[1].routing
-    k = min(k, E)
-    total_T = torch.zeros(B * S).index_add(0, routing.token_A, routing.weight_A)
-    torch.testing.assert_close(total_T, torch.ones(B * S))
-    assert routing.n_dropped == 0
-    assert len(set(zip(routing.token_A.tolist(), routing.expert_A.tolist(), strict=True))) == B * S * k
-
-
 @settings(max_examples=60, deadline=None)
 @given(factor=st.floats(0.1, 6), group=st.sampled_from(["sequence", "batch"]), **shapes)
 def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E, factor, group, seed):
@@ -107,7 +95,7 @@ def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E,
     if capacity >= size:
         assert routing.n_dropped == 0
     full_E = (count_GE == capacity).any(0)
-    assert ((routing.demand_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
+    assert ((routing.load_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,32 +129,6 @@ def test_gshard_never_exceeds_capacity_and_never_drops_a_first_choice_for_a_seco
 
 
 @each_layer
-def test_gradients_reach_every_expert_that_was_used_and_the_router(make):
-    layer = make(4)
-    y_BSD, info = layer(torch.randn(3, 17, D))
-    loss = y_BSD.square().sum() + sum(part.coefficient * part.value for part in info.losses.values())
-    loss.backward()
-    used = set(info.routing.expert_A.tolist())
-    assert used
-    for e in range(4):
-        for weight in (layer.experts.w_in_EID, layer.experts.w_out_EDF):
-            assert bool(weight.grad[e].any()) == (e in used)
-    assert layer.router.weight_ED.grad.any()
-    assert all(p.grad.isfinite().all() for p in layer.parameters())
-
-
-@each_layer
-def test_a_batch_of_padding_only_gives_zeros_and_finite_gradients(make):
-    layer = make(4)
-    x_BSD = torch.randn(2, 5, D, requires_grad=True)
-    y_BSD, info = layer(x_BSD, torch.zeros(2, 5, dtype=torch.bool))
-    assert not y_BSD.any()
-    (y_BSD.sum() + sum(part.value for part in info.losses.values())).backward()
-    assert not x_BSD.grad.any()
-    assert float(info.routing.entropy) == 0
-
-
-@each_layer
 @pytest.mark.parametrize("scale", [1e4, 1e18, 1e-30, 0.0])
 def test_finite_under_extreme_logits(make, scale):
     layer = make(5)
@@ -182,34 +144,21 @@ def test_finite_under_extreme_logits(make, scale):
     assert float(info.routing.entropy) <= math.log(5) + 1e-5
 
 
-@each_layer
-@pytest.mark.parametrize(("B", "S", "E"), [(1, 1, 4), (1, 1, 1), (3, 7, 1), (0, 5, 4), (2, 0, 4)])
-def test_one_token_one_expert_and_nothing_at_all(make, B, S, E):
-    layer = make(E)
-    x_BSD = torch.randn(B, S, D, requires_grad=True)
-    y_BSD, info = layer(x_BSD)
-    assert y_BSD.shape == (B, S, D)
-    (y_BSD.sum() + info.losses["load_balance"].value).backward()
-    assert info.losses["load_balance"].value.isfinite()
-    assert info.routing.n_dropped == 0 if S <= 1 or E == 1 else True
-    assert int(info.routing.demand_E.sum()) >= B * S
-
-
 def test_all_tokens_to_one_expert():
     """Every token equal: designs without capacity serve all of them, the others fill the experts and drop the rest."""
     x_BSD = torch.randn(1, 1, D).expand(2, 12, D)
     y_BSD, info = mixtral_layer(4)(x_BSD)
     torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     y_BSD, info = deepseek_layer(4)(x_BSD)
     torch.testing.assert_close(y_BSD, y_BSD[:1, :1].expand_as(y_BSD))
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     y_BSD, info = gshard_layer(4, factor=1.0)(x_BSD)
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 24, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 24, 24]
     assert info.routing.n_dropped == 2 * 2 * (12 - 3)
     assert not y_BSD[:, 3:].any()
     y_BSD, info = switch_layer(4, factor=1.0)(x_BSD)
-    assert sorted(info.routing.demand_E.tolist()) == [0, 0, 0, 24]
+    assert sorted(info.routing.load_E.tolist()) == [0, 0, 0, 24]
     assert info.routing.n_dropped == 2 * (12 - 3)
     assert y_BSD[:, :3].any(-1).all()
     assert not y_BSD[:, 3:].any()
@@ -236,24 +185,7 @@ def test_permuting_experts_changes_nothing(make):
     torch.testing.assert_close(layer(x_BSD)[0], before)
 
 
-@each_layer
-def test_router_arithmetic_is_wide(make):
-    """bfloat16 inputs are routed in float32, float64 in float64, also inside autocast."""
-    layer = make(4).to(torch.bfloat16)
-    x_BSD = torch.randn(2, 9, D, dtype=torch.bfloat16)
-    y_BSD, info = layer(x_BSD)
-    assert y_BSD.dtype == torch.bfloat16
-    assert info.routing.weight_A.dtype == torch.float32
-    assert info.losses["load_balance"].value.dtype == torch.float32
-    layer = make(4)
-    x_TD = torch.randn(9, D)
-    wide = layer.router.logits(x_TD)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(layer.router.logits(x_TD), wide)
-    assert layer.double().router.logits(x_TD.double()).dtype == torch.float64
-
-
-@pytest.mark.parametrize("base", [Router, ExpertBank, RunConfig])
+@pytest.mark.parametrize("base", [Router, ExpertBank, LayerConfig])
 def test_what_a_design_must_say_is_asked_for_at_once(base: type) -> None:
     """A design that leaves out its own part fails where it is made, not in the middle of a run."""
     assert inspect.isabstract(base)

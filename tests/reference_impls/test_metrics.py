@@ -17,7 +17,7 @@ def info(demand: list[int], served: int, tokens: int, nats: float) -> LayerInfo:
             token_A=torch.zeros(served, dtype=torch.int64),
             expert_A=torch.zeros(served, dtype=torch.int64),
             weight_A=torch.ones(served),
-            demand_E=torch.tensor(demand),
+            load_E=torch.tensor(demand),
             entropy=torch.tensor(nats),
             n_tokens=tokens,
         )

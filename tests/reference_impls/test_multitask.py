@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from reference_impls.catalogue import find
 from reference_impls.config import ConfigError, check_config
 from reference_impls.core.build import dense_layer
-from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.tasks.multitask import MultitaskTask, RegressionSource, correlation_root
+
+CONFIG = find("multi-gate-mixture").config_class
 
 
 @settings(max_examples=30, deadline=None)
 @given(K=st.integers(1, 6), correlation=st.floats(0, 1), seed=st.integers(0, 2**31 - 1))
 def test_directions_have_length_one_and_the_cosine_asked_for(K, correlation, seed):
-    source = RegressionSource(MMoEConfig(n_tasks=K, task_correlation=correlation, seed=seed))
+    source = RegressionSource(CONFIG(n_tasks=K, task_correlation=correlation, seed=seed))
     gram = source.direction_KD @ source.direction_KD.T
     expected = torch.full((K, K), correlation).fill_diagonal_(1.0)
     torch.testing.assert_close(gram, expected, rtol=1e-4, atol=1e-5)
@@ -26,7 +27,7 @@ def test_directions_have_length_one_and_the_cosine_asked_for(K, correlation, see
 
 
 def test_a_label_is_the_published_sum():
-    source = RegressionSource(MMoEConfig(n_sines=3, label_noise=0.0))
+    source = RegressionSource(CONFIG(n_sines=3, label_noise=0.0))
     batch = source.draw(2, 3, torch.Generator().manual_seed(0))
     assert torch.equal(batch.x_BSD[..., -1], torch.ones(2, 3))
     for k, direction in enumerate(source.direction_KD):
@@ -38,7 +39,7 @@ def test_a_label_is_the_published_sum():
 
 
 def test_equal_tasks_have_equal_labels_and_noise_is_as_large_as_it_says():
-    source = RegressionSource(MMoEConfig(task_correlation=1.0, label_noise=0.5))
+    source = RegressionSource(CONFIG(task_correlation=1.0, label_noise=0.5))
     y_KBS = source.draw(100, 100, torch.Generator().manual_seed(0)).y_KBS
     assert float((y_KBS[0] - y_KBS[1]).std()) == pytest.approx(0.5 * math.sqrt(2), rel=0.05)
 
@@ -84,10 +85,10 @@ def test_errors_are_told_by_task(tiny_config):
 )
 def test_tasks_that_do_not_fit_are_told(values, message):
     with pytest.raises(ConfigError) as caught:
-        check_config(MMoEConfig, values)
+        check_config(CONFIG, values)
     assert str(caught.value).startswith(message)
 
 
 def test_more_tasks_than_coordinates_are_refused():
     with pytest.raises(ValueError, match=r"n_tasks = 8 must be at most d_model - 1 = 7"):
-        RegressionSource(MMoEConfig(n_tasks=8, d_model=8))
+        RegressionSource(CONFIG(n_tasks=8, d_model=8))

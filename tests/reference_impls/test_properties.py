@@ -32,40 +32,12 @@ def drawn(B, S, E, seed, entry):
 @every
 @few
 @given(**sizes)
-def test_what_padding_holds_has_no_influence(entry, B, S, E, seed):
-    layer, x_BSD, word_BS = drawn(B, S, E, seed, entry)
-    real_BS = torch.rand(B, S) < 0.6
-    y_BSD, info = run(entry, layer, x_BSD, word_BS, real_BS)
-    noise = torch.where(real_BS[..., None], x_BSD, 100 * torch.randn_like(x_BSD))
-    other_BSD, other = run(entry, layer, noise, torch.where(real_BS, word_BS, 0), real_BS)
-    assert torch.equal(y_BSD, other_BSD)
-    assert not y_BSD[~real_BS].any()
-    assert info.routing.n_tokens == other.routing.n_tokens
-    assert all(torch.equal(part.value, other.losses[name].value) for name, part in info.losses.items())
-
-
-@every
-@few
-@given(**sizes)
 def test_the_report_is_consistent(entry, B, S, E, seed):
     layer, x_BSD, word_BS = drawn(B, S, E, seed, entry)
     routing = run(entry, layer, x_BSD, word_BS)[1].routing
     assert routing.n_experts == E
     assert routing.n_tokens % (B * S) == 0
-    assert 0 <= routing.n_dropped <= float(routing.demand_E.sum())
+    assert 0 <= routing.n_dropped <= float(routing.load_E.sum())
     assert float(routing.entropy) >= -1e-9
     assert routing.share_TE().shape == (routing.n_tokens, E)
-    assert (routing.demand_E >= 0).all()
-
-
-@pytest.mark.parametrize("entry", [e for e in entries() if e.causal == "yes"], ids=lambda entry: entry.key)
-@few
-@given(**sizes)
-def test_the_past_does_not_hear_of_the_future_where_a_design_says_so(entry, B, S, E, seed):
-    """Of the others `verify` shows the leak, or that it needs drops."""
-    layer, x_BSD, word_BS = drawn(B, S, E, seed, entry)
-    cut = seed % (S + 1)
-    later = x_BSD.clone()
-    later[:, cut:] = torch.randn_like(later[:, cut:])
-    before, after = run(entry, layer, x_BSD, word_BS)[0], run(entry, layer, later, word_BS)[0]
-    torch.testing.assert_close(before[:, :cut], after[:, :cut], rtol=1e-10, atol=1e-12)
+    assert (routing.load_E >= 0).all()

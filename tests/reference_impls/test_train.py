@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
+from reference_impls.catalogue import find
 from reference_impls.tasks.checkpoint import CheckpointError
 from reference_impls.tasks.events import EventWriter
 from reference_impls.tasks.language import TextTask
@@ -49,18 +49,18 @@ def test_metrics_have_their_names_and_ranges(typical, tiny_config, tmp_path: Pat
         assert values["bits_per_byte"] == pytest.approx(values["cross_entropy"] / math.log(2))
         assert values["loss"] > values["cross_entropy"]
         assert 0 <= values["dropped_fraction"] < 1
-        assert 0 <= values["max_violation"] <= config.n_experts - 1
-        assert 0 <= values["router_entropy"] <= math.log(config.n_experts) + 1e-5
-        moe_layers = [f"layer {i}" for i in range(config.n_layers) if config.is_moe_layer(i)]
+        assert 0 <= values["max_violation"] <= config.layer.n_experts - 1
+        assert 0 <= values["router_entropy"] <= math.log(config.layer.n_experts) + 1e-5
+        moe_layers = [f"layer {i}" for i in range(config.layer.n_layers) if config.is_moe_layer(i)]
         assert list(event["loads"]) == moe_layers
         for load_E in event["loads"].values():
-            assert len(load_E) == config.n_experts
+            assert len(load_E) == config.layer.n_experts
             assert sum(load_E) == pytest.approx(1)
 
 
 def test_the_total_loss_is_the_sum_of_its_weighted_parts(typical, tiny_config, tmp_path: Path):
     config = tiny_config(typical, balance_coefficient=0.5)
-    layers = sum(config.is_moe_layer(i) for i in range(config.n_layers))
+    layers = sum(config.is_moe_layer(i) for i in range(config.layer.n_layers))
     for event in go(typical, config, tmp_path):
         values = event["values"]
         expected = values["cross_entropy"] + 0.5 * layers * values["aux_load_balance"]
@@ -127,13 +127,13 @@ def test_progress_is_told_and_reaches_the_end(typical, tiny_config, tmp_path: Pa
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
-    config = MixtralTop2Config(steps=100, warmup_steps=10, learning_rate=1.0)
+    config = find("mixtral-top2-router").config_class(steps=100, warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(config, step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
     assert rates[10] == pytest.approx(1)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.1, abs=1e-3)
-    assert learning_rate(MixtralTop2Config(steps=3, warmup_steps=10), 2) == pytest.approx(3e-3)
+    assert learning_rate(find("mixtral-top2-router").config_class(steps=3, warmup_steps=10), 2) == pytest.approx(3e-3)
 
 
 def test_threads_are_never_more_than_the_machine_has(typical, tiny_config, tmp_path: Path):

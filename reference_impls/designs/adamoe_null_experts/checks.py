@@ -11,7 +11,7 @@ from reference_impls.designs.mixtral_top2_router import router as mixtral
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, N, M, K, S = 16, 12, 5, 4, 3, 40
@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(null_experts: int) -> Any:
     torch.manual_seed(0)
     config = AdaMoEConfig(d_model=D, d_expert=F, n_experts=N, null_experts=null_experts, choices_per_token=K)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def equations() -> Iterator[Check]:

@@ -12,7 +12,7 @@ from reference_impls.designs.batch_prioritised_routing.config import VMoEConfig
 from reference_impls.designs.batch_prioritised_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 16, 12, 5, 3, 14
@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     config = VMoEConfig.with_experts(E, d_model=D, d_expert=F, **fields)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens(seed: int = 5) -> Tensor:
@@ -103,7 +103,7 @@ def algorithm(priority: str, k: int, factor: float, *, training: bool) -> Iterat
     y_BSD, info = ours(x_BSD)
     name = f"float64 loop, by {priority}, k = {k}, factor {factor:g}, {'with' if training else 'without'} noise"
     yield at_most(f"{name}: outputs differ by", (y_BSD.detach() - expected).abs().max(), 1e-12)
-    yield at_most(f"{name}: demand differs by", (info.routing.demand_E - torch.tensor(demand)).abs().max(), 0)
+    yield at_most(f"{name}: demand differs by", (info.routing.load_E - torch.tensor(demand)).abs().max(), 0)
     yield at_most(
         f"{name}: refused weight differs by", abs(info.stats["dropped_weight"] - (1 - served / wanted)), 1e-12
     )

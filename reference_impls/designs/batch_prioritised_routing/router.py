@@ -44,7 +44,7 @@ class BatchPrioritisedRouter(LinearRouter):
             token_A=token_A,
             expert_A=expert_A,
             weight_A=weight_A,
-            demand_E=torch.bincount(expert_A, minlength=self.n_experts),
+            load_E=torch.bincount(expert_A, minlength=self.n_experts),
             entropy=entropy(probability_TE),
             n_tokens=len(x_TD),
             losses={

@@ -11,7 +11,7 @@ from reference_impls.designs.conditional_router.config import UniPerceiverConfig
 from reference_impls.designs.conditional_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, largest
 
 D, F, E = 16, 8, 5
@@ -32,7 +32,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     config = UniPerceiverConfig(**({"d_model": D, "d_expert": F, "n_experts": E} | fields))
-    layer = opinionated(make_layer(config).double(), seed=1)
+    layer = decisive(make_layer(config).double(), seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for weight in layer.router.parameters():

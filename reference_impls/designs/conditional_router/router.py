@@ -14,8 +14,8 @@ from reference_impls.core.routing import (
     LinearRouter,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.conditional_router.config import UniPerceiverConfig
 
@@ -59,7 +59,7 @@ class UniPerceiverRouter(LinearRouter):
 
     def kind_logits(self) -> Tensor:
         """Router logits of each kind of token, [V, E] in at least float32."""
-        mapped_VD = wide_linear(self.attribute_VA, self.attribute_map.weight, self.attribute_map.bias)
+        mapped_VD = float32_linear(self.attribute_VA, self.attribute_map.weight, self.attribute_map.bias)
         if self.config.router_activation == "gelu":
             mapped_VD = F.gelu(mapped_VD)
         wide = mapped_VD.dtype

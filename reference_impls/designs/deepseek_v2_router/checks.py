@@ -10,7 +10,7 @@ from reference_impls.designs.deepseek_v2_router.config import DeepSeekV2Config
 from reference_impls.designs.deepseek_v2_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S, SCALE = 32, 24, 8, 3, 20, 4.0
@@ -20,7 +20,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, drops."""
     for devices, top, k in ((4, 2, 3), (2, 1, 4), (8, 3, 3)):
         yield from transformers_block(devices, top, k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(devices, top, k, torch.float64, rtol=1e-5, atol=1e-5)
     yield from equations()
     yield from drops()
@@ -32,7 +32,7 @@ def _layer(devices: int, top: int, k: int, dtype: torch.dtype, **fields: Any) ->
         d_model=D, d_expert=F, n_experts=E, experts_per_token=k, n_devices=devices, top_devices=top,
         routed_scale=SCALE, shared_experts=2, **fields,
     )  # fmt: skip
-    return opinionated(make_layer(config).to(dtype)).eval()
+    return decisive(make_layer(config).to(dtype)).eval()
 
 
 def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -52,7 +52,7 @@ def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tol
     yield from beside(
         f"transformers' DeepseekV2Moe, {top} of {devices} devices, k = {k}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        stacked(ours, block),
+        weight_map(ours, block),
         **tolerance,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
 from reference_impls.designs.deepseek_v3_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, worst_of
-from reference_impls.verify.libraries import beside, block_of, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, decisive, only_output, weight_map
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 32, 24, 16, 3, 20
@@ -25,7 +25,7 @@ SHAPES = (
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and gradients for three shapes of groups, equations, the step of the bias."""
     for shape in SHAPES:
-        # The oracle routes in float32 whatever the input: hence not tighter in float64.
+        # The reference routes in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(shape, torch.float32)
         yield from transformers_block(shape, torch.float64)
     yield from equations()
@@ -34,13 +34,13 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     torch.manual_seed(0)
-    made = opinionated(make_layer(DeepSeekV3Config(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
+    made = decisive(make_layer(DeepSeekV3Config(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
     torch.nn.init.normal_(made.router.bias_E, std=0.1)  # type: ignore[arg-type]
     return made
 
 
 def transformers_block(shape: dict[str, int], dtype: torch.dtype) -> Iterator[Check]:
-    """Outputs and all gradients beside the block of transformers, which lends us its weights."""
+    """Outputs and all gradients beside the block of transformers, with its weights."""
     from transformers import DeepseekV3Config
     from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
 
@@ -56,7 +56,7 @@ def transformers_block(shape: dict[str, int], dtype: torch.dtype) -> Iterator[Ch
     yield from beside(
         f"transformers' DeepseekV3MoE, {shape['n_groups']} groups, k = {shape['experts_per_token']}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), _clear_tokens(ours, shape, dtype),
-        stacked(ours, block),
+        weight_map(ours, block),
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def bias_step() -> Iterator[Check]:
     ours.router.on_step(routing, Progress(1, 1))
     mean, worst = B * S * 3 / E, 0.0
     for e in range(E):
-        load = int(routing.demand_E[e])
+        load = int(routing.load_E[e])
         expected = 0.01 * ((load < mean) - (load > mean))
         worst = worst_of(worst, abs(float(ours.router.bias_E[e] - before[e]) - expected))
     yield at_most("the step of the bias", worst, 1e-12)

@@ -50,7 +50,7 @@ class DeepSeekV3Router(LinearRouter):
     @torch.no_grad()
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Move each bias by the update speed: up below the mean load, down above it, not at all on it."""
-        load_E = routing.demand_E.double()
+        load_E = routing.load_E.double()
         self.bias_E += self.config.bias_update_speed * (load_E.mean() - load_E).sign().to(self.bias_E.dtype)
 
     def _within_groups(self, biased_TE: Tensor) -> Tensor:

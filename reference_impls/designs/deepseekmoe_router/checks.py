@@ -11,7 +11,7 @@ from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 from reference_impls.designs.deepseekmoe_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -21,7 +21,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, what the losses see."""
     for k in (1, 3, 8):
         yield from transformers_block(k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(k, torch.float64, rtol=1e-5, atol=1e-5)
     yield from equations()
     yield from balance()
@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int, dtype: torch.dtype) -> Any:
     torch.manual_seed(0)
     config = DeepSeekMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, shared_experts=2, n_devices=2)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -49,7 +49,7 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     yield from beside(
         f"transformers' DeepseekV2Moe, k = {k}, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        stacked(ours, block),
+        weight_map(ours, block),
         **tolerance,
     )  # fmt: skip
 

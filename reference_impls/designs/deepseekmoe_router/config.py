@@ -17,7 +17,7 @@ class DeepSeekMoEConfig(SharedExpertsConfig):
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
     n_experts: int = setting(
         16,
-        "Routed experts in each mixture-of-experts layer; a multiple of n_devices.",
+        "Routed experts in each MoE layer; a multiple of n_devices.",
         group="model",
         ge=1,
         le=256,

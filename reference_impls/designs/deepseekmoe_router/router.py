@@ -33,7 +33,7 @@ class DeepSeekMoERouter(LinearRouter):
             "device_balance": AuxiliaryLoss(between_devices, config.device_balance_coefficient),
         }
         routing = top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
-        load_V = routing.demand_E.double().view(config.n_devices, -1).sum(1)
+        load_V = routing.load_E.double().view(config.n_devices, -1).sum(1)
         return replace(routing, stats={"device_max_violation": max_violation(load_V)})
 
 

@@ -16,7 +16,7 @@ class DemixConfig(TopOneConfig):
 
     n_experts: int = setting(
         4,
-        "Experts in each mixture-of-experts layer. Domain d has expert d mod n_experts: with fewer experts than "
+        "Experts in each MoE layer. Domain d has expert d mod n_experts: with fewer experts than "
         "domains, domains share.",
         group="model",
         ge=1,

@@ -12,7 +12,7 @@ from reference_impls.designs.dense_to_sparse_gate.config import DTSGateConfig
 from reference_impls.designs.dense_to_sparse_gate.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, mixed_output, tokens
 
 D, F, E, T = 12, 10, 6, 25
@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(temperature: float, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = DTSGateConfig(d_model=D, d_expert=F, n_experts=E, **fields)
-    layer = opinionated(make_layer(config).double())
+    layer = decisive(make_layer(config).double())
     layer.router.temperature.fill_(temperature)  # type: ignore[operator]
     return layer
 

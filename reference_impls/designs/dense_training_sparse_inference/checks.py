@@ -11,7 +11,7 @@ from reference_impls.designs.dense_training_sparse_inference.config import DSMoE
 from reference_impls.designs.dense_training_sparse_inference.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import largest, mixed_output, tokens
 
 D, F, E, K, T = 12, 10, 6, 2, 19
@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int = K) -> Any:
     torch.manual_seed(0)
     config = DSMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens() -> torch.Tensor:

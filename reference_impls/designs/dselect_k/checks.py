@@ -11,7 +11,7 @@ from reference_impls.designs.dselect_k.config import DSelectKConfig
 from reference_impls.designs.dselect_k.router import make_layer, smooth_step
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, S = 16, 12, 12
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(n_experts: int, k: int, width: float) -> Any:
     torch.manual_seed(0)
     config = DSelectKConfig.with_experts(n_experts, d_model=D, d_expert=F, experts_per_token=k, step_width=width)
-    layer: Any = opinionated(make_layer(config).double())
+    layer: Any = decisive(make_layer(config).double())
     with torch.no_grad():
         for bias in (layer.router.bit_bias_M, layer.router.selector_bias_K):
             bias.copy_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(4)))

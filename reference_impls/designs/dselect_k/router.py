@@ -12,7 +12,7 @@ from reference_impls.core.routing import (
     RoutingContext,
     SparseRouting,
     entropy,
-    wide_linear,
+    float32_linear,
 )
 from reference_impls.designs.dselect_k.config import DSelectKConfig
 
@@ -42,7 +42,7 @@ class DSelectKRouter(Router):
         config = self.config
         bit_TKm = self.bits(x_TD)
         choice_TKE = torch.where(self.code_Em, bit_TKm[:, :, None], 1 - bit_TKm[:, :, None]).prod(-1)
-        share_TK = wide_linear(x_TD, self.selector_KD, self.selector_bias_K).softmax(-1)
+        share_TK = float32_linear(x_TD, self.selector_KD, self.selector_bias_K).softmax(-1)
         weight_TE = (share_TK[..., None] * choice_TKE).sum(1)
         token_A, expert_A = torch.where(weight_TE > 0)
 
@@ -60,7 +60,7 @@ class DSelectKRouter(Router):
             token_A=token_A,
             expert_A=expert_A,
             weight_A=weight_TE[token_A, expert_A],
-            demand_E=torch.bincount(expert_A, minlength=self.n_experts),
+            load_E=torch.bincount(expert_A, minlength=self.n_experts),
             entropy=entropy(weight_TE),
             n_tokens=len(x_TD),
             losses=losses,
@@ -72,7 +72,7 @@ class DSelectKRouter(Router):
 
     def bits(self, x_TD: Tensor) -> Tensor:
         """Each selector's bits, from 0 to 1, [T, K, m]."""
-        logit_TM = wide_linear(x_TD, self.bit_MD, self.bit_bias_M)
+        logit_TM = float32_linear(x_TD, self.bit_MD, self.bit_bias_M)
         return smooth_step(logit_TM, self.config.step_width).view(
             len(x_TD), self.config.experts_per_token, self.config.bits
         )

@@ -11,7 +11,7 @@ from reference_impls.designs.dynmoe_top_any.config import DynMoEConfig
 from reference_impls.designs.dynmoe_top_any.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, mixed_output, tokens
 
 D, F, E, ALIVE, T, SCALE = 12, 10, 7, 5, 40, 3.0
@@ -30,7 +30,7 @@ def _layer(**fields: Any) -> Any:
     config = DynMoEConfig(
         d_model=D, d_expert=F, n_experts=E, initial_scale=SCALE, **({"initial_experts": ALIVE} | fields)
     )
-    layer: Any = opinionated(make_layer(config).double())
+    layer: Any = decisive(make_layer(config).double())
     thresholds = torch.linspace(0.05, 0.35, E, dtype=torch.float64)
     with torch.no_grad():
         layer.router.threshold_E.copy_(thresholds)

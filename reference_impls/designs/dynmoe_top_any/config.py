@@ -11,7 +11,7 @@ class DynMoEConfig(LayerConfig):
     """Experts with thresholds, added and removed during training."""
 
     n_experts: int = setting(
-        8, "Places for experts in each mixture-of-experts layer: the most there can be.", group="model", ge=1, le=256
+        8, "Places for experts in each MoE layer: the most there can be.", group="model", ge=1, le=256
     )
     initial_experts: int = setting(4, "Experts in use before the first step; at most n_experts.", ge=1, le=256)
     adapt_every: int = setting(

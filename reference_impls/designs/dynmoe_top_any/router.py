@@ -17,8 +17,8 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
-    wide,
-    wide_linear,
+    as_float32,
+    float32_linear,
 )
 from reference_impls.designs.dynmoe_top_any.config import DynMoEConfig
 
@@ -71,19 +71,19 @@ class TopAnyRouter(Router):
 
     def margins(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the experts, [T, E], and by how much they pass the thresholds; dead experts pass none."""
-        wide_TD = wide(x_TD)
-        dtype = wide_TD.dtype
+        float32_TD = as_float32(x_TD)
+        dtype = float32_TD.dtype
         scale = self.log_scale.to(dtype).clamp(max=math.log(LARGEST_SCALE)).exp()
-        unit_TD = nn.functional.normalize(wide_TD, dim=-1)
+        unit_TD = nn.functional.normalize(float32_TD, dim=-1)
         unit_ED = nn.functional.normalize(self.weight_ED.to(dtype), dim=-1)
-        score_TE = (scale * wide_linear(unit_TD, unit_ED)).sigmoid()
+        score_TE = (scale * float32_linear(unit_TD, unit_ED)).sigmoid()
         margin_TE = score_TE - (scale * self.threshold_E.to(dtype)).sigmoid()
         return score_TE.detach(), margin_TE.masked_fill(~self.alive_E, -1)
 
     def losses(self, chosen_TE: Tensor, kept_TE: Tensor) -> dict[str, AuxiliaryLoss]:
         """Diverse and short embeddings, few experts a token, an even load."""
         config = self.config
-        alive_ED = wide(self.weight_ED[self.alive_E])
+        alive_ED = as_float32(self.weight_ED[self.alive_E])
         unit_ED = nn.functional.normalize(alive_ED, dim=-1)
         apart_EE = unit_ED @ unit_ED.T - torch.eye(len(unit_ED), dtype=unit_ED.dtype, device=unit_ED.device)
         gating = apart_EE.norm() + alive_ED.norm(dim=-1).mean()
@@ -99,7 +99,7 @@ class TopAnyRouter(Router):
     @torch.no_grad()
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Note which experts were used; every `adapt_every` steps remove the others, and add one."""
-        self.used_E |= routing.demand_E > 0
+        self.used_E |= routing.load_E > 0
         if progress.step % self.config.adapt_every or progress.fraction > self.config.adapt_until:
             return
         if bool((self.alive_E & self.used_E).any()):

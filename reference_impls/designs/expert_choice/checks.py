@@ -11,8 +11,8 @@ from reference_impls.designs.expert_choice.config import ExpertChoiceConfig
 from reference_impls.designs.expert_choice.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import opinionated
-from reference_impls.verify.naive import Assignments, beside_hand, tensor_softmax, tokens
+from reference_impls.verify.libraries import decisive
+from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E = 12, 10, 5
 
@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(factor: float, group: str = "sequence") -> MoELayer:
     torch.manual_seed(0)
     config = ExpertChoiceConfig(d_model=D, d_expert=F, n_experts=E, capacity_factor=factor, routing_group=group)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def equations() -> Iterator[Check]:
@@ -48,7 +48,7 @@ def equations() -> Iterator[Check]:
                     for t in best[: math.ceil(factor * len(best) / E)]:
                         yield t, expert, score[t][expert]
 
-        yield from beside_hand(
+        yield from against_naive(
             f"a float64 loop, factor {factor:g}, groups by {group}", layer, tokens(2, 7, D), assign,
             lambda x, layer=layer: layer(x, real_BS)[0],  # type: ignore[misc]
         )  # fmt: skip

@@ -33,7 +33,7 @@ class ExpertChoiceRouter(LinearRouter):
             token_A=token_A,
             expert_A=expert_A,
             weight_A=probability_TE[token_A, expert_A],
-            demand_E=torch.bincount(expert_A, minlength=E),
+            load_E=torch.bincount(expert_A, minlength=E),
             entropy=entropy(probability_TE),
             n_tokens=T,
             stats={

@@ -13,7 +13,7 @@ from reference_impls.designs.switch_top1_router import router as switch
 from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, E, B, S = 16, 12, 6, 3, 14
@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(n_prototypes: int, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = M6TConfig(d_model=D, d_expert=F, n_experts=E, n_prototypes=n_prototypes, **fields)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens() -> Tensor:
@@ -62,7 +62,7 @@ def equations(n_prototypes: int, factor: float) -> Iterator[Check]:
     y_BSD, info = ours(x_BSD)
     name = f"equations by a float64 loop, {n_prototypes} prototypes, factor {factor:g}"
     yield at_most(f"{name}: outputs differ by", (y_BSD.detach() - expected).abs().max(), 1e-12)
-    yield at_most(f"{name}: demand differs by", (info.routing.demand_E - torch.tensor(demand)).abs().max(), 0)
+    yield at_most(f"{name}: demand differs by", (info.routing.load_E - torch.tensor(demand)).abs().max(), 0)
     yield at_most(f"{name}: loss differs by", abs(info.losses["load_balance"].value.detach() - balance), 1e-12)
 
 

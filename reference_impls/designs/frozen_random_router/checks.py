@@ -12,7 +12,7 @@ from reference_impls.designs.frozen_random_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
 from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output
-from reference_impls.verify.naive import Assignments, beside_hand, tensor_softmax, tokens
+from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E = 16, 12, 6
 
@@ -66,7 +66,7 @@ def equations() -> Iterator[Check]:
             for weight, expert in zip(tensor_softmax(logit_E[best]), best, strict=True):
                 yield t, expert, weight
 
-    yield from beside_hand("a float64 loop", layer, tokens(2, 6, D), assign)
+    yield from against_naive("a float64 loop", layer, tokens(2, 6, D), assign)
 
 
 def frozen() -> Iterator[Check]:

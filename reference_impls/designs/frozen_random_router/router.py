@@ -12,8 +12,8 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.frozen_random_router.config import RandomFrozenConfig
 
@@ -35,7 +35,7 @@ class RandomFrozenRouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to the k experts of largest random logit."""
         k = int(self.k_now) if self.training else self.config.experts_per_token
-        logit_TE = wide_linear(x_TD, self.frozen_ED)
+        logit_TE = float32_linear(x_TD, self.frozen_ED)
         top_TK, expert_TK = logit_TE.topk(k, dim=-1)
         return top_k_routing(
             top_TK.softmax(-1), expert_TK, self.n_experts, probability_TE=logit_TE.softmax(-1),

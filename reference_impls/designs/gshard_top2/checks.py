@@ -11,7 +11,7 @@ from reference_impls.designs.gshard_top2.config import GShardTop2Config
 from reference_impls.designs.gshard_top2.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, clear_tokens, opinionated
+from reference_impls.verify.libraries import beside, clear_tokens, decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 40
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(GShardTop2Config(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
+    return decisive(make_layer(GShardTop2Config(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
 
 
 def transformers_router(factor: float, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -101,5 +101,5 @@ def algorithm(factor: float, policy: str) -> Iterator[Check]:
         balance += E * sum(first[e] / S * float(mean[e]) for e in range(E)) / B
     name = f"the algorithm by a float64 loop, second expert {policy}, capacity factor {factor:g}"
     yield at_most(f"{name}: outputs", (y_BSD - expected).abs().max(), 1e-12)
-    yield at_most(f"{name}: demand", (info.routing.demand_E - torch.tensor(demand)).abs().max(), 0)
+    yield at_most(f"{name}: demand", (info.routing.load_E - torch.tensor(demand)).abs().max(), 0)
     yield at_most(f"{name}: loss", abs(info.losses["load_balance"].value - balance), 1e-12)

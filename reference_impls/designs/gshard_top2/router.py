@@ -38,7 +38,7 @@ class GShardTop2Router(LinearRouter):
             token_A=token_A,
             expert_A=expert_A,
             weight_A=weight_TK[token_A, choice_A],
-            demand_E=torch.bincount(expert_A, minlength=self.n_experts),
+            load_E=torch.bincount(expert_A, minlength=self.n_experts),
             entropy=entropy(probability_TE),
             n_tokens=len(x_TD),
             losses={"load_balance": AuxiliaryLoss(balance, config.balance_coefficient)},

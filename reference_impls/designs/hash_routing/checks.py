@@ -12,7 +12,7 @@ from reference_impls.designs.hash_routing.config import HashConfig
 from reference_impls.designs.hash_routing.router import balanced_table, clustered_table, make_layer, random_table
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, same
-from reference_impls.verify.naive import Assignments, beside_hand, tokens
+from reference_impls.verify.naive import Assignments, against_naive, tokens
 
 D, F, E, V = 16, 10, 6, 40
 
@@ -90,7 +90,7 @@ def equations() -> Iterator[Check]:
                 y_BSD: Tensor = layer(x, token_id=ids_BS)[0]
                 return y_BSD
 
-            yield from beside_hand(f"a float64 loop, {table}, k = {k}", layer, x_BSD, assign, call)
+            yield from against_naive(f"a float64 loop, {table}, k = {k}", layer, x_BSD, assign, call)
             twice = sum(len(set(experts)) < k for experts in expert_of.values())
             yield at_most(f"ids with an expert twice, {table}, k = {k}", twice, 0)
 

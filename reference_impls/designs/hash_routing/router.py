@@ -13,10 +13,10 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     look_up,
     routing_by_rule,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.hash_routing.config import HashConfig
 
@@ -49,7 +49,7 @@ class HashRouter(Router):
             self.sum_VD.index_add_(0, token_id_T, x_TD.detach().to(self.sum_VD.dtype))
         if self.config.weights == "equal":
             return routing_by_rule(x_TD, expert_TK, self.n_experts)
-        score_TK = nn.functional.softplus(wide_linear(x_TD, self.weight_ED)).sqrt().gather(1, expert_TK)
+        score_TK = nn.functional.softplus(float32_linear(x_TD, self.weight_ED)).sqrt().gather(1, expert_TK)
         weight_TK = score_TK / score_TK.sum(-1, keepdim=True)
         return top_k_routing(self.config.routed_scale * weight_TK, expert_TK, self.n_experts, probability_TE=weight_TK)
 

@@ -10,7 +10,7 @@ from reference_impls.core.losses import load_balancing_loss
 from reference_impls.designs.heterogeneous_experts.router import make_layer, parameter_penalty
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output
 from reference_impls.verify.naive import tokens
 
 D, F, E, S = 32, 24, 8, 20
@@ -20,7 +20,7 @@ RELATIVE = [9, 11, 13, 15, 17, 19, 21, 23]
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, penalty, price."""
     yield from transformers_block(entry, torch.float32, rtol=1e-4, atol=1e-5)
-    # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+    # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
     yield from transformers_block(entry, torch.float64, rtol=1e-5, atol=1e-5)
     for widths in ("arithmetic", "geometric", "hybrid"):
         yield from equations(entry, widths)
@@ -32,7 +32,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(entry: Entry, dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = entry.layer_class(**{"d_model": D, "d_expert": F, "n_experts": E, **fields})
-    return opinionated(make_layer(config).to(dtype))  # type: ignore[arg-type]
+    return decisive(make_layer(config).to(dtype))  # type: ignore[arg-type]
 
 
 def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -136,7 +136,7 @@ def price(entry: Entry) -> Iterator[Check]:
     x_BSD = torch.randn(1, S, D, dtype=torch.float64)
     k = entry.layer_class().experts_per_token  # type: ignore[attr-defined]
     dear = _layer(entry, cost_weight=10.0)(x_BSD)[1].routing
-    yield at_most("at a great price, assignments beside the narrowest experts", dear.demand_E[k:].sum(), 0)
+    yield at_most("at a great price, assignments beside the narrowest experts", dear.load_E[k:].sum(), 0)
     free = _layer(entry, cost_weight=0.0)
     best_TK = free.router.logits(x_BSD[0]).topk(k).indices
     wrong = (free(x_BSD)[1].routing.expert_A.view(S, k) != best_TK).sum()

@@ -12,7 +12,7 @@ from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_lik
 from reference_impls.designs.hierarchical_mixture.router import em_step, expectation, make_layer, with_constant
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 
 D, E, G, N = 16, 6, 3, 120
 
@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    return opinionated(make_layer(HMEConfig(d_model=D, n_experts=E, n_groups=G)).double(), seed)
+    return decisive(make_layer(HMEConfig(d_model=D, n_experts=E, n_groups=G)).double(), seed)
 
 
 def _points(n: int = N, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:

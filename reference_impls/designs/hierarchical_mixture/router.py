@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from reference_impls.core.design import Design
 from reference_impls.core.experts import Experts
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import DenseRouting, Router, RoutingContext, entropy, wide_linear
+from reference_impls.core.routing import DenseRouting, Router, RoutingContext, entropy, float32_linear
 from reference_impls.designs.dense_softmax_mixture.competition import compete
 from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConfig
 from reference_impls.designs.hierarchical_mixture.irls import irls_step
@@ -29,12 +29,12 @@ class TreeGate(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
         """Weigh all experts: the weight of the group times the weight inside the group."""
         x_TF = with_constant(x_TD)
-        top_TG = wide_linear(x_TF, self.top_GF).softmax(-1)
-        low_TGM = grouped(wide_linear(x_TF, self.low_EF), self.n_groups).softmax(-1)
+        top_TG = float32_linear(x_TF, self.top_GF).softmax(-1)
+        low_TGM = grouped(float32_linear(x_TF, self.low_EF), self.n_groups).softmax(-1)
         weight_TE = (top_TG[..., None] * low_TGM).flatten(1)
         return DenseRouting(
             weight_TE=weight_TE,
-            demand_E=weight_TE.detach().sum(0),
+            load_E=weight_TE.detach().sum(0),
             entropy=entropy(weight_TE),
             n_tokens=len(x_TD),
         )

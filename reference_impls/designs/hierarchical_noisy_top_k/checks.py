@@ -19,7 +19,7 @@ from reference_impls.designs.noisy_top_k.checks import (
 from reference_impls.designs.noisy_top_k.config import NoisyTopKConfig
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, A, B, S = 16, 12, 4, 3, 20
@@ -40,7 +40,7 @@ def _layer(groups_per_token: int, experts_per_group: int, n_groups: int = A) -> 
     config = HierarchicalNoisyTopKConfig(
         d_model=D, d_expert=F, n_experts=E, n_groups=n_groups, groups_per_token=groups_per_token,
         experts_per_group=experts_per_group,     )  # fmt: skip
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens() -> Tensor:

@@ -11,9 +11,7 @@ from reference_impls.designs.noisy_top_k.config import NoisyConfig
 class HierarchicalNoisyTopKConfig(NoisyConfig):
     """Two-level noisy top-k layers: some groups of experts, and some experts of each of them."""
 
-    n_experts: int = setting(
-        16, "Experts in each mixture-of-experts layer; a multiple of n_groups.", group="model", ge=1, le=256
-    )
+    n_experts: int = setting(16, "Experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256)
     d_expert: int = expert_width(96)
     n_groups: int = setting(
         4, "Groups that the experts are divided into; the first gate chooses among them.", ge=1, le=128

@@ -14,9 +14,9 @@ from reference_impls.core.routing import (
     Router,
     RoutingContext,
     SparseRouting,
+    as_float32,
+    float32_linear,
     top_k_routing,
-    wide,
-    wide_linear,
 )
 from reference_impls.designs.hierarchical_two_stage_gate.config import TwoStageConfig
 
@@ -54,9 +54,11 @@ class TwoStageRouter(Router):
 def gate_logits(x_TD: Tensor, vector_ND: Tensor, gate: Literal["softmax", "laplace"]) -> Tensor:
     """Logits [T, N] in at least float32: products with the vectors, or minus the distances from them."""
     if gate == "softmax":
-        return wide_linear(x_TD, vector_ND)
+        return float32_linear(x_TD, vector_ND)
     # By products of matrices a distance would lose half of its digits.
-    distance_TN: Tensor = torch.cdist(wide(x_TD), wide(vector_ND), compute_mode="donot_use_mm_for_euclid_dist")
+    distance_TN: Tensor = torch.cdist(
+        as_float32(x_TD), as_float32(vector_ND), compute_mode="donot_use_mm_for_euclid_dist"
+    )
     return -distance_TN
 
 

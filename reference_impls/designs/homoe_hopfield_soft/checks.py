@@ -11,7 +11,7 @@ from reference_impls.designs.homoe_hopfield_soft.router import make_layer
 from reference_impls.designs.soft_moe_slots.checks import loop as soft_moe_loop
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import tokens
 
 D, H, E, P, M, S = 16, 20, 4, 2, 5, 7
@@ -30,7 +30,7 @@ def _layer(**fields: Any) -> Any:
     config = HOMOEConfig(
         d_model=D, d_expert=H, n_experts=E, slots_per_expert=P, n_prototypes=M, initial_scale=3.0, **fields
     )
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens(seed: int) -> torch.Tensor:
@@ -62,7 +62,7 @@ def retrieval() -> Iterator[Check]:
     yield at_most(
         "a pattern retrieved from a noisy copy of itself differs by", (found - basis_DD[:M]).abs().max(), 1e-6
     )
-    one = opinionated(make_layer(HOMOEConfig(d_model=D, d_expert=H, n_experts=E, n_prototypes=1)).double())
+    one = decisive(make_layer(HOMOEConfig(d_model=D, d_expert=H, n_experts=E, n_prototypes=1)).double())
     found = one.router.retrieve(_tokens(10))[0].detach()  # type: ignore[operator]
     stored: Any = one.router.memory_PD
     yield at_most("a memory of one pattern returns another, by", (found - stored.detach()).abs().max(), 1e-12)

@@ -9,7 +9,7 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.combine import combine
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Routing, RoutingContext, SoftRouting, entropy, wide_linear
+from reference_impls.core.routing import Routing, RoutingContext, SoftRouting, entropy, float32_linear
 from reference_impls.designs.homoe_hopfield_soft.config import HOMOEConfig
 from reference_impls.designs.soft_moe_slots.router import SlotRouter
 
@@ -24,8 +24,8 @@ class MemoryRouter(SlotRouter):
 
     def retrieve(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:
         """What the memory returns for each token [T, D], and the weights of its patterns [T, P]."""
-        weight_TP = (self.beta * wide_linear(x_TD, self.memory_PD)).softmax(-1)
-        return wide_linear(weight_TP, self.memory_PD.T), weight_TP
+        weight_TP = (self.beta * float32_linear(x_TD, self.memory_PD)).softmax(-1)
+        return float32_linear(weight_TP, self.memory_PD.T), weight_TP
 
     def joined(self, x_TD: Tensor) -> Tensor:
         """Each token with what was retrieved for it, in at least float32."""

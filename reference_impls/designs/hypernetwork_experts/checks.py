@@ -10,7 +10,15 @@ from reference_impls.designs.hypernetwork_experts.config import HyperMoEConfig
 from reference_impls.designs.hypernetwork_experts.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, R, H, C, B, S = 16, 20, 6, 3, 7, 5, 2, 12
@@ -20,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, what the made expert depends on."""
     for k in (1, 2, 6):
         yield from beside_modules(k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from beside_modules(k, torch.float64, rtol=1e-5, atol=1e-5)
         yield from equations(k)
     yield from dependence()
@@ -31,7 +39,7 @@ def _layer(k: int, dtype: torch.dtype = torch.float64) -> Any:
     config = HyperMoEConfig(
         d_model=D, d_expert=F, n_experts=E, experts_per_token=k, hyper_width=R, hyper_hidden=H, embedding_width=C
     )
-    layer: Any = opinionated(make_layer(config).to(dtype))
+    layer: Any = decisive(make_layer(config).to(dtype))
     with torch.no_grad():
         for linear in (layer.process[0], layer.process[2], layer.make_hidden, layer.make_expert):
             linear.bias.normal_(std=0.3)
@@ -72,13 +80,13 @@ def beside_modules(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[C
     made.to(dtype)
     ours = _layer(k, dtype)
     pairs = {
-        **stacked(ours, block),
+        **weight_map(ours, block),
         "the embeddings": (ours.embedding_EC, made.embedding.weight),
         "the first map": (ours.process[0].weight, made.process[0].weight),
         "the second map": (ours.process[2].weight, made.process[2].weight),
         "the hypernetwork": (ours.make_hidden.weight, made.hidden.weight),
     }
-    lend(pairs)
+    share_weights(pairs)
     with torch.no_grad():
         for linear, other in zip(
             (ours.process[0], ours.process[2], ours.make_hidden),

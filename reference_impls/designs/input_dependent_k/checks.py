@@ -10,7 +10,7 @@ from reference_impls.designs.input_dependent_k.config import InputDependentKConf
 from reference_impls.designs.input_dependent_k.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
 from reference_impls.verify.naive import largest, mixed_output, tokens
 
 D, F, E, MOST, T = 16, 12, 8, 3, 40
@@ -28,7 +28,7 @@ def _layer(complexity: Literal["entropy", "norm"], scale: float) -> Any:
     config = InputDependentKConfig(
         d_model=D, d_expert=F, n_experts=E, most_experts=MOST, complexity=complexity, scale=scale
     )
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def transformers_block() -> Iterator[Check]:
@@ -44,7 +44,7 @@ def transformers_block() -> Iterator[Check]:
     yield from beside(
         "transformers' MixtralSparseMoeBlock, every token with as many experts",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        stacked(ours, block),
+        weight_map(ours, block),
     )  # fmt: skip
 
 

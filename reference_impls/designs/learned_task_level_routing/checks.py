@@ -13,7 +13,7 @@ from reference_impls.designs.learned_task_level_routing.config import TaskLevelC
 from reference_impls.designs.learned_task_level_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output
 
 D, F, E, S, T0 = 16, 24, 5, 7, 0.75
@@ -37,7 +37,7 @@ def _layer(selection: str, **fields: Any) -> Any:
         d_model=D, d_expert=F, n_experts=E, d_task=6, d_router=9, selection=selection,
         **({"first_temperature": T0} | fields),
     )  # fmt: skip
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _logits(router: Any, task: int) -> list[float]:

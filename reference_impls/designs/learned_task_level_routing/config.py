@@ -16,7 +16,7 @@ class TaskLevelConfig(LayerConfig):
         },
     }  # fmt: skip
 
-    n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    n_experts: int = setting(4, "Experts in each MoE layer.", group="model", ge=1, le=256)
     d_expert: int = expert_width(256)
     n_tasks: int = setting(
         TEXT_DOMAINS, "Tasks that have a vector: at least the domains of the text or the clusters.", ge=1, le=4096

@@ -13,8 +13,8 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     dense_routing,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.learned_task_level_routing.config import TaskLevelConfig
 
@@ -34,8 +34,8 @@ class TaskLevelRouter(Router):
 
     def logits(self, task_G: Tensor) -> Tensor:
         """One logit an expert for each task, [G, E]."""
-        hidden_GH = F.gelu(wide_linear(self.task_vector[task_G], self.hidden.weight, self.hidden.bias))
-        return wide_linear(hidden_GH, self.out.weight, self.out.bias)
+        hidden_GH = F.gelu(float32_linear(self.task_vector[task_G], self.hidden.weight, self.hidden.bias))
+        return float32_linear(hidden_GH, self.out.weight, self.out.bias)
 
     def idle_parameters(self) -> int:
         """A token meets the vector of its own task."""

@@ -10,7 +10,7 @@ from reference_impls.designs.lory_segment_merging.config import LoryConfig
 from reference_impls.designs.lory_segment_merging.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, softmax
 
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype = torch.float64, first_segment: Literal["itself", "even"] = "itself") -> Any:
     torch.manual_seed(0)
     config = LoryConfig(d_model=D, d_expert=H, n_experts=E, segment_length=L, first_segment=first_segment)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def _tokens(dtype: torch.dtype = torch.float64, length: int = S) -> Tensor:

@@ -14,8 +14,8 @@ from reference_impls.designs.maxscore_routing.config import MaxScoreConfig
 from reference_impls.designs.maxscore_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
-from reference_impls.verify.naive import Assignments, beside_hand, tensor_softmax, tokens
+from reference_impls.verify.libraries import decisive
+from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E, K = 10, 8, 4, 2
 
@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     config = MaxScoreConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, **fields)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _solve(score_TE: Tensor, k: int) -> Tensor:
@@ -116,7 +116,7 @@ def equations() -> Iterator[Check]:
                     yield span[row], expert, score[row, expert] * (3.0 if place else 1.0)
 
     for training in (True, False):
-        yield from beside_hand(
+        yield from against_naive(
             f"a float64 loop, {'training' if training else 'outside training'}", layer.train(training),
             tokens(2, 4, D), assign, lambda x: layer(x, real_BS)[0],
         )  # fmt: skip

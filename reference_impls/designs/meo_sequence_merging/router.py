@@ -9,7 +9,7 @@ from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.merging import group_mean, merge_routing
 from reference_impls.core.noise import NoisyGate
-from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, Router, Routing, RoutingContext, wide_linear
+from reference_impls.core.routing import AuxiliaryLoss, MergeRouting, Router, Routing, RoutingContext, float32_linear
 from reference_impls.designs.meo_sequence_merging.config import MEOConfig
 
 
@@ -24,8 +24,8 @@ class TokenAttention(nn.Module):
 
     def forward(self, x_TD: Tensor) -> Tensor:
         """Tokens [T, D]."""
-        hidden_TH = wide_linear(x_TD, self.down_HD, self.down_H).relu()
-        return x_TD + wide_linear(hidden_TH, self.up_DH, self.up_D)
+        hidden_TH = float32_linear(x_TD, self.down_HD, self.down_H).relu()
+        return x_TD + float32_linear(hidden_TH, self.up_DH, self.up_D)
 
 
 class MEORouter(Router):

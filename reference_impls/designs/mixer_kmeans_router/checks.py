@@ -12,7 +12,7 @@ from reference_impls.designs.mixer_kmeans_router.config import MixerKmeansConfig
 from reference_impls.designs.mixer_kmeans_router.router import fitted_gate, make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.naive import Assignments, beside_hand, tokens
+from reference_impls.verify.naive import Assignments, against_naive, tokens
 
 D, F, E = 6, 8, 4
 
@@ -94,7 +94,7 @@ def equations() -> Iterator[Check]:
                 value = [sum(a * b for a, b in zip([*x, 1.0], row, strict=True)) for row in rows]
                 yield t, far.index(min(far)) if kind == "nearest" else value.index(max(value)), 1.0
 
-        yield from beside_hand(f"a float64 loop, gate {kind}", layer.eval(), tokens(2, 9, D, seed=4), assign)
+        yield from against_naive(f"a float64 loop, gate {kind}", layer.eval(), tokens(2, 9, D, seed=4), assign)
 
 
 def clear_clusters() -> Iterator[Check]:

@@ -8,7 +8,7 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.kmeans import lloyd, nearest, spread_start
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import Router, RoutingContext, SparseRouting, routing_by_rule, wide
+from reference_impls.core.routing import Router, RoutingContext, SparseRouting, as_float32, routing_by_rule
 from reference_impls.designs.mixer_kmeans_router.config import MixerKmeansConfig
 
 
@@ -30,7 +30,7 @@ class MixerKmeansRouter(Router):
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Fit to the batch, in training, and route each token to one expert."""
-        x_TD = wide(x_TD.detach())
+        x_TD = as_float32(x_TD.detach())
         if self.training and len(x_TD):
             self._fit(x_TD)
         cluster_T = nearest(x_TD, self.prototype_ED.to(x_TD.dtype))

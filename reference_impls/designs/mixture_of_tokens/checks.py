@@ -11,7 +11,7 @@ from reference_impls.designs.mixture_of_tokens.config import MixtureOfTokensConf
 from reference_impls.designs.mixture_of_tokens.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.naive import expert_output
 
 D, H, E, B, S, G = 12, 10, 3, 4, 5, 2
@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype = torch.float64, group_size: int = G) -> Any:
     torch.manual_seed(0)
     config = MixtureOfTokensConfig(d_model=D, d_expert=H, n_experts=E, group_size=group_size, temperature=0.7)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def _tokens(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -88,7 +88,7 @@ def promises() -> Iterator[Check]:
     other[:G] = torch.randn_like(other[:G])
     moved = (ours(other)[0] - y_BSD)[G:].abs().max()
     yield at_most("sequences of another group change the outputs by", moved, 0)
-    load_E = info.routing.demand_E
+    load_E = info.routing.load_E
     yield at_most("spread of the load (each expert has one blend a group)", load_E.max() - load_E.min(), 1e-12)
     alone = _layer(group_size=1)
     plain = sum(alone.experts(x_BSD.view(B * S, D), e) for e in range(E))

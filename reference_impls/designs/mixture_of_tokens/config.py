@@ -16,7 +16,7 @@ class MixtureOfTokensConfig(LayerConfig):
         },
     }  # fmt: skip
 
-    n_experts: int = setting(16, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    n_experts: int = setting(16, "Experts in each MoE layer.", group="model", ge=1, le=256)
     group_size: int = setting(
         8,
         "Sequences whose tokens at the same position are blended; the batch in order.",

@@ -27,7 +27,7 @@ class TokenBlender(LinearRouter):
             combine_TES=weight_TES,
             group_T=group_T,
             n_groups=n_groups,
-            demand_E=weight_TE.detach().sum(0),
+            load_E=weight_TE.detach().sum(0),
             entropy=entropy(weight_TE / weight_TE.sum(-1, keepdim=True)),
             n_tokens=len(x_TD),
             stats={"slot_entropy": slot_entropy(weight_TES, group_T, n_groups)},

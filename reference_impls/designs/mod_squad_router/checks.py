@@ -11,7 +11,7 @@ from reference_impls.designs.mod_squad_router.config import ModSquadConfig
 from reference_impls.designs.mod_squad_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, L, N, K, B, S = 16, 4, 5, 2, 4, 12
@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer() -> Any:
     torch.manual_seed(0)
     config = ModSquadConfig(d_model=D, d_expert=12, n_experts=N, experts_per_token=K, n_tasks=L)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens() -> torch.Tensor:

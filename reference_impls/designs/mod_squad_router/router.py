@@ -13,8 +13,8 @@ from reference_impls.core.routing import (
     Router,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.mod_squad_router.config import ModSquadConfig
 
@@ -52,7 +52,7 @@ class ModSquadRouter(Router):
 def _of_own_task(x_TD: Tensor, weight_LED: Tensor, task_T: Tensor) -> Tensor:
     """Each token times the matrix of its task, [T, E]."""
     L, E, _ = weight_LED.shape
-    of_all_TLE = wide_linear(x_TD, weight_LED.flatten(0, 1)).view(-1, L, E)
+    of_all_TLE = float32_linear(x_TD, weight_LED.flatten(0, 1)).view(-1, L, E)
     return of_all_TLE[torch.arange(len(x_TD), device=x_TD.device), task_T]
 
 

@@ -13,8 +13,8 @@ from reference_impls.core.routing import (
     Router,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.moduleformer_router.config import ModuleFormerConfig
 
@@ -33,8 +33,8 @@ class ModuleFormerRouter(Router):
 
     def logits(self, x_TD: Tensor) -> Tensor:
         """Router logits [T, E]."""
-        hidden_TH = F.gelu(wide_linear(x_TD, self.hidden_HD, self.hidden_bias_H))
-        return wide_linear(F.dropout(hidden_TH, self.config.gate_dropout, self.training), self.weight_EH)
+        hidden_TH = F.gelu(float32_linear(x_TD, self.hidden_HD, self.hidden_bias_H))
+        return float32_linear(F.dropout(hidden_TH, self.config.gate_dropout, self.training), self.weight_EH)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k most probable experts."""

@@ -10,7 +10,7 @@ from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.designs.multi_gate_mixture.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output
 
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(MMoEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K)).to(dtype))
+    return decisive(make_layer(MMoEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K)).to(dtype))
 
 
 def _inputs(dtype: torch.dtype = torch.float64) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import DenseRouting, Router, RoutingContext, dense_routing, wide_linear
+from reference_impls.core.routing import DenseRouting, Router, RoutingContext, dense_routing, float32_linear
 from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 
 
@@ -24,7 +24,7 @@ class MultiGateRouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
         """Weights of all experts by the gate of each token's task."""
         K, E, D = self.gate_KED.shape
-        logit_TKE = wide_linear(x_TD, self.gate_KED.view(K * E, D)).view(-1, K, E)
+        logit_TKE = float32_linear(x_TD, self.gate_KED.view(K * E, D)).view(-1, K, E)
         own_T = torch.arange(len(x_TD), device=x_TD.device), context.need("task", below=K)
         return dense_routing(logit_TKE[own_T].softmax(-1))
 

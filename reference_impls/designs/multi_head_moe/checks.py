@@ -10,7 +10,15 @@ from reference_impls.designs.multi_head_moe.config import MultiHeadConfig
 from reference_impls.designs.multi_head_moe.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 24, 20, 6, 2, 12
@@ -20,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, limits."""
     for heads, k, inner in ((4, 2, False), (3, 1, True), (1, 6, False)):
         yield from transformers_block(heads, k, inner, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(heads, k, inner, torch.float64, rtol=1e-5, atol=1e-5)
         yield from equations(heads, k, inner)
     yield from permuted_parts()
@@ -31,7 +39,7 @@ def _layer(heads: int, k: int, inner: bool, dtype: torch.dtype = torch.float64) 
     config = MultiHeadConfig(
         d_model=D, d_expert=F, n_experts=E, token_heads=heads, experts_per_token=k, inner_residual=inner
     )
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -50,9 +58,9 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
     pairs = {
         "the multi-head projection": (ours.head_DD, before.weight),
         "the merge projection": (ours.merge_DD, after.weight),
-        **stacked(ours, block),
+        **weight_map(ours, block),
     }
-    lend(pairs)
+    share_weights(pairs)
 
     def theirs(x_BSD: Tensor) -> Tensor:
         parts = before(x_BSD).unflatten(-1, (heads, D // heads)).flatten(1, 2)

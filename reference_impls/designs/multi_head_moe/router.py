@@ -16,8 +16,8 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.multi_head_moe.config import MultiHeadConfig
 
@@ -68,7 +68,7 @@ class MultiHeadLayer(MoELayer):
     def view(self, x_TD: Tensor, context: RoutingContext) -> tuple[Tensor, RoutingContext]:
         """Parts [T * h, D / h], in at least float32: the choice of experts hangs on them."""
         T, D = x_TD.shape
-        parts = wide_linear(x_TD, self.head_DD).reshape(T * self.token_heads, D // self.token_heads)
+        parts = float32_linear(x_TD, self.head_DD).reshape(T * self.token_heads, D // self.token_heads)
         return parts, context.repeat(self.token_heads)
 
     def combine(self, x_TD: Tensor, routing: Routing) -> Tensor:

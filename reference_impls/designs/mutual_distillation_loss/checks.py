@@ -16,7 +16,15 @@ from reference_impls.designs.mutual_distillation_loss.router import (
 )
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import expert_output
 
 D, F, E, S = 32, 24, 5, 12
@@ -34,7 +42,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = MoDEConfig(d_model=D, d_expert=F, n_experts=E, distilled_fraction=1.0, **fields)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def _tokens(dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -49,8 +57,8 @@ def transformers_block() -> Iterator[Check]:
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
     block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer(torch.float32)
-    pairs = stacked(ours, block)
-    lend(pairs)
+    pairs = weight_map(ours, block)
+    share_weights(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
     name = "transformers' MixtralSparseMoeBlock"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs)
@@ -98,7 +106,7 @@ def idle_experts() -> Iterator[Check]:
         ours.router.weight_ED[0], ours.router.weight_ED[1] = x_BSD[0].mean(0), x_BSD[0].mean(0)
         x_BSD = x_BSD + 3 * x_BSD.mean(1, keepdim=True)
     y_BSD, info = ours.train()(x_BSD)
-    yield at_most("tokens sent to the last expert", info.routing.demand_E[-1], 0)
+    yield at_most("tokens sent to the last expert", info.routing.load_E[-1], 0)
     (without,) = torch.autograd.grad(y_BSD.sum(), ours.experts.w_in_EID, retain_graph=True)
     (with_it,) = torch.autograd.grad(info.losses["distillation"].value, ours.experts.w_in_EID)
     yield at_most("its gradient without distillation", without[-1].abs().max(), 0)

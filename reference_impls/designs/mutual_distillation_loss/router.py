@@ -8,7 +8,7 @@ from reference_impls.core.build import expert_bank
 from reference_impls.core.design import Design
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Routing, wide
+from reference_impls.core.routing import AuxiliaryLoss, Routing, as_float32
 from reference_impls.designs.mixtral_top2_router.router import MixtralTop2Router
 from reference_impls.designs.mutual_distillation_loss.config import MoDEConfig
 
@@ -39,7 +39,7 @@ def all_outputs(x_TD: Tensor, bank: ExpertBank) -> Tensor:
     """Outputs [E, T, D] of every expert for every token, in at least float32."""
     hidden_ETF = bank.activate(torch.einsum("td,eid->eti", x_TD, bank.w_in_EID))
     output_ETD = torch.einsum("etf,edf->etd", hidden_ETF, bank.w_out_EDF)
-    return wide(output_ETD)
+    return as_float32(output_ETD)
 
 
 def kl_divergence(output_ETD: Tensor) -> Tensor:

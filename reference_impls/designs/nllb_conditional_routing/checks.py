@@ -13,14 +13,14 @@ from reference_impls.designs.nllb_conditional_routing.config import NllbCmrConfi
 from reference_impls.designs.nllb_conditional_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close, same
-from reference_impls.verify.libraries import clear_tokens, opinionated
+from reference_impls.verify.libraries import clear_tokens, decisive
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, H, E, B, S = 16, 24, 4, 3, 14
 
 
 def checks(entry: Entry) -> Iterator[Check]:
-    """The oracle, the equations, the budget."""
+    """The reference, the equations, the budget."""
     yield from transformers_router(torch.float32, rtol=1e-4, atol=1e-5)
     yield from transformers_router(torch.float64, rtol=1e-11, atol=1e-12)
     for factor, dropout in ((4.0, 0.0), (0.75, 0.0), (4.0, 0.3)):
@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    layer = opinionated(make_layer(NllbCmrConfig(d_model=D, d_expert=H, n_experts=E, **fields)).double())
+    layer = decisive(make_layer(NllbCmrConfig(d_model=D, d_expert=H, n_experts=E, **fields)).double())
     torch.nn.init.constant_(layer.router.gate_bias, 0.4)  # type: ignore[arg-type]
     return layer
 
@@ -43,28 +43,28 @@ def _weights(routing: SparseRouting) -> Tensor:
 
 
 def transformers_router(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
-    """With the gate divided out, the mixture's weights and their gradients are those of the oracle."""
+    """With the gate divided out, the mixture's weights and their gradients are those of the theirs."""
     from transformers import NllbMoeConfig
     from transformers.models.nllb_moe.modeling_nllb_moe import NllbMoeTop2Router
 
-    oracle: Any = NllbMoeTop2Router(
+    theirs: Any = NllbMoeTop2Router(
         NllbMoeConfig(
             d_model=D, num_experts=E, router_bias=False, second_expert_policy="all",
             batch_prioritized_routing=False, moe_eval_capacity_token_fraction=1.0,
         )
     ).eval()  # fmt: skip
-    oracle.dtype = dtype  # its config does not take float64
-    oracle.to(dtype)
+    theirs.dtype = dtype  # its config does not take float64
+    theirs.to(dtype)
     ours = _layer().to(dtype).eval()
     with torch.no_grad():
-        oracle.classifier.weight.copy_(ours.router.weight_ED)
+        theirs.classifier.weight.copy_(ours.router.weight_ED)
     x_TD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, B * S, D), dtype=dtype)[0]
     context = RoutingContext.of_sequences(torch.zeros(B * S, dtype=torch.int64), 1)
     results, leaves = [], (x_TD.clone().requires_grad_(), x_TD.clone().requires_grad_())
     routing = ours.router(leaves[0], context)
-    weights = (_weights(routing) / (1 - routing.shared_T)[:, None], oracle(leaves[1])[1])
+    weights = (_weights(routing) / (1 - routing.shared_T)[:, None], theirs(leaves[1])[1])
     direction = torch.randn(B * S, E, generator=torch.Generator().manual_seed(2)).to(dtype)
-    for weight_TE, leaf, matrix in zip(weights, leaves, (ours.router.weight_ED, oracle.classifier.weight), strict=True):
+    for weight_TE, leaf, matrix in zip(weights, leaves, (ours.router.weight_ED, theirs.classifier.weight), strict=True):
         x_grad, w_grad = torch.autograd.grad(weight_TE, (leaf, matrix), direction)
         results.append({"weights": weight_TE, "gradient of tokens": x_grad, "gradient of the router": w_grad})
     yield from same(f"transformers' NllbMoeTop2Router, {str(dtype)[6:]}", results[0], results[1], **tolerance)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, wide_linear
+from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, float32_linear
 from reference_impls.designs.gshard_top2.router import GShardTop2Router
 from reference_impls.designs.nllb_conditional_routing.config import NllbCmrConfig
 
@@ -28,7 +28,7 @@ class NllbCmrRouter(GShardTop2Router):
         """Route to two experts, and divide each token between them and the shared network."""
         config, T = self.config, max(len(x_TD), 1)
         routing = super().forward(x_TD, context)
-        gate_T = wide_linear(x_TD, self.gate_1D, self.gate_bias).sigmoid()[:, 0]
+        gate_T = float32_linear(x_TD, self.gate_1D, self.gate_bias).sigmoid()[:, 0]
         gate_T = F.dropout(gate_T, config.gate_dropout, self.training)
         budget = (gate_T - config.mixture_budget).sum().abs() / T
         return replace(

@@ -12,7 +12,7 @@ from reference_impls.designs.noisy_top_k.config import NoisyTopKConfig
 from reference_impls.designs.noisy_top_k.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, S = 16, 12, 6, 20
@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int) -> Any:
     torch.manual_seed(0)
     config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens(count: int = S) -> Tensor:
@@ -162,6 +162,6 @@ def even_start() -> Iterator[Check]:
     """Before any step all experts are equally likely, and noise spreads the tokens."""
     torch.manual_seed(0)
     layer = make_layer(NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E)).train()
-    demand_E = layer(torch.randn(20, 100, D))[1].routing.demand_E.double()
-    yield at_most("at the start the largest load is above the mean by", demand_E.max() / demand_E.mean() - 1, 0.15)
-    yield at_least("at the start the smallest load is, of the mean,", demand_E.min() / demand_E.mean(), 0.85)
+    load_E = layer(torch.randn(20, 100, D))[1].routing.load_E.double()
+    yield at_most("at the start the largest load is above the mean by", load_E.max() / load_E.mean() - 1, 0.15)
+    yield at_least("at the start the smallest load is, of the mean,", load_E.min() / load_E.mean(), 0.85)

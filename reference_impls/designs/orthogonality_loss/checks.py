@@ -9,7 +9,15 @@ from reference_impls.designs.orthogonality_loss.config import OMoEConfig
 from reference_impls.designs.orthogonality_loss.router import make_layer, orthogonality_loss, orthonormalise
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import dot_products, expert_output, largest, tokens
 
 D, F, E, S = 32, 24, 6, 20
@@ -26,7 +34,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(orthogonality: str, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
     config = OMoEConfig(d_model=D, d_expert=F, n_experts=E, orthogonality=orthogonality)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block() -> Iterator[Check]:
@@ -37,8 +45,8 @@ def transformers_block() -> Iterator[Check]:
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
     block = block_of(MixtralSparseMoeBlock, config)
     ours = _layer("loss", torch.float32)
-    pairs = stacked(ours, block)
-    lend(pairs)
+    pairs = weight_map(ours, block)
+    share_weights(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
     name = "transformers' MixtralSparseMoeBlock"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs)

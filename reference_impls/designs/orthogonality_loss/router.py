@@ -10,7 +10,7 @@ from reference_impls.core.combine import combine
 from reference_impls.core.design import Design
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting, wide, wide_linear
+from reference_impls.core.routing import AuxiliaryLoss, Routing, SparseRouting, as_float32, float32_linear
 from reference_impls.designs.mixtral_top2_router.router import MixtralTop2Router
 from reference_impls.designs.orthogonality_loss.config import OMoEConfig
 
@@ -53,15 +53,15 @@ class OMoELayer(MoELayer):
 def orthogonality_loss(bank: ExpertBank) -> Tensor:
     """Sum over ordered pairs of different experts of the squared inner product of all their weights."""
     weight_EW = torch.cat([bank.w_in_EID.flatten(1), bank.w_out_EDF.flatten(1)], dim=1)
-    gram_EE = wide_linear(weight_EW, weight_EW)
+    gram_EE = float32_linear(weight_EW, weight_EW)
     return (gram_EE - torch.diag(gram_EE.diagonal())).square().sum()
 
 
 def orthonormalise(output_TKD: Tensor) -> Tensor:
     """Gram-Schmidt over the second axis, in at least float32; what is already spanned becomes zero."""
-    wide_TKD = wide(output_TKD)
+    float32_TKD = as_float32(output_TKD)
     basis: list[Tensor] = []
-    for rest_TD in wide_TKD.unbind(1):
+    for rest_TD in float32_TKD.unbind(1):
         for unit_TD in basis:
             rest_TD = rest_TD - (unit_TD * rest_TD).sum(-1, keepdim=True) * unit_TD
         length_T1 = (rest_TD.square().sum(-1, keepdim=True) + SMALLEST_NORM**2).sqrt()

@@ -12,7 +12,7 @@ from reference_impls.designs.progressive_layered_extraction.config import PLECon
 from reference_impls.designs.progressive_layered_extraction.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output, softmax
 
@@ -35,7 +35,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(levels: int, dtype: torch.dtype = torch.float64, own: int = OWN) -> Any:
     torch.manual_seed(0)
     config = PLEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K, specific_experts=own, levels=levels)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def _inputs(dtype: torch.dtype = torch.float64) -> Tensor:

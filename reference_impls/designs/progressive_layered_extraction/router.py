@@ -15,9 +15,9 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    as_float32,
     entropy,
-    wide,
-    wide_linear,
+    float32_linear,
 )
 from reference_impls.designs.progressive_layered_extraction.config import PLEConfig
 
@@ -54,14 +54,14 @@ class ExtractionLevel(nn.Module):
         weights = zip(self.experts.w_in_EID.unbind(0), self.experts.w_out_EDF.unbind(0), strict=True)
         made_ETD = torch.stack(
             [
-                wide_linear(self.experts.activate(wide_linear(x_TD, w_in_ID)), w_out_DF)
+                float32_linear(self.experts.activate(float32_linear(x_TD, w_in_ID)), w_out_DF)
                 for x_TD, (w_in_ID, w_out_DF) in zip(seen, weights, strict=True)
             ]
         )
         gate_KCD = self.gate_KCD.to(stream_KTD.dtype)
         weight_KTC = torch.einsum("ktd,kcd->ktc", stream_KTD, gate_KCD).softmax(-1)
         next_KTD = torch.einsum("ktc,kctd->ktd", weight_KTC, made_ETD[self.candidate_KC])
-        weight_TE = wide_linear(shared_TD, self.shared_gate_ED).softmax(-1)
+        weight_TE = float32_linear(shared_TD, self.shared_gate_ED).softmax(-1)
         return next_KTD, torch.einsum("te,etd->td", weight_TE, made_ETD)
 
 
@@ -97,7 +97,7 @@ class PLERouter(Router):
     def forward(self, x_TD: Tensor, context: RoutingContext) -> LastLevel:
         """Weights of the experts of each token's task and of the shared ones, at the last level."""
         task_T = context.need("task", below=self.config.n_tasks)
-        shared_TD = wide(x_TD)
+        shared_TD = as_float32(x_TD)
         stream_KTD = shared_TD.expand(self.config.n_tasks, -1, -1)
         for level in self.levels:
             stream_KTD, shared_TD = level(stream_KTD, shared_TD)
@@ -108,7 +108,7 @@ class PLERouter(Router):
         weight_TE = weight_TC.new_zeros(len(x_TD), self.n_experts).scatter(1, chosen_TC, weight_TC)
         return LastLevel(
             weight_TE=weight_TE,
-            demand_E=weight_TE.detach().sum(0),
+            load_E=weight_TE.detach().sum(0),
             entropy=entropy(weight_TE),
             n_tokens=len(x_TD),
             own_TD=own_TD,
@@ -143,7 +143,7 @@ def _only(routing: LastLevel, expert_TC: Tensor) -> SparseRouting:
         token_A=torch.arange(T, device=expert_TC.device).repeat_interleave(C),
         expert_A=expert_A,
         weight_A=routing.weight_TE.gather(1, expert_TC).flatten(),
-        demand_E=torch.bincount(expert_A, minlength=routing.n_experts),
+        load_E=torch.bincount(expert_A, minlength=routing.n_experts),
         entropy=routing.entropy,
         n_tokens=T,
     )

@@ -10,7 +10,7 @@ from reference_impls.designs.random_routed_experts.config import RandomRoutedExp
 from reference_impls.designs.random_routed_experts.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.naive import Assignments, beside_hand, tokens
+from reference_impls.verify.naive import Assignments, against_naive, tokens
 
 D, F, E, G, V = 8, 6, 7, 3, 20
 GROUPS = [{0, 1}, {2, 3}, {4, 5, 6}]  # seven experts in three groups of neighbours
@@ -36,7 +36,7 @@ def checks(entry: Entry) -> Iterator[Check]:
             yield t, expert_of[int(domain[row]) % G, int(token_id[row, place])], 1.0
 
     x_BSD = tokens(5, 12, D)
-    yield from beside_hand("a float64 loop", layer, x_BSD, assign, call)
+    yield from against_naive("a float64 loop", layer, x_BSD, assign, call)
 
     routing = layer(x_BSD, token_id=token_id, domain=domain)[1].routing
     row_A, place_A = routing.token_A // 12, routing.token_A % 12

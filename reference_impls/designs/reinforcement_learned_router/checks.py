@@ -12,8 +12,8 @@ from reference_impls.designs.reinforcement_learned_router.router import make_lay
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import PointSource
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import opinionated
-from reference_impls.verify.naive import Assignments, beside_hand, tokens
+from reference_impls.verify.libraries import decisive
+from reference_impls.verify.naive import Assignments, against_naive, tokens
 
 D, F, E = 8, 6, 3
 
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer() -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(ReinforceConfig(d_model=D, d_expert=F, n_experts=E)).double())
+    return decisive(make_layer(ReinforceConfig(d_model=D, d_expert=F, n_experts=E)).double())
 
 
 def estimator() -> Iterator[Check]:
@@ -114,7 +114,7 @@ def outputs() -> Iterator[Check]:
             return ((t, expert, 1.0) for t, expert in enumerate(drawn))
 
         name = f"a float64 loop over the drawn experts, {'training' if training else 'outside training'}"
-        yield from beside_hand(name, layer, x_BSD, assign, call)
+        yield from against_naive(name, layer, x_BSD, assign, call)
 
 
 def draws() -> Iterator[Check]:

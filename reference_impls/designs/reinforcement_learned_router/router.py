@@ -51,7 +51,7 @@ class ReinforceRouter(LinearRouter):
             expert_A=expert_T1[:, 0],
             weight_A=torch.ones_like(chosen_T),
             log_probability_T=log_policy_TE.gather(1, expert_T1)[:, 0],
-            demand_E=torch.bincount(expert_T1[:, 0], minlength=self.n_experts),
+            load_E=torch.bincount(expert_T1[:, 0], minlength=self.n_experts),
             entropy=entropy(policy_TE),
             n_tokens=len(x_TD),
             losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)},

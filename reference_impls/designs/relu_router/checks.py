@@ -11,7 +11,7 @@ from reference_impls.designs.relu_router.config import ReMoEConfig
 from reference_impls.designs.relu_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import mixed_output, tokens
 
 D, F, E, K, T = 12, 10, 6, 2, 30
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     config = ReMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, **fields)
-    return opinionated(make_layer(config).double())
+    return decisive(make_layer(config).double())
 
 
 def _tokens() -> Tensor:

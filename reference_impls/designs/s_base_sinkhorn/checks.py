@@ -13,8 +13,8 @@ from reference_impls.designs.s_base_sinkhorn.router import make_layer
 from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import opinionated
-from reference_impls.verify.naive import Assignments, beside_hand, tensor_sigmoid, tokens
+from reference_impls.verify.libraries import decisive
+from reference_impls.verify.naive import Assignments, against_naive, tensor_sigmoid, tokens
 
 D, F, E = 10, 8, 3
 
@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(SBaseConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
+    return decisive(make_layer(SBaseConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
 
 
 def _one_group(logit_TE: Tensor, epsilon: float, steps: int) -> Tensor:
@@ -93,7 +93,7 @@ def equations() -> Iterator[Check]:
                 for row, (t, expert) in enumerate(zip(span, chosen, strict=True)):
                     yield t, expert, tensor_sigmoid(logit[row, expert])
 
-        yield from beside_hand(
+        yield from against_naive(
             f"a float64 loop, {'training' if training else 'outside training'}", layer, tokens(2, 8, D), assign,
             lambda x, layer=layer: layer(x, real_BS)[0],  # type: ignore[misc]
         )  # fmt: skip

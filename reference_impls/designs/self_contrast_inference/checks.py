@@ -13,7 +13,15 @@ from reference_impls.designs.self_contrast_inference.router import make_layer, r
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import ClustersTask
 from reference_impls.verify.check import Check, at_least, at_most, close, worst_of
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import dot_products, expert_output, largest, tokens
 
 D, F, E, B, S, C = 32, 48, 8, 3, 16, 11
@@ -22,7 +30,7 @@ D, F, E, B, S, C = 32, 48, 8, 3, 16, 11
 def checks(entry: Entry) -> Iterator[Check]:
     """Strong run, weak run, contrast, the two together."""
     yield from transformers_block(torch.float32, rtol=1e-4, atol=1e-5)
-    # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+    # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
     yield from transformers_block(torch.float64, rtol=1e-5, atol=1e-5)
     for rank in (1, 3, E):
         yield from weak_run(rank)
@@ -34,7 +42,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(rank: int = 3, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
     config = ScmoeConfig(d_model=D, d_expert=F, n_experts=E, weak_rank=rank)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -46,8 +54,8 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
         config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=k)
         block = block_of(MixtralSparseMoeBlock, config, dtype)
         ours = _layer(rank=1, dtype=dtype)
-        weights = stacked(ours, block)
-        lend(weights)
+        weights = weight_map(ours, block)
+        share_weights(weights)
         if k == 1:  # with one expert of weight one the router has no gradient
             del weights["the router"]
         ours.router.weak = k == 1
@@ -113,7 +121,7 @@ def whole_model(entry: Entry) -> Iterator[Check]:
     """Outside training the contrast of two runs of the model, in training one run; the reports are the strong run's."""
     torch.manual_seed(0)
     task = ClustersTask(entry, check_config(entry.config_class, {"task": "clusters"}))
-    opinionated(task.model.layer)  # type: ignore[arg-type]
+    decisive(task.model.layer)  # type: ignore[arg-type]
     points = task.training_batch(torch.Generator().manual_seed(1))
     strong = task.forward(points)
     with weakened(task.model):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, top_k_routing, wide
+from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, as_float32, top_k_routing
 from reference_impls.designs.mixtral_top2_router.router import MixtralTop2Router
 from reference_impls.designs.self_contrast_inference.config import ScmoeConfig
 from reference_impls.tasks.base import Forward, Task
@@ -68,7 +68,7 @@ def run_model(task: Task, batch: Any) -> Forward:
 
 def self_contrast(strong: Tensor, weak: Tensor, contrast: float, plausible: float) -> Tensor:
     """Log-probabilities [..., C] of the contrast of two predictions, given their logits."""
-    strong, weak = wide(strong), wide(weak)
+    strong, weak = as_float32(strong), as_float32(weak)
     log_p = strong.log_softmax(-1)
     kept = strong >= strong.max(-1, keepdim=True).values + torch.tensor(plausible, dtype=strong.dtype).log()
     contrasted = ((1 + contrast) * strong - contrast * weak).masked_fill(~kept, -torch.inf)

@@ -10,16 +10,24 @@ from reference_impls.designs.sentence_level_routing.config import SentenceLevelC
 from reference_impls.designs.sentence_level_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, S = 32, 48, 8, 12
 
 
 def checks(entry: Entry) -> Iterator[Check]:
-    """The oracle, the equations, and that a sequence is one unit."""
+    """The reference, the equations, and that a sequence is one unit."""
     yield from transformers_block(torch.float32, rtol=1e-4, atol=1e-5)
-    # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+    # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
     yield from transformers_block(torch.float64, rtol=1e-5, atol=1e-5)
     for k in (1, 2):
         yield from equations(k)
@@ -29,7 +37,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int = 2, dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
     config = SentenceLevelConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, balance_coefficient=0.5)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -40,8 +48,8 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
     config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
     block = block_of(MixtralSparseMoeBlock, config, dtype)
     ours = _layer(dtype=dtype)
-    pairs = stacked(ours, block)
-    lend(pairs)
+    pairs = weight_map(ours, block)
+    share_weights(pairs)
     yield from beside(
         f"transformers' MixtralSparseMoeBlock on sequences of one token, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block),

@@ -10,7 +10,15 @@ from reference_impls.designs.similarity_preserving_balance.config import SimBalC
 from reference_impls.designs.similarity_preserving_balance.router import SimBalRouter, make_layer, orthonormality_loss
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, lend, only_output, opinionated, stacked
+from reference_impls.verify.libraries import (
+    beside,
+    block_of,
+    clear_tokens,
+    decisive,
+    only_output,
+    share_weights,
+    weight_map,
+)
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 20
@@ -20,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, loss, geometry."""
     for k in (1, 2, 8):
         yield from transformers_block(k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(k, torch.float64, rtol=1e-5, atol=1e-5)
     yield from equations()
     yield from loss()
@@ -30,7 +38,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int, dtype: torch.dtype) -> Any:
     torch.manual_seed(0)
     config = SimBalConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -41,8 +49,8 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
     block = block_of(OlmoeSparseMoeBlock, config, dtype)
     ours = _layer(k, dtype)
-    pairs = stacked(ours, block)
-    lend(pairs)
+    pairs = weight_map(ours, block)
+    share_weights(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
     yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)

@@ -7,7 +7,14 @@ from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import router_z_loss
-from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing, wide
+from reference_impls.core.routing import (
+    AuxiliaryLoss,
+    LinearRouter,
+    RoutingContext,
+    SparseRouting,
+    as_float32,
+    top_k_routing,
+)
 from reference_impls.designs.similarity_preserving_balance.config import SimBalConfig
 
 
@@ -35,8 +42,8 @@ class SimBalRouter(LinearRouter):
 
 def orthonormality_loss(weight_ED: Tensor) -> Tensor:
     """Sum over all entries of |W W^T - I|, in at least float32."""
-    wide_ED = wide(weight_ED)
-    gram_EE = wide_ED @ wide_ED.T
+    float32_ED = as_float32(weight_ED)
+    gram_EE = float32_ED @ float32_ED.T
     return (gram_EE - torch.eye(len(gram_EE), dtype=gram_EE.dtype, device=gram_EE.device)).abs().sum()
 
 

@@ -11,7 +11,7 @@ from reference_impls.designs.skywork_router.config import SkyworkConfig
 from reference_impls.designs.skywork_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, S, K = 16, 12, 6, 40, 2
@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
-    layer: Any = opinionated(make_layer(SkyworkConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
+    layer: Any = decisive(make_layer(SkyworkConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
     torch.nn.init.normal_(layer.router.router_bias_E)
     return layer
 

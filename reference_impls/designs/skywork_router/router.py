@@ -16,8 +16,8 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.skywork_router.config import SkyworkConfig
 
@@ -37,7 +37,7 @@ class SkyworkRouter(LinearRouter):
 
     def logits(self, x_TD: Tensor) -> Tensor:
         """Standardised logits [T, E]: mean 0 and deviation `logit_scale` over the experts."""
-        raw_TE = wide_linear(x_TD, self.weight_ED, self.router_bias_E)
+        raw_TE = float32_linear(x_TD, self.weight_ED, self.router_bias_E)
         return self.config.logit_scale * F.layer_norm(raw_TE, (self.n_experts,), eps=SMALLEST_VARIANCE)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -59,7 +59,7 @@ class SkyworkRouter(LinearRouter):
     def on_step(self, routing: Routing, progress: Progress) -> None:
         """Draw the coefficient towards what the step's drops ask for."""
         config = self.config
-        dropped = routing.n_dropped / max(int(routing.demand_E.sum()), 1)
+        dropped = routing.n_dropped / max(int(routing.load_E.sum()), 1)
         asked = min(config.drop_sensitivity * dropped, config.largest_coefficient)
         self.coefficient.lerp_(torch.full_like(self.coefficient, asked), 1 - config.coefficient_memory)
 

@@ -11,7 +11,7 @@ from reference_impls.designs.smear.config import SMEARConfig
 from reference_impls.designs.smear.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, softmax
 
@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype = torch.float64) -> Any:
     torch.manual_seed(0)
-    layer: Any = opinionated(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E)).to(dtype)).eval()
+    layer: Any = decisive(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E)).to(dtype)).eval()
     with torch.no_grad():
         layer.router.norm.bias.copy_(torch.randn(D))
     return layer

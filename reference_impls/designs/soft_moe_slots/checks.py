@@ -13,7 +13,7 @@ from reference_impls.designs.soft_moe_slots.config import SoftMoEConfig
 from reference_impls.designs.soft_moe_slots.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, opinionated
+from reference_impls.verify.libraries import beside, decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, H, E, P, B, S = 16, 20, 4, 3, 3, 10
@@ -30,7 +30,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype, scale: float) -> Any:
     torch.manual_seed(0)
     config = SoftMoEConfig(d_model=D, d_expert=H, n_experts=E, slots_per_expert=P, initial_scale=scale)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 class _Expert(nn.Module):

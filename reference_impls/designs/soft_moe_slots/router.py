@@ -34,7 +34,7 @@ class SlotRouter(Router):
             combine_TES=combine_TES,
             group_T=group_T,
             n_groups=n_groups,
-            demand_E=share_TE.sum(0),
+            load_E=share_TE.sum(0),
             entropy=entropy(share_TE),
             n_tokens=len(x_TD),
             stats={"slot_entropy": slot_entropy(dispatch_TES, group_T, n_groups)},

@@ -11,7 +11,7 @@ from reference_impls.designs.sparsemixer_v2_router.config import SparseMixerConf
 from reference_impls.designs.sparsemixer_v2_router.router import draw, make_layer, near_softmax
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, softmax, tokens
 
 D, F, E, B, S, WIDTH = 32, 24, 8, 3, 20, 1.2
@@ -31,7 +31,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype, k: int = 2) -> Any:
     torch.manual_seed(0)
     config = SparseMixerConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, relative_width=WIDTH)
-    return opinionated(make_layer(config).to(dtype)).eval()
+    return decisive(make_layer(config).to(dtype)).eval()
 
 
 def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float) -> Iterator[Check]:
@@ -62,7 +62,7 @@ def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float
         f"transformers' PhimoeSparseMoeBlock {mode}, {str(dtype)[6:]}",
         lambda x: _seeded(ours, x),
         seeded(only_output(block)), x_BSD,
-        stacked(ours, block),
+        weight_map(ours, block),
         **tolerance,
     )  # fmt: skip
 

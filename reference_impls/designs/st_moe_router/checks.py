@@ -11,7 +11,7 @@ from reference_impls.designs.st_moe_router.config import STMoEConfig
 from reference_impls.designs.st_moe_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import beside, clear_tokens, only_output, opinionated
+from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 40
@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype, **fields: Any) -> Any:
     torch.manual_seed(0)
-    layer: Any = opinionated(make_layer(STMoEConfig(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
+    layer: Any = decisive(make_layer(STMoEConfig(d_model=D, d_expert=F, n_experts=E, **fields)).to(dtype))
     layer.experts.initialise(1.0)
     return layer
 
@@ -113,6 +113,6 @@ def algorithm(factor: float) -> Iterator[Check]:
         balance += E * sum(first[e] / S * mean[e] for e in range(E)) / B
     name = f"the algorithm by a float64 loop, capacity factor {factor:g}"
     yield at_most(f"{name}: outputs", (y_BSD.detach() - expected).abs().max(), 1e-12)
-    yield at_most(f"{name}: demand", (info.routing.demand_E - torch.tensor(demand)).abs().max(), 0)
+    yield at_most(f"{name}: demand", (info.routing.load_E - torch.tensor(demand)).abs().max(), 0)
     yield at_most(f"{name}: balancing loss", abs(info.losses["load_balance"].value.detach() - balance), 1e-12)
     yield at_most(f"{name}: z-loss", abs(info.losses["router_z"].value.detach() - z), 1e-12)

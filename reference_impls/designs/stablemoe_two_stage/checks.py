@@ -11,7 +11,7 @@ from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 from reference_impls.designs.stablemoe_two_stage.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
 
 D, F, N, S = 16, 12, 5, 40
@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer() -> Any:
     torch.manual_seed(0)
     config = StableMoEConfig(d_model=D, d_expert=F, n_experts=N, routing_width=7, capacity_factor_train=1.2)
-    return opinionated(make_layer(config).double()).train()
+    return decisive(make_layer(config).double()).train()
 
 
 def _tokens(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,5 +92,5 @@ def frozen() -> Iterator[Check]:
     yield at_least("stage two moves the centroids by", moved["weight_ED"], 1e-3)
     x_BSD, word_BS = _tokens(8)
     ours.eval()
-    once, again = (ours(x, token_id=word_BS)[1].routing.demand_E for x in (x_BSD, -2 * x_BSD))
+    once, again = (ours(x, token_id=word_BS)[1].routing.load_E for x in (x_BSD, -2 * x_BSD))
     yield at_most("change of the experts' loads when the vectors change", (once - again).abs().max(), 0)

@@ -15,9 +15,9 @@ from reference_impls.core.routing import (
     Routing,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     look_up,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 
@@ -46,7 +46,7 @@ class StableMoERouter(LinearRouter):
         frozen = bool(self.second_stage)
         logit_TE = self.logits(x_TD)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            distilled_TE = wide_linear(look_up(self.embedding_WH, context.need("token_id")), self.distilled_EH)
+            distilled_TE = float32_linear(look_up(self.embedding_WH, context.need("token_id")), self.distilled_EH)
         learned_T = logit_TE.argmax(-1)
         chooser_TE = logit_TE if self.training and not frozen else distilled_TE
         expert_T1 = chooser_TE.argmax(-1, keepdim=True)

@@ -9,7 +9,7 @@ from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 from reference_impls.designs.switch_top1_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import beside, clear_tokens, only_output, opinionated
+from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 40
@@ -26,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(dtype: torch.dtype, **fields: Any) -> Any:
     torch.manual_seed(0)
     config = SwitchTop1Config(d_model=D, d_expert=F, n_experts=E, jitter=0, z_coefficient=0.001, **fields)
-    return opinionated(make_layer(config).to(dtype))
+    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_layer(factor: float, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -84,6 +84,6 @@ def equations() -> Iterator[Check]:
     y_BSD, info = ours(x_TD.view(B, S, D))
     balance = E * sum(first[i] / len(x_TD) * float(mean[i]) for i in range(E))
     yield at_most("equations 1 to 3, by a float64 loop: outputs", (y_BSD.view(-1, D) - expected).abs().max(), 1e-12)
-    yield at_most("the same: demand", (info.routing.demand_E - torch.tensor(first)).abs().max(), 0)
+    yield at_most("the same: demand", (info.routing.load_E - torch.tensor(first)).abs().max(), 0)
     yield at_most("the same: drops", abs(info.routing.n_dropped - (B * S - sum(taken))), 0)
     yield at_most("equations 4 to 6: balancing loss", abs(info.losses["load_balance"].value - balance), 1e-12)

@@ -9,7 +9,14 @@ from reference_impls.core.design import Design
 from reference_impls.core.experts import draw
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss, router_z_loss
-from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing, wide
+from reference_impls.core.routing import (
+    AuxiliaryLoss,
+    LinearRouter,
+    RoutingContext,
+    SparseRouting,
+    as_float32,
+    top_k_routing,
+)
 from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 
 
@@ -40,8 +47,8 @@ class SwitchTop1Router(LinearRouter):
         if jitter == 0:
             return x_TD
         # In the router's precision: bfloat16 has no number between 1 and 1.0078.
-        wide_TD = wide(x_TD)
-        return wide_TD * torch.empty_like(wide_TD).uniform_(1 - jitter, 1 + jitter)
+        float32_TD = as_float32(x_TD)
+        return float32_TD * torch.empty_like(float32_TD).uniform_(1 - jitter, 1 + jitter)
 
 
 def make_layer(config: SwitchTop1Config) -> MoELayer:

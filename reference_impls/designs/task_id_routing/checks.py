@@ -17,7 +17,7 @@ TASK = torch.tensor([2, 0, 2, 1, 5])  # 5 shares the expert of 2
 
 
 def checks(entry: Entry) -> Iterator[Check]:
-    """The oracle, the equations, and what a rule promises."""
+    """The reference, the equations, and what a rule promises."""
     yield from transformers_block(torch.float32, rtol=1e-4, atol=1e-5)
     yield from transformers_block(torch.float64, rtol=1e-11, atol=1e-12)
     yield from equations()
@@ -91,5 +91,5 @@ def the_label_alone_decides() -> Iterator[Check]:
     y_BSD, info = ours(x_SD.expand(len(TASK), S, D), domain=TASK)
     yield at_most("outputs of equal sequences of one task differ by", (y_BSD[0] - y_BSD[2]).abs().max(), 1e-14)
     expected = torch.tensor([1, 1, 3]) * S
-    yield at_most("the load differs from the labels' by", (info.routing.demand_E - expected).abs().max(), 0, "tokens")
+    yield at_most("the load differs from the labels' by", (info.routing.load_E - expected).abs().max(), 0, "tokens")
     yield at_most("trainable weights of the router", sum(1 for _ in ours.router.parameters()), 0)

@@ -16,8 +16,7 @@ class TaskIdConfig(TopOneConfig):
 
     n_experts: int = setting(
         4,
-        "Experts in each mixture-of-experts layer. Task t has expert t mod n_experts: with fewer experts than "
-        "tasks, tasks share.",
+        "Experts in each MoE layer. Task t has expert t mod n_experts: with fewer experts than tasks, tasks share.",
         group="model",
         ge=1,
         le=256,

@@ -16,7 +16,7 @@ from reference_impls.core.routing import Progress
 from reference_impls.designs.thor_random.config import ThorConfig
 from reference_impls.designs.thor_random.router import disagreement, make_layer, run_model
 from reference_impls.entry import Entry
-from reference_impls.tasks.clusters import ClustersTask, dense_twin
+from reference_impls.tasks.clusters import ClustersTask, dense_baseline
 from reference_impls.tasks.train import make_optimiser, train_step
 from reference_impls.verify.check import Check, at_least, at_most
 from reference_impls.verify.naive import expert_output, tokens
@@ -91,7 +91,7 @@ def two_passes(entry: Entry) -> Iterator[Check]:
     for _ in range(2):
         logits, infos = model(points.x_BSD)
         passes.append(logits.detach().flatten(0, 1))
-        used.append(infos["layer 0"].routing.demand_E)
+        used.append(infos["layer 0"].routing.load_E)
     p, q = (logits.softmax(-1) for logits in passes)
     by_hand = sum(float(F.cross_entropy(logits, label_T)) for logits in passes)
     by_hand += 0.7 * 0.5 * float(((p - q) * (p.log() - q.log())).sum(-1).mean())
@@ -110,9 +110,9 @@ def uniform() -> Iterator[Check]:
     ours = _layer(draw_eval="token").eval()
     x_BSD = torch.zeros(1, 40_000, D, dtype=torch.float64)
     torch.manual_seed(1)
-    demand_E = ours(x_BSD)[1].routing.demand_E.double()
+    load_E = ours(x_BSD)[1].routing.load_E.double()
     deviation = math.sqrt(40_000 * (1 / E) * (1 - 1 / E))
-    worst = (demand_E - 40_000 / E).abs().max() / deviation
+    worst = (load_E - 40_000 / E).abs().max() / deviation
     yield at_most("an expert's load deviates from an even share by", worst, 5, "standard deviations")
 
 
@@ -122,7 +122,7 @@ def clusters(entry: Entry) -> Iterator[Check]:
         name: _task(entry, steps=100, consistency_coefficient=a) for name, a in (("with", 1.0), ("without", 0.0))
     }
     torch.manual_seed(0)
-    trained["dense"] = dense_twin(entry, trained["with"].config)
+    trained["dense"] = dense_baseline(entry, trained["with"].config)
     right, apart, share_LE = {}, {}, torch.zeros(0)
     for name, task in trained.items():
         optimiser, generator = make_optimiser(task.model, task.config), torch.Generator().manual_seed(0)

@@ -12,7 +12,7 @@ class ThorConfig(TopOneConfig):
 
     expert_kind = "relu"
 
-    n_experts: int = setting(4, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    n_experts: int = setting(4, "Experts in each MoE layer.", group="model", ge=1, le=256)
     d_expert: int = expert_width(384)
     consistency_coefficient: float = setting(
         1.0, "Weight of the symmetric Kullback-Leibler divergence between the two passes.", ge=0, le=100

@@ -9,7 +9,7 @@ from torch import Tensor
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, wide
+from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, as_float32
 from reference_impls.designs.thor_random.config import DrawUnit, ThorConfig
 from reference_impls.tasks.base import Forward, Task
 
@@ -26,12 +26,12 @@ class ThorRouter(Router):
         unit_T, n_units = _units(context, self.config.draw_train if self.training else self.config.draw_eval)
         drawn_U = torch.randint(self.n_experts, (n_units,), device=x_TD.device)
         expert_T, T = drawn_U[unit_T], len(x_TD)
-        one = wide(x_TD.new_ones(()))
+        one = as_float32(x_TD.new_ones(()))
         return SparseRouting(
             token_A=torch.arange(T, device=x_TD.device),
             expert_A=expert_T,
             weight_A=one.expand(T),
-            demand_E=torch.bincount(expert_T, minlength=self.n_experts),
+            load_E=torch.bincount(expert_T, minlength=self.n_experts),
             entropy=one * math.log(self.n_experts),
             n_tokens=T,
         )
@@ -68,7 +68,7 @@ def run_model(task: Task, batch: Any) -> Forward:
 
 def disagreement(first: Tensor, second: Tensor) -> Tensor:
     """Symmetric Kullback-Leibler divergence of two predictions, mean over positions, from logits [..., C]."""
-    log_p, log_q = wide(first).log_softmax(-1), wide(second).log_softmax(-1)
+    log_p, log_q = as_float32(first).log_softmax(-1), as_float32(second).log_softmax(-1)
     return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1).mean() / 2
 
 

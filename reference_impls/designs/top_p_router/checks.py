@@ -11,7 +11,7 @@ from reference_impls.designs.top_p_router.config import TopPConfig
 from reference_impls.designs.top_p_router.router import make_layer, top_p_mask
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import mixed_output, tokens
 
 D, F, E, T = 12, 10, 8, 40
@@ -63,7 +63,7 @@ def equations() -> Iterator[Check]:
     for threshold in THRESHOLDS:
         torch.manual_seed(0)
         config = TopPConfig(d_model=D, d_expert=F, n_experts=E, threshold=threshold)
-        layer: Any = opinionated(make_layer(config).double())
+        layer: Any = decisive(make_layer(config).double())
         rows, entropy = [], 0.0
         mean, count = [0.0] * E, [0] * E
         for x_D in x_TD:

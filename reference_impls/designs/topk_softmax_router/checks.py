@@ -10,7 +10,7 @@ from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, clear_tokens, only_output, opinionated
+from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
 from reference_impls.verify.naive import largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(k: int, dtype: torch.dtype) -> Any:
     torch.manual_seed(0)
     config = GptOssConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, swiglu_limit=LIMIT)
-    layer = opinionated(make_layer(config).to(dtype))
+    layer = decisive(make_layer(config).to(dtype))
     for name, parameter in layer.named_parameters():
         if "bias" in name or ".b_" in name:
             torch.nn.init.normal_(parameter, std=0.5)
@@ -105,5 +105,5 @@ def bias_moves_the_choice() -> Iterator[Check]:
     with torch.no_grad():
         ours.router.router_bias_E.zero_()[3] = 100.0
     routing = ours(torch.randn(1, S, D, dtype=torch.float64))[1].routing
-    yield at_most("tokens without the expert of large bias", S - routing.demand_E[3], 0)
+    yield at_most("tokens without the expert of large bias", S - routing.load_E[3], 0)
     yield at_least("its least weight", routing.weight_A[routing.expert_A == 3].detach().min(), 1 - 1e-9)

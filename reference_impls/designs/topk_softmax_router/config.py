@@ -13,7 +13,7 @@ class GptOssConfig(TopKConfig):
     }
 
     # Four of many small experts, as wide together as Mixtral's two here.
-    n_experts: int = setting(16, "Experts in each mixture-of-experts layer.", group="model", ge=1, le=256)
+    n_experts: int = setting(16, "Experts in each MoE layer.", group="model", ge=1, le=256)
     d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
     experts_per_token: int = setting(4, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
     swiglu_gain: float = setting(1.702, "Gain of the sigmoid in the experts' gate.", group="model", gt=0, le=100)

@@ -11,8 +11,8 @@ from reference_impls.core.routing import (
     LinearRouter,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.experts import ClampedSwiGLUExperts
@@ -28,7 +28,7 @@ class GptOssRouter(LinearRouter):
 
     def logits(self, x_TD: Tensor) -> Tensor:
         """Router logits [T, E], bias included."""
-        return wide_linear(x_TD, self.weight_ED, self.router_bias_E)
+        return float32_linear(x_TD, self.weight_ED, self.router_bias_E)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k experts of largest logit."""

@@ -14,8 +14,8 @@ from reference_impls.core.routing import (
     Router,
     RoutingContext,
     SparseRouting,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.x_moe_router.config import XMoEConfig
 
@@ -54,9 +54,9 @@ class XMoERouter(Router):
 
     def scores(self, x_TD: Tensor) -> Tensor:
         """Cosine of the projected token and each expert's vector, [T, E]; 0 of a zero vector."""
-        projected_TR = wide_linear(x_TD, self.project_RD)
+        projected_TR = float32_linear(x_TD, self.project_RD)
         expert_ER = F.normalize(self.expert_ER.to(projected_TR.dtype), dim=-1)
-        return wide_linear(F.normalize(projected_TR, dim=-1), expert_ER)
+        return float32_linear(F.normalize(projected_TR, dim=-1), expert_ER)
 
 
 def make_layer(config: XMoEConfig) -> MoELayer:

@@ -11,7 +11,7 @@ from reference_impls.designs.yuan_attention_router.config import YuanAttentionCo
 from reference_impls.designs.yuan_attention_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, same
-from reference_impls.verify.libraries import opinionated
+from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
 
 D, N, K, S = 16, 6, 2, 40
@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(dtype: torch.dtype) -> Any:
     torch.manual_seed(0)
-    return opinionated(make_layer(YuanAttentionConfig(d_model=D, d_expert=12, n_experts=N)).to(dtype))
+    return decisive(make_layer(YuanAttentionConfig(d_model=D, d_expert=12, n_experts=N)).to(dtype))
 
 
 def _tokens(dtype: torch.dtype) -> torch.Tensor:

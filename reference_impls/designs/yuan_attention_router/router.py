@@ -13,8 +13,8 @@ from reference_impls.core.routing import (
     RoutingContext,
     SparseRouting,
     entropy,
+    float32_linear,
     top_k_routing,
-    wide_linear,
 )
 from reference_impls.designs.yuan_attention_router.config import YuanAttentionConfig
 
@@ -33,7 +33,7 @@ class YuanAttentionRouter(Router):
 
     def attend(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [T, E], and the attention [T, E, E] of each expert (second axis) over all."""
-        query_TE, key_TE, value_TE = (wide_linear(x_TD, w) for w in (self.query_ED, self.key_ED, self.value_ED))
+        query_TE, key_TE, value_TE = (float32_linear(x_TD, w) for w in (self.query_ED, self.key_ED, self.value_ED))
         attention_TEE = (query_TE[:, :, None] * key_TE[:, None, :]).softmax(-1)
         return (attention_TEE @ value_TE[:, :, None]).squeeze(-1), attention_TEE
 

@@ -10,7 +10,7 @@ from reference_impls.designs.zero_expert_router.config import LongCatZeroConfig
 from reference_impls.designs.zero_expert_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output, opinionated, stacked
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, N, Z, K, B, S, SCALE = 32, 24, 6, 3, 3, 3, 20, 4.0
@@ -20,7 +20,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, where the biases lead."""
     for zeros in (0, Z):
         yield from transformers_block(zeros, torch.float32, rtol=1e-4, atol=1e-5)
-        # The oracle computes router probabilities in float32 whatever the input: hence not tighter in float64.
+        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
         yield from transformers_block(zeros, torch.float64, rtol=1e-5, atol=1e-5)
     yield from equations()
     yield from control()
@@ -31,7 +31,7 @@ def _layer(zeros: int, dtype: torch.dtype, **fields: Any) -> Any:
     config = LongCatZeroConfig(
         d_model=D, d_expert=F, n_experts=N, zero_experts=zeros, choices_per_token=K, routed_scale=SCALE, **fields
     )
-    layer: Any = opinionated(make_layer(config).to(dtype))
+    layer: Any = decisive(make_layer(config).to(dtype))
     layer.router.bias_E.copy_(0.1 * torch.randn(N + zeros, generator=torch.Generator().manual_seed(3)))
     return layer
 
@@ -56,7 +56,7 @@ def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> It
     yield from beside(
         f"transformers' LongcatFlashMoE, {zeros} zero experts, {str(dtype)[6:]}",
         lambda x: ours(x)[0], only_output(block), x_BSD,
-        stacked(ours, block),
+        weight_map(ours, block),
         **tolerance,
     )  # fmt: skip
 
@@ -96,5 +96,5 @@ def control() -> Iterator[Check]:
             info = ours(x_BSD)[1]
         off = abs(info.stats["true_experts"] - 2)
         yield at_most(f"true experts of a token, apart from those expected, from biases of {start:g}", off, 0.05)
-        load_E = info.routing.demand_E.double()
+        load_E = info.routing.load_E.double()
         yield at_most("largest load of a true expert over the mean, minus 1", load_E.max() / load_E.mean() - 1, 0.1)

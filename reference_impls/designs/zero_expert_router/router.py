@@ -47,7 +47,7 @@ class LongCatZeroRouter(LinearRouter):
         if routing.n_tokens == 0:
             return
         config = self.config
-        share_E = routing.demand_E.double() / (config.choices_per_token * routing.n_tokens)
+        share_E = routing.load_E.double() / (config.choices_per_token * routing.n_tokens)
         wanted = config.expected_experts / (config.choices_per_token * config.n_experts)
         change_E = config.bias_update_speed * (wanted - share_E)
         self.bias_E[: config.n_experts] += change_E.to(self.bias_E.dtype)

@@ -87,10 +87,7 @@ def test_charts_of_nothing_are_empty(found):
 
 
 def test_one_legend_serves_all_side_by_side():
-    found = [
-        observed("a", params_total=1e9, n_shared_experts=1),
-        observed("b", organisation="Else", params_total=2e9),
-    ]
+    found = [observed("a", params_total=1e9, n_shared_experts=1), observed("b", organisation="Else", params_total=2e9)]
     figure = side_by_side(found, ("params_total", "n_shared_experts"), "organisation")
     entries = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert sorted(entries) == ["Else", "Lab"]

@@ -99,6 +99,16 @@ def test_entries_at_hand_are_sorted_and_checked() -> None:
         catalogue_of([]).entry("c")
 
 
+def test_an_alias_finds_its_entry() -> None:
+    class Renamed(DemoEntry):
+        aliases = ("old", "demo")
+
+    found = catalogue_of([Renamed(key="new"), *entries()])
+    assert found.entry("old").key == found.current_key("old") == "new"
+    assert found.entry("demo").key == "demo"
+    assert found.current_key("gone") == "gone"
+
+
 class Raising:
     key = "raising"
 

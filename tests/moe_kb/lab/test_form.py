@@ -9,7 +9,7 @@ import pytest
 from fake_package.entries import DemoConfig
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from moe_kb.lab import FormField, config_from_form, form_fields, form_from_config
+from moe_kb.lab import FormField, config_from_form, flat_settings, form_fields, form_from_config
 
 
 class Activation(Enum):
@@ -165,3 +165,25 @@ def test_what_an_input_cannot_hold_is_left_out() -> None:
     }  # fmt: skip
     assert form_from_config(form_fields(Tasked), told) == {}
     assert form_from_config(form_fields(Config), {"limit": None, "renormalise": "no", "name": 3}) == {"limit": None}
+
+
+def test_settings_of_sections_keep_their_names():
+    nested = {"task": {"name": "text", "n": 1}, "layer": {"n": 2, "k": 3}, "seed": 0}
+    assert flat_settings(nested) == {"task": "text", "n": 1, "layer.n": 2, "k": 3, "seed": 0}
+    assert flat_settings({"task": "text", "seed": 0}) == {"task": "text", "seed": 0}
+
+
+class Task(BaseModel):
+    name: Literal["a", "b"] = "a"
+
+
+class Sections(BaseModel):
+    task: Task = Field(default_factory=Task)
+    width: int = 3
+
+
+def test_a_flat_config_fills_nested_fields():
+    fields = form_fields(Sections)
+    assert [(field.name, field.short) for field in fields] == [("task.name", "task"), ("width", "width")]
+    assert form_from_config(fields, {"task": "b", "width": 4}) == {"task.name": "b", "width": 4}
+    assert form_from_config(fields, {"task": {"name": "b"}}) == {"task.name": "b"}

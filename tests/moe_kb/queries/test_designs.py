@@ -7,15 +7,17 @@ from typing import get_args
 import pytest
 
 from moe_kb.fields import GATING_PROPERTIES, NOT_REPORTED
-from moe_kb.queries.designs import COMPONENTS, meaning, select_gates, vocabularies
+from moe_kb.queries.designs import COMPONENTS, select_gates, vocabularies
 from moe_kb.records import GatingProperties
 from moe_kb.records.design import Component
 
 
-def test_components_and_properties_are_those_of_records():
+def test_components_and_properties_are_those_of_records(kb):
     assert set(COMPONENTS) == set(get_args(Component))
     assert tuple(GATING_PROPERTIES) == tuple(GatingProperties.model_fields)
-    assert all(meaning(name) for name in GATING_PROPERTIES)
+    meanings = kb.property_meanings()
+    assert set(meanings) == set(GATING_PROPERTIES)
+    assert all(meanings.values())
     words = vocabularies()
     assert words["chooser"] == ("token", "expert", "solver", "fixed", "none")
     assert words["trainable"] == ("yes", "no")
@@ -66,5 +68,5 @@ def test_properties_keep_reading_order_and_status(kb):
 
 
 def test_only_installed_implementations_run(kb):
-    assert kb.implementation_of("alpha-router").key == "switch-top1"
+    assert kb.implementation_of("alpha-router").key == "switch-top1-router"
     assert kb.implementation_of("beta-router") is None

@@ -30,9 +30,9 @@ class GELUExperts(ExpertBank):
 
 
 def routing_of(token, expert, weight) -> SparseRouting:
-    demand_E = torch.bincount(expert, minlength=E)
+    load_E = torch.bincount(expert, minlength=E)
     return SparseRouting(
-        token_A=token, expert_A=expert, weight_A=weight, demand_E=demand_E, entropy=torch.zeros(()), n_tokens=len(token)
+        token_A=token, expert_A=expert, weight_A=weight, load_E=load_E, entropy=torch.zeros(()), n_tokens=len(token)
     )
 
 

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
 from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, in_bins, isotonic
-from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.designs.calibrated_fusion.router import calibrator_of, fuse, run_model
 from reference_impls.tasks.clusters import ClustersTask
+
+ENTRY = find("calibrated-fusion")
 
 
 @settings(deadline=None, max_examples=40)
@@ -44,7 +45,7 @@ def test_fusions_are_distributions_however_bold_the_experts(E: int, N: int, scal
 
 @pytest.mark.parametrize("training", [True, False])
 def test_calibrators_learn_in_training_only_and_are_saved(training: bool):
-    task = ClustersTask(find("calibrated-fusion"), MoCaEConfig(task="clusters", n_experts=2, batch_size=2))
+    task = ClustersTask(ENTRY, ENTRY.config_class(task="clusters", n_experts=2, batch_size=2))
     task.model.train(training)
     run_model(task, task.training_batch(torch.Generator().manual_seed(0)))
     assert float(calibrator_of(task.model).count_EC.sum()) == (2 * 2 * 16 if training else 0)
@@ -53,8 +54,8 @@ def test_calibrators_learn_in_training_only_and_are_saved(training: bool):
 
 def test_without_calibration_experts_are_taken_at_their_word():
     task = ClustersTask(
-        find("calibrated-fusion"),
-        MoCaEConfig(task="clusters", n_experts=3, batch_size=2, boast=5.0, calibration="none"),
+        ENTRY,
+        ENTRY.config_class(task="clusters", n_experts=3, batch_size=2, boast=5.0, calibration="none"),
     )
     outcome = task.evaluate(task.training_batch(torch.Generator().manual_seed(0)))
     stats = outcome.infos["layer 0"].stats

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference_impls.catalogue import find
 from reference_impls.core.layer import MoELayer
 from reference_impls.designs.conditional_router.config import BYTE_ATTRIBUTES, UniPerceiverConfig
 from reference_impls.designs.conditional_router.router import binary_digits, byte_attributes, make_layer
@@ -44,8 +45,8 @@ def test_the_digits_of_a_number_spell_it(n, seed):
 
 def test_the_clustered_task_has_digits_enough_for_its_words():
     for n_clusters in (2, 8, 9, 256):
-        config = UniPerceiverConfig(task="clusters", n_clusters=n_clusters)
-        assert len(binary_digits(config.n_attributes)) >= 4 * n_clusters
+        config = find("conditional-router").config_class(task="clusters", n_clusters=n_clusters)
+        assert len(binary_digits(config.layer.n_attributes)) >= 4 * n_clusters
 
 
 @pytest.mark.parametrize("noise", ["gumbel", "normal"])
@@ -54,11 +55,6 @@ def test_noise_plays_in_training_only(noise):
     x_BSD, token_id = torch.randn(1, 40, 8, dtype=torch.float64), torch.full((1, 40), 65)
     assert made.train()(x_BSD, token_id=token_id)[1].stats["routes"] > 1
     assert made.eval()(x_BSD, token_id=token_id)[1].stats["routes"] == 1
-
-
-def test_without_the_token_the_caller_is_told():
-    with pytest.raises(ValueError, match="routes by token_id"):
-        layer()(torch.randn(1, 3, 8, dtype=torch.float64))
 
 
 def test_the_balancing_loss_is_there_if_asked_for():

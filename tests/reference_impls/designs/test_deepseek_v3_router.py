@@ -48,8 +48,8 @@ def test_the_bias_chooses_and_does_not_weigh():
     torch.testing.assert_close(ours(x_BSD)[0], before)
     with torch.no_grad():
         ours.router.bias_E[3] += 10.0
-    demand_E = ours(x_BSD)[1].routing.demand_E
-    assert int(demand_E[3]) == B * S
+    load_E = ours(x_BSD)[1].routing.load_E
+    assert int(load_E[3]) == B * S
 
 
 def test_the_bias_is_no_parameter_and_no_gradient_reaches_it():
@@ -73,7 +73,7 @@ def test_the_bias_evens_a_load_that_is_uneven(seed):
 
     def load_E() -> Tensor:
         with torch.no_grad():
-            return ours(torch.randn(8, 64, D) + common_D)[1].routing.demand_E.double()
+            return ours(torch.randn(8, 64, D) + common_D)[1].routing.load_E.double()
 
     before = load_cv(load_E())
     for _ in range(200):

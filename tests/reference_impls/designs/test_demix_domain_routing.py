@@ -52,5 +52,5 @@ def test_the_known_domain_plays_in_training_and_the_mixture_outside(key):
     assert outcome.means["aux_known_domain"] > 0
     for info in outcome.infos.values():
         assert info.routing.n_tokens == outcome.targets
-        assert float(info.routing.demand_E.sum()) == pytest.approx(outcome.targets, rel=1e-4)
+        assert float(info.routing.load_E.sum()) == pytest.approx(outcome.targets, rel=1e-4)
     assert set(outcome.infos) == ({"layer 0"} if key == "clusters" else {"layer 0", "layer 1"})

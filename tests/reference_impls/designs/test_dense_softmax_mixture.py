@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from reference_impls.catalogue import find
-from reference_impls.designs.dense_softmax_mixture.config import JacobsConfig
 from reference_impls.designs.dense_softmax_mixture.router import run_model
-from reference_impls.tasks.clusters import ClustersTask, dense_twin
+from reference_impls.tasks.clusters import ClustersTask, dense_baseline
 from reference_impls.verify.properties import cluster_scores
 
 ENTRY = find("dense-softmax-mixture")
@@ -12,12 +11,12 @@ ENTRY = find("dense-softmax-mixture")
 
 def _task(**fields) -> ClustersTask:
     torch.manual_seed(0)
-    return ClustersTask(ENTRY, JacobsConfig(task="clusters", threads=1, **fields))
+    return ClustersTask(ENTRY, ENTRY.config_class(task="clusters", threads=1, **fields))
 
 
 def test_competing_experts_find_clusters_that_cooperating_ones_do_not():
     small = {"n_clusters": 3, "n_experts": 6, "steps": 150}
-    configs = (JacobsConfig(task="clusters", threads=1, competition=on, **small) for on in (True, False))
+    configs = (ENTRY.config_class(task="clusters", threads=1, competition=on, **small) for on in (True, False))
     found, blended = (cluster_scores(ENTRY, config)["information"] for config in configs)
     assert found > 0.5
     assert blended < found / 2
@@ -41,6 +40,6 @@ def test_without_competition_the_blend_is_scored():
 
 
 def test_the_dense_control_is_run_as_any_other_model():
-    twin = dense_twin(ENTRY, JacobsConfig(task="clusters", threads=1))
+    twin = dense_baseline(ENTRY, ENTRY.config_class(task="clusters", threads=1))
     batch = twin.training_batch(torch.Generator().manual_seed(0))
     torch.testing.assert_close(twin.evaluate(batch).loss, twin.score(batch, twin.forward(batch).output)[0])

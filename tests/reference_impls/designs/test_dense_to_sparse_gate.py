@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.core.routing import Progress
 from reference_impls.designs.dense_to_sparse_gate.config import DTSGateConfig
 from reference_impls.designs.dense_to_sparse_gate.router import make_layer
@@ -63,8 +62,3 @@ def test_evaluation_takes_one_expert_and_no_chance():
     first, info = layer(x_BSD)
     assert info.stats["experts_per_token"] == 1
     torch.testing.assert_close(layer(x_BSD)[0], first, rtol=0, atol=0)
-
-
-def test_a_temperature_that_rises_is_told():
-    with pytest.raises(ConfigError, match=r"^temperature_end = 3 must be at most temperature_start = 2$"):
-        check_config(DTSGateConfig, {"temperature_end": 3.0})

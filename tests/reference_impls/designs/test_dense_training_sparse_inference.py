@@ -32,7 +32,7 @@ def test_training_is_dense_and_the_rest_sparse():
     _, sparse = layer.eval()(x_BSD)
     assert isinstance(dense.routing, DenseRouting)
     assert isinstance(sparse.routing, SparseRouting)
-    assert int(sparse.routing.demand_E.sum()) == 2 * 10
+    assert int(sparse.routing.load_E.sum()) == 2 * 10
     assert dense.stats["kept_weight"] == sparse.stats["kept_weight"]
     kept = float(sparse.routing.share_TE().sum(-1).mean())
     assert abs(sparse.stats["kept_weight"] - kept) < 1e-6

@@ -32,9 +32,9 @@ def test_a_second_expert_is_used_as_often_as_its_weight_says():
             for e in others:
                 gap = logits[one] - 8.0 - logits[e]
                 ours.router.weight_ED[e] += gap * x_D / x_D.square().sum()
-        demand_E = ours(x_D.expand(1, 20_000, D))[1].routing.demand_E
-        assert int(demand_E[one]) == 20_000
-        assert int(demand_E[two]) / 20_000 == pytest.approx(min(1.0, wanted / 0.3), abs=0.02)
+        load_E = ours(x_D.expand(1, 20_000, D))[1].routing.load_E
+        assert int(load_E[one]) == 20_000
+        assert int(load_E[two]) / 20_000 == pytest.approx(min(1.0, wanted / 0.3), abs=0.02)
 
 
 def test_chance_plays_in_training_only_unless_asked_for():

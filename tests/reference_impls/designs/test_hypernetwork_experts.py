@@ -45,8 +45,7 @@ def test_a_token_with_all_experts_has_a_made_one_all_the_same():
 
 
 @pytest.mark.parametrize("fields", [{}, {"hyper_width": 3, "hyper_hidden": 5, "embedding_width": 7}])
-def test_router_parameters_count_all_beside_the_experts(fields):
+def test_what_makes_an_expert_lies_on_the_path(fields):
     layer = layer_of(**fields)
     everything = sum(weight.numel() for weight in layer.parameters())
-    experts = sum(weight.numel() for weight in layer.experts.parameters())
-    assert layer.config.router_parameters == everything - experts
+    assert layer.path_parameters() + layer.routed_parameters() + layer.router.weight_ED.numel() == everything

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference_impls.catalogue import find
 from reference_impls.config import ConfigError, check_config
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Progress
@@ -26,7 +27,7 @@ def layer(**fields: object) -> MoELayer:
 )
 def test_a_task_without_a_vector_is_told(fields, message):
     with pytest.raises(ConfigError, match=message):
-        check_config(TaskLevelConfig, fields)
+        check_config(find("learned-task-level-routing").config_class, fields)
 
 
 @settings(max_examples=20, deadline=None)

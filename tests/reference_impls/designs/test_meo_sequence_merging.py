@@ -1,11 +1,9 @@
 """What MEO does at the start, in training, and with settings that do not fit."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.meo_sequence_merging.config import MEOConfig
 from reference_impls.designs.meo_sequence_merging.router import make_layer
 
@@ -50,8 +48,3 @@ def test_a_sequence_of_padding_takes_no_part_in_the_losses():
     padded, short = meo(x_BSD, real_BS)[1], meo(x_BSD[:2])[1]
     for name, part in short.losses.items():
         torch.testing.assert_close(padded.losses[name].value, part.value)
-
-
-def test_more_cannot_be_merged_than_there_are():
-    with pytest.raises(ConfigError, match=r"^merged_experts = 9 must be at most n_experts = 8"):
-        check_config(MEOConfig, {"merged_experts": 9})

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
@@ -12,6 +11,8 @@ D, F, E, B, S = 32, 48, 8, 3, 20
 
 
 def test_balancing_loss_equals_that_of_transformers_also_with_padding():
+    from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
+
     ours = make_layer(MixtralTop2Config(d_model=D, d_expert=F, n_experts=E))
     torch.nn.init.normal_(ours.router.weight_ED, std=D**-0.5)
     x = torch.randn(B, S, D)

@@ -43,5 +43,5 @@ def test_a_text_scored_alone_differs_only_if_it_had_company(B, S, size, seed):
 
 def test_blends_are_what_is_paid_for():
     assert MixtureOfTokensConfig().active_experts == 2
-    assert MixtureOfTokensConfig(group_size=16, batch_size=16).active_experts == 1
-    assert MixtureOfTokensConfig(group_size=512, batch_size=4).active_experts == pytest.approx(4)
+    assert MixtureOfTokensConfig(group_size=16).active_experts_of(sequences=16, tokens=8) == 1
+    assert MixtureOfTokensConfig(group_size=512).active_experts_of(sequences=4, tokens=8) == pytest.approx(4)

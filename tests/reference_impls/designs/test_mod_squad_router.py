@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.mod_squad_router import router as mod_squad
 from reference_impls.designs.mod_squad_router.config import ModSquadConfig
 
@@ -16,17 +15,3 @@ def test_the_task_decides():
     assert torch.equal(outputs[0], outputs[2])
     with pytest.raises(ValueError, match="domain reaches from 8 to 8, and must lie between 0 and 7"):
         layer(x_BSD, domain=torch.tensor([8]))
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"n_tasks": 3}, "n_tasks = 3 must be at least 4 on the text task"),
-        ({"task": "clusters", "n_clusters": 9}, "n_tasks = 8 must be at least 9 on the clusters task"),
-        ({"task": "clusters", "cluster_unit": "token"}, "cluster_unit must be 'sequence'"),
-    ],
-)
-def test_tasks_without_a_gate_are_told(values, message):
-    with pytest.raises(ConfigError) as caught:
-        check_config(ModSquadConfig, values)
-    assert str(caught.value).startswith(message)

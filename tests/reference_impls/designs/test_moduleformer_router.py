@@ -16,7 +16,7 @@ def test_descending_the_loss_makes_the_gate_certain_and_the_load_even():
         optimiser.step()
     routing = layer.eval()(x_BSD)[1].routing
     assert routing.entropy < 0.3
-    assert routing.demand_E.min() > 10
+    assert routing.load_E.min() > 10
 
 
 def test_dropout_in_training_alone():

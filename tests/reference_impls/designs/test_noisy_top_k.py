@@ -1,9 +1,7 @@
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.noise import NoisyLogits
 from reference_impls.designs.hierarchical_noisy_top_k import router as noisy_topk_hierarchical
@@ -95,17 +93,3 @@ def test_the_load_loss_teaches_the_noise_and_only_in_training():
     layer(x_BSD)[1].losses["load"].value.backward()
     assert layer.router.gate.noise_ED.grad.any()
     assert not layer.eval()(x_BSD)[1].losses["load"].value.requires_grad
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
-        ({"groups_per_token": 5}, "groups_per_token = 5 must be at most n_groups = 4"),
-        ({"experts_per_group": 5}, "experts_per_group = 5 must be at most n_experts / n_groups = 4"),
-    ],
-)
-def test_groups_that_do_not_fit_are_told(values, message):
-    with pytest.raises(ConfigError) as caught:
-        check_config(HierarchicalNoisyTopKConfig, values)
-    assert str(caught.value).startswith(message)

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.config import ConfigError
+from reference_impls.catalogue import find
+from reference_impls.config import ConfigError, check_config
 
 
 @settings(max_examples=20, deadline=None)
@@ -36,4 +37,4 @@ def test_what_is_missing_or_outside_is_named():
     with pytest.raises(ConfigError, match="domain_groups = 9 must be at most n_experts = 8"):
         make_layer("random-routed-experts", domain_groups=9)
     with pytest.raises(ConfigError, match="use 'sequence'"):
-        make_layer("random-routed-experts", task="clusters", cluster_unit="token")
+        check_config(find("random-routed-experts").config_class, {"task": "clusters", "cluster_unit": "token"})

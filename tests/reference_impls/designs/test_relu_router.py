@@ -10,7 +10,7 @@ from reference_impls.designs.relu_router.router import make_layer
 from reference_impls.tasks.clusters import ClustersTask
 from reference_impls.tasks.language import TextTask
 
-SMALL = {"d_model": 8, "d_expert": 8, "n_heads": 1}
+SMALL = {"d_model": 8, "d_expert": 8}
 
 
 @settings(deadline=None)
@@ -60,7 +60,7 @@ def test_all_layers_steer_by_the_sparsity_of_all(tiny_config):
 
 
 def test_evaluation_leaves_the_steering_alone():
-    task = ClustersTask(find("relu-router"), ReMoEConfig(task="clusters"))
+    task = ClustersTask(find("relu-router"), find("relu-router").config_class(task="clusters"))
     task.model.eval()
     before = float(task.model.layer.router.sparsity)
     task.evaluate(task.validation_batches()[0])

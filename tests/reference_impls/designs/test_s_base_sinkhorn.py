@@ -40,10 +40,10 @@ def test_training_evens_a_lopsided_router_and_evaluation_does_not():
         layer.router.weight_ED.normal_().add_(torch.tensor([3.0, 0, 0, 0])[:, None])
     x_BSD = torch.randn(2, 64, 8).abs()
     told = layer(x_BSD)[1]
-    assert told.routing.demand_E.max() < 48
+    assert told.routing.load_E.max() < 48
     assert told.stats["plan_violation"] < 1e-3
     assert told.stats["best_expert_fraction"] < 1
-    assert layer.eval()(x_BSD)[1].routing.demand_E.max() > 100
+    assert layer.eval()(x_BSD)[1].routing.load_E.max() > 100
 
 
 def test_fewer_steps_leave_a_larger_violation():

@@ -50,7 +50,7 @@ def test_a_rank_beyond_the_experts_is_told():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_what_is_reported_of_the_two_runs(training):
-    task = ClustersTask(find("self-contrast-inference"), ScmoeConfig(task="clusters"))
+    task = ClustersTask(find("self-contrast-inference"), find("self-contrast-inference").config_class(task="clusters"))
     task.model.train(training)
     means = task.evaluate(task.validation_batches()[0]).means
     assert ("aux_weak_run" in means) == ("aux_strong_run" in means) == (not training)

@@ -24,7 +24,7 @@ def test_each_sequence_is_mixed_by_itself(B, S, E, p, seed):
     for b in range(B):
         torch.testing.assert_close(together[b], layer(x_BSD[b : b + 1])[0][0])
     assert 0 <= info.routing.stats["slot_entropy"] <= math.log(S) + 1e-9
-    assert float(info.routing.demand_E.sum()) == pytest.approx(B * S)
+    assert float(info.routing.load_E.sum()) == pytest.approx(B * S)
 
 
 @settings(max_examples=30, deadline=None)
@@ -46,6 +46,6 @@ def test_slots_of_plain_means_have_the_largest_entropy():
 
 
 def test_cost_is_that_of_the_slots():
-    assert SoftMoEConfig(n_experts=8, slots_per_expert=2).active_experts == 1
-    assert SoftMoEConfig(n_experts=32, slots_per_expert=1).active_experts == 2
-    assert SoftMoEConfig(task="clusters", sequence_length=16, n_experts=8, slots_per_expert=4).active_experts == 2
+    assert SoftMoEConfig(n_experts=8, slots_per_expert=2).active_experts_of(sequences=32, tokens=16) == 1
+    assert SoftMoEConfig(n_experts=32, slots_per_expert=1).active_experts_of(sequences=32, tokens=16) == 2
+    assert SoftMoEConfig(n_experts=8, slots_per_expert=4).active_experts_of(sequences=32, tokens=16) == 2

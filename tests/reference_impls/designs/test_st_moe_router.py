@@ -37,9 +37,9 @@ def test_the_second_expert_is_used_as_often_as_its_weight_says():
         layer.router.weight_ED[0, 0] = math.log(3.0)
     x_BSD = torch.zeros(1, 20_000, D)
     x_BSD[..., 0] = 1.0  # logits ln 3 and 0: weights 3/4 and 1/4
-    used = int(layer(x_BSD)[1].routing.demand_E[1]) / 20_000
+    used = int(layer(x_BSD)[1].routing.load_E[1]) / 20_000
     assert abs(used - 0.25 / 0.8) < 0.02
-    assert layer.eval()(x_BSD)[1].routing.demand_E.tolist() == [20_000, 20_000]
+    assert layer.eval()(x_BSD)[1].routing.load_E.tolist() == [20_000, 20_000]
 
 
 def test_the_z_loss_pulls_large_logits_down():

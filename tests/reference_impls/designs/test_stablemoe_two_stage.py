@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference_impls.catalogue import find
 from reference_impls.core.routing import Progress
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 from reference_impls.designs.stablemoe_two_stage.router import balance_loss, make_layer
@@ -36,7 +37,7 @@ def test_outside_training_the_distilled_gate_chooses_in_both_stages():
     layer.router.second_stage.fill_(True)
     second = layer(x_BSD, token_id=word_BS)[1].routing
     assert torch.equal(first.expert_A, second.expert_A)
-    assert not torch.equal(first.demand_E, learned.demand_E)
+    assert not torch.equal(first.load_E, learned.load_E)
 
 
 def test_losses_end_with_the_first_stage_but_are_told():
@@ -72,12 +73,12 @@ def test_balance_loss_is_zero_when_even_and_pushes_down_what_is_too_full(seed, T
 
 
 def test_the_vocabulary_is_bytes_or_the_words_of_the_clusters():
-    assert StableMoEConfig(task="clusters", n_clusters=3).vocabulary == 12
+    assert find("stablemoe-two-stage").config_class(task="clusters", n_clusters=3).layer.vocabulary == 12
     assert StableMoEConfig().vocabulary == 256
 
 
 def test_unknown_words_and_no_words_are_told():
-    layer = make_layer(StableMoEConfig(task="clusters"))
+    layer = make_layer(find("stablemoe-two-stage").config_class(task="clusters").layer)
     with pytest.raises(ValueError, match="token ids reach from 32 to 32, the table has vocabulary = 32"):
         layer(torch.randn(1, 1, 32), token_id=torch.tensor([[32]]))
     with pytest.raises(ValueError, match=r"call the layer with token_id=…"):

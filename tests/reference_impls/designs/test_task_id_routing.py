@@ -1,6 +1,5 @@
 """Task routing: what it asks of its caller and what it leaves alone."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,11 +13,6 @@ def layer(n_experts: int = 3) -> MoELayer:
     return make_layer(TaskIdConfig(d_model=8, d_expert=12, n_experts=n_experts)).double()
 
 
-def test_without_the_domain_the_caller_is_told():
-    with pytest.raises(ValueError, match="routes by domain: call the layer with domain="):
-        layer()(torch.randn(2, 5, 8, dtype=torch.float64))
-
-
 @settings(max_examples=25, deadline=None)
 @given(E=st.integers(1, 6), task=st.lists(st.integers(0, 20), min_size=1, max_size=5), S=st.integers(1, 6))
 def test_only_the_experts_of_the_tasks_get_a_gradient(E, task, S):
@@ -28,7 +22,7 @@ def test_only_the_experts_of_the_tasks_get_a_gradient(E, task, S):
     touched = {e for e in range(E) if made.experts.w_out_EDF.grad[e].abs().sum() > 0}
     assert touched == {t % E for t in task}
     assert info.routing.weight_A.eq(1).all()
-    assert info.routing.demand_E.tolist() == [S * sum(t % E == e for t in task) for e in range(E)]
+    assert info.routing.load_E.tolist() == [S * sum(t % E == e for t in task) for e in range(E)]
 
 
 def test_another_task_gives_another_output():

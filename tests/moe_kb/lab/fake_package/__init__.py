@@ -1,1 +1,1 @@
-"""A small package that keeps the contract of `moe_kb.lab.contract`, for the tests; it trains nothing."""
+"""A small package that keeps the contract of `moe_kb.lab.protocol`, for the tests; it trains nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moe_kb.charts.labels import places
+from moe_kb.analysis.labels import places
 
 
 def test_names_of_close_points_take_different_places():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moe_kb.charts.jitter import apart
+from moe_kb.analysis.jitter import apart
 
 PLACES = st.lists(st.tuples(st.integers(0, 6).map(float), st.integers(0, 3).map(float)), max_size=12)
 

@@ -1,0 +1,48 @@
+"""Settings that a design refuses, and the words in which it does."""
+
+from typing import Any
+
+import pytest
+
+from reference_impls.catalogue import find
+from reference_impls.config import ConfigError, check_config
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "adamoe-null-experts",
+        {"choices_per_token": 17},
+        "choices_per_token = 17 must be at most n_experts + null_experts = 16",
+    ),
+    ("dense-to-sparse-gate", {"temperature_end": 3.0}, "temperature_end = 3 must be at most temperature_start = 2"),
+    ("dynmoe-top-any", {"initial_experts": 9}, "initial_experts = 9 must be at most n_experts = 8"),
+    ("expert-prototyping", {"n_prototypes": 3}, "n_experts = 8 must be a multiple of n_prototypes = 3"),
+    ("hierarchical-mixture", {"n_experts": 7}, "n_experts = 7 must be a multiple of n_groups = 4"),
+    ("hierarchical-mixture", {"task": "text"}, "task = 'text': input should be 'clusters'"),
+    ("hierarchical-mixture", {"d_model": 8}, "d_model = 8: input should be greater than or equal to 16"),
+    ("hierarchical-two-stage-gate", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
+    ("input-dependent-k", {"most_experts": 9}, "most_experts = 9 must be at most n_experts = 8"),
+    ("meo-sequence-merging", {"merged_experts": 9}, "merged_experts = 9 must be at most n_experts = 8"),
+    ("mod-squad-router", {"n_tasks": 3}, "n_tasks = 3 must be at least 4 on the text task"),
+    ("mod-squad-router", {"task": "clusters", "n_clusters": 9}, "n_tasks = 8 must be at least 9 on the clusters task"),
+    ("mod-squad-router", {"task": "clusters", "cluster_unit": "token"}, "cluster_unit must be 'sequence'"),
+    ("multi-head-moe", {"token_heads": 3}, "d_model = 128 must be a multiple of token_heads = 3"),
+    ("hierarchical-noisy-top-k", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
+    ("hierarchical-noisy-top-k", {"groups_per_token": 5}, "groups_per_token = 5 must be at most n_groups = 4"),
+    (
+        "hierarchical-noisy-top-k",
+        {"experts_per_group": 5},
+        "experts_per_group = 5 must be at most n_experts / n_groups = 4",
+    ),
+    (
+        "progressive-layered-extraction",
+        {"n_experts": 6},
+        "n_experts = 6 must be more than n_tasks * specific_experts = 6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "values", "message"), REFUSED)
+def test_a_refusal_names_the_field_and_its_bound(key: str, values: dict[str, Any], message: str):
+    with pytest.raises(ConfigError) as caught:
+        check_config(find(key).config_class, values)
+    assert message in str(caught.value)

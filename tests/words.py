@@ -1,0 +1,66 @@
+"""Words that the interface and the commands do not use, each with what is said instead (pattern, instead)."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = {
+    r"\bset beside\b|\bside by side\b": "compare",
+    r"\btied to\b": "related records",
+    r"\bwho uses it\b": "used by",
+    r"\bwhat it will take\b": "estimated cost",
+    r"\bsequences (decoded )?together\b": "batch size",
+    r"\bweights kept in\b|\bhow weights are kept\b": "weight precision",
+    r"\brate of memory\b": "memory bandwidth",
+    r"\bfewest\b": "minimum number of devices",
+    r"\bslope\b": "KV cache per token",
+    r"\bfixed state\b": "constant state",
+    r"\bas it is\b": "baseline",
+    r"\bstands? apart\b|\bset apart\b": "not ranked, excluded",
+    r"\bon the way\b": "learning curve",
+    r"\btwins?\b": "dense baseline",
+    r"\bthree axes\b": "trade-offs",
+    r"\bask the database\b": "SQL console",
+    r"\bbest known date\b": "release date",
+    r"\baffiliations?\b": "organisation",
+    r"\bno \w+ passes\b": "no results",
+    r"\bno source at hand\b": "not reported",
+    r"\bwalk the\b": "browse",
+    r"\bplaced (under|at|in)\b": "classified as",
+    r"^counted\.|\bcounted\. ": "includes",
+    r"\bleft out\.": "excludes",
+    r"\bmixtures?\b(?!-of-| of )": "MoE layer",
+    r"\b(un)?settled?\b|\bsettling\b": "resolved",
+    r"\b(is|are) shown first\b|\bfirst shown\b": "preferred value",
+    r"\bstatements?\b(?! at a time| is not one)": "claim",
+    r"\bmentions?\b": "reference",
+    r"\bcrossings?\b": "mapping",
+    r"\backnowledged?\b|\backnowledgements?\b": "waived",
+    r"\bdoubts?\b": "issue",
+    r"\bmend(s|ed|ing)?\b": "fix",
+    r"\bhang together\b": "shortest path",
+    r"\b(maker|vendor)'?s'? sheets?\b|\bsheets? (give|say|of)\b": "datasheet",
+    r"\byardsticks?\b": "metric",
+    r"--part\b|--degree\b": "--configuration, --expert-parallel",
+    r"\bleak(s|ed|ing)?\b|\bhear of\b|\btokens see each other\b": "not causal; causality",
+    r"\bby hand\b|\boracles?\b": "naive reference, reference implementation",
+    r"\bt(ell|old|ells|elling)\b(?! apart)": "report",
+    r"\blost\b": "crashed",
+    r"\bopinionated\b|\bopinions?\b": "recommended",
+    r"\bl(end|ends|ent|ending)\b": "share weights",
+    r"\bstacks\b": "layer diagram",
+    r"\bis no (kind|design|model|paper|source|record)\b": "unknown X",
+    r"\brun backwards\b": "start is after end",
+    r"\bthousand million\b": "billion",
+    r"\bexperts chosen\b": "active experts (k / E)",
+}
+_PATTERNS = {re.compile(pattern, re.IGNORECASE | re.MULTILINE): instead for pattern, instead in WORDS.items()}
+
+
+def wrong_words(text: str) -> list[str]:
+    """Each word that should not be there, in its surroundings, with what to say instead."""
+    return [
+        f"…{' '.join(text[max(0, match.start() - 40) : match.end() + 30].split())}… say: {instead}"
+        for pattern, instead in _PATTERNS.items()
+        for match in pattern.finditer(text)
+    ]
