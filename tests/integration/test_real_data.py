@@ -162,6 +162,19 @@ def test_released_configurations(stats, records):
     assert stats["configurations"] == sum(len(m.get("configurations", ())) for m in records["model"].values())
 
 
+def test_released_configurations_are_aligned_with_their_models(files, records):
+    held = {
+        (configuration["architecture"]["source"], f"model:{key}", configuration["label"])
+        for key, model in records["model"].items()
+        for configuration in model.get("configurations", ())
+        if records["source"].get(configuration.get("architecture", {}).get("source"), {}).get("type") == "config"
+    }
+    aligned = {(row["source"], row["subject"], row["configuration"]) for row in files["data/alignment.yaml"]["configs"]}
+    assert aligned == held
+    configs = {key for key, source in records["source"].items() if source["type"] == "config"}
+    assert {source for source, _, _ in aligned} == configs
+
+
 def test_papers_of_the_gating_branch_have_designs(stats, records):
     branch = {
         f"paper:{key}"

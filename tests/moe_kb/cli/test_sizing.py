@@ -61,11 +61,8 @@ def test_a_config_file(ask):
     [
         ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"),
         ("not json", "not JSON"),
-        ([1], "an object of fields"),
         (b"\xff\xfe\x00", "not JSON"),
         ('{"model_type": "\ud800"}', "not JSON"),
-        ("9" * 5000, "refused"),
-        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message):

@@ -14,39 +14,28 @@ def name_of(family):
     return family.model_types[0]
 
 
-@pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_fields_are_in_one_list_only(family):
-    assert not set(family.harmless) & set(family.refused)
-    assert not set(family.aliases) & set(family.aliases.values())
-    assert len(set(family.harmless)) == len(family.harmless)
-
-
-@pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_used_fields_are_neither_harmless_nor_refused(family):
-    used = family.used - set(family.aliases)
-    assert not used & set(family.harmless)
-    assert not names_of(family.architecture) & set(family.refused)
-
-
 def names_of(part):
-    if isinstance(part, dict):
-        return {name for inner in part.values() for name in names_of(inner)}
-    if isinstance(part, list):
-        return {name for inner in part for name in names_of(inner)}
-    return names_in(part) if isinstance(part, str) else set()
+    if isinstance(part, str):
+        return names_in(part)
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return {name for value in inner for name in names_of(value)}
+
+
+DECISIVE = """hidden_size vocab_size num_hidden_layers num_attention_heads moe_intermediate_size num_experts
+num_local_experts n_routed_experts num_experts_per_tok"""
 
 
 @pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_defaults_and_own_names_are_used(family):
+def test_tables_are_whole_in_themselves(family):
+    harmless, refused, aliases = set(family.harmless), set(family.refused), set(family.aliases)
+    assert not harmless & refused
+    assert not aliases & set(family.aliases.values())
+    assert len(harmless) == len(family.harmless)
+    assert not (family.used - aliases) & harmless
+    assert not names_of(family.architecture) & refused
     assert set(family.defaults) <= family.used
     assert set(family.let) <= family.names
-
-
-@pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_what_decides_a_size_has_no_default(family):
-    decisive = {"hidden_size", "vocab_size", "num_hidden_layers", "num_experts", "num_local_experts"}
-    decisive |= {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size", "num_attention_heads"}
-    assert not [name for name in decisive if isinstance(family.defaults.get(name), int)]
+    assert not [name for name in DECISIVE.split() if isinstance(family.defaults.get(name), int)], "decides a size"
 
 
 def test_types_that_are_not_read_have_no_table():
