@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from databases import contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trees import edit, small_tree
+from trees import edit
 
 from moe_kb.db.build import build
 from moe_kb.errors import CheckFailedError
@@ -113,10 +114,10 @@ def test_each_kind_of_change_alone(tree, database, name):
 
 @given(st.lists(st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3), min_size=1, max_size=4))
 @settings(max_examples=5)
-def test_any_list_of_changes_in_any_order(batches):
+def test_any_list_of_changes_in_any_order(built, batches):
     with tempfile.TemporaryDirectory() as folder:
-        tree, database = small_tree(Path(folder) / "tree"), Path(folder) / "kb.db"
-        build(tree, database)
+        tree = shutil.copytree(built / "tree", Path(folder) / "tree")
+        database = shutil.copy2(built / "kb.db", Path(folder) / "kb.db")
         done: set[str] = set()
         for batch in batches:
             for name in batch:
