@@ -77,12 +77,7 @@ def _one_tree(what: str, tree: Path, changed: Path, rounds: int, times: dict[int
 
     found = interleaved(
         rounds,
-        {
-            "load": partial(_time, "load", tree),
-            "build": build,
-            "one": one_change,
-            "none": lambda: refresh("unchanged"),
-        },
+        {"load": partial(_time, "load", tree), "build": build, "one": one_change, "none": lambda: refresh("unchanged")},
     )
     if times is not None:
         times[SIZES[-1]] = found["build"]

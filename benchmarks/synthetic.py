@@ -212,10 +212,7 @@ def _model(number: int, rng: random.Random, words: Words, papers: int, designs: 
         for _ in range(2):  # two sources a value, which now and then differ
             other = value + (rng.random() < 0.02)
             lines.append(f"- {{{_cite(rng)}, field: {field}, value: {other}, configuration: base}}")
-    lines += [
-        "provenance:",
-        f"- {{{_cite(rng)}, fields: [name, organisation, released]}}",
-    ]
+    lines += ["provenance:", f"- {{{_cite(rng)}, fields: [name, organisation, released]}}"]
     return f"data/models/model-{number}.yaml", "\n".join(lines) + "\n"
 
 

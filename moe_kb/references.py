@@ -14,18 +14,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from moe_kb.records import (
-    Alignment,
-    Citation,
-    Crosswalk,
-    Model,
-    Paper,
-    Record,
-    Source,
-    System,
-    Table,
-    Taxonomy,
-)
+from moe_kb.records import Alignment, Citation, Crosswalk, Model, Paper, Record, Source, System, Table, Taxonomy
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
 from moe_kb.records.sublayers import Router

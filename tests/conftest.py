@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no test folder to the path
 
 from trees import small_tree
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Times say how busy the machine is, not whether the code is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ def _contents(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_synthetic_tree_is_valid_and_of_the_promised_size(synthetic):
+def test_synthetic_trees_are_valid_and_sized(synthetic):
     corpus = Corpus.load(synthetic)
     assert check_corpus(corpus) == []
     papers = [path for name, path in corpus.paths.items() if name.startswith("paper:")]
@@ -52,7 +52,7 @@ def test_a_synthetic_tree_is_not_written_over_records(synthetic):
     assert _contents(synthetic) == before
 
 
-def test_there_are_fifty_different_queries_and_most_find_something(synthetic, tmp_path):
+def test_fifty_different_queries_find_something(synthetic, tmp_path):
     texts = [text for group in queries().values() for text in group]
     assert len(texts) == len(set(texts)) == 50
     kb = open_kb(synthetic, database=tmp_path / "kb.db")
@@ -60,11 +60,11 @@ def test_there_are_fifty_different_queries_and_most_find_something(synthetic, tm
 
 
 @pytest.mark.integration
-def test_views_answer_as_the_sql_written_by_hand_on_the_real_data(real_kb):
+def test_views_answer_as_sql_on_real_data(real_kb):
     _same_answers(real_kb.database)
 
 
-def test_views_answer_as_the_sql_written_by_hand_on_the_synthetic_tree(synthetic, tmp_path):
+def test_views_answer_as_sql_on_synthetic_data(synthetic, tmp_path):
     _same_answers(open_kb(synthetic, database=tmp_path / "kb.db").database)
 
 

@@ -43,9 +43,7 @@ view = st.segmented_control(
 def show_evaluations() -> None:
     rows = ui.cached(type(kb).scores, kb)
     if not rows:
-        ui.empty(
-            "No scores yet.", "Scores are claims of tables, aligned with models by data/alignment.yaml."
-        )
+        ui.empty("No scores yet.", "Scores are claims of tables, aligned with models by data/alignment.yaml.")
         return
     present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
     with st.container(horizontal=True, vertical_alignment="bottom"):

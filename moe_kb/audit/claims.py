@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.placement import layers_with_experts
-from moe_kb.db.claims import read_claims, resolutions_of
 from moe_kb.db.reader import Reader
 from moe_kb.queries import evidence
 
@@ -26,20 +25,15 @@ def disputes(reader: Reader, kind: str) -> Iterator[Issue]:
     """Issues from the disagreements of one kind that the build has written down."""
     rows = evidence.disagreements_of(reader, kind)
     by_id = evidence.claims_by_id(reader, (number for *_, ids, _ in rows for number in ids))
-    notes = resolutions_of(reader.connection, {subject for subject, *_, resolved in rows if resolved})
+    notes = evidence.notes_that_resolve(reader, {subject for subject, *_, resolved in rows if resolved})
     for subject, configuration, field, setting, ids, resolved in rows:
         claims = tuple(by_id[number] for number in ids)
         waived = None
         if resolved:
             sources = {claim.source for claim in claims}
-            note = next(
-                (
-                    n
-                    for n in notes[subject]
-                    if (n.field, n.configuration) == (field, configuration) and n.prefer in sources
-                ),
-                next((n for n in notes[subject] if (n.field, n.configuration) == (field, configuration)), None),
-            )
+            here = [note for note in notes[subject] if (note.field, note.configuration) == (field, configuration)]
+            # The first that prefers one of the sources concerned, else the first of all.
+            note = min(here, key=lambda note: note.prefer not in sources, default=None)
             waived = Waived(note.reason, note.source, note.locator) if note else None
         yield Issue(subject, _MESSAGES[kind](claims), configuration, field, setting, claims, waived=waived)
 
@@ -91,13 +85,10 @@ def impossible_order(reader: Reader) -> Iterator[Issue]:
 
 def placement_of_experts(reader: Reader) -> Iterator[Issue]:
     """The printed placement of the experts gives another number of layers than the layers themselves."""
-    printed = read_claims(reader.connection, "field = 'moe_placement' AND configuration IS NOT NULL", ())
-    for claim in printed:
-        others = read_claims(
-            reader.connection,
-            "subject = ? AND configuration = ? AND field IN ('n_layers', 'n_moe_layers')",
-            (claim.subject, claim.configuration or ""),
-        )
+    for claim in evidence.claims(reader, "moe_placement"):
+        if claim.configuration is None:
+            continue
+        others = evidence.claims_beside(reader, claim, "n_layers", "n_moe_layers")
         layers = next((c for c in others if c.field == "n_layers" and c.table_row == claim.table_row), None)
         if layers is None or layers.number is None:
             continue

@@ -10,7 +10,6 @@ from moe_kb.audit.claims import disputes, said
 from moe_kb.audit.issue import Issue
 from moe_kb.audit.sizes import check_sheet, printed_sheets
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
 from moe_kb.queries import evidence
 from moe_kb.records.base import Counting
@@ -121,7 +120,7 @@ def _by_configuration(reader: Reader) -> Iterator[dict[str, list[Claim]]]:
     """The claims about counts of each configuration, by field."""
     fields = ("n_shared_experts", *_COUNTS, *_COUNTS.values())
     grouped: dict[tuple[str, str], dict[str, list[Claim]]] = defaultdict(lambda: defaultdict(list))
-    where = f"configuration IS NOT NULL AND NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_claims(reader.connection, where, fields):
-        grouped[claim.subject, claim.configuration or ""][claim.field].append(claim)
+    for claim in evidence.claims(reader, *fields, repeats=False):
+        if claim.configuration is not None:
+            grouped[claim.subject, claim.configuration][claim.field].append(claim)
     yield from grouped.values()

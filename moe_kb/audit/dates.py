@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
 from moe_kb.format import citation
 from moe_kb.queries import evidence
@@ -37,7 +36,7 @@ def arxiv_month(identifier: str) -> tuple[str, str] | None:
 
 def impossible_identifier(reader: Reader) -> Iterator[Issue]:
     """An arXiv identifier cannot exist: no such month, or a number of the wrong length for its time."""
-    for claim in read_claims(reader.connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND NOT repeats", ()):
+    for claim in evidence.claims(reader, "arxiv", kind="paper:", repeats=False):
         match = _ARXIV.fullmatch(claim.text)
         if match is None:
             continue
@@ -94,12 +93,10 @@ def _with_arxiv(reader: Reader, field: str) -> Iterator[tuple[Claim, Claim]]:
 
     A date that other claims already contradict (often the month of the identifier itself) is left to that issue.
     """
-    identifiers = {
-        claim.subject: claim
-        for claim in read_claims(reader.connection, "field = 'arxiv' AND subject LIKE 'paper:%' AND preferred", ())
-    }
+    arxiv = evidence.claims(reader, "arxiv", kind="paper:")
+    identifiers = {claim.subject: claim for claim in arxiv if claim.preferred}
     disputed = evidence.disputed_dates(reader)
-    for claim in read_claims(reader.connection, "field = ? AND subject LIKE 'paper:%' AND NOT repeats", (field,)):
+    for claim in evidence.claims(reader, field, kind="paper:", repeats=False):
         identifier = identifiers.get(claim.subject)
         if identifier and not (field == "date" and claim.subject in disputed):
             yield claim, identifier
@@ -107,17 +104,14 @@ def _with_arxiv(reader: Reader, field: str) -> Iterator[tuple[Claim, Claim]]:
 
 def release_far_from_report(reader: Reader) -> Iterator[Issue]:
     """A model's release lies more than a year from the arXiv identifier of the report named beside it."""
-    reports = read_claims(reader.connection, "field = 'report' AND subject LIKE 'model:%'", ())
-    for report in reports:
+    for report in evidence.claims(reader, "report", kind="model:"):
         match = _ARXIV_ADDRESS.search(report.text)
         month = arxiv_month(match[1]) if match else None
         if month is None:
             continue
-        for claim in read_claims(
-            reader.connection,
-            "subject = ? AND configuration IS ? AND field = 'released' AND NOT repeats",
-            (report.subject, report.configuration),
-        ):
+        for claim in evidence.claims_beside(reader, report, "released"):
+            if claim.repeats:
+                continue
             first, last = (date.fromisoformat(day) for day in span(claim.text))
             if last + _APART < date.fromisoformat(month[0]) or first - _APART > date.fromisoformat(month[1]):
                 message = f"released {said(claim)}, more than a year from its report, {said(report)} of {month[0][:7]}"

@@ -10,13 +10,13 @@ from itertools import combinations
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
 from moe_kb.queries import evidence
 from moe_kb.references import normalised_title
 
 #: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
 _ALIKE = 0.8
+_SCHEMES = ("arxiv", "doi", "openreview", "acl")
 _ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
 _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 
@@ -27,8 +27,7 @@ _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{
 def shared_identifier(reader: Reader) -> Iterator[Issue]:
     """Sources give two papers one identifier or one address."""
     holders: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl', 'url')"
-    for claim in read_claims(reader.connection, where, ()):
+    for claim in evidence.claims(reader, *_SCHEMES, "url", kind="paper:"):
         for identifier in _identifiers(claim):
             holders[identifier].setdefault(claim.subject, claim)
     for (scheme, value), papers in sorted(holders.items()):
@@ -46,7 +45,7 @@ def shared_identifier(reader: Reader) -> Iterator[Issue]:
 def address_of_another_identifier(reader: Reader) -> Iterator[Issue]:
     """A paper's address leads to an arXiv identifier that is not the paper's."""
     own = evidence.arxiv_identifiers(reader)
-    for claim in read_claims(reader.connection, "subject LIKE 'paper:%' AND field = 'url' AND NOT repeats", ()):
+    for claim in evidence.claims(reader, "url", kind="paper:", repeats=False):
         match = _ARXIV.search(claim.text)
         if match and own.get(claim.subject, match[1]) != match[1]:
             message = f"address {said(claim)} leads to arXiv {match[1]}, the paper's own is {own[claim.subject]}"
@@ -55,9 +54,8 @@ def address_of_another_identifier(reader: Reader) -> Iterator[Issue]:
 
 def two_identifiers(reader: Reader) -> Iterator[Issue]:
     """Sources give one paper two different identifiers of one scheme."""
-    where = "subject LIKE 'paper:%' AND field IN ('arxiv', 'doi', 'openreview', 'acl') AND NOT repeats"
     grouped: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    for claim in read_claims(reader.connection, where, ()):
+    for claim in evidence.claims(reader, *_SCHEMES, kind="paper:", repeats=False):
         grouped[claim.subject, claim.field].setdefault(claim.text.casefold(), claim)
     for (paper, scheme), found in grouped.items():
         if len(found) > 1:
@@ -69,7 +67,7 @@ def report_without_link(reader: Reader) -> Iterator[Issue]:
     """A model's report is a paper of the knowledge base, but the model does not name that paper."""
     own = {arxiv: paper for paper, arxiv in evidence.arxiv_identifiers(reader).items()}
     linked = set(evidence.described_by(reader))
-    for claim in read_claims(reader.connection, "subject LIKE 'model:%' AND field = 'report'", ()):
+    for claim in evidence.claims(reader, "report", kind="model:"):
         match = _ARXIV.search(claim.text)
         paper = own.get(match[1]) if match else None
         if paper and (claim.subject, paper) not in linked:
@@ -97,7 +95,7 @@ def _identifiers(claim: Claim) -> Iterator[tuple[str, str]]:
 def titles_differ(reader: Reader) -> Iterator[Issue]:
     """Sources print one paper under titles that differ in their words."""
     grouped: dict[str, dict[str, Claim]] = defaultdict(dict)
-    for claim in read_claims(reader.connection, "subject LIKE 'paper:%' AND field = 'title' AND NOT repeats", ()):
+    for claim in evidence.claims(reader, "title", kind="paper:", repeats=False):
         grouped[claim.subject].setdefault(normalised_title(claim.text), claim)
     for paper, found in grouped.items():
         if len(found) > 1:
@@ -202,7 +200,7 @@ def one_name(reader: Reader) -> Iterator[Issue]:
 def _names_said(reader: Reader, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:
     """How sources write the names of records, by record and folded name."""
     found: dict[tuple[str, str], tuple[str, Claim]] = {}
-    for claim in read_claims(reader.connection, "field IN ('name', 'aliases', 'title')", ()):
+    for claim in evidence.claims(reader, "name", "aliases", "title"):
         if claim.subject in records:
             for name in claim.value if isinstance(claim.value, list) else [claim.text]:
                 found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))

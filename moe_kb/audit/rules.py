@@ -19,10 +19,7 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
         "Claims that disagree",
         (claims.differ, claims.idle_note, claims.impossible_order, claims.placement_of_experts),
     ),
-    "sizes": (
-        "Sizes that do not follow from the hyperparameters",
-        (sizes.printed_shape, sizes.described_shape),
-    ),
+    "sizes": ("Sizes that do not follow from the hyperparameters", (sizes.printed_shape, sizes.described_shape)),
     "counts": (
         "Counts that mix routed and shared experts",
         (

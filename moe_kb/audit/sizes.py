@@ -14,7 +14,6 @@ from moe_kb.audit.datasheet import Range, Sheet, Sizes, sheet_of
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.agreement import stands_for
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
 from moe_kb.format import compact
 from moe_kb.queries import evidence
@@ -97,11 +96,7 @@ class Size:
 
 
 def check_configuration(
-    configuration: Configuration,
-    claims: Sequence[Claim],
-    vocabulary: Range = VOCABULARY,
-    *,
-    explain: bool = True,
+    configuration: Configuration, claims: Sequence[Claim], vocabulary: Range = VOCABULARY, *, explain: bool = True
 ) -> list[Misfit]:
     """Claims about sizes that a described configuration does not bear out.
 
@@ -253,9 +248,7 @@ def described_shape(reader: Reader) -> Iterator[Issue]:
     with_sheet = {_speaker(claim) for _, _, sizes, _ in printed for claim in sizes}
     exact = evidence.exact_counts(reader)
     sizes: dict[tuple[str, str | None], list[Claim]] = defaultdict(list)
-    fields = tuple(CLAIMED)
-    where = f"NOT repeats AND field IN ({', '.join('?' * len(fields))})"
-    for claim in read_claims(reader.connection, where, fields):
+    for claim in evidence.claims(reader, *CLAIMED, repeats=False):
         if _speaker(claim) not in with_sheet:
             sizes[claim.subject, claim.configuration].append(claim)
     for record, label, architecture in described:

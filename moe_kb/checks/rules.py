@@ -153,12 +153,7 @@ def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Com
     for position, claim in enumerate(record.claims):
         at = ("claims", position, "value")
         if claim.field in DATES and not (isinstance(claim.value, str) and is_partial_date(claim.value)):
-            yield (
-                at,
-                "claim-type",
-                f"{claim.value!r} is no date.",
-                "Write YYYY, YYYY-MM, YYYY-MM-DD or a/b.",
-            )
+            yield (at, "claim-type", f"{claim.value!r} is no date.", "Write YYYY, YYYY-MM, YYYY-MM-DD or a/b.")
         elif claim.field == "year" and not isinstance(claim.value, int):
             yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
 
@@ -297,12 +292,7 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
     entries += [(("configs", i), c.subject, c.configuration, c.reason) for i, c in enumerate(record.configs)]
     for at, subject, configuration, reason in entries:
         if subject is None and reason is None:
-            yield (
-                at,
-                "unaligned-reason",
-                "no subject and no reason.",
-                "Say which record it is about, or why none.",
-            )
+            yield (at, "unaligned-reason", "no subject and no reason.", "Say which record it is about, or why none.")
         if subject and configuration and configuration not in index.parts.get(subject, set()):
             yield (
                 (*at, "configuration"),

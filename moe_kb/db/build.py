@@ -101,13 +101,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _full(
-    root: Path,
-    database: Path,
-    stamps: list[FileStamp],
-    code: Code,
-    progress: Progress | None,
-) -> None:
+def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progress: Progress | None) -> None:
     corpus = Corpus(root, stamps=stamps)
     hashes: dict[str, tuple[str, str | None]] = {}
     for number, stamp in enumerate(stamps, start=1):
@@ -130,13 +124,7 @@ def _full(
             digest, name = hashes[stamp.path]
             writer.add(
                 "files",
-                {
-                    "path": stamp.path,
-                    "size": stamp.size,
-                    "mtime_ns": stamp.mtime_ns,
-                    "sha256": digest,
-                    "record": name,
-                },
+                {"path": stamp.path, "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": digest, "record": name},
             )
         for taxonomy in corpus.taxonomies.values():
             for table, row in taxonomy_rows(taxonomy):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,58 +14,24 @@ from moe_kb.claims.claim import Claim
 if TYPE_CHECKING:
     from moe_kb.records.base import Resolution
 
+#: As the fields of `Claim`, and at the end the value as a number.
 _COLUMNS = (
-    "record, subject, configuration, field, value, number, printed, unit, status, counting, scope, setting, "
-    "source, locator, table_row, note, preferred, repeats"
+    "record, subject, configuration, field, value, source, locator, printed, unit, status, counting, scope, setting, "
+    "table_row, note, preferred, repeats, number"
 )
 
 
-def read_claims(connection: sqlite3.Connection, where: str, parameters: tuple[Any, ...]) -> list[Claim]:
+def read_claims(connection: sqlite3.Connection, where: str, parameters: Sequence[Any]) -> list[Claim]:
     """Claims that meet a condition, in the order they were written; `where` is ours, never a person's."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM claims WHERE {where} ORDER BY id", parameters)
-    return [_claim(row) for row in rows]
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM claims WHERE {where} ORDER BY id", tuple(parameters))
+    return [_claim(list(row)) for row in rows]
 
 
-def _claim(row: tuple[Any, ...]) -> Claim:
-    (
-        record,
-        subject,
-        configuration,
-        field,
-        text,
-        number,
-        printed,
-        unit,
-        status,
-        counting,
-        scope,
-        setting,
-        source,
-        locator,
-        table_row,
-        note,
-        preferred,
-        repeats,
-    ) = row
-    return Claim(
-        record,
-        subject,
-        configuration,
-        field,
-        _value(text, number),
-        source,
-        locator,
-        printed,
-        unit,
-        status,
-        counting,
-        scope,
-        setting,
-        table_row,
-        note,
-        bool(preferred),
-        bool(repeats),
-    )
+def _claim(row: list[Any]) -> Claim:
+    number = row.pop()
+    row[4] = _value(row[4], number)
+    row[-2:] = map(bool, row[-2:])
+    return Claim(*row)
 
 
 def _value(text: str, number: float | None) -> Any:
@@ -102,23 +68,15 @@ class Disagreement:
 def read_disagreements(connection: sqlite3.Connection, subject: str | None, *, resolved: bool) -> list[Disagreement]:
     """Disagreements (about one record, by its full name), those that a note has resolved only where asked."""
     rows = connection.execute(
-        "SELECT kind, subject, configuration, field, setting, claims, resolved, reason FROM disagreements "
+        "SELECT kind, subject, configuration, field, setting, resolved, reason, claims FROM disagreements "
         "WHERE subject = coalesce(?, subject) AND (? OR NOT resolved) ORDER BY subject, configuration, field",
         (subject, resolved),
     ).fetchall()
-    return [
-        Disagreement(
-            kind,
-            about,
-            configuration,
-            field,
-            setting,
-            tuple(read_claims(connection, "id = ?", (i,))[0] for i in json.loads(claims)),
-            bool(settled),
-            reason,
-        )
-        for kind, about, configuration, field, setting, claims, settled, reason in rows
-    ]
+    found = []
+    for *about, is_resolved, reason, ids in rows:
+        claims = tuple(read_claims(connection, "id = ?", (i,))[0] for i in json.loads(ids))
+        found.append(Disagreement(*about, claims=claims, resolved=bool(is_resolved), reason=reason))
+    return found
 
 
 def resolutions_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, list[Resolution]]:

@@ -32,13 +32,7 @@ class QueryResult:
     seconds: float
 
 
-def run_query(
-    database: Path,
-    sql: str,
-    *,
-    max_rows: int = MAX_ROWS,
-    max_seconds: float = MAX_SECONDS,
-) -> QueryResult:
+def run_query(database: Path, sql: str, *, max_rows: int = MAX_ROWS, max_seconds: float = MAX_SECONDS) -> QueryResult:
     """Run one SELECT on the database and return at most `max_rows` rows.
 
     Raises:

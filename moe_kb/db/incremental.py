@@ -21,14 +21,7 @@ from moe_kb.records import Record
 from moe_kb.stamps import FileStamp
 
 
-def refresh(
-    root: Path,
-    database: Path,
-    stamps: list[FileStamp],
-    changed: list[str],
-    old: Manifest,
-    code: Code,
-) -> bool:
+def refresh(root: Path, database: Path, stamps: list[FileStamp], changed: list[str], old: Manifest, code: Code) -> bool:
     """Replace the rows of changed records; False where only a full build will do (a key went away, say)."""
     fresh: list[tuple[str, Record, str]] = []
     findings: list[Finding] = []
@@ -130,14 +123,7 @@ def _replace_rows(
         stamp = stamps[path]
         connection.execute("DELETE FROM files WHERE path = ?", (path,))
         writer.add(
-            "files",
-            {
-                "path": path,
-                "size": stamp.size,
-                "mtime_ns": stamp.mtime_ns,
-                "sha256": digest,
-                "record": name,
-            },
+            "files", {"path": path, "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": digest, "record": name}
         )
     writer.flush()
     connection.executemany(

@@ -418,14 +418,7 @@ def taxonomy_rows(taxonomy: Taxonomy) -> Rows:
         )
         pieces = node.id.split("/")
         for depth in range(len(pieces) + 1):
-            yield (
-                "node_ancestors",
-                {
-                    "taxonomy": taxonomy.key,
-                    "node": node.id,
-                    "ancestor": "/".join(pieces[:depth]),
-                },
-            )
+            yield ("node_ancestors", {"taxonomy": taxonomy.key, "node": node.id, "ancestor": "/".join(pieces[:depth])})
         parent = f"node:{taxonomy.key}:{node.parent}" if node.parent else f"taxonomy:{taxonomy.key}"
         yield (
             "edges",

@@ -178,11 +178,7 @@ def _json(content: str | bytes) -> dict[str, Any]:
     try:
         # Infinity and NaN are not JSON, but stand in released files as limits of no harm: a word is no size.
         config = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=pairs,
-            parse_constant=str,
-            parse_int=whole,
-            parse_float=broken,
+            raw.decode("utf-8"), object_pairs_hook=pairs, parse_constant=str, parse_int=whole, parse_float=broken
         )
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
         raise RefusedError(f"not JSON: {error}") from None

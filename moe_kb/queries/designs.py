@@ -176,11 +176,7 @@ def gates(reader: Reader) -> list[Gate]:
 
 
 def select_gates(
-    found: Sequence[Gate],
-    wanted: Mapping[str, Sequence[str]],
-    text: str = "",
-    *,
-    runs: bool | None = None,
+    found: Sequence[Gate], wanted: Mapping[str, Sequence[str]], text: str = "", *, runs: bool | None = None
 ) -> list[Gate]:
     """Gates with one of the wanted values of every property asked for; `not reported` asks for a missing one.
 

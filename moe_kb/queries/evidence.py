@@ -1,13 +1,17 @@
-"""What the audit's rules look at, beside the claims themselves (`moe_kb.db.claims`)."""
+"""What the audit's rules look at."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from moe_kb.claims.claim import Claim
-from moe_kb.db.claims import read_claims
+from moe_kb.db.claims import read_claims, resolutions_of
 from moe_kb.db.reader import Reader
+
+if TYPE_CHECKING:
+    from moe_kb.records import Resolution
 
 # --- what is missing -------------------------------------------------------------------------------------------------
 
@@ -99,6 +103,29 @@ def disagreements_of(reader: Reader, kind: str) -> list[tuple[str, str | None, s
             (kind,),
         )
     ]
+
+
+def claims(reader: Reader, *fields: str, kind: str = "", repeats: bool = True) -> list[Claim]:
+    """Claims about these fields of records of a kind, in the order they were written; without repeats where asked."""
+    return read_claims(
+        reader.connection,
+        "field IN (SELECT value FROM json_each(?)) AND subject LIKE ? AND (? OR NOT repeats)",
+        (json.dumps(fields), f"{kind}%", repeats),
+    )
+
+
+def claims_beside(reader: Reader, claim: Claim, *fields: str) -> list[Claim]:
+    """Claims about these fields of the configuration (or record) that a claim is about."""
+    return read_claims(
+        reader.connection,
+        "subject = ? AND configuration IS ? AND field IN (SELECT value FROM json_each(?))",
+        (claim.subject, claim.configuration, json.dumps(fields)),
+    )
+
+
+def notes_that_resolve(reader: Reader, records: Iterable[str]) -> dict[str, list[Resolution]]:
+    """Resolving notes of records, by full name."""
+    return resolutions_of(reader.connection, records)
 
 
 def claims_by_id(reader: Reader, ids: Iterable[int]) -> dict[int, Claim]:
@@ -234,13 +261,12 @@ def counts_with_unclear_scope(reader: Reader) -> set[tuple[str, str | None]]:
 
 def printed_sizes(reader: Reader, fields: Iterable[str]) -> list[Claim]:
     """Claims of these fields about configurations; layers that a source describes say more than the flat view does."""
-    wanted = tuple(fields)
     where = (
-        f"configuration IS NOT NULL AND field IN ({', '.join('?' * len(wanted))}) "
+        "configuration IS NOT NULL AND field IN (SELECT value FROM json_each(?)) "
         "AND (table_row IS NOT NULL OR NOT EXISTS (SELECT 1 FROM configurations c "
         "WHERE c.record = subject AND c.label = configuration AND c.source = claims.source))"
     )
-    return read_claims(reader.connection, where, wanted)
+    return read_claims(reader.connection, where, (json.dumps(list(fields)),))
 
 
 def exact_counts(reader: Reader) -> set[str]:

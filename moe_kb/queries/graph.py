@@ -134,11 +134,7 @@ def neighbours(reader: Reader, record: str) -> list[Neighbour]:
     order = {name: position for position, name in enumerate(EDGE_TYPES)}
     return sorted(
         found,
-        key=lambda neighbour: (
-            order.get(neighbour.type, len(order)),
-            neighbour.year or 0,
-            neighbour.name.lower(),
-        ),
+        key=lambda neighbour: (order.get(neighbour.type, len(order)), neighbour.year or 0, neighbour.name.lower()),
     )
 
 

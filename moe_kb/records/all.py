@@ -2,17 +2,7 @@
 
 from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
-from moe_kb.records.base import (
-    Citation,
-    Kind,
-    Note,
-    Placement,
-    Provenance,
-    Record,
-    Relation,
-    Resolution,
-    SourcedValue,
-)
+from moe_kb.records.base import Citation, Kind, Note, Placement, Provenance, Record, Relation, Resolution, SourcedValue
 from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
 from moe_kb.records.model import Configuration, Model
 from moe_kb.records.paper import Paper, PaperIds, PaperLinks

@@ -128,8 +128,8 @@ FORMULAS: dict[str, Formula] = {
                     r"\bigl(1 - (1 - \tfrac{k}{E + Z})^{b}\bigr)\Bigr) + Q_\text{cache}",
                 ),
             ),
-            r"$W$ operations of the pass, $P$ peak and $B$ memory bandwidth of all devices together, $\beta$ bytes of a "
-            r"weight, $b$ tokens of the pass: the batch when decoding, the sequence in a prefill",
+            r"$W$ operations of the pass, $P$ peak and $B$ memory bandwidth of all devices together, $\beta$ bytes of "
+            r"a weight, $b$ tokens of the pass: the batch when decoding, the sequence in a prefill",
             "Weights are read once a pass, those of an expert when one of the tokens chooses it (evenly and each for "
             "itself); the cache is read by every decoded token, without what an indexer passes over, and written once "
             "by a prefill. The roofline model is Williams, Waterman and Patterson's (2009, doi "

@@ -27,14 +27,14 @@ def devices(corpus) -> dict[str, Accelerator]:
     return {device.key: device for device in corpus.of(Accelerator)}
 
 
-def test_there_are_devices_of_several_makers_with_all_that_a_roofline_needs(devices):
+def test_devices_have_all_that_a_roofline_needs(devices):
     assert len(devices) >= 20
     assert {device.organisation for device in devices.values()} >= {"NVIDIA", "AMD", "Google", "Intel"}
     for device in devices.values():
         assert None not in (device.peak("bf16"), device.memory, device.memory_bandwidth), device.key
 
 
-def test_every_figure_is_read_in_a_source_with_an_address_and_a_place(corpus, devices):
+def test_datasheet_values_have_sources_with_addresses(corpus, devices):
     sources = {source.key: source for source in corpus.of(Source)}
     for device in devices.values():
         for name, figure in device.figures():
@@ -42,7 +42,7 @@ def test_every_figure_is_read_in_a_source_with_an_address_and_a_place(corpus, de
             assert None not in (sources[figure.source].url, sources[figure.source].accessed), figure.source
 
 
-def test_every_claim_says_what_it_prints(devices):
+def test_claims_have_the_values_they_print(devices):
     for device in devices.values():
         for claim in expand(device):
             if claim.unit and claim.status == "reported":
@@ -50,7 +50,7 @@ def test_every_claim_says_what_it_prints(devices):
                 assert (measure.value, measure.unit) == (claim.value, claim.unit), (device.key, claim)
 
 
-def test_figures_are_of_the_size_of_a_device(devices):
+def test_datasheet_values_are_plausible(devices):
     """Wide bounds that catch a slip by a power of ten, a figure with sparsity, or one of a whole system."""
     for device in devices.values():
         assert 10**9 * 10 < device.memory.number < 10**9 * 400, device.key

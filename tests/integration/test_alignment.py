@@ -15,7 +15,7 @@ def corpus(request) -> Corpus:
     return Corpus.load(request.config.rootpath)
 
 
-def test_every_released_configuration_is_aligned_with_the_model_that_holds_it(corpus):
+def test_released_configurations_are_aligned_with_their_models(corpus):
     sources = {source.key for source in corpus.of(Source) if source.type == "config"}
     held = {
         (configuration.architecture.source, model.reference, configuration.label)
@@ -28,7 +28,7 @@ def test_every_released_configuration_is_aligned_with_the_model_that_holds_it(co
     assert {source for source, _, _ in aligned} == sources
 
 
-def test_every_row_about_a_model_or_system_is_aligned_once(corpus):
+def test_rows_about_models_are_aligned_once(corpus):
     rows = {(table.key, row.row) for table in corpus.of(Table) if table.about != "design" for row in table.rows}
     aligned = [(entry.table, entry.row) for entry in corpus.alignment.rows]
     assert len(aligned) == len(set(aligned))

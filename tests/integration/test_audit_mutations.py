@@ -18,27 +18,13 @@ from moe_kb.records import Architecture, Configuration
 pytestmark = pytest.mark.integration
 
 #: Fields that are claimed of layers, wherever in an architecture they stand.
-FIELDS = (
-    "d_model",
-    "vocab_size",
-    "n_routed_experts",
-    "experts_per_token",
-    "d_expert",
-    "d_ffn",
-    "n_heads",
-    "n_kv_heads",
-    "d_head",
-    "kv_rank",
-    "q_rank",
+_FIELDS = (
+    "d_model vocab_size n_routed_experts experts_per_token d_expert d_ffn n_heads n_kv_heads d_head kv_rank q_rank"
 )
-SWAPS = (
-    ("d_model", "d_expert"),
-    ("d_expert", "d_ffn"),
-    ("n_heads", "d_head"),
-    ("n_heads", "n_kv_heads"),
-    ("n_routed_experts", "experts_per_token"),
-    ("n_routed_experts", "n_heads"),
-)
+FIELDS = _FIELDS.split()
+_SWAPS = """d_model d_expert, d_expert d_ffn, n_heads d_head, n_heads n_kv_heads, n_routed_experts experts_per_token,
+n_routed_experts n_heads"""
+SWAPS = [pair.split() for pair in _SWAPS.split(",")]
 Json = dict[str, Any]
 
 

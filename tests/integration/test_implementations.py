@@ -26,7 +26,7 @@ def test_every_implementation_names_records_that_exist(designs):
         assert set(entry.papers) <= papers, entry.key
 
 
-def test_every_record_names_an_implementation_that_names_it_back(designs):
+def test_records_and_implementations_name_each_other(designs):
     named = {key: record["implementation"] for key, record in designs.items() if record.get("implementation")}
     for design, key in named.items():
         assert find(key), f"{design} names {key!r}"
@@ -34,13 +34,13 @@ def test_every_record_names_an_implementation_that_names_it_back(designs):
     assert set(named.values()) == {entry.key for entry in entries()}
 
 
-def test_the_papers_of_an_implementation_are_those_that_its_designs_are_tied_to(designs):
+def test_papers_of_implementations_are_those_of_designs(designs):
     for entry in entries():
         tied = {usage["by"] for design in entry.designs for usage in designs[design].get("usages", ())}
         assert {f"paper:{paper}" for paper in entry.papers} & tied or not entry.papers, entry.key
 
 
-def test_a_page_cites_only_papers_that_a_record_identifies():
+def test_pages_cite_only_papers_of_records():
     known = {
         found[1]
         for path in [*(DATA / "papers").rglob("*.yaml"), *(DATA / "sources").rglob("*.yaml")]
@@ -51,7 +51,7 @@ def test_a_page_cites_only_papers_that_a_record_identifies():
             assert identifier in known, f"{entry.key}: {identifier}"
 
 
-def test_at_most_eight_are_partial_and_each_says_what_is_missing():
+def test_partial_implementations_are_few_and_say_why():
     partial = [entry for entry in entries() if entry.status == "partial"]
     assert len(partial) <= 8
     assert all(len(entry.gap) > 40 for entry in partial)

@@ -77,7 +77,7 @@ def test_every_file_is_canonical(files):
     assert [str(finding) for path in files if (finding := not_canonical(REPOSITORY, path))] == []
 
 
-def test_every_file_is_valid_by_an_independent_validator_of_its_schema(files):
+def test_files_are_valid_by_an_independent_validator(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
     kinds |= {"accelerators": "accelerator"}
     kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "waivers")} | {"tables": "table"}
@@ -141,22 +141,13 @@ def test_nodes_and_leaves(stats, files, taxonomy, nodes, leaves):
         assert (found["nodes"], found["leaves"]) == (nodes, leaves)
 
 
-@pytest.mark.parametrize(
-    ("table", "rows"),
-    [
-        ("survey-a-table-1", 4),
-        ("survey-a-table-2", 36),
-        ("survey-a-table-3", 14),
-        ("survey-a-table-4", 10),
-        ("survey-a-figure-1", 61),
-        ("timeline-2025", 74),
-    ],
-)
-def test_rows_of_the_printed_tables(stats, records, real_kb, table, rows):
-    assert stats["table_rows"][table] == len(records["table"][table]["rows"]) == rows
-    if table in ("survey-a-figure-1", "timeline-2025"):
-        (count,) = sql_rows(real_kb, "SELECT count(*) AS n FROM timeline WHERE timeline = ?", (table,))
-        assert count["n"] == rows
+def test_rows_of_the_printed_tables(stats, records, real_kb):
+    rows = {"survey-a-table-1": 4, "survey-a-table-2": 36, "survey-a-table-3": 14, "survey-a-table-4": 10}
+    timelines = {"survey-a-figure-1": 61, "timeline-2025": 74}
+    for table, n_rows in (rows | timelines).items():
+        assert stats["table_rows"][table] == len(records["table"][table]["rows"]) == n_rows
+    found = sql_rows(real_kb, "SELECT timeline, count(*) AS n FROM timeline GROUP BY 1")
+    assert {row["timeline"]: row["n"] for row in found} == timelines
 
 
 def test_released_configurations(stats, records):
@@ -171,7 +162,7 @@ def test_released_configurations(stats, records):
     assert stats["configurations"] == sum(len(m.get("configurations", ())) for m in records["model"].values())
 
 
-def test_no_paper_of_the_gating_branch_lacks_a_design(stats, records):
+def test_papers_of_the_gating_branch_have_designs(stats, records):
     branch = {
         f"paper:{key}"
         for key, p in placements(records, "survey-a")
@@ -202,7 +193,7 @@ def test_what_is_missing(stats, records):
     )
 
 
-def test_crossings_and_typed_properties(stats, files, records, real_kb):
+def test_mappings_and_typed_properties(stats, files, records, real_kb):
     assert stats["mappings"] == len(files["taxonomy/crosswalk.yaml"]["mappings"])
     properties = sum(len(design.get("properties", ())) for design in records["design"].values())
     (count,) = sql_rows(real_kb, "SELECT count(*) AS n FROM design_properties")
@@ -219,24 +210,6 @@ def test_well_known_models_carry_claims_of_three_sources(real_kb, model, configu
     total = real_kb.value(f"model:{model}", "params_total", configuration=configuration)
     assert total.number is not None
     assert total.number > 4e10
-
-
-def test_every_claim_has_a_source_and_one_of_each_field_is_shown(real_kb):
-    assert sql_rows(real_kb, "SELECT * FROM claims WHERE source NOT IN (SELECT key FROM sources)") == []
-    twice = sql_rows(
-        real_kb,
-        "SELECT subject, configuration, field, setting FROM claims GROUP BY 1, 2, 3, 4 HAVING sum(preferred) != 1",
-    )
-    assert twice == []
-
-
-def test_every_row_of_the_model_tables_is_aligned_or_says_why_not(real_kb):
-    loose = sql_rows(
-        real_kb,
-        "SELECT record, row FROM table_rows WHERE subject IS NULL AND reason IS NULL AND record IN "
-        "('table:survey-a-table-2', 'table:survey-a-table-3', 'table:survey-a-figure-1', 'table:timeline-2025')",
-    )
-    assert loose == []
 
 
 def test_disagreements_that_are_closed_say_why(real_kb):
@@ -270,7 +243,7 @@ def test_every_record_loads_with_all_its_page_shows(real_kb, records):
         for key, data in found.items():
             record = real_kb.get(f"{kind}:{key}")
             assert (record.key, record.name) == (key, data["name"])
-    for name in sorted(names)[::12]:
+    for name in sorted(names)[::30]:
         data = as_data(real_kb, name)
         json.dumps(data, default=str)
         assert data["claims"] or data["edges"] or data["content"]
@@ -279,7 +252,8 @@ def test_every_record_loads_with_all_its_page_shows(real_kb, records):
         assert "\x1b" not in text
 
 
-def test_every_paper_is_found_by_its_name_and_title(real_kb):
+def test_papers_are_found_by_name_and_title(real_kb):
+    assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
     for brief in real_kb.briefs("paper")[::5]:
         title = real_kb.paper(brief.key).title
         assert brief.record in {hit.record for hit in real_kb.search(brief.name)}, brief.name
@@ -295,23 +269,19 @@ def test_related_records_have_reasons(real_kb, name):
     assert all(item.score > 0 and item.reasons for item in found)
 
 
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
-        ("paper:gshard", "model:deepseek-v3"),
-        ("switch-top1-router", "model:mixtral"),
-        ("paper:gshard", "paper:deepseekmoe"),
-    ],
-)
+PATHS = {
+    "model:deepseek-v3": "paper:gshard",
+    "model:mixtral": "switch-top1-router",
+    "paper:deepseekmoe": "paper:gshard",
+}
+
+
+@pytest.mark.parametrize(("end", "start"), PATHS.items())
 def test_paths_have_a_source_for_every_step(real_kb, start, end):
     steps = real_kb.path(start, end)
     assert 1 <= len(steps) <= 8
     assert all(step.source or step.type == "implements" for step in steps)
     assert all(step.type != "cites" and not step.end.startswith("taxonomy:") for step in steps)
-
-
-def test_part_of_a_name_is_found(real_kb):
-    assert "paper:deepseekmoe" in {hit.record for hit in real_kb.search("seekmoe")}
 
 
 def test_every_paper_can_be_cited(real_kb):
@@ -323,7 +293,7 @@ def test_every_paper_can_be_cited(real_kb):
     assert len({entry.key for entry in library.entries}) == len(briefs)
 
 
-def test_every_view_has_rows_and_every_column_a_description(real_kb):
+def test_views_have_rows_and_columns_descriptions(real_kb):
     from moe_kb.db.views import VIEWS
 
     for view in VIEWS:

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_every_schema_is_a_valid_schema_in_which_every_field_is_described(kind):
+def test_schemas_are_valid_and_describe_every_field(kind):
     schema = json.loads(schema_text(kind))
     Draft202012Validator.check_schema(schema)
     for part in [schema, *schema["$defs"].values()]:
@@ -42,7 +42,7 @@ def test_writing_is_done_once(tmp_path):
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_the_fabricated_records_are_valid_by_an_independent_validator(path):
+def test_an_independent_validator_accepts_the_tree(path):
     kind = next(kind for kind, model in TYPES.items() if model is model_type_of(path))
     validator = Draft202012Validator(json.loads(schema_text(kind)))
     data = yaml.safe_load(FILES[path])

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 from trees import edit
 
 from moe_kb.doctor import examine
 from moe_kb.kb import open_kb
-from moe_kb.queries.stats import TaxonomyCounts
 
 
 def test_the_fabricated_tree_is_counted(kb):
     stats = kb.stats()
-    assert stats.records == {
-        "paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2,
-    }  # fmt: skip
-    assert stats.designs_by_component == {"gating": 2}
+    kinds = {"paper": 2, "design": 2, "model": 1, "system": 1, "accelerator": 1, "source": 3, "table": 2}
+    assert (stats.records, stats.designs_by_component, stats.mappings) == (kinds, {"gating": 2}, 1)
     assert (stats.configurations, stats.released_configurations) == (1, 1)
     assert stats.table_rows == {"first-table": 2, "second-table": 1}
-    first = stats.taxonomies["first"]
-    assert first == TaxonomyCounts(nodes=5, leaves=2, placements=2, papers_placed=2, printed_names=2)
+    assert astuple(stats.taxonomies["first"]) == (5, 2, 2, 2, 2)
     assert stats.disagreements == {"open": 1, "resolved": 0}
-    assert stats.mappings == 1
-    missing = stats.missing
-    assert missing.papers_without_summary == ["paper:beta"]
-    assert missing.designs_without_equation_or_steps == []
-    assert "design:beta-router" in missing.gating_designs_without_implementation
     assert stats.gating_designs_with_implementation == ["design:alpha-router"]
-    assert missing.models_without_configuration == []
+    assert stats.missing.papers_without_summary == ["paper:beta"]
+    assert stats.missing.designs_without_equation_or_steps == stats.missing.models_without_configuration == []
+    assert "design:beta-router" in stats.missing.gating_designs_without_implementation
     assert stats.claims == sum(stats.claims_by_status.values())
 
 
@@ -46,7 +41,7 @@ def test_a_healthy_machine(tree, monkeypatch):
     assert "12 in" in items["records"].detail
 
 
-def test_what_is_broken_says_how_to_mend_it(tree, monkeypatch, tmp_path):
+def test_what_is_broken_says_how_to_fix_it(tree, monkeypatch, tmp_path):
     open_kb(tree).database.write_bytes(b"damaged")
     edit(tree, "data/papers/2020/beta.yaml", "year: 2020", "year: soon")
     items = found(tree, monkeypatch)
@@ -74,7 +69,7 @@ def test_every_part_is_looked_at(tree, monkeypatch, what):
     assert found(tree, monkeypatch)[what].detail
 
 
-def test_damaged_runs_are_named_with_the_mend(tree, monkeypatch, tmp_path):
+def test_damaged_runs_are_named_with_the_fix(tree, monkeypatch, tmp_path):
     monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "runs"))
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "runs.db").write_bytes(b"no database, but long enough to be looked at" * 100)

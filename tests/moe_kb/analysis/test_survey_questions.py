@@ -32,10 +32,27 @@ def test_a_question_counts_by_standing():
     assert asked("size").tally == [(IN_TABLE, 0, 2), (NEWER, 1, 1), (UNDATED, 1, 1)]
 
 
-@pytest.mark.parametrize(("activation", "gated"), [("swiglu", 1), ("relu", 0), ("unheard-of", 0)])
-def test_gated_activations_have_three_matrices(activation, gated):
-    found = asked("activation", [observed("e", activation=activation)])
-    assert found.tally == [(BESIDE, gated, 1)]
+@pytest.mark.parametrize(
+    ("question", "values", "holds"),
+    [
+        ("count", {"n_routed_experts": 64}, 1), ("count", {"n_routed_experts": 65}, 0),
+        ("chosen", {"experts_per_token": 2}, 1), ("chosen", {"experts_per_token": 3}, 0),
+        ("size", {"d_expert": 8, "d_ffn": 8}, 0), ("size", {"d_expert": 7, "d_ffn": 8}, 1),
+        ("split", {"experts_per_token": 2, "segmentation": 2.0}, 1),
+        ("split", {"experts_per_token": 1, "segmentation": 2.0}, 0),
+        ("split", {"experts_per_token": 2, "segmentation": 1.0}, 0),
+        ("frequency", {"moe_share": 50.0}, 0), ("frequency", {"moe_share": 50.1}, 1),
+        ("shared", {"n_shared_experts": 0}, 0), ("shared", {"n_shared_experts": 1}, 1),
+        ("activation", {"activation": "swiglu"}, 1), ("activation", {"activation": "relu"}, 0),
+        ("activation", {"activation": "unheard-of"}, 0),
+        ("width", {"d_ffn": 16, "d_model": 4}, 0), ("width", {"d_ffn": 15, "d_model": 4}, 1),
+        ("heads", {"attention_width": 8, "d_model": 8}, 1), ("heads", {"attention_width": 9, "d_model": 8}, 0),
+        ("active", {"params_active": 1, "params_total": 10}, 1),
+        ("active", {"params_active": 2, "params_total": 19}, 0),
+    ],
+)  # fmt: skip
+def test_answers_turn_at_their_borders(question, values, holds):
+    assert asked(question, [observed("e", **values)]).tally == [(BESIDE, holds, 1)]
 
 
 def test_marks_lead_to_records_by_standing():

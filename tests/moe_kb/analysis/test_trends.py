@@ -13,6 +13,7 @@ from moe_kb.charts.trends import by_date
 from moe_kb.errors import NotFoundError
 from moe_kb.fields import HYPERPARAMETERS
 from moe_kb.kb import open_kb
+from moe_kb.queries.routing import MoELayer
 
 BALANCE_LOSS = """\
 key: load-balancing-loss
@@ -37,10 +38,11 @@ provenance:
 UNRELATED = VARIANT.replace("own-balance-loss", "other-loss").replace("kind: variant-of", "kind: combines")
 
 
+OWN_LOSS = "data/designs/loss/own-balance-loss.yaml"
 NO_NUMBERS = dict.fromkeys(HYPERPARAMETERS)
 LOSSES = {
     "data/designs/loss/load-balancing-loss.yaml": BALANCE_LOSS,
-    "data/designs/loss/own-balance-loss.yaml": VARIANT,
+    OWN_LOSS: VARIANT,
 }
 
 
@@ -89,6 +91,7 @@ CONFIG, PAPER = "Alpha config, config.json", "First survey, §4"
     [
         ({}, [BIASED], BIAS, CONFIG),
         (LOSSES, [], LOSS, PAPER),
+        ({**LOSSES, OWN_LOSS: VARIANT.replace("role: uses", "role: modifies")}, [], LOSS, PAPER),
         (LOSSES, [BIASED], BOTH, f"{CONFIG}; {PAPER}"),
         # A loss that is no relative of the load balancing loss balances nothing.
         ({"data/designs/loss/load-balancing-loss.yaml": BALANCE_LOSS, "data/designs/loss/other-loss.yaml": UNRELATED},
@@ -101,6 +104,15 @@ CONFIG, PAPER = "Alpha config, config.json", "First survey, §4"
 def test_balancing_is_tied_to_a_source(tmp_path, losses, edits, kind, place):
     alpha = made(tmp_path, losses, *edits)
     assert (alpha.value("balancing"), alpha.places["balancing"]) == (kind, place)
+
+
+def test_learned_routers_say_the_score_first():
+    hashed = MoELayer(True, "identity", "hash", False, None, None, "Config")
+    learned = MoELayer(True, "softmax", None, False, None, None, "Config")
+    unsaid = MoELayer(False, "sigmoid", None, False, None, None, "Config")
+    assert trends._score([unsaid, hashed, learned]) == "softmax"
+    assert trends._score([unsaid, hashed]) == "identity"
+    assert trends._score([unsaid]) is None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from trees import edit
 
 from moe_kb.claims.placement import layers_with_experts
+from moe_kb.kb import open_kb
 
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
@@ -18,18 +20,13 @@ def test_nothing_is_found_where_sources_agree(ids):
     assert ids() == set()
 
 
-def test_a_note_waives_a_disagreement_and_an_idle_one_is_found(audit):
-    found = {f.id: f for f in audit((MODEL, "provenance:", NOTE.format("vocab_size")))}
-    assert set(found) == {"claims/idle-note/model:alpha#1B/vocab_size"}
+def test_unused_resolutions_are_issues(ids):
+    assert ids((MODEL, "provenance:", NOTE.format("vocab_size"))) == {"claims/idle-note/model:alpha#1B/vocab_size"}
 
 
-def test_a_settled_disagreement_carries_the_note(tmp_path):
-    from trees import FILES, small_tree
-
-    from moe_kb.kb import open_kb
-
-    tree = small_tree(tmp_path / "tree", {MODEL: FILES[MODEL].replace("provenance:", NOTE.format("d_model"))})
-    (issue,) = open_kb(tree, database=tmp_path / "kb.db").audit(rule="claims")
+def test_resolved_disagreements_carry_their_resolution(tree, database):
+    edit(tree, MODEL, "provenance:", NOTE.format("d_model"))
+    (issue,) = open_kb(tree, database=database).audit(rule="claims")
     assert not issue.open
     assert issue.waived.text == "misprint (first-survey, §9)"
     assert issue.message.startswith("768 [second-list, README, row 1] ≠ 512")
@@ -45,13 +42,13 @@ def test_a_settled_disagreement_carries_the_note(tmp_path):
         ("n_kv_heads", 16, True),
     ],
 )
-def test_a_number_that_exceeds_what_it_is_part_of(ids, field, value, found):
+def test_parts_that_exceed_their_whole_are_issues(ids, field, value, found):
     claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()
     assert {one for one in ids((MODEL, "provenance:", claims)) if "impossible" in one} == expected
 
 
-def test_the_message_of_an_impossible_order_has_both_numbers_and_places(audit):
+def test_impossible_orders_name_both_numbers_and_places(audit):
     found = audit((MODEL, "provenance:", CLAIM.format("params_active", 2_000_000_000)))
     (issue,) = [f for f in found if f.family == "claims"]
     assert issue.id == "claims/impossible-order/model:alpha#1B/params_active=second-list"

@@ -27,7 +27,7 @@ def claim(source: str, field: str, value: int, counting: str = "") -> str:
     ],
 )
 @pytest.mark.parametrize("fields", [("n_experts_total", "n_routed_experts"), ("n_experts_active", "experts_per_token")])
-def test_what_tables_print_against_routed_experts_of_another_source(audit, total, counting, shared, says, fields):
+def test_counts_in_tables_against_routed_experts(audit, total, counting, shared, says, fields):
     claims = claim("second-list", fields[1], 8) + claim("first-survey", "n_shared_experts", shared)
     claims += claim("first-survey", fields[0], total, counting)
     issues = audit((MODEL, "claims:\n", LABEL + claims))
@@ -39,14 +39,14 @@ def test_what_tables_print_against_routed_experts_of_another_source(audit, total
         assert issues[0].rule == rule
 
 
-def test_a_source_with_a_routed_count_of_its_own_is_left_to_that_field(ids):
+def test_sources_with_routed_counts_are_left_alone(ids):
     claims = claim("second-list", "n_routed_experts", 8) + claim("first-survey", "n_routed_experts", 16)
     claims += claim("first-survey", "n_experts_total", 16, "incl-shared")
     found = ids((MODEL, "claims:\n", LABEL + claims))
     assert found == {"claims/differ/model:alpha#2B/n_routed_experts"}
 
 
-def test_a_routed_count_that_is_another_source_s_with_shared(audit):
+def test_routed_counts_that_include_shared_are_issues(audit):
     claims = claim("second-list", "experts_per_token", 9) + claim("first-survey", "experts_per_token", 8)
     claims += claim("first-survey", "n_shared_experts", 1)
     rules = {f.rule: f for f in audit((MODEL, "claims:\n", LABEL + claims))}

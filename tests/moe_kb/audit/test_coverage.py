@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from moe_kb.kb import open_kb
+
 BETA, MODEL = "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
 ROUTER, OTHER = "data/designs/gating/alpha-router.yaml", "data/designs/gating/beta-router.yaml"
 PLACEMENT = """\
@@ -15,29 +17,33 @@ placements:
 """
 
 
-def test_a_paper_without_place(ids):
-    assert ids((BETA, PLACEMENT, "")) == {"coverage/unplaced-paper/paper:beta/placements"}
-
-
-def test_only_papers_on_mixtures_need_a_place(ids):
-    assert ids((BETA, PLACEMENT, "scope: background\n")) == set()
-
-
-def test_a_design_with_neither_equations_nor_steps(ids):
-    steps = "algorithm:\n  source: first-survey\n  locator: §3\n"
-    steps += "  steps: [Score every token., Give each expert its best tokens.]\n"
-    assert ids((OTHER, steps, "")) == {"coverage/design-without-equations/design:beta-router/equations"}
+STEPS = """\
+algorithm:
+  source: first-survey
+  locator: §3
+  steps: [Score every token., Give each expert its best tokens.]
+"""
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "found"),
+    ("change", "issues"),
     [
-        ("  architecture:", "- label: 2B\n  architecture:", set()),
-        ("openness: open", "openness: closed", set()),
+        ((BETA, PLACEMENT, ""), {"unplaced-paper/paper:beta/placements"}),
+        ((BETA, PLACEMENT, "scope: background\n"), set()),  # only papers on mixtures need a place
+        ((OTHER, STEPS, ""), {"design-without-equations/design:beta-router/equations"}),
+        ((MODEL, "  architecture:", "- label: 2B\n  architecture:"), set()),
+        ((MODEL, "openness: open", "openness: closed"), set()),
+        (
+            (ROUTER, "implementation: switch-top1-router", "implementation: gone"),
+            {
+                "design-without-implementation/design:alpha-router/implementation",
+                "missing-implementation/design:alpha-router/implementation",
+            },
+        ),
     ],
 )
-def test_a_model_whose_layers_are_described(ids, old, new, found):
-    assert ids((MODEL, old, new)) == found
+def test_what_is_missing_is_an_issue(ids, change, issues):
+    assert ids(change) == {f"coverage/{issue}" for issue in issues}
 
 
 def test_models_without_configuration_or_layers(audit):
@@ -55,19 +61,7 @@ def test_models_without_configuration_or_layers(audit):
     }
 
 
-def test_an_implementation_that_is_not_installed(ids):
-    found = ids((ROUTER, "implementation: switch-top1-router", "implementation: gone"))
-    assert found == {
-        "coverage/design-without-implementation/design:alpha-router/implementation",
-        "coverage/missing-implementation/design:alpha-router/implementation",
-    }
-
-
-def test_an_implementation_that_the_record_does_not_name(tmp_path, monkeypatch):
-    from trees import small_tree
-
-    from moe_kb.kb import open_kb
-
+def test_an_implementation_its_record_lacks(tree, monkeypatch):
     row = {
         "key": "two",
         "name": "Two",
@@ -76,7 +70,7 @@ def test_an_implementation_that_the_record_does_not_name(tmp_path, monkeypatch):
         "designs": "alpha-router; beta-router; gone",
     }
     monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "oracle": "o"}])
-    kb = open_kb(small_tree(tmp_path / "tree"), database=tmp_path / "kb.db")
+    kb = open_kb(tree, database=tree.parent / "kb.db")
     found = [f.id for f in kb.audit(rule="coverage/one-sided-implementation")]
     assert found == ["coverage/one-sided-implementation/design:beta-router/implementation=two"]
 

@@ -48,7 +48,7 @@ def test_a_paper_of_march_2021_against_its_preprint(audit, identifier, rules):
     assert all(f"arXiv {identifier} [first-survey, reference 1] of 20{identifier[:2]}-" in f.message for f in found)
 
 
-def test_the_last_days_of_a_month_may_carry_the_next(ids):
+def test_last_days_may_carry_the_next_month(ids):
     change = (ALPHA, "date: '2021-03-04'", "date: '2021-02-24'")
     assert ids(change) == set()
 
@@ -76,7 +76,7 @@ def test_a_relation_to_a_later_work(audit):
     assert found[0].concerns("paper:alpha")
 
 
-def test_a_design_is_of_the_year_of_the_work_that_introduces_it(audit):
+def test_designs_are_of_their_introduction_s_year(audit):
     found = {f.rule: f for f in audit((ROUTER, "year: 2021", "year: 2020"))}
     assert found["dates/design-year"].message == (
         "its year is 2020, but paper:alpha, said to introduce it [first-survey], is of 2021"

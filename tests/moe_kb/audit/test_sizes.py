@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from moe_kb import yamlio
 from moe_kb.audit.changes import changed, with_layers
 from moe_kb.audit.datasheet import Range, Sheet, sheet_of
 from moe_kb.audit.sizes import check_configuration, check_sheet
@@ -16,15 +17,8 @@ from moe_kb.sizing.parameters import count
 VOCABULARY = Range(32_000, 256_000)
 #: Two matrices of 1024 x 4096 an expert, 64 experts in each of 24 layers: 12.9 billion parameters in experts.
 SHEET = Sheet(
-    d_model=1024,
-    n_layers=24,
-    n_experts=64,
-    d_expert=4096,
-    experts_per_token=2,
-    n_heads=16,
-    d_head=64,
-    matrices=2,
-    moe_placement="1",
+    **{"d_model": 1024, "n_layers": 24, "n_experts": 64, "d_expert": 4096, "experts_per_token": 2, "n_heads": 16},
+    **{"d_head": 64, "matrices": 2, "moe_placement": "1"},
 )
 
 
@@ -85,18 +79,19 @@ def test_what_is_unsaid_only_widens_what_is_allowed(field):
     assert check_sheet(replace(SHEET, **{field: None}), [TOTAL], VOCABULARY) == []
 
 
-@pytest.mark.parametrize("placement", ["1", "1/2"])
-def test_where_the_placement_is_unsaid_every_layer_or_every_other_may_hold_experts(placement):
-    sizes = next(iter(replace(SHEET, moe_placement=placement).sizes(VOCABULARY)))
-    middle = (sizes.total.low + sizes.total.high) / 2
-    assert check_sheet(replace(SHEET, moe_placement=None), [claim("params_total", middle)], VOCABULARY) == []
-
-
-def test_a_count_that_says_nothing_of_shared_experts_is_read_both_ways():
-    for counting in ("incl-shared", "excl-shared"):
-        sheet = replace(SHEET, n_shared_experts=16, counting=counting)
-        middle = sum(next(iter(sheet.sizes(VOCABULARY))).total) / 2
-        assert check_sheet(replace(sheet, counting="unclear"), [claim("params_total", middle)], VOCABULARY) == []
+@pytest.mark.parametrize(
+    ("stated", "unstated"),
+    [
+        ({"moe_placement": "1"}, {"moe_placement": None}),
+        ({"moe_placement": "1/2"}, {"moe_placement": None}),  # every other layer
+        ({"n_shared_experts": 16, "counting": "incl-shared"}, {"counting": "unclear"}),
+        ({"n_shared_experts": 16, "counting": "excl-shared"}, {"counting": "unclear"}),
+    ],
+)
+def test_what_is_unstated_is_read_both_ways(stated, unstated):
+    sheet = replace(SHEET, **stated)
+    middle = sum(next(iter(sheet.sizes(VOCABULARY))).total) / 2
+    assert check_sheet(replace(sheet, **unstated), [claim("params_total", middle)], VOCABULARY) == []
 
 
 def test_a_sheet_out_of_claims():
@@ -144,8 +139,6 @@ decoder:
 
 @pytest.fixture
 def architecture() -> Architecture:
-    from moe_kb import yamlio
-
     return Architecture.model_validate(yamlio.parse(LAYERS))
 
 
@@ -160,7 +153,7 @@ def test_an_exact_size_of_described_layers(architecture):
     assert check_configuration(Configuration(label="1B"), off) == []
 
 
-def test_every_single_change_is_found_and_explained_by_its_reverse(architecture):
+def test_single_changes_are_explained_by_their_reverse(architecture):
     size = count(architecture)
     claims = [claim("params_total", size.total), claim("params_active", int(size.active))]
     unseen = set()
@@ -173,7 +166,7 @@ def test_every_single_change_is_found_and_explained_by_its_reverse(architecture)
     assert unseen == {"n_heads and n_kv_heads swapped"}, "the sum of the two is all that the matrices show"
 
 
-def test_what_layers_leave_open_is_read_in_every_way(architecture):
+def test_what_layers_omit_is_read_every_way(architecture):
     total = count(architecture).total
     without = architecture.model_copy(update={"vocab_size": None, "tied_embeddings": None, "norm": None})
     configuration = Configuration(label="1B", architecture=without)
@@ -181,7 +174,7 @@ def test_what_layers_leave_open_is_read_in_every_way(architecture):
     assert check_configuration(configuration, [claim("params_total", 3 * total)], Range(1000, 2000)) != []
 
 
-def test_layers_are_only_repeated_a_whole_number_of_times(architecture):
+def test_layers_repeat_a_whole_number_of_times(architecture):
     assert with_layers(architecture, 0.5).decoder.n_layers == 4  # type: ignore[union-attr]
     halved = with_layers(architecture, 0.5)
     assert halved is not None
@@ -194,7 +187,7 @@ MODEL = "data/models/alpha.yaml"
 ALIGNED = "{table: second-table, row: '1', subject: 'model:alpha', configuration: 1B}"
 
 
-def test_the_size_of_a_row_against_its_own_hyperparameters(audit):
+def test_sizes_of_rows_against_their_hyperparameters(audit):
     """Row 2 of the second table gets hyperparameters that make 13 billion, of a configuration nobody describes."""
     columns = "".join(
         f"- {{name: {name}, type: integer, field: {name}, counting: excl-shared, description: As named}}\n"
@@ -215,7 +208,7 @@ def test_the_size_of_a_row_against_its_own_hyperparameters(audit):
     assert "claimed 13B [second-list, README, row 1]" in issue.message
 
 
-def test_the_size_of_described_layers_against_an_exact_count(audit):
+def test_sizes_of_layers_against_an_exact_count(audit):
     norm = (MODEL, "    vocab_size: 1000\n", "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n")
     count_of = "key: counted\nname: Counted\ntitle: Parameters, counted\ntype: count\n"
     text = "- {{source: counted, field: params_total, value: {}, configuration: 1B, status: derived}}\nprovenance:"

@@ -6,8 +6,11 @@ import pytest
 from databases import sql_rows
 from trees import edit
 
+from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import Corpus
+from moe_kb.kb import open_kb
+from moe_kb.records import Paper
 
 
 @pytest.fixture
@@ -20,13 +23,29 @@ def of(claims, field):
     return [(s.value, s.source, s.configuration) for s in claims if s.field == field]
 
 
-def test_own_fields_are_claims_of_the_source_that_provenance_names(claims):
+def test_fields_are_claims_of_their_provenance(claims):
     alpha = claims["paper:alpha"]
     assert of(alpha, "year") == [(2021, "first-survey", None)]
     assert of(alpha, "date") == [("2021-03-04", "second-list", None)]
     assert of(alpha, "arxiv") == [("2103.00001", "first-survey", None)]
     assert of(alpha, "code_url") == [("https://example.org/alpha-code", "first-survey", None)]
     assert all(s.status == "reported" for s in alpha)
+
+
+def test_partial_provenance_states_only_its_part():
+    paper = Paper.model_validate(
+        {
+            **{"key": "a", "name": "A", "title": "T", "year": 2020, "ids": {"arxiv": "2001.00001", "doi": "10.1234/a"}},
+            **{"links": {"paper": "https://example.org/a", "code": "https://example.org/b"}},
+            "provenance": [{"source": "s", "fields": ["links.paper", "ids.arxiv"]}],
+        }
+    )
+    stated = {claim.field: claim.value for claim in expand(paper)}
+    assert stated == {"url": "https://example.org/a", "arxiv": "2001.00001"}
+
+
+def test_lists_as_text_keep_their_letters():
+    assert Claim("model:a", "model:a", None, "aliases", ["Größe", 2], "s").text == '["Größe", 2]'
 
 
 def test_architectures_give_flat_values_and_counts_are_derived(claims):
@@ -43,7 +62,7 @@ def test_architectures_give_flat_values_and_counts_are_derived(claims):
     assert flat["params_total"] == (1_200_000_000, "derived", None)
 
 
-def test_cells_are_claims_about_their_row_with_what_was_printed(claims):
+def test_cells_are_claims_about_their_row(claims):
     first = [s for s in claims["table:first-table"] if s.table_row == "first-table#1"]
     by_field = {s.field: s for s in first if s.field != "mmlu"}
     total = by_field["params_total"]
@@ -59,18 +78,12 @@ def test_cells_are_claims_about_their_row_with_what_was_printed(claims):
     assert [(s.value, s.setting) for s in first if s.field == "mmlu"] == [(45, "5-shot"), (46.5, "0-shot")]
 
 
-def test_a_cell_that_is_no_number_stays_what_is_printed(tree):
-    edit(tree, "data/tables/first-table.yaml", "params_total: 3B", "params_total: 3B-4B")
+@pytest.mark.parametrize("printed", ["3B-4B", "9" * 499])
+def test_cells_without_a_number_stay_text(tree, printed):
+    edit(tree, "data/tables/first-table.yaml", "params_total: 3B", f"params_total: '{printed}'")
     claims = list(expand(Corpus.load(tree).records["table:first-table"]))
-    assert ("3B-4B", "first-survey", "row 2") in of(claims, "params_total")
-
-
-def test_a_number_of_five_hundred_digits_in_a_cell_is_text(tree):
-    edit(tree, "data/tables/first-table.yaml", "params_total: 3B", f"params_total: '{'9' * 499}'")
-    claims = list(expand(Corpus.load(tree).records["table:first-table"]))
-    values = [s for s in claims if s.field == "params_total"]
-    assert values[1].number is None
-    assert values[1].value == "9" * 499
+    assert (printed, "first-survey", "row 2") in of(claims, "params_total")
+    assert [claim.number for claim in claims if claim.field == "params_total"] == [1_200_000_000, None]
 
 
 def test_rows_flow_to_their_model_through_the_alignment(kb):
@@ -80,7 +93,7 @@ def test_rows_flow_to_their_model_through_the_alignment(kb):
     assert (row.record, row.table_row) == ("table:first-table", "first-table#1")
 
 
-def test_a_row_that_is_aligned_with_nothing_stays_a_claim_about_the_row(kb):
+def test_unaligned_rows_are_claims_about_themselves(kb):
     rows = sql_rows(
         kb, "SELECT subject, configuration FROM claims WHERE table_row = 'first-table#2' AND field = 'params_total'"
     )
@@ -95,19 +108,11 @@ def test_disagreements_are_listed_with_the_claims_concerned(kb):
     assert set(found) == {("1B", "d_model")}  # "1B" may be 1.2 billion, cut
 
 
-def test_a_note_closes_a_disagreement(tree):
-    from moe_kb.kb import open_kb
-
-    edit(
-        tree,
-        "data/models/alpha.yaml",
-        "provenance:",
-        "resolutions:\n"
-        "- {source: first-survey, field: d_model, configuration: 1B, prefer: second-list, reason: misprint}\n"
-        "provenance:",
-    )
-    kb = open_kb(tree, database=tree.parent / "kb.db")
-    (width,) = [d for d in kb.disagreements("model:alpha") if d.field == "d_model"]
+def test_a_resolution_closes_a_disagreement(tree, database):
+    resolution = "{source: first-survey, field: d_model, configuration: 1B, prefer: second-list, reason: misprint}"
+    edit(tree, "data/models/alpha.yaml", "provenance:", f"resolutions:\n- {resolution}\nprovenance:")
+    kb = open_kb(tree, database=database)
+    (width,) = [disagreement for disagreement in kb.disagreements("model:alpha") if disagreement.field == "d_model"]
     assert width.resolved
     assert width.reason == "misprint (first-survey)"
     assert kb.value("model:alpha", "d_model", configuration="1B").value == 768

@@ -23,7 +23,7 @@ def note(prefer: str, field: str = "params_total", configuration: str | None = N
     return {"model:a": [resolution]}
 
 
-def test_the_best_kind_of_source_is_shown_first():
+def test_the_best_kind_of_source_is_preferred():
     order = ["config", "count", "paper", "model-card", "survey", "list", "page"]
     claims = [claim(number, f"a-{kind}") for number, kind in enumerate(reversed(order))]
     (dispute,) = resolve(claims, TYPES, {})
@@ -31,7 +31,7 @@ def test_the_best_kind_of_source_is_shown_first():
     assert [c.source for c in claims if c.preferred] == ["a-config"]
 
 
-def test_what_is_reported_and_counted_clearly_goes_first_among_equal_sources():
+def test_reported_and_clearly_counted_values_are_preferred():
     derived, reported = claim(1, status="derived"), claim(1)
     resolve([derived, reported], TYPES, {})
     assert (derived.preferred, reported.preferred) == (False, True)
@@ -40,7 +40,7 @@ def test_what_is_reported_and_counted_clearly_goes_first_among_equal_sources():
     assert (unclear.preferred, clear.preferred) == (False, True)
 
 
-def test_the_choice_among_equals_does_not_depend_on_their_order():
+def test_preference_does_not_depend_on_order():
     for order in (1, -1):
         claims = [claim(1, record="model:a"), claim(2, record="table:b"), claim(3, record="paper:c")][::order]
         resolve(claims, TYPES, {})
@@ -54,7 +54,7 @@ def test_an_unknown_source_goes_last():
     assert not (claims[0].preferred and claims[1].preferred)
 
 
-def test_a_note_decides_which_is_shown_and_closes_the_dispute():
+def test_resolutions_choose_the_preferred_value():
     claims = [claim(1, "a-config"), claim(2, "a-list")]
     (dispute,) = resolve(claims, TYPES, note("a-list"))
     assert [c.preferred for c in claims] == [False, True]
@@ -71,14 +71,14 @@ def test_a_note_decides_which_is_shown_and_closes_the_dispute():
         ("params_total", None, False),
     ],
 )
-def test_a_note_closes_only_its_own_field_and_configuration(field, configuration, closes):
+def test_resolutions_close_only_their_own_field(field, configuration, closes):
     claims = [claim(1, "a-config", configuration="1B"), claim(2, "a-list", configuration="1B")]
     dispute, *idle = resolve(claims, TYPES, note("a-list", field, configuration))
     assert (dispute.resolution is not None) is closes
     assert [item.kind for item in idle] == ([] if closes else ["note"])
 
 
-def test_a_note_that_prefers_a_source_without_such_a_claim_closes_nothing_and_is_listed():
+def test_resolutions_without_their_claim_close_nothing():
     claims = [claim(1, "a-config", configuration="1B"), claim(2, "a-list", configuration="1B")]
     dispute, idle = resolve(claims, TYPES, note("a-page", "params_total", "1B"))
     assert dispute.resolution is None
@@ -93,7 +93,7 @@ def test_preference_is_decided_anew_each_time():
     assert [c.preferred for c in (*claims, better)] == [False, True]
 
 
-def test_a_record_that_repeats_its_table_cell_makes_one_claim():
+def test_records_repeating_a_cell_make_one_claim():
     own, cell = claim(7, "a-survey"), claim(7, "a-survey", table_row="t#1", printed="7")
     other = claim(7, "a-list")
     assert resolve([own, cell, other], TYPES, {}) == []
@@ -101,18 +101,18 @@ def test_a_record_that_repeats_its_table_cell_makes_one_claim():
     assert cell.preferred
 
 
-def test_a_model_and_its_only_configuration_are_held_against_each_other():
+def test_models_are_compared_with_their_only_configuration():
     whole, detail = claim("2024-06", field="released"), claim("2024-03", "a-list", field="released", configuration="8B")
     (dispute,) = resolve([whole, detail], TYPES, {})
     assert (dispute.field, dispute.configuration, len(dispute.claims)) == ("released", "8B", 2)
     assert resolve([whole, detail, claim("2024-09", "a-list", field="released", configuration="70B")], TYPES, {}) == []
 
 
-def test_claims_that_agree_are_no_dispute():
+def test_claims_that_agree_are_no_disagreement():
     assert resolve([claim(37_000_000_000, printed="37B"), claim(37_552_282_624, "a-count")], TYPES, {}) == []
 
 
-def test_claims_under_different_conditions_are_no_dispute_and_each_is_preferred():
+def test_claims_of_different_settings_do_not_disagree():
     claims = [claim(45, field="mmlu", setting="5-shot"), claim(60, "a-paper", field="mmlu", setting="0-shot")]
     assert resolve(claims, TYPES, {}) == []
     assert all(c.preferred for c in claims)
@@ -129,7 +129,7 @@ def test_only_those_who_differ_are_listed():
     )
 
 
-def test_a_count_that_does_not_say_what_it_counts_is_a_dispute_of_its_own():
+def test_unclear_counts_are_disagreements_of_their_own():
     alone = claim(64, counting="unclear", field="n_experts_total")
     (dispute,) = resolve([alone], TYPES, {})
     assert (dispute.kind, dispute.claims) == ("counting", [alone])
@@ -138,6 +138,6 @@ def test_a_count_that_does_not_say_what_it_counts_is_a_dispute_of_its_own():
     assert (dispute.kind, dispute.claims) == ("counting", [first])
 
 
-def test_names_and_fields_of_many_values_are_never_in_dispute():
+def test_names_and_multivalued_fields_never_disagree():
     assert resolve([claim("A", field="title"), claim("B", "a-paper", field="title")], TYPES, {}) == []
     assert resolve([claim(1, field="loss_terms"), claim(2, "a-paper", field="loss_terms")], TYPES, {}) == []

@@ -59,7 +59,7 @@ def test_as_data(ask):
     assert (data["support"], keys(data["entries"][0]["bibtex"])) == ([], ["writer2020beta"])
 
 
-def test_a_source_that_is_a_paper_is_cited_as_that_paper(moe, tree):
+def test_sources_that_are_papers_are_cited_so(moe, tree):
     edit(tree, "data/sources/second-list.yaml", "type: list", "type: paper\npaper: beta")
     assert moe("format").status == 0
     text = moe("cite", "second-list", "paper:beta").out
@@ -67,6 +67,6 @@ def test_a_source_that_is_a_paper_is_cited_as_that_paper(moe, tree):
     assert "author = {Bo Writer and others}" in text
 
 
-def test_what_cannot_be_cited_is_told_with_a_command_that_works(ask):
+def test_uncitable_records_name_a_command_that_works(ask):
     told = ask("cite", "model:alpha").err
     assert "`moe-kb cite model:alpha --field FIELD`" in told

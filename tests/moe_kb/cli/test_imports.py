@@ -40,7 +40,7 @@ def config(tmp_path):
     return write
 
 
-def test_a_file_becomes_two_records_that_pass_the_check(moe, tree, config):
+def test_a_file_becomes_two_valid_records(moe, tree, config):
     assert moe("format").status == 0
     url = "https://example.org/tiny"
     result = moe("import", "hf", config(), "--url", url, "--version", "abc123", "--accessed", "2026-11")
@@ -97,7 +97,7 @@ def test_configurations_are_added_by_the_models_key(moe, tree, config):
     refused("is called 'Alpha'", "--key", "alpha", "--label", "New", "--name", "Beta")
 
 
-def test_nothing_is_written_on_a_dry_run_or_outside_the_output(moe, tree, config, tmp_path):
+def test_dry_runs_and_outputs_write_nothing_else(moe, tree, config, tmp_path):
     before = sorted(tree.rglob("*.yaml"))
     dry = moe("import", "hf", config(), "--dry-run")
     assert dry.status == 0
@@ -115,7 +115,7 @@ def test_nothing_is_written_on_a_dry_run_or_outside_the_output(moe, tree, config
     assert not list(out.rglob(".*"))
 
 
-def test_what_is_not_understood_is_listed_line_by_line(moe, tree, config):
+def test_misunderstood_fields_are_listed_by_line(moe, tree, config):
     result = moe("import", "hf", config(a_new_field=3, another=[], intermediate_size=...))
     assert (result.status, result.out) == (1, "")
     assert result.err.splitlines() == [
@@ -162,7 +162,7 @@ def test_a_missing_file_is_one_line(moe):
     assert result.err == "moe-kb: nowhere.json: No such file or directory.\n"
 
 
-def test_records_that_would_not_pass_the_check_are_not_written(moe, tree, config):
+def test_invalid_records_are_not_written(moe, tree, config):
     (tree / "data/sources/transformers-code.yaml").unlink()
     result = moe("import", "hf", config())
     assert result.status == 2

@@ -26,7 +26,7 @@ def test_a_key_or_the_design_it_implements(run, started, name):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
-def test_without_a_key_it_says_what_can_be_run(run, started, arguments):
+def test_run_without_a_key_lists_implementations(run, started, arguments):
     shown = run("run", *arguments)
     assert (shown.status, started) == (0, [])
     assert "  switch-top1-router " in shown.out

@@ -64,7 +64,7 @@ def test_workflow_commands_cannot_be_forged_by_a_file(formatted, tree):
     assert any("x%0A%3A%3Awarning" in line for line in lines)
 
 
-def test_format_names_what_it_changed_and_what_it_could_not(moe, tree):
+def test_format_names_changed_and_broken_files(moe, tree):
     edit(tree, GAMMA, "name: Gamma", "# kept\nname: 'Gamma'")
     edit(tree, BETA, "year: 2020", "year: soon")
     result = moe("format", "data/systems", "data/papers/2020")
@@ -98,7 +98,7 @@ def test_build_of_a_broken_tree_lists_the_findings(moe, tree, tmp_path):
     assert not (tmp_path / "kb.db").exists()
 
 
-def test_a_broken_tree_answers_from_its_old_database_and_says_so(moe, tree):
+def test_broken_trees_answer_from_their_old_database(moe, tree):
     assert moe("show", "beta").status == 0
     edit(tree, BETA, "year: 2020", "year: soon")
     result = moe("show", "beta")

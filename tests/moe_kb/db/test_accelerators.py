@@ -17,7 +17,7 @@ from moe_kb.records import Precision
 DEVICE = "data/accelerators/zeta.yaml"
 
 
-def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
+def test_devices_are_rows_in_whole_units(kb):
     (row,) = sql_rows(kb, "SELECT * FROM accelerators")
     assert {name: value for name, value in row.items() if value is not None} == {
         "key": "zeta",
@@ -37,14 +37,14 @@ def test_a_device_is_a_row_with_its_figures_in_whole_units(kb):
     }
 
 
-def test_every_peak_that_a_record_may_state_has_a_column(kb):
+def test_every_possible_peak_has_a_column(kb):
     columns = {row["name"] for row in sql_rows(kb, "SELECT name FROM pragma_table_info('accelerators')")}
     matrix = {f"peak_{precision}" for precision in get_args(Precision)}
     vector = {f"peak_{precision}_vector" for precision in ("fp32", "fp16", "bf16")}
     assert {column for column in columns if column.startswith("peak_")} == matrix | vector
 
 
-def test_every_figure_is_a_claim_with_its_source(kb):
+def test_datasheet_values_are_claims_with_sources(kb):
     claims = {claim.field: claim for claim in kb.claims("accelerator:zeta") if claim.unit and claim.preferred}
     assert {name: (claim.value, claim.unit, claim.source) for name, claim in claims.items()} == {
         "peak_fp32_vector": (19_500_000_000_000, "operations/s", "first-survey"),
@@ -58,7 +58,7 @@ def test_every_figure_is_a_claim_with_its_source(kb):
     assert claims["interconnect_bandwidth"].scope == "both-ways"
 
 
-def test_a_rounded_figure_agrees_with_an_exact_one_and_another_does_not(kb, tree, tmp_path):
+def test_rounded_values_agree_with_exact_ones(kb, tree, tmp_path):
     assert kb.audit("accelerator:zeta") == []  # 2 TB/s and 2039 GB/s
     edit(tree, DEVICE, "value: 2039000000000\n  printed: 2039 GB/s", "value: 3350000000000\n  printed: 3.35 TB/s")
     (dispute,) = open_kb(tree, database=tmp_path / "other.db").disagreements("accelerator:zeta")
@@ -71,7 +71,7 @@ def test_devices_are_found(kb, text):
     assert [hit.record for hit in kb.search(text, kind="accelerator")] == ["accelerator:zeta"]
 
 
-def test_devices_are_shown_with_each_unit_once(kb):
+def test_devices_show_each_unit_once(kb):
     text = as_text(kb, "accelerator:zeta")
     assert "Zeta 9000 (2020)   accelerator:zeta" in text
     assert "memory_bandwidth: 2 TB/s  [first-survey, Table 3]" in text
@@ -79,14 +79,14 @@ def test_devices_are_shown_with_each_unit_once(kb):
     assert kb.accelerator("zeta").memory.printed == "80 GB"
 
 
-def test_a_figure_of_a_source_that_is_not_there_is_a_finding(tree):
+def test_values_of_unknown_sources_are_findings(tree):
     edit(tree, DEVICE, "memory: {source: first-survey", "memory: {source: third-sheet")
     (finding,) = check_corpus(Corpus.load(tree))
     assert (finding.path, finding.rule) == (DEVICE, "dangling-reference")
     assert "the source 'third-sheet' does not exist" in finding.message
 
 
-def test_a_figure_that_is_none_is_a_finding_with_its_line(tree):
+def test_values_without_units_are_findings(tree):
     line = FILES[DEVICE].splitlines().index("memory: {source: first-survey, locator: Table 3, printed: 80 GB}") + 1
     edit(tree, DEVICE, "printed: 80 GB}", "printed: 80 gigs}")
     (finding,) = check_corpus(Corpus.load(tree))

@@ -92,7 +92,7 @@ def test_processes_that_build_at_once(tmp_path):
     assert temporary_files(database) == []
 
 
-def test_what_a_killed_build_left_is_swept_even_if_its_number_is_taken_again(tmp_path):
+def test_leftovers_of_killed_builds_are_swept(tmp_path):
     tree, database = many_papers(tmp_path / "tree", 3), tmp_path / "kb.db"
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     left = tmp_path / f".kb.db.{int(gone.stdout)}.0123abcd.tmp"

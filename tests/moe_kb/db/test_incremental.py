@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from databases import contents
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import edit, small_tree
 
@@ -112,7 +112,7 @@ def test_each_kind_of_change_alone(tree, database, name):
 
 
 @given(st.lists(st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3), min_size=1, max_size=4))
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5)
 def test_any_list_of_changes_in_any_order(batches):
     with tempfile.TemporaryDirectory() as folder:
         tree, database = small_tree(Path(folder) / "tree"), Path(folder) / "kb.db"

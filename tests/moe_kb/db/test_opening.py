@@ -31,7 +31,7 @@ def test_what_is_no_database_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "zeros"])
-def test_a_damaged_database_says_how_to_build_it_anew(database, damage):
+def test_damaged_databases_say_how_to_rebuild(database, damage):
     raw = database.read_bytes()
     database.write_bytes({"empty": b"", "text": b"hello " * 999, "cut": raw[:1000], "zeros": bytes(len(raw))}[damage])
     refused(database, r"is no readable moe-kb database .*Run: moe-kb build --force")

@@ -8,7 +8,7 @@ from typing import Any
 import bibtexparser
 import pytest
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import records
 
@@ -64,11 +64,8 @@ def test_the_type_follows_where_it_appeared(changes, kind, journal):
     assert (found["type"], found.get("journal")) == (kind, journal)
 
 
-def test_an_incomplete_list_of_authors_says_so():
+def test_authors_are_written_as_bibtex_reads_them():
     assert fields(bibtex(paper(authors_complete=False)))["author"] == "Ada Author and Bo Writer and others"
-
-
-def test_names_with_and_are_one_author():
     text = bibtex(paper(authors=["Research and Development Group", "Ada Author"]))
     assert "author = {{Research and Development Group} and Ada Author}" in text
 
@@ -97,16 +94,14 @@ def test_addresses_are_not_escaped_but_balanced():
 
 
 def test_a_source_is_cited_under_its_own_key():
-    source = Source(
-        key="first-survey", name="First", title="A survey", type="survey", authors=["Ada Author"], version="v2",
-        url="https://arxiv.org/abs/2103.00001", date="2021-03",
-    )  # fmt: skip
+    named = {"key": "first-survey", "name": "First", "title": "A survey", "type": "survey", "authors": ["Ada Author"]}
+    source = Source(**named, version="v2", url="https://arxiv.org/abs/2103.00001", date="2021-03")
     found = fields(bibtex(stored(source)))
     assert (found["type"], found["key"], found["year"], found["note"]) == ("article", "first-survey", "2021", "v2")
     assert found["eprint"] == "2103.00001"
 
 
-def test_other_kinds_cannot_be_cited_and_the_message_says_what_can(kb):
+def test_only_papers_and_sources_are_cited(kb):
     with pytest.raises(MoeKbError, match=r"model:alpha is a model: papers and sources can be cited; `moe-kb cite"):
         kb.cite(["model:alpha"])
 
@@ -117,7 +112,7 @@ def test_several_entries_stand_apart_and_once(kb):
 
 
 @given(records(Paper))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60)
 def test_any_paper_is_one_whole_entry(record):
     text = bibtex(stored(record))
     (entry,) = bibtexparser.parse_string(text).entries
@@ -126,8 +121,8 @@ def test_any_paper_is_one_whole_entry(record):
     assert {field.key for field in entry.fields} >= {"title", "year"}
 
 
-@given(st.lists(st.from_regex(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", fullmatch=True), unique=True, max_size=8))
+@given(st.lists(st.from_regex(r"[a-z0-9]{1,3}(?:[.-][a-z0-9]{1,2}){0,2}", fullmatch=True), unique=True, max_size=8))
 def test_different_papers_have_different_citation_keys(keys):
-    written = [citation_key(paper(key=key)) for key in keys if len(key) <= 80]
+    written = [citation_key(paper(key=key)) for key in keys]
     assert len(set(written)) == len(written)
     assert all(re.fullmatch(r"[a-z0-9.-]+", key) for key in written)

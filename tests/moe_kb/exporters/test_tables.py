@@ -25,7 +25,7 @@ def tables(kb) -> list[str]:
     return [row["table_name"] for row in rows if row["table_name"] not in internal]
 
 
-def test_every_table_and_view_is_written_in_every_format(kb, exported):
+def test_tables_and_views_come_in_every_format(kb, exported):
     names = tables(kb)
     assert len(names) > 25
     expected = {f"{name}.{form}" for name in names for form in ("csv", "json", "parquet")}
@@ -63,7 +63,7 @@ def test_the_dictionary_describes_every_column(kb, exported):
     assert all(line.count("|") - line.count("\\|") == 4 for line in text.splitlines() if line.startswith("|"))
 
 
-def test_other_files_of_the_folder_are_left_alone_and_old_ones_replaced(kb, tmp_path):
+def test_exports_replace_their_own_files_only(kb, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     (tmp_path / "papers.csv").write_text("old")
     kb.export(tmp_path, ["csv"])
@@ -73,7 +73,7 @@ def test_other_files_of_the_folder_are_left_alone_and_old_ones_replaced(kb, tmp_
 
 
 @pytest.mark.parametrize("formats", [[], ["xlsx"], ["csv", "../x"]])
-def test_unknown_formats_are_refused_before_anything_is_written(kb, tmp_path, formats):
+def test_unknown_formats_write_nothing(kb, tmp_path, formats):
     with pytest.raises(MoeKbError, match=r"unknown format .*Use any of: csv, json, parquet, bibtex"):
         kb.export(tmp_path / "out", formats)
     assert not (tmp_path / "out").exists()

@@ -39,7 +39,7 @@ def value(text, **names):
         ("prime_rows(8, 2, 1, 4)", 24),
     ],
 )
-def test_what_an_expression_is_worth(text, expected):
+def test_expressions_have_values(text, expected):
     names = {"a": 5, "b": 7, "missing": None, "layers": ["x", "y"], "inner.field": 11}
     names["by_layer"] = {"02": {"d": 3}, "11": {"d": 4}}
     assert Expression(text).value(names.__getitem__) == expected
@@ -88,7 +88,7 @@ def test_other_python_is_no_expression(text):
         ("prime_rows(1000000000000, 1, 1, 1)", "are not what a model has"),
     ],
 )
-def test_values_that_do_not_fit_are_told_with_the_expression(text, why):
+def test_errors_name_the_expression(text, why):
     with pytest.raises(EvaluationError) as told:
         value(text, word="ab", flag=True, layer=2, missing=None, layers=[1], twice={"2": {}, "02": {}}, odd={"all": {}})
     assert f"`{text}` cannot be computed" in str(told.value)
@@ -103,7 +103,7 @@ def test_only_what_decides_is_computed():
 
 
 @pytest.mark.parametrize("base", [1, 100, 10**6, 10**9])
-def test_rows_of_hashed_n_grams_are_the_primes_from_the_base_up(base):
+def test_hashed_n_grams_have_prime_rows(base):
     import sympy
 
     primes = [sympy.nextprime(base - 1)]

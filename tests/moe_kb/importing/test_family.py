@@ -15,14 +15,14 @@ def name_of(family):
 
 
 @pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_no_field_is_in_two_lists_of_a_table(family):
+def test_fields_are_in_one_list_only(family):
     assert not set(family.harmless) & set(family.refused)
     assert not set(family.aliases) & set(family.aliases.values())
     assert len(set(family.harmless)) == len(family.harmless)
 
 
 @pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_what_is_used_is_not_called_harmless_or_refused(family):
+def test_used_fields_are_neither_harmless_nor_refused(family):
     used = family.used - set(family.aliases)
     assert not used & set(family.harmless)
     assert not names_of(family.architecture) & set(family.refused)
@@ -37,7 +37,7 @@ def names_of(part):
 
 
 @pytest.mark.parametrize("family", TABLES, ids=name_of)
-def test_every_default_and_every_name_of_its_own_is_used(family):
+def test_defaults_and_own_names_are_used(family):
     assert set(family.defaults) <= family.used
     assert set(family.let) <= family.names
 
@@ -63,7 +63,7 @@ def test_types_that_are_not_read_have_no_table():
         ({"fields": {}}, "Extra inputs"),
     ],
 )
-def test_a_slip_in_a_table_is_told(change, why):
+def test_slips_in_tables_are_named(change, why):
     with pytest.raises((ValidationError, ValueError), match=why):
         assert Family.model_validate(SMALLEST | change).names  # expressions are parsed when they are asked for
 

@@ -35,7 +35,7 @@ def test_what_a_file_says():
     assert found.family.model_types == ["mixtral"]
 
 
-def test_what_a_file_leaves_out_is_told():
+def test_omitted_fields_are_listed_as_assumed():
     assert read().assumed == {"tie_word_embeddings": False, "head_dim": None, "sliding_window": None}
     assert read(tie_word_embeddings=True).architecture.tied_embeddings is True
     assert "tie_word_embeddings" not in read(tie_word_embeddings=True).assumed
@@ -59,7 +59,7 @@ def test_what_a_file_leaves_out_is_told():
         (" " * (MAX_BYTES + 1), "larger than"),
     ],
 )
-def test_a_file_that_is_no_config_is_told_in_a_line(text, why):
+def test_other_files_are_refused_in_a_line(text, why):
     (reason,) = refusal(text)
     assert why in reason
     assert "\n" not in reason
@@ -94,17 +94,17 @@ def test_a_file_that_is_no_config_is_told_in_a_line(text, why):
         ({"tie_word_embeddings": "yes"}, "tied_embeddings"),
     ],
 )
-def test_a_field_that_is_wrong_is_told_by_name(changed, why):
+def test_wrong_fields_are_named(changed, why):
     assert any(why in reason for reason in refusal(json.dumps(CONFIG | changed)))
 
 
-def test_everything_that_is_not_understood_is_told_at_once():
+def test_all_misunderstood_fields_are_listed_at_once():
     reasons = refusal(json.dumps(CONFIG | {"one": 1, "two": 2, "num_experts_per_tok": 9}))
     assert [reason.split(" ")[0] for reason in reasons] == ["one", "two", "num_experts_per_tok"]
 
 
 @pytest.mark.parametrize("off", [None, False, 0, "", [], {}])
-def test_a_refused_field_that_is_off_is_no_reason(off):
+def test_refused_fields_may_be_off(off):
     assert read(add_cross_attention=off).architecture == read().architecture
 
 
@@ -139,7 +139,7 @@ def nested(inner, **outer):
     return json.dumps({"model_type": "qwen3_vl_moe", "text_config": inner} | outer)
 
 
-def test_the_text_model_may_stand_in_a_field_of_its_own():
+def test_text_models_may_be_nested():
     flat = read_config(json.dumps({"model_type": "qwen3_vl_moe"} | TEXT), source="s").architecture
     assert read_config(nested(TEXT, vision_config={"hidden_size": 9}, anything=3), source="s").architecture == flat
     tied = {name: value for name, value in TEXT.items() if name != "tie_word_embeddings"}
@@ -159,5 +159,5 @@ def test_a_whole_and_its_text_model_must_agree(inner, outer, why):
     assert refusal(nested(inner, **outer)) == (why,)
 
 
-def test_as_many_layers_as_there_may_be_are_read():
+def test_the_maximum_of_layers_is_read():
     assert read(num_hidden_layers=MAX_LAYERS).architecture.decoder.n_layers == MAX_LAYERS

@@ -48,7 +48,7 @@ def test_one_layer_and_none():
     assert compress([]) == []
 
 
-def test_as_many_layers_as_a_record_may_have_without_a_pattern():
+def test_layers_without_a_pattern_take_linear_work():
     """A sequence in which nothing repeats for long: the work stays in proportion to its length."""
     layers = [A if bin(number).count("1") % 2 else B for number in range(MAX_LAYERS // 10)]
     groups = compress(layers)

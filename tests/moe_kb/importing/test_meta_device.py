@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_kb.importing import read_config
@@ -37,7 +37,7 @@ def test_random_configs_match_the_built_model(family):
     fields = {name: st.sampled_from(values) for name, values in spec["vary"].items()}
     built = []
 
-    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=12, database=None, derandomize=True)
     @given(st.fixed_dictionaries(fields))
     def check(drawn):
         config = config_class(**{**spec.get("base", {}), **drawn})

@@ -31,7 +31,7 @@ def imported(name, source="a-config"):
 
 
 @pytest.mark.integration
-def test_every_released_config_comes_back_as_it_was_written(tmp_path):
+def test_released_configs_come_back_as_written(tmp_path):
     for folder in ("data", "taxonomy"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     sizes = {}
@@ -89,7 +89,7 @@ def test_claims_and_assumptions_have_the_file_as_source():
     assert [(p.source, p.fields) for p in model.provenance] == [("a-config", ["name"])]
 
 
-def test_a_configuration_is_added_after_those_that_are_there():
+def test_configurations_are_added_at_the_end():
     first = model_record("a", "A", "one", imported("mixtral-8x7b", "one-config"))
     both = with_configuration(first, "two", imported("mixtral-8x22b", "two-config"))
     assert [c.label for c in both.configurations] == ["one", "two"]
@@ -115,7 +115,7 @@ def test_a_source_without_an_address_says_so():
         (lambda: model_record("a", "A", "B\nC", imported("mixtral-8x7b")), "label cannot be"),
     ],
 )
-def test_what_no_record_can_hold_is_told_in_one_line(make, message):
+def test_invalid_names_are_refused_in_a_line(make, message):
     with pytest.raises(ImportNameError, match=message) as error:
         make()
     assert "\n" not in str(error.value)

@@ -37,7 +37,7 @@ def layers_of(architecture):
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_a_released_config_is_imported_as_it_is_recorded(name, recorded):
+def test_released_configs_are_imported_as_recorded(name, recorded):
     found = read_config(RELEASED[name], source=f"{name}-config").architecture
     assert count(found) == count(recorded[f"{name}-config"])
     assert layers_of(found) == layers_of(recorded[f"{name}-config"])

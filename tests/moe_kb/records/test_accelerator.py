@@ -17,7 +17,7 @@ def data():
     return yaml.safe_load(FILES[ZETA])
 
 
-def test_figures_are_read_from_what_is_printed(data):
+def test_values_are_read_from_print(data):
     zeta = Accelerator.model_validate(data)
     assert zeta.peak("bf16") == 300 * 10**12
     assert zeta.peak("fp32", "vector") == 19_500_000_000_000
@@ -32,12 +32,12 @@ def test_figures_are_read_from_what_is_printed(data):
 @pytest.mark.parametrize(
     ("direction", "one_way"), [("both-ways", 300 * 10**9), ("one-way", 600 * 10**9), ("unstated", None)]
 )
-def test_one_direction_of_a_link_is_known_only_where_the_direction_is_stated(data, direction, one_way):
+def test_one_way_bandwidth_needs_a_stated_direction(data, direction, one_way):
     data["interconnect"]["direction"] = direction
     assert Accelerator.model_validate(data).interconnect.one_way == one_way
 
 
-def test_a_device_of_which_little_is_known_has_no_figures():
+def test_bare_devices_have_no_values():
     bare = Accelerator.model_validate({"key": "bare", "name": "Bare"})
     assert (bare.figures(), bare.peak("bf16")) == ([], None)
 
@@ -61,7 +61,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_figure_is_refused(data, name):
+def test_wrong_values_are_refused(data, name):
     path, value, message = REFUSED[name]
     part = data
     for step in path[:-1]:

@@ -13,7 +13,7 @@ limits = st.none() | st.integers(1, 400)
 
 
 @given(lengths, limits)
-def test_the_mean_over_a_prefill_is_that_of_all_tokens(length, most):
+def test_prefill_is_the_mean_of_all_tokens(length, most):
     seen = [min(token, most or token) for token in range(1, length + 1)]
     assert Context(length, "prefill").seen(most) == Fraction(sum(seen), length)
     assert Context(length, "decode").seen(most) == seen[-1]
@@ -21,7 +21,7 @@ def test_the_mean_over_a_prefill_is_that_of_all_tokens(length, most):
 
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 @given(length=lengths, most=limits)
-def test_looking_to_both_sides_every_token_sees_the_same(phase, length, most):
+def test_both_sided_tokens_see_the_same(phase, length, most):
     assert Context(length, phase).seen(most, both_sides=True) == min(length, most or length)
 
 

@@ -5,24 +5,16 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import ATTENTION, INDEXER, MLA, MOE, D, V, architecture
 
-from moe_kb.records import Architecture
 from moe_kb.sizing import UnsizedError, count
 
-D, V = 12, 50
+
+def sized(*sublayers, **fields):
+    return count(architecture(*sublayers, **fields))
 
 
-def sized(*sublayers, repeat=1, **fields):
-    given = {
-        "source": "s", "locator": "config.json", "d_model": D, "vocab_size": V, "tied_embeddings": False, "norm": "rms",
-        "decoder": {"groups": [{"repeat": repeat, "sublayers": list(sublayers)}]},
-    } | fields  # fmt: skip
-    return count(Architecture.model_validate({name: value for name, value in given.items() if value is not None}))
-
-
-ATTENTION = {"kind": "attention", "n_heads": 4, "n_kv_heads": 2, "d_head": 6}
-MOE = {"kind": "moe", "n_routed_experts": 8, "experts_per_token": 2, "d_expert": 5, "activation": "swiglu"}
-INDEXER = {"n_heads": 3, "d_head": 4, "top_k": 9}
+SMALL_KDA = {"kind": "kda", "n_heads": 2, "d_key": 3, "d_value": 4, "d_conv": 5}
 
 
 @pytest.mark.parametrize(
@@ -40,29 +32,14 @@ INDEXER = {"n_heads": 3, "d_head": 4, "top_k": 9}
         (ATTENTION | {"indexer": INDEXER}, 72 * D + 3 * (4 * D + D) + 4 * D + 8),
         (ATTENTION | {"indexer": INDEXER | {"takes_over_choice": True}}, 72 * D),
         (ATTENTION | {"weights": [{"name": "w", "shape": [3, 7]}]}, 72 * D + 21),
-        (
-            {"kind": "mla", "n_heads": 4, "kv_rank": 5, "d_nope": 6, "d_rope": 2, "d_value": 3},
-            D * 4 * 8 + D * 7 + 5 + 5 * 4 * 9 + 12 * D,
-        ),
-        (
-            {"kind": "mla", "n_heads": 4, "q_rank": 7, "kv_rank": 5, "d_nope": 6, "d_rope": 2, "d_value": 3},
-            D * 7 + 7 + 7 * 4 * 8 + D * 7 + 5 + 5 * 4 * 9 + 12 * D,
-        ),
+        (MLA, D * 4 * 8 + D * 7 + 5 + 5 * 4 * 9 + 12 * D),
+        (MLA | {"q_rank": 7}, D * 7 + 7 + 7 * 4 * 8 + D * 7 + 5 + 5 * 4 * 9 + 12 * D),
         ({"kind": "short-convolution", "d_conv": 3}, D * 3 * D + 3 * D + D * D),
-        (
-            {"kind": "kda", "n_heads": 2, "d_key": 3, "d_value": 4, "d_conv": 5},
-            20 * (D + 5) + 8 * D + 4 * (D + 6) + 4 * (D + 8) + 2 * D + 6 + 2 + 4,
-        ),
-        (
-            {"kind": "kda", "n_heads": 2, "d_key": 3, "d_value": 4, "d_conv": 5, "full_gates": True},
-            20 * (D + 5) + 8 * D + 6 * D + 8 * D + 2 * D + 6 + 2 + 4,
-        ),
-        (
-            {"kind": "lightning", "n_heads": 2, "d_key": 3, "d_value": 3},
-            3 * 6 * D + 6 * D + 6 * D + 6,
-        ),
+        (SMALL_KDA, 20 * (D + 5) + 8 * D + 4 * (D + 6) + 4 * (D + 8) + 2 * D + 6 + 2 + 4),
+        (SMALL_KDA | {"full_gates": True}, 20 * (D + 5) + 8 * D + 6 * D + 8 * D + 2 * D + 6 + 2 + 4),
+        ({"kind": "lightning", "n_heads": 2, "d_key": 3, "d_value": 3}, 3 * 6 * D + 6 * D + 6 * D + 6),
     ],
-)  # fmt: skip
+)
 def test_a_mixer_is_the_sum_of_its_matrices(sublayer, size):
     parts = sized(sublayer).parts
     assert parts["mixer"] == (size, size)
@@ -80,7 +57,7 @@ def test_a_mixture_by_part():
     assert parts["router"].total == 3 * 12 * D
 
 
-def test_product_keys_stand_in_place_of_a_key_for_each_expert():
+def test_product_keys_replace_keys_of_experts():
     assert sized(MOE | {"router": {"product_keys": 3}}).parts["router"] == (2 * 3 * D, 2 * 3 * D)
 
 
@@ -139,13 +116,10 @@ def test_what_is_missing_is_named_with_its_place():
     )
 
 
-def test_a_table_is_looked_up_as_the_embedding_is():
+def test_tables_are_looked_up_like_embeddings():
     table = [{"name": "n-grams", "shape": [70, D], "table": True}]
     for tied in (True, False):
-        plain, with_table = (
-            sized(ATTENTION, tied_embeddings=tied),
-            sized(ATTENTION, tied_embeddings=tied, weights=table),
-        )
+        plain, with_table = (sized(ATTENTION, tied_embeddings=tied, weights=weights) for weights in ([], table))
         assert with_table.active == plain.active + 70 * D
         assert with_table.active_excl_input_embedding == plain.active_excl_input_embedding
         assert with_table.active_excl_embeddings_and_head == plain.active_excl_embeddings_and_head

@@ -17,7 +17,7 @@ def weights(built, tokens):
 
 
 @pytest.mark.parametrize(("E", "k", "tokens"), [(4, 2, 1), (4, 2, 3), (5, 1, 4), (3, 3, 5), (4, 3, 2)])
-def test_experts_read_are_those_of_all_combinations_of_choices(E, k, tokens):
+def test_experts_read_match_all_combinations(E, k, tokens):
     built = architecture(MOE | {"n_routed_experts": E, "experts_per_token": k})
     choices = list(product(combinations(range(E), k), repeat=tokens))
     read = Fraction(sum(len(set().union(*map(set, one))) for one in choices), len(choices))
@@ -25,14 +25,14 @@ def test_experts_read_are_those_of_all_combinations_of_choices(E, k, tokens):
     assert weights(built, tokens) == pytest.approx(float(always + read * EXPERT), rel=1e-12)
 
 
-def test_layers_with_other_shares_are_read_each_by_its_own():
+def test_layers_are_read_by_their_own_share():
     groups = [{"sublayers": [MOE]}, {"repeat": 2, "sublayers": [MOE | {"experts_per_token": 8}]}]
     built = architecture(decoder={"groups": groups})
     always = V * D + 3 * 8 * D + 4 * D
     assert weights(built, 2) == pytest.approx(always + 2 * 8 * EXPERT + 8 * EXPERT * (1 - (6 / 8) ** 2), rel=1e-12)
 
 
-def test_one_token_reads_what_is_active_and_many_read_all():
+def test_one_token_reads_active_many_read_all():
     built = architecture(ATTENTION, MOE, ATTENTION_EXPERTS, DENSE, repeat=3)
     parameters = count(built)
     assert weights(built, 1) == pytest.approx(float(parameters.active_excl_input_embedding), rel=1e-12)
@@ -41,7 +41,7 @@ def test_one_token_reads_what_is_active_and_many_read_all():
     assert weights(dense, 1) == weights(dense, 50) == count(dense).total - V * D
 
 
-def test_a_decoded_token_leaves_the_encoder_and_its_keys_alone():
+def test_decoding_leaves_the_encoder_alone():
     cross, own = ATTENTION | {"cross": True}, {"groups": [{"sublayers": [ATTENTION, DENSE]}]}
     decoder = {"groups": [{"repeat": 2, "groups": [{"sublayers": [ATTENTION, cross]}, {"sublayers": [cross, MOE]}]}]}
     built = architecture(encoder=own, decoder=decoder)

@@ -55,7 +55,7 @@ def test_means_over_layers_with_experts():
 
 
 @pytest.mark.parametrize(("sublayer", "expert_parallel"), [(DENSE, 8), (MOE, 3), (MOE, 16)])
-def test_no_traffic_where_there_is_none_or_experts_do_not_lie_evenly(sublayer, expert_parallel):
+def test_uneven_experts_have_no_traffic(sublayer, expert_parallel):
     assert size(architecture(sublayer), Setting(expert_parallel=expert_parallel)).traffic is None
 
 

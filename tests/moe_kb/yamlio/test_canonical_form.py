@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from strategies import PLAIN, TRAPS, records
 
 from moe_kb import yamlio
@@ -19,14 +19,14 @@ TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Waivers]
 @example({"x" * 200: 1})
 @example([[], {}, "", None])
 @settings(max_examples=300)
-def test_any_plain_data_is_read_back_as_it_was_written(data):
+def test_any_plain_data_is_read_back(data):
     text = yamlio.dump(data)
     assert yamlio.parse(text) == data
     assert yamlio.dump(yamlio.parse(text)) == text
 
 
 @given(TRAPS)
-def test_strings_that_look_like_something_else_are_strings_for_every_reader(text):
+def test_ambiguous_strings_stay_strings_for_every_reader(text):
     written = yamlio.dump({"a": text})
     assert yamlio.parse(written) == {"a": text}
     assert yaml.safe_load(written) == {"a": text}
@@ -35,7 +35,7 @@ def test_strings_that_look_like_something_else_are_strings_for_every_reader(text
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__name__)
 def test_any_valid_record_survives_its_canonical_form(kind):
     @given(records(kind))
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40)
     def survives(record):
         text = yamlio.canonical_text(record)
         again = kind.model_validate(yamlio.parse(text))
@@ -45,12 +45,12 @@ def test_any_valid_record_survives_its_canonical_form(kind):
     survives()
 
 
-def test_fields_stand_in_the_order_of_the_schema_and_defaults_are_left_out():
+def test_fields_are_ordered_and_defaults_left_out():
     record = Paper(year=2020, title="Title", name="Name", key="name", scope="core", aliases=[])
     assert yamlio.canonical_text(record) == "key: name\nname: Name\ntitle: Title\nyear: 2020\n"
 
 
-def test_short_leaves_stand_on_one_line_and_long_ones_do_not():
+def test_only_short_leaves_stand_on_one_line():
     text = yamlio.dump({"short": {"a": 1, "b": [1, 2]}, "list": ["x", "y"], "long": ["word " * 8] * 3})
     assert "list: [x, y]" in text
     assert "  b: [1, 2]" in text

@@ -91,7 +91,7 @@ def test_comments_beside_a_value_are_found(text, line):
     assert yamlio.trailing_comment_line(text) == line
 
 
-def test_a_number_sign_in_a_block_text_is_text():
+def test_number_signs_in_block_texts_are_text():
     text = "a: |\n  # heading\n  text\n# comment\nb: 1\n"
     assert yamlio.without_comments(text) == "a: |\n  # heading\n  text\nb: 1\n"
 

@@ -50,7 +50,7 @@ def refused(text: str) -> YamlError:
         ("@a\n", "yaml-syntax", 1),
     ],
 )
-def test_what_is_not_plain_yaml_is_refused_with_its_line(text, rule, line):
+def test_other_yaml_is_refused_with_its_line(text, rule, line):
     error = refused(text)
     assert (error.rule, error.line) == (rule, line)
     assert error.fix
@@ -105,7 +105,7 @@ def test_an_unquoted_arxiv_id_reads_as_a_number():
         (b"\xed\xa0\x80: 1\n", "file-encoding", 1),
     ],
 )
-def test_bytes_that_are_no_plain_text_are_refused_with_their_line(tmp_path, raw, rule, line):
+def test_other_bytes_are_refused_with_their_line(tmp_path, raw, rule, line):
     file = tmp_path / "a.yaml"
     file.write_bytes(raw)
     with pytest.raises(YamlError) as caught:
@@ -175,7 +175,7 @@ def test_what_is_read_is_plain_data_only(data):
     assert plain(yamlio.parse(yamlio.dump(data)))
 
 
-def test_lines_are_found_by_path_and_by_the_nearest_ancestor():
+def test_lines_are_found_by_path():
     text = "a: 1\nb:\n- c: 2\n  d: 3\n- {c: 4}\n"
     assert yamlio.line_of(text, ("b", 0, "d")) == 4
     assert yamlio.line_of(text, ("b", 1, "c")) == 5
