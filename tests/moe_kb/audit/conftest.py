@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trees import FILES, small_tree
+from trees import edit, small_tree
 
 from moe_kb.audit.issue import Issue
+from moe_kb.corpus import WAIVERS
 from moe_kb.kb import open_kb
 
 #: Found on the tree as it is: another width in the second list, sizes that the layers are far from, a later design,
@@ -23,18 +26,25 @@ AS_IT_IS = {
 }
 
 
+@pytest.fixture(scope="session")
+def unwaived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the fabricated `tree/` without waivers, and its database."""
+    folder = tmp_path_factory.mktemp("unwaived")
+    open_kb(small_tree(folder / "tree", {WAIVERS: "waivers: []\n"}), database=folder / "kb.db")
+    return folder
+
+
 @pytest.fixture
-def audit(tmp_path: Path) -> Callable[..., list[Issue]]:
-    """What is found besides `AS_IT_IS` once texts of files are replaced, and files written."""
+def audit(tmp_path: Path, unwaived: Path) -> Callable[..., list[Issue]]:
+    """What is found besides `AS_IT_IS` once files are written, and texts replaced."""
 
     def run(*edits: tuple[str, str, str], **files: str) -> list[Issue]:
-        texts = {path.replace("__", "/") + ".yaml": text for path, text in files.items()}
+        folder = Path(shutil.copytree(unwaived, tempfile.mkdtemp(dir=tmp_path), dirs_exist_ok=True))
+        for name, text in files.items():
+            (folder / "tree" / f"{name.replace('__', '/')}.yaml").write_text(text, encoding="utf-8")
         for path, old, new in edits:
-            text = texts.get(path, FILES.get(path, ""))
-            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
-            texts[path] = text.replace(old, new)
-        texts.setdefault("data/waivers.yaml", "waivers: []\n")
-        kb = open_kb(small_tree(tmp_path / "tree", texts), database=tmp_path / "kb.db")
+            edit(folder / "tree", path, old, new)
+        kb = open_kb(folder / "tree", database=folder / "kb.db")
         return [issue for issue in kb.audit() if issue.id not in AS_IT_IS]
 
     return run

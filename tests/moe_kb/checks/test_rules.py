@@ -18,7 +18,7 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-WAIVERS = "data/waivers.yaml"
+WAIVERS, DEVICE = "data/waivers.yaml", "data/accelerators/zeta.yaml"
 
 
 def findings(tree: Path) -> list[Finding]:
@@ -41,6 +41,7 @@ BROKEN = [
     ("dangling-reference", TABLE, "source: first-survey", "source: gone", 4, "the source 'gone'", "Fix"),
     ("dangling-reference", ALIGNMENT, "reason: no record of this model", "subject: 'model:gone'", 3, "'gone'", "Fix"),
     ("dangling-reference", CROSSWALK, "first:algorithm/gating", "first:gone", 2, "node first:gone", "Fix"),
+    ("dangling-reference", DEVICE, "memory: {source: first-survey", "memory: {source: gone", 18, "the source 'gone' does not exist", "Fix"),
     ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'alpha — Routing invented tokens!'", 3, "paper:alpha has", "Merge"),
     ("duplicate-arxiv", BETA, "year: 2020", "year: 2020\nids: {arxiv: '2103.00001'}", 7, "has the same arxiv", "Merge"),
     ("unsourced", SYSTEM, "  fields: [name, organisation, repository, papers]", "  fields: [name, repository, papers]", 3, "`organisation` has no source", "provenance"),
@@ -89,6 +90,7 @@ BROKEN = [
     ("schema", MODEL, "experts_per_token: 1", "experts_per_token: 9", 22, "only 8 experts can be chosen", "schema"),
     ("schema", MODEL, "- repeat: 3", "- repeat: 3000000000", 14, "3,000,000,001 layers", "schema"),
     ("schema", MODEL, "claims:", "- label: 1B\nclaims:", 1, "configuration labels must be unique; twice: 1B", "schema"),
+    ("schema", DEVICE, "printed: 80 GB}", "printed: 80 gigs}", 18, "'80 gigs' is no number with a unit", "schema"),
     ("yaml-duplicate-key", BETA, "year: 2020", "year: 2020\nyear: 2021", 7, "'year' stands twice", "Keep one"),
     ("yaml-syntax", BETA, "authors: [Bo Writer]", "authors: [Bo Writer", 5, "not well-formed YAML", "Fix the indentation"),
 ]  # fmt: skip

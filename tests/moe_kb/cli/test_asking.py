@@ -156,7 +156,9 @@ def test_cite(ask):
     assert "no source gives 'colour' for model:alpha. See: moe-kb show model:alpha" in (
         ask("cite", "model:alpha", "--field", "colour").err
     )
-    assert "model:alpha is a model" in ask("cite", "model:alpha").err
+    error = ask("cite", "model:alpha").err
+    assert "model:alpha is a model" in error
+    assert "`moe-kb cite model:alpha --field FIELD`" in error
 
 
 def test_query_in_each_form(ask):

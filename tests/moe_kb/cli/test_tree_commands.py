@@ -98,15 +98,6 @@ def test_build_of_a_broken_tree_lists_the_findings(moe, tree, tmp_path):
     assert not (tmp_path / "kb.db").exists()
 
 
-def test_broken_trees_answer_from_their_old_database(moe, tree):
-    assert moe("show", "beta").status == 0
-    edit(tree, BETA, "year: 2020", "year: soon")
-    result = moe("show", "beta")
-    assert result.status == 0
-    assert "Beta (2020)" in result.out
-    assert "answering from the database built" in result.err
-
-
 def test_schema(moe, tmp_path):
     assert len(moe("schema", tmp_path / "schema").out.splitlines()) == 11
     assert moe("schema", tmp_path / "schema").out == ""

@@ -175,7 +175,8 @@ def test_what_is_wrong_says_what(database, sql, match):
         "WITH a0 AS (SELECT 1 AS x)" + "".join(f", a{i} AS (SELECT p.x FROM a{i - 1} p, a{i - 1} q)" for i in range(1, 40)) + " SELECT count(*) FROM a39",
     ],
 )  # fmt: skip
-def test_what_would_never_end_is_stopped(database, sql):
+def test_what_would_never_end_is_stopped(database, monkeypatch, sql):
+    monkeypatch.setattr(console, "_GRACE", 0.5)
     said = refused(database, sql)
     assert re.search("stopped after 0.5 seconds|more memory than it may have|result is larger than 50 MB", said), said
 

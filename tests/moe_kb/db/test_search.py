@@ -52,6 +52,7 @@ def test_all_kinds_are_found_and_can_be_chosen(kb):
     assert {"paper:alpha", "model:alpha", "design:alpha-router"} <= set(keys(kb.search("alpha")))
     assert keys(kb.search("alpha", kind="model")) == ["model:alpha"]
     assert keys(kb.search("gamma", kind="system")) == ["system:gamma"]
+    assert keys(kb.search("example lab", kind="accelerator")) == ["accelerator:zeta"]
     assert keys(kb.search("hyperparameters", kind="table")) == ["table:first-table"]
     assert keys(kb.search("config.json", kind="source")) == ["source:alpha-config"]
 
@@ -62,6 +63,7 @@ FOUND = {
     "design:alpha-router": ["lpha-rou", "ha rou", "best expert"],
     "system:gamma": ["amm"],
     "model:alpha": ["Example Lab"],
+    "accelerator:zeta": ["zeta", "Zeta 9000", "example lab"],
 }
 
 
