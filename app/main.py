@@ -40,12 +40,7 @@ st.set_page_config(layout="wide", page_title="moe-kb", page_icon=ICON)
 
 pages = [
     st.Page(
-        ui.page(name),
-        title=title,
-        icon=icon,
-        url_path=name.replace("_", "-"),
-        help=purpose,
-        default=name == "overview",
+        ui.page(name), title=title, icon=icon, url_path=name.replace("_", "-"), help=purpose, default=name == "overview"
     )
     for name, title, icon, purpose in VISIBLE
 ] + [st.Page(ui.page(name), title=title, url_path=name, visibility="hidden") for name, title in HIDDEN]

@@ -40,7 +40,7 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     "gating_designs_compared": (
         "key",
         f"""SELECT d.key, d.record, d.name, d.year, {_properties}, d.implementation
-        FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || d.key
+        FROM designs d LEFT JOIN design_properties p ON p.record = d.record
         WHERE d.component = 'gating' GROUP BY d.rowid""",
         f"""SELECT d.key, d.record, d.name, d.year, {_properties}, d.implementation
         FROM designs d LEFT JOIN design_properties p ON p.record = 'design:' || ?1 WHERE d.key = ?1 GROUP BY d.rowid""",
@@ -49,7 +49,7 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
         "design",
         """SELECT d.key, d.name, r.kind, r.key, r.name, r.year, group_concat(DISTINCT e.type),
         group_concat(DISTINCT e.source), min(e.status = 'derived')
-        FROM designs d JOIN edges e ON e.tail = 'design:' || d.key JOIN records r ON r.record = e.head
+        FROM designs d JOIN edges e ON e.tail = d.record JOIN records r ON r.record = e.head
         WHERE d.component = 'gating' AND e.type IN ('introduces', 'uses', 'modifies') AND r.kind IN ('model', 'paper')
         GROUP BY e.tail, e.head""",
         """SELECT d.key, d.name, r.kind, r.key, r.name, r.year, group_concat(DISTINCT e.type),
@@ -61,7 +61,7 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     "hyperparameters": (
         "model",
         f"""SELECT m.key, m.record, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
-        FROM models m JOIN claims c ON c.subject = 'model:' || m.key
+        FROM models m JOIN claims c ON c.subject = m.record
         WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.subject, c.configuration""",
         f"""SELECT m.key, m.record, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m, claims c WHERE m.key = ?1 AND c.subject = 'model:' || ?1
@@ -107,7 +107,7 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
         """SELECT s.key, s.record, s.name, s.type, s.url, coalesce(c.n, 0), coalesce(m.n, 0) FROM sources s
         LEFT JOIN (SELECT source, count(*) AS n FROM claims GROUP BY source) c ON c.source = s.key
         LEFT JOIN (SELECT target, count(DISTINCT record) AS n FROM record_references GROUP BY target) m
-        ON m.target = 'source:' || s.key""",
+        ON m.target = s.record""",
         """SELECT s.key, s.record, s.name, s.type, s.url, (SELECT count(*) FROM claims c WHERE c.source = ?1),
         (SELECT count(DISTINCT record) FROM record_references WHERE target = 'source:' || ?1)
         FROM sources s WHERE s.key = ?1""",

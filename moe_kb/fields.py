@@ -47,114 +47,58 @@ def _by_name(fields: Iterable[Field]) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-def _number(
-    name: str, label: str, unit: str, description: str, axis: Axis = "log", group: Group = "layer", symbol: str = ""
-) -> Field:
-    return Field(name, label, unit, description, group, axis, symbol)
-
-
 #: Numbers of a configuration, in the order of the view `hyperparameters`.
 HYPERPARAMETERS = _by_name(
-    (
-        _number("params_total", "Total parameters", "parameters", "All parameters", group="size", symbol="N"),
-        _number(
-            "params_active",
-            "Active parameters",
-            "parameters per token",
-            "Parameters a token uses",
-            group="size",
-            symbol=r"N_\mathrm{active}",
+    Field(*row)
+    for row in (
+        ("params_total", "Total parameters", "parameters", "All parameters", "size", "log", "N"),
+        ("params_active", "Active parameters", "parameters per token", "Parameters a token uses", "size", "log"),
+        ("n_layers", "Layers", "layers", "Layers, of both stacks where there are two", "layer", "linear", "L"),
+        ("n_moe_layers", "MoE layers", "layers", "Layers with a mixture of experts", "layer", "linear"),
+        ("d_model", "Model width", "dimensions", "Width of the residual stream", "layer", "log", "D"),
+        ("d_ffn", "Dense FFN width", "dimensions", "Hidden width of the dense feed-forward networks", "layer", "log"),
+        ("d_expert", "Expert width", "dimensions", "Hidden width of a routed expert", "layer", "log", "F"),
+        ("n_heads", "Query heads", "heads", "Query heads", "layer", "log", "H"),
+        ("n_kv_heads", "Key-value heads", "heads", "Key-value heads", "layer", "log", "G"),
+        ("d_head", "Head width", "dimensions", "Width of a head", "layer", "log", "d"),
+        ("n_routed_experts", "Routed experts", "experts per layer", "Routed experts in a layer", "layer", "log", "E"),
+        (
+            *("n_shared_experts", "Shared experts", "experts per layer", "Experts in a layer that every token uses"),
+            *("layer", "linear", "S"),
         ),
-        _number("n_layers", "Layers", "layers", "Layers, of both stacks where there are two", "linear", symbol="L"),
-        _number(
-            "n_moe_layers",
-            "MoE layers",
-            "layers",
-            "Layers with a mixture of experts",
-            "linear",
-            symbol=r"L_\mathrm{MoE}",
+        (
+            *("experts_per_token", "Active routed experts", "experts per token"),
+            *("Routed experts that a token uses in a layer", "layer", "log", "k"),
         ),
-        _number("d_model", "Model width", "dimensions", "Width of the residual stream", symbol=r"d_\mathrm{model}"),
-        _number(
-            "d_ffn",
-            "Dense FFN width",
-            "dimensions",
-            "Hidden width of the dense feed-forward networks",
-            symbol=r"d_\mathrm{ffn}",
+        (
+            *("n_experts_total", "All experts", "experts per layer"),
+            *("Experts in a layer as tables print them; whether shared ones count is in claims", "layer", "log"),
         ),
-        _number(
-            "d_expert", "Expert width", "dimensions", "Hidden width of a routed expert", symbol=r"d_\mathrm{expert}"
+        (
+            *("n_experts_active", "All active experts", "experts per token"),
+            *("Experts that a token uses as tables print them; whether shared ones count is in claims", "layer", "log"),
         ),
-        _number("n_heads", "Query heads", "heads", "Query heads"),
-        _number("n_kv_heads", "Key-value heads", "heads", "Key-value heads"),
-        _number("d_head", "Head width", "dimensions", "Width of a head"),
-        _number("n_routed_experts", "Routed experts", "experts per layer", "Routed experts in a layer", symbol="E"),
-        _number(
-            "n_shared_experts",
-            "Shared experts",
-            "experts per layer",
-            "Experts in a layer that every token uses",
-            "linear",
-        ),
-        _number(
-            "experts_per_token",
-            "Active routed experts",
-            "experts per token",
-            "Routed experts that a token uses in a layer",
-            symbol="k",
-        ),
-        _number(
-            "n_experts_total",
-            "All experts",
-            "experts per layer",
-            "Experts in a layer as tables print them; whether shared ones count is in claims",
-        ),
-        _number(
-            "n_experts_active",
-            "All active experts",
-            "experts per token",
-            "Experts that a token uses as tables print them; whether shared ones count is in claims",
-        ),
-        _number("vocab_size", "Vocabulary", "entries", "Entries of the embedding", group="size"),
-        _number(
-            "context_length", "Context length", "tokens", "Positions the configuration allows", group="size", symbol="L"
-        ),
+        ("vocab_size", "Vocabulary", "entries", "Entries of the embedding", "size", "log", "V"),
+        ("context_length", "Context length", "tokens", "Positions the configuration allows", "size", "log"),
     )
 )
 
 #: Words of a configuration, in the order of the view `hyperparameters`.
 HYPERPARAMETER_WORDS = _by_name(
-    (
-        Field("activation", "Activation", description="Activation of the experts", group="word"),
-        Field(
-            "moe_placement",
-            "Placement of MoE layers",
-            description="Which layers hold the experts, as printed",
-            group="word",
-        ),
-        Field(
-            "tied_embeddings",
-            "Tied embeddings",
-            description="Whether input and output embeddings are one tensor",
-            group="word",
-        ),
-        Field("router", "Router", description="Key of the router's design", group="word"),
+    Field(name, label, description=description, group="word")
+    for name, label, description in (
+        ("activation", "Activation", "Activation of the experts"),
+        ("moe_placement", "Placement of MoE layers", "Which layers hold the experts, as printed"),
+        ("tied_embeddings", "Tied embeddings", "Whether input and output embeddings are one tensor"),
+        ("router", "Router", "Key of the router's design"),
     )
 )
 
 #: Numbers that configurations have: what can be an axis.
 MEASURES = HYPERPARAMETERS | _by_name(
     (
-        _number(
-            "active_share",
-            "Active share of parameters",
-            "percent",
-            "Active over total parameters",
-            "linear",
-            "computed",
-            r"N_\mathrm{active} / N",
-        ),
-        _number("year", "Year of release", "", "Year of the release date", "linear", "computed"),
+        Field("active_share", "Active share of parameters", "percent", "Active over total", "computed", "linear"),
+        Field("year", "Year of release", "", "Year of the release date", "computed", "linear"),
     )
 )
 
@@ -165,16 +109,17 @@ BENCHMARKS = _by_name(
 )
 
 _MODEL = _by_name(
-    (
-        Field("released", "Release date"),
-        Field("organisation", "Organisation"),
-        Field("openness", "Openness", description="open or closed weights"),
-        Field("domain", "Domain"),
-        Field("licence", "Licence"),
-        Field("papers", "Papers"),
-        Field("weights", "Weights"),
-        Field("report", "Report"),
-        Field("name", "Name"),
+    Field(name, label)
+    for name, label in (
+        ("released", "Release date"),
+        ("organisation", "Organisation"),
+        ("openness", "Openness"),
+        ("domain", "Domain"),
+        ("licence", "Licence"),
+        ("papers", "Papers"),
+        ("weights", "Weights"),
+        ("report", "Report"),
+        ("name", "Name"),
     )
 )
 _TRAINING = _by_name(

@@ -17,80 +17,8 @@ from typing import Any
 from sqlalchemy.orm import declared_attr
 from sqlmodel import SQLModel
 
-from moe_kb.db.schema import (
-    Accelerator,
-    Alias,
-    Author,
-    Claim,
-    Configuration,
-    CrosswalkMapping,
-    Design,
-    DesignProperty,
-    Dictionary,
-    Disagreement,
-    Edge,
-    Equation,
-    Identifier,
-    Implementation,
-    Meta,
-    Model,
-    Node,
-    NodeAncestor,
-    Paper,
-    Placement,
-    Record,
-    RecordReference,
-    Result,
-    ResultRun,
-    Source,
-    System,
-    TableRow,
-    Taxonomy,
-    Usage,
-    Waiver,
-)
-
-__all__ = [
-    "Accelerator",
-    "Alias",
-    "Author",
-    "Claim",
-    "Configuration",
-    "CrosswalkMapping",
-    "Design",
-    "DesignProperty",
-    "DesignWithoutImplementation",
-    "Dictionary",
-    "Disagreement",
-    "Edge",
-    "Equation",
-    "GatingDesignCompared",
-    "Hyperparameters",
-    "Identifier",
-    "Implementation",
-    "Meta",
-    "Model",
-    "ModelByRouter",
-    "Node",
-    "NodeAncestor",
-    "OpenDisagreement",
-    "Paper",
-    "PaperWithPlacement",
-    "Placement",
-    "Record",
-    "RecordReference",
-    "Result",
-    "ResultRun",
-    "Score",
-    "Source",
-    "SourceByUse",
-    "System",
-    "TableRow",
-    "Taxonomy",
-    "TimelineEntry",
-    "Usage",
-    "Waiver",
-]
+from moe_kb.db.schema import *  # noqa: F403  the tables; what follows are the views
+from moe_kb.db.schema import TABLES, File, FoldedName
 
 
 class View(SQLModel):
@@ -261,3 +189,7 @@ class SourceByUse(View, table=True):
     url: str | None
     claims: int
     records: int
+
+
+#: All but what only serves refreshing and search.
+__all__ = [declared.__name__ for declared in (*TABLES, *View.__subclasses__()) if declared not in (File, FoldedName)]

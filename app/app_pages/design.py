@@ -38,9 +38,7 @@ if implementation:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.markdown(f"{ui.plain(board.protocol.task.capitalize())}: {ui.plain(board.text(implementation.key))}")
                 ui.page_link(
-                    "evidence",
-                    "See the comparison",
-                    {"protocol": board.protocol.protocol, "loads": implementation.key},
+                    "evidence", "See the comparison", {"protocol": board.protocol.protocol, "loads": implementation.key}
                 )
 elif design.component == "gating":
     st.caption("No implementation is installed yet.")

@@ -87,9 +87,7 @@ with right:
     for other in similar:
         with st.container(gap=None):
             ui.record_link(
-                other.record,
-                with_year(other.name, other.year),
-                help=f"{other.kind}, score {other.score:.2f}",
+                other.record, with_year(other.name, other.year), help=f"{other.kind}, score {other.score:.2f}"
             )
             st.caption(ui.plain("; ".join(other.reasons[:3]) + ("; …" if len(other.reasons) > 3 else "")))
     if not similar:

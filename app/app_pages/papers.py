@@ -34,12 +34,7 @@ node = first.selectbox(
 years = second.slider("Years", *span, **ui.in_address("years", span)) if span[0] < span[1] else span
 first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
 known = venues(everything)
-wanted_venues = first.multiselect(
-    "Venue",
-    known,
-    placeholder="any venue",
-    **ui.in_address("venue", [], known),
-)
+wanted_venues = first.multiselect("Venue", known, placeholder="any venue", **ui.in_address("venue", [], known))
 kinds = sorted({paper.scope for paper in everything})
 scopes = second.multiselect(
     "Scope",
@@ -58,7 +53,7 @@ rows = kb.papers(
         venues=tuple(wanted_venues),
         scopes=tuple(scopes),
         with_code=code,
-    ),
+    )
 )
 if text.strip() and (others := kb.elsewhere(text.strip())):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):

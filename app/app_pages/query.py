@@ -44,11 +44,7 @@ with aside:
         with questions, st.container(gap=None):
             for number, example in enumerate(EXAMPLES):
                 st.button(
-                    example.question,
-                    key=f"example-{number}",
-                    on_click=take,
-                    args=(example.sql,),
-                    type="tertiary",
+                    example.question, key=f"example-{number}", on_click=take, args=(example.sql,), type="tertiary"
                 )
     if tables.open:
         with tables:

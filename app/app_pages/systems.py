@@ -48,11 +48,7 @@ def show_evaluations() -> None:
     present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         benchmark = st.segmented_control(
-            "Benchmark",
-            present,
-            format_func=label_of,
-            required=True,
-            **ui.in_address("benchmark", present[0], present),
+            "Benchmark", present, format_func=label_of, required=True, **ui.in_address("benchmark", present[0], present)
         )
         against = st.segmented_control(
             "Against",
@@ -115,11 +111,7 @@ def show_systems() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("What each optimises", anchor=False)
-        ui.chart(
-            optimises_chart(rows),
-            key="optimises",
-            alt="Systems against computation, communication and storage",
-        )
+        ui.chart(optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage")
     with right:
         st.subheader("Popularity", anchor=False)
         if any(row.stars for row in rows):

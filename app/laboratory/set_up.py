@@ -219,8 +219,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
                 st.rerun()
     for finding in checked.findings:
         SEVERITY[finding.severity](
-            ui.plain(f"{finding.message}. {finding.fix}."),
-            title=ui.plain(finding.place.removeprefix("config.")),
+            ui.plain(f"{finding.message}. {finding.fix}."), title=ui.plain(finding.place.removeprefix("config."))
         )
     if checked.ok and not checked.findings:
         st.caption(":material/check: The settings are right, and this machine can run them.")

@@ -12,8 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-#: Values that older addresses hold, and what they are called now.
+#: Values that older addresses hold, and what they are called now; and parameters, by what they are called now.
 _RENAMED = {"not stated": "not reported"}
+_EARLIER = {"expert_parallel": "degree"}
 
 
 def _current(value: str) -> str:
@@ -44,7 +45,8 @@ def in_address(
     """
     addressed().add(parameter)
     key = f"in-{parameter}"
-    said = [current(value) for value in st.query_params.get_all(parameter)]
+    given = st.query_params.get_all(parameter) or st.query_params.get_all(_EARLIER.get(parameter, parameter))
+    said = [current(value) for value in given]
     value = _read(said, default) if said else default
     if options is not None:
         allowed = options if isinstance(options, range) else set(options)

@@ -45,13 +45,7 @@ def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, heigh
     if on_select is None:
         return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
     return st.plotly_chart(
-        shown,
-        key=key,
-        alt=alt,
-        config=PLOTLY,
-        height=height,
-        on_select=on_select,
-        selection_mode="points",
+        shown, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points"
     )
 
 

@@ -47,8 +47,7 @@ def record_table(
         selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
     """
     frame = pd.DataFrame(
-        [{column: _cell(row, column) for column in (name, *columns)} for row in rows],
-        columns=[name, *columns],
+        [{column: _cell(row, column) for column in (name, *columns)} for row in rows], columns=[name, *columns]
     )
     opener = st.column_config.ButtonColumn(
         name_label,

@@ -28,23 +28,7 @@ def expand(record: Record) -> Iterator[Claim]:
             for field, value in _values(record, stated):
                 yield Claim(name, name, None, field, value, provenance.source, provenance.locator)
     for claim in record.claims:
-        yield Claim(
-            name,
-            name,
-            claim.configuration,
-            claim.field,
-            claim.value,
-            claim.source,
-            claim.locator,
-            claim.printed,
-            claim.unit,
-            claim.status,
-            claim.counting,
-            claim.scope,
-            claim.setting,
-            None,
-            claim.note,
-        )
+        yield Claim(name, name, **dict(claim))
     if isinstance(record, Model):
         yield from _architectures(record)
     elif isinstance(record, Accelerator):
@@ -72,37 +56,19 @@ def _architectures(model: Model) -> Iterator[Claim]:
         if architecture is None:
             continue
         for flat in flatten(architecture):
-            yield Claim(
-                model.reference,
-                model.reference,
-                configuration.label,
-                flat.field,
-                flat.value,
-                architecture.source,
-                architecture.locator,
-                status="derived" if flat.derived else architecture.status,
-                counting=flat.counting,
-                note="counted over the layers" if flat.derived else None,
-            )
+            about = (model.reference, model.reference, configuration.label, flat.field, flat.value)
+            claim = Claim(*about, architecture.source, architecture.locator, status=architecture.status)
+            if flat.derived:
+                claim.status, claim.note = "derived", "counted over the layers"
+            claim.counting = flat.counting
+            yield claim
 
 
 def _figures(device: Accelerator) -> Iterator[Claim]:
-    name = device.reference
     for field, figure in device.figures():
-        yield Claim(
-            name,
-            name,
-            None,
-            field,
-            figure.number,
-            figure.source,
-            figure.locator,
-            figure.printed,
-            figure.UNIT,
-            figure.status,
-            scope=figure.direction if isinstance(figure, Interconnect) else None,
-            note=figure.note,
-        )
+        about = (device.reference, device.reference, None, field, figure.number, figure.source, figure.locator)
+        scope = figure.direction if isinstance(figure, Interconnect) else None
+        yield Claim(*about, figure.printed, figure.UNIT, figure.status, scope=scope, note=figure.note)
 
 
 def _row(table: Table, row: Row) -> Iterator[Claim]:
@@ -129,23 +95,10 @@ def _cell(table: Table, row: Row, column: Column, cell: str | Mark, numbers: dic
     note = mark.note
     if derived and note is None:
         note = f"{mark.printed}, evaluated over the row"
-    return Claim(
-        table.reference,
-        table.reference,
-        f"row {row.row}",
-        column.field,
-        value,
-        table.source,
-        f"{table.locator}, row {row.row}",
-        mark.printed,
-        column.unit,
-        status,
-        mark.counting or column.counting,
-        column.scope,
-        mark.setting or column.setting,
-        f"{table.key}#{row.row}",
-        note,
-    )
+    about = (table.reference, table.reference, f"row {row.row}", column.field, value)
+    place = (table.source, f"{table.locator}, row {row.row}", mark.printed, column.unit, status)
+    condition = (mark.counting or column.counting, column.scope, mark.setting or column.setting)
+    return Claim(*about, *place, *condition, f"{table.key}#{row.row}", note)
 
 
 def typed_value(column: Column, mark: Mark, numbers: Mapping[str, float]) -> tuple[Scalar, bool]:

@@ -73,9 +73,9 @@ def read_disagreements(connection: sqlite3.Connection, subject: str | None, *, r
         (subject, resolved),
     ).fetchall()
     found = []
-    for *about, is_resolved, reason, ids in rows:
+    for kind, about, configuration, field, setting, is_resolved, reason, ids in rows:
         claims = tuple(read_claims(connection, "id = ?", (i,))[0] for i in json.loads(ids))
-        found.append(Disagreement(*about, claims=claims, resolved=bool(is_resolved), reason=reason))
+        found.append(Disagreement(kind, about, configuration, field, setting, claims, bool(is_resolved), reason))
     return found
 
 

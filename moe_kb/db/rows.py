@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from moe_kb import references
 from moe_kb.claims.claim import Claim
-from moe_kb.records import Accelerator, Design, Mixture, Model, Paper, Record, Source, System, Table, Taxonomy
+from moe_kb.records import (
+    Accelerator,
+    Architecture,
+    Citation,
+    Design,
+    Mixture,
+    Model,
+    Paper,
+    Record,
+    Source,
+    System,
+    Table,
+    Taxonomy,
+)
 
-Rows = Iterator[tuple[str, dict[str, Any]]]
+Row = tuple[str, dict[str, Any]]
+"""A table, and what is said by column."""
+Rows = Iterator[Row]
+_CLAIM_FIELDS = fields(Claim)
 
 
 def record_rows(record: Record, path: str, identity: int) -> Rows:
-    """Yield (table, row) for everything a record says, except claims."""
+    """Yield (table, row) for everything a record says, except claims.
+
+    A row may say more than its table has columns for: what a part of a record says goes in whole, by the names of its
+    fields, and the writer takes what there is a column for.
+    """
     name = record.reference
-    summary = record.summary.text if record.summary else None
-    yield (
-        "records",
-        {
-            "id": identity,
-            "record": name,
-            "kind": record.KIND,
-            "key": record.key,
-            "name": record.name,
-            "year": year_of(record),
-            "summary": summary,
-            "path": path,
-            "superseded_by": f"{record.KIND}:{record.superseded_by}" if record.superseded_by else None,
-            "content": record.model_dump_json(exclude_defaults=True, exclude_none=True),
-        },
-    )
+    about = {
+        **dict(record),
+        "id": identity,
+        "record": name,
+        "kind": record.KIND,
+        "year": year_of(record),
+        "summary": record.summary.text if record.summary else None,
+        "path": path,
+        "superseded_by": f"{record.KIND}:{record.superseded_by}" if record.superseded_by else None,
+        "content": record.model_dump_json(exclude_defaults=True, exclude_none=True),
+    }
+    yield "records", about
     for alias in getattr(record, "aliases", ()):
         yield "aliases", {"record": name, "alias": alias}
     for identifier in references.identifiers(record):
@@ -39,283 +56,105 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
     for target in dict.fromkeys(ref.to for ref in references.references(record)):
         yield "record_references", {"record": name, "target": target}
     for placement in record.placements:
-        yield (
-            "placements",
-            {
-                "record": name,
-                "taxonomy": placement.taxonomy,
-                "node": placement.node,
-                "printed_as": "; ".join(placement.printed_as) or None,
-                "status": placement.status,
-                "source": placement.source,
-                "locator": placement.locator,
-            },
-        )
-        yield (
-            "edges",
-            _edge(
-                name,
-                name,
-                "placed-in",
-                f"node:{placement.taxonomy}:{placement.node}",
-                placement.source,
-                placement.locator,
-                placement.status,
-            ),
-        )
+        printed_as = "; ".join(placement.printed_as) or None
+        yield "placements", {**dict(placement), "record": name, "printed_as": printed_as}
+        yield _edge(name, name, "placed-in", f"node:{placement.taxonomy}:{placement.node}", placement)
     for relation in record.relations:
-        yield (
-            "edges",
-            _edge(
-                name,
-                name,
-                relation.kind,
-                relation.to,
-                relation.source,
-                relation.locator,
-                relation.status,
-                relation.note,
-            ),
-        )
-    yield from _of_kind(record, name, summary)
-
-
-def _edge(
-    record: str,
-    head: str,
-    kind: str,
-    tail: str,
-    source: str | None,
-    locator: str | None,
-    status: str = "reported",
-    note: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "record": record,
-        "head": head,
-        "type": kind,
-        "tail": tail,
-        "status": status,
-        "source": source,
-        "locator": locator,
-        "note": note,
-    }
-
-
-def _of_kind(record: Record, name: str, summary: str | None) -> Rows:
+        yield _edge(name, name, relation.kind, relation.to, relation)
     if isinstance(record, Paper):
-        yield from _paper(record, name, summary)
+        yield from _paper(record, about)
     elif isinstance(record, Design):
-        yield from _design(record, name, summary)
+        yield from _design(record, about)
     elif isinstance(record, Model):
-        yield from _model(record, name)
+        yield from _model(record, about)
     elif isinstance(record, System):
-        yield (
-            "systems",
-            {
-                "key": record.key,
-                "record": name,
-                "name": record.name,
-                "organisation": record.organisation,
-                "repository": record.repository,
-                "licence": record.licence,
-                "summary": summary,
-            },
-        )
-        yield from _described_by(record, name, record.papers)
+        yield "systems", about
+        yield from _described_by(record, record.papers)
     elif isinstance(record, Accelerator):
-        yield "accelerators", _accelerator(record, summary)
+        figures = {field: figure.number for field, figure in record.figures()}
+        link = {f"interconnect_{field}": value for field, value in record.interconnect or ()}
+        one_way = record.interconnect.one_way if record.interconnect else None
+        yield "accelerators", {**about, **link, **figures, "interconnect_one_way": one_way}
     elif isinstance(record, Source):
-        yield (
-            "sources",
-            {
-                "key": record.key,
-                "record": name,
-                "name": record.name,
-                "title": record.title,
-                "type": record.type,
-                "url": record.url,
-                "paper": record.paper,
-                "version": record.version,
-                "date": record.date,
-            },
-        )
+        yield "sources", about
     elif isinstance(record, Table):
         for row in record.rows:
-            yield (
-                "table_rows",
-                {
-                    "record": name,
-                    "row": row.row,
-                    "label": row.label,
-                    "cells": json.dumps(row.model_dump(exclude_none=True)["cells"], ensure_ascii=False),
-                },
-            )
+            cells = json.dumps(row.model_dump(exclude_none=True)["cells"], ensure_ascii=False)
+            yield "table_rows", {"record": name, "row": row.row, "label": row.label, "cells": cells}
 
 
-def _accelerator(device: Accelerator, summary: str | None) -> dict[str, Any]:
-    link = device.interconnect
-    return {
-        "key": device.key,
-        "record": device.reference,
-        "name": device.name,
-        "organisation": device.organisation,
-        "released": device.released,
-        **{field: figure.number for field, figure in device.figures()},
-        "interconnect_direction": link.direction if link else None,
-        "interconnect_one_way": link.one_way if link else None,
-        "interconnect_link": link.link if link else None,
-        "summary": summary,
-    }
+def _edge(record: str, head: str, kind: str, tail: str, cite: Citation | None, note: str = "") -> Row:
+    """An edge with the source, locator, status and note of what states it, as far as it has them."""
+    said = {"status": "reported", **dict(cite or ()), **({"note": note} if note else {})}
+    return "edges", {**said, "record": record, "head": head, "type": kind, "tail": tail}
 
 
-def _paper(paper: Paper, name: str, summary: str | None) -> Rows:
-    ids, links = paper.ids, paper.links
-    arxiv = ids.arxiv if ids else None
+def _paper(paper: Paper, about: dict[str, Any]) -> Rows:
+    name = paper.reference
+    links = dict(paper.links or ())
     yield (
         "papers",
         {
-            "key": paper.key,
-            "record": name,
-            "name": paper.name,
-            "title": paper.title,
-            "year": year_of(paper),
+            **about,
+            **dict(paper.ids or ()),
             "published": paper.year,
-            "date": paper.date,
-            "venue": paper.venue,
             "authors": "; ".join(paper.authors),
-            "scope": paper.scope,
-            "arxiv": arxiv,
-            "doi": ids.doi if ids else None,
-            "url": links.paper if links else None,
-            "code_url": links.code if links else None,
-            "project_url": links.project if links else None,
-            "summary": summary,
+            "url": links.get("paper"),
+            "code_url": links.get("code"),
+            "project_url": links.get("project"),
         },
     )
     for position, author in enumerate(paper.authors, start=1):
         yield "authors", {"record": name, "position": position, "author": author}
 
 
-def _design(design: Design, name: str, summary: str | None) -> Rows:
-    yield (
-        "designs",
-        {
-            "key": design.key,
-            "record": name,
-            "name": design.name,
-            "component": design.component,
-            "year": design.year,
-            "summary": summary,
-            "implementation": design.implementation,
-        },
-    )
+def _design(design: Design, about: dict[str, Any]) -> Rows:
+    name = design.reference
+    yield "designs", about
     for property_name, sourced in design.properties or ():
         if sourced is not None:
             value = sourced.value
-            yield (
-                "design_properties",
-                {
-                    "record": name,
-                    "property": property_name,
-                    "status": sourced.status,
-                    "note": sourced.note,
-                    "value": ("yes" if value else "no") if isinstance(value, bool) else str(value),
-                    "source": sourced.source,
-                    "locator": sourced.locator,
-                },
-            )
+            text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            yield "design_properties", {**dict(sourced), "record": name, "property": property_name, "value": text}
     for position, equation in enumerate(design.equations, start=1):
-        yield (
-            "equations",
-            {
-                "record": name,
-                "position": position,
-                "label": equation.label,
-                "latex": equation.latex,
-                "legend": json.dumps(equation.legend, ensure_ascii=False),
-                "source": equation.source,
-                "locator": equation.locator,
-            },
-        )
+        legend = json.dumps(equation.legend, ensure_ascii=False)
+        yield "equations", {**dict(equation), "record": name, "position": position, "legend": legend}
     for usage in design.usages:
-        yield (
-            "usages",
-            {
-                "record": name,
-                "by": usage.by,
-                "role": usage.role,
-                "term": usage.term,
-                "coefficient": usage.coefficient,
-                "status": usage.status,
-                "source": usage.source,
-                "locator": usage.locator,
-                "note": usage.note,
-            },
-        )
-        yield "edges", _edge(name, usage.by, usage.role, name, usage.source, usage.locator, usage.status, usage.note)
+        yield "usages", {**dict(usage), "record": name}
+        yield _edge(name, usage.by, usage.role, name, usage)
     if design.implementation:
-        yield "edges", _edge(name, f"implementation:{design.implementation}", "implements", name, None, None)
+        yield _edge(name, f"implementation:{design.implementation}", "implements", name, None)
 
 
-def _model(model: Model, name: str) -> Rows:
-    yield (
-        "models",
-        {
-            "key": model.key,
-            "record": name,
-            "name": model.name,
-            "organisation": model.organisation,
-            "released": model.released,
-            "openness": model.openness,
-            "domain": model.domain,
-            "licence": model.licence,
-            "n_configurations": len(model.configurations),
-        },
-    )
-    yield from _described_by(model, name, model.papers)
-    routers: dict[str, tuple[str, str | None, str]] = {}
+def _model(model: Model, about: dict[str, Any]) -> Rows:
+    name = model.reference
+    yield "models", {**about, "n_configurations": len(model.configurations)}
+    yield from _described_by(model, model.papers)
+    routers: dict[str, Architecture] = {}
     for position, configuration in enumerate(model.configurations, start=1):
         architecture = configuration.architecture
-        yield (
-            "configurations",
-            {
-                "record": name,
-                "label": configuration.label,
-                "position": position,
-                "source": architecture.source if architecture else None,
-                # Whether the source is a released config is filled in once every source's type is known.
-                "released_config": False,
-                "architecture": architecture.model_dump_json(exclude_defaults=True, exclude_none=True)
-                if architecture
-                else None,
-            },
-        )
+        row = {
+            "record": name,
+            "label": configuration.label,
+            "position": position,
+            # Whether the source is a released config is filled in once every source's type is known.
+            "released_config": False,
+        }
         if architecture:
-            for layer in (layer for stack in architecture.stacks.values() for layer in stack.layers()):
-                for sublayer in layer:
-                    if isinstance(sublayer, Mixture) and sublayer.router and sublayer.router.design:
-                        routers.setdefault(
-                            sublayer.router.design, (architecture.source, architecture.locator, architecture.status)
-                        )
-    for design, (source, locator, status) in routers.items():
-        yield "edges", _edge(name, name, "uses", f"design:{design}", source, locator, status, "router of its layers")
+            row["source"] = architecture.source
+            row["architecture"] = architecture.model_dump_json(exclude_defaults=True, exclude_none=True)
+            for sublayer in (s for stack in architecture.stacks.values() for layer in stack.layers() for s in layer):
+                if isinstance(sublayer, Mixture) and sublayer.router and sublayer.router.design:
+                    routers.setdefault(sublayer.router.design, architecture)
+        yield "configurations", row
+    for design, architecture in routers.items():
+        yield _edge(name, name, "uses", f"design:{design}", architecture, note="router of its layers")
 
 
-def _described_by(record: Record, name: str, papers: list[str]) -> Rows:
+def _described_by(record: Record, papers: list[str]) -> Rows:
+    cited = next((place for place in record.provenance if "papers" in place.fields), None)
     for key in papers:
-        cited = next((p for p in record.provenance if "papers" in p.fields), None)
-        yield (
-            "edges",
-            _edge(
-                name,
-                name,
-                "described-by",
-                f"paper:{key}",
-                cited.source if cited else None,
-                cited.locator if cited else None,
-            ),
-        )
+        yield _edge(record.reference, record.reference, "described-by", f"paper:{key}", cited)
 
 
 def year_of(record: Record) -> int | None:
@@ -351,83 +190,23 @@ def search_text(record: Record) -> tuple[str, str, str]:
 
 def claim_row(claim: Claim) -> dict[str, Any]:
     """A claim as a row of `claims`."""
-    return {
-        "record": claim.record,
-        "subject": claim.subject,
-        "configuration": claim.configuration,
-        "field": claim.field,
-        "value": claim.text,
-        "number": claim.number,
-        "printed": claim.printed,
-        "unit": claim.unit,
-        "status": claim.status,
-        "counting": claim.counting,
-        "scope": claim.scope,
-        "setting": claim.setting,
-        "source": claim.source,
-        "locator": claim.locator,
-        "table_row": claim.table_row,
-        "note": claim.note,
-        "preferred": claim.preferred,
-        "repeats": claim.repeats,
-    }
+    said = {field.name: getattr(claim, field.name) for field in _CLAIM_FIELDS}
+    return {**said, "value": claim.text, "number": claim.number}
 
 
 def taxonomy_rows(taxonomy: Taxonomy) -> Rows:
     """Nodes of a taxonomy under a root with the empty id, and which lies under which."""
-    yield (
-        "taxonomies",
-        {
-            "key": taxonomy.key,
-            "name": taxonomy.name,
-            "description": taxonomy.description,
-            "source": taxonomy.source,
-            "locator": taxonomy.locator,
-        },
-    )
-    parents = {node.parent or "" for node in taxonomy.nodes}
-    yield (
-        "nodes",
-        {
-            "taxonomy": taxonomy.key,
-            "node": "",
-            "parent": None,
-            "label": taxonomy.name,
-            "level": 0,
-            "position": 0,
-            "leaf": not taxonomy.nodes,
-            "description": taxonomy.description,
-            "locator": taxonomy.locator,
-        },
-    )
+    yield "taxonomies", dict(taxonomy)
+    above = {node.parent or "" for node in taxonomy.nodes}
+    root = {"taxonomy": taxonomy.key, "node": "", "label": taxonomy.name, "level": 0, "position": 0}
+    yield "nodes", {**dict(taxonomy), **root, "leaf": not taxonomy.nodes}
     yield "node_ancestors", {"taxonomy": taxonomy.key, "node": "", "ancestor": ""}
     for position, node in enumerate(taxonomy.nodes, start=1):
-        yield (
-            "nodes",
-            {
-                "taxonomy": taxonomy.key,
-                "node": node.id,
-                "parent": node.parent or "",
-                "label": node.label,
-                "level": node.id.count("/") + 1,
-                "position": position,
-                "leaf": node.id not in parents,
-                "description": node.description,
-                "locator": node.locator,
-            },
-        )
+        place = {"taxonomy": taxonomy.key, "node": node.id, "parent": node.parent or "", "position": position}
+        yield "nodes", {**dict(node), **place, "level": node.id.count("/") + 1, "leaf": node.id not in above}
         pieces = node.id.split("/")
         for depth in range(len(pieces) + 1):
-            yield ("node_ancestors", {"taxonomy": taxonomy.key, "node": node.id, "ancestor": "/".join(pieces[:depth])})
+            yield "node_ancestors", {"taxonomy": taxonomy.key, "node": node.id, "ancestor": "/".join(pieces[:depth])}
         parent = f"node:{taxonomy.key}:{node.parent}" if node.parent else f"taxonomy:{taxonomy.key}"
-        yield (
-            "edges",
-            _edge(
-                f"taxonomy:{taxonomy.key}",
-                f"node:{taxonomy.key}:{node.id}",
-                "is-a",
-                parent,
-                taxonomy.source,
-                node.locator,
-            ),
-        )
+        cite = Citation(source=taxonomy.source, locator=node.locator)
+        yield _edge(f"taxonomy:{taxonomy.key}", f"node:{taxonomy.key}:{node.id}", "is-a", parent, cite)

@@ -475,61 +475,8 @@ class Result(Table, table=True):
     value: float = Field(description="The value")
 
 
-TABLES: tuple[type[Table], ...] = (
-    Meta,
-    Dictionary,
-    File,
-    Record,
-    Alias,
-    FoldedName,
-    Identifier,
-    RecordReference,
-    Paper,
-    Author,
-    Taxonomy,
-    Node,
-    NodeAncestor,
-    CrosswalkMapping,
-    Placement,
-    Design,
-    DesignProperty,
-    Equation,
-    Usage,
-    Model,
-    Configuration,
-    Claim,
-    Disagreement,
-    Waiver,
-    System,
-    Accelerator,
-    Source,
-    TableRow,
-    Edge,
-    Implementation,
-    ResultRun,
-    Result,
-)
+#: In the order in which they stand here.
+TABLES: tuple[type[Table], ...] = tuple(Table.__subclasses__())
 
 #: Tables whose rows belong to one record, which their column `record` names.
-OWNED = (
-    "records",
-    "papers",
-    "designs",
-    "models",
-    "systems",
-    "accelerators",
-    "sources",
-    "aliases",
-    "folded_names",
-    "identifiers",
-    "record_references",
-    "authors",
-    "placements",
-    "design_properties",
-    "equations",
-    "usages",
-    "configurations",
-    "claims",
-    "table_rows",
-    "edges",
-)
+OWNED = tuple(str(table.__tablename__) for table in TABLES if "record" in table.model_fields and table is not File)

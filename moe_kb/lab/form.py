@@ -163,11 +163,7 @@ def _short(name: str) -> str:
 
 
 def _fields(
-    schema: Mapping[str, Any],
-    definitions: Mapping[str, Any],
-    prefix: str,
-    group: str,
-    defaults: Mapping[str, Any],
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str, group: str, defaults: Mapping[str, Any]
 ) -> Iterator[FormField]:
     required = schema.get("required", ())
     for name, raw in schema.get("properties", {}).items():

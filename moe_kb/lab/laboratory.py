@@ -258,9 +258,7 @@ class Lab:
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise HomeError(
-                    str(self.home),
-                    f"it cannot hold the runs ({error})",
-                    f"Set {HOME_VARIABLE} to another folder",
+                    str(self.home), f"it cannot hold the runs ({error})", f"Set {HOME_VARIABLE} to another folder"
                 ) from error
             store = self._opened = RunsStore(self.home)
         return store

@@ -262,9 +262,7 @@ class RunsStore:
     def fail_queued(self, error: str) -> None:
         """Mark every queued run as failed: nothing can start them."""
         self._change(
-            "UPDATE runs SET status = 'failed', ended = ?, error = ? WHERE status = 'queued'",
-            time.time(),
-            error,
+            "UPDATE runs SET status = 'failed', ended = ?, error = ? WHERE status = 'queued'", time.time(), error
         )
 
     def delete(self, run_id: str) -> bool:

@@ -153,23 +153,12 @@ def _vocabulary(name: str) -> tuple[str, ...] | None:
 def gates(reader: Reader) -> list[Gate]:
     """Every gating design, oldest first."""
     runs = running(reader)
-    users = dict(
-        reader.tuples(
-            "SELECT record, count(DISTINCT by) FROM usages WHERE role IN ('uses', 'modifies') GROUP BY record"
-        )
-    )
     columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
     return [
-        Gate(
-            record,
-            name,
-            year,
-            users.get(record, 0),
-            record in runs,
-            dict(zip(GATING_PROPERTIES, properties, strict=True)),
-        )
-        for record, name, year, *properties in reader.tuples(
-            f"SELECT record, name, year, {columns} FROM gating_designs_compared "
+        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
+        for record, name, year, users, *properties in reader.tuples(
+            "SELECT record, name, year, (SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = g.record "
+            f"AND u.role IN ('uses', 'modifies')), {columns} FROM gating_designs_compared g "
             "ORDER BY year IS NULL, year, name COLLATE NOCASE"
         )
     ]

@@ -110,6 +110,8 @@ class Step:
     note: str | None
 
 
+#: What an edge says beside its ends.
+_ABOUT = ("type", "status", "source", "locator", "note")
 _EDGES = "SELECT head, type, tail, status, source, locator, note FROM edges"
 
 
@@ -126,16 +128,10 @@ def neighbours(reader: Reader, record: str) -> list[Neighbour]:
             forward = edge.head == record
             other = edge.tail if forward else edge.head
             name, kind, year = _named(reader, other)
-            found.append(
-                Neighbour(
-                    other, name, kind, year, edge.type, forward, edge.status, edge.source, edge.locator, edge.note
-                )
-            )
+            cite = (edge.status, edge.source, edge.locator, edge.note)
+            found.append(Neighbour(other, name, kind, year, edge.type, forward, *cite))
     order = {name: position for position, name in enumerate(EDGE_TYPES)}
-    return sorted(
-        found,
-        key=lambda neighbour: (order.get(neighbour.type, len(order)), neighbour.year or 0, neighbour.name.lower()),
-    )
+    return sorted(found, key=lambda other: (order.get(other.type, len(order)), other.year or 0, other.name.lower()))
 
 
 def load(reader: Reader) -> nx.MultiDiGraph[str]:
@@ -152,15 +148,8 @@ def load(reader: Reader) -> nx.MultiDiGraph[str]:
         for end in (edge.head, edge.tail):
             if end not in graph:
                 graph.add_node(end, kind=end.partition(":")[0], name=end.partition(":")[2], year=None)
-        graph.add_edge(
-            edge.head,
-            edge.tail,
-            type=edge.type,
-            status=edge.status,
-            source=edge.source,
-            locator=edge.locator,
-            note=edge.note,
-        )
+        about = {name: getattr(edge, name) for name in _ABOUT}
+        graph.add_edge(edge.head, edge.tail, **about)
     return graph
 
 
@@ -265,6 +254,6 @@ def path(reader: Reader, start: str, end: str) -> list[Step]:
     steps = []
     for left, right in itertools.pairwise(names):
         edge = simple[left][right]
-        about = {name: edge[name] for name in ("type", "source", "locator", "status", "note")}
+        about = {name: edge[name] for name in _ABOUT}
         steps.append(Step(start=left, end=right, forward=edge["head"] == left, **about))
     return steps

@@ -119,20 +119,8 @@ def papers(reader: Reader) -> list[PaperRow]:
     ):
         nodes[record].append(label)
     return [
-        PaperRow(
-            record,
-            name,
-            title,
-            year,
-            venue,
-            _first_two(authors),
-            scope,
-            url,
-            code,
-            designs,
-            tuple(dict.fromkeys(nodes[record])),
-        )
-        for record, name, title, year, venue, authors, scope, url, code, designs in reader.tuples(
+        PaperRow(*[record, *about, _first_two(authors), scope, url, code, designs, tuple(dict.fromkeys(nodes[record]))])
+        for record, *about, authors, scope, url, code, designs in reader.tuples(
             "SELECT p.record, p.name, p.title, p.year, p.venue, p.authors, p.scope, "
             "coalesce(p.url, 'https://arxiv.org/abs/' || p.arxiv), p.code_url, "
             "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces') "

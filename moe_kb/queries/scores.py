@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import BENCHMARKS
-from moe_kb.format import joined, year_of
+from moe_kb.format import year_of
 
 #: What a score can be charted against.
 AGAINST = ("params_active", "params_total", "year")
@@ -44,51 +44,18 @@ class ScoreRow:
 
 def scores(reader: Reader) -> list[ScoreRow]:
     """Every score, by benchmark, highest first; those of table rows that no model is tied to are left out."""
-    known = {
-        (subject, configuration, field): (number, value)
-        for subject, configuration, field, number, value in reader.tuples(
-            "SELECT subject, configuration, field, number, value FROM claims WHERE preferred "
-            "AND configuration IS NOT NULL AND field IN ('params_active', 'params_total', 'released')"
-        )
-    }
-
-    def own(record: str, configuration: str | None, field: str) -> tuple[float | None, str | None]:
-        return known.get((record, configuration, field), (None, None))
-
-    return [
-        ScoreRow(
-            record=record,
-            label=joined(model, configuration, separator=" "),
-            organisation=organisation,
-            released=own(record, configuration, "released")[1] or released,
-            benchmark=benchmark,
-            score=score,
-            printed=printed,
-            setting=setting or "setting not reported",
-            preferred=bool(preferred),
-            params_active=own(record, configuration, "params_active")[0],
-            params_total=own(record, configuration, "params_total")[0],
-            source=source,
-            locator=locator,
-        )
-        for (
-            record,
-            model,
-            organisation,
-            released,
-            configuration,
-            benchmark,
-            score,
-            printed,
-            setting,
-            preferred,
-            source,
-            locator,
-        ) in reader.tuples(
-            "SELECT c.subject, m.name, m.organisation, m.released, c.configuration, c.field, c.number, c.printed, "
-            "c.setting, c.preferred, c.source, c.locator FROM claims c JOIN models m ON c.subject = m.record "
-            f"WHERE c.number IS NOT NULL AND c.field IN ({', '.join('?' for _ in BENCHMARKS)}) "
-            "ORDER BY c.field, c.number DESC",
-            tuple(BENCHMARKS),
-        )
-    ]
+    return reader.all(
+        ScoreRow,
+        "WITH own AS (SELECT subject, configuration, max(number) FILTER (WHERE field = 'params_active') AS active, "
+        "max(number) FILTER (WHERE field = 'params_total') AS total, "
+        "max(value) FILTER (WHERE field = 'released') AS released FROM claims "
+        "WHERE preferred AND configuration IS NOT NULL GROUP BY 1, 2) "
+        "SELECT c.subject AS record, trim(m.name || ' ' || coalesce(c.configuration, '')) AS label, m.organisation, "
+        "coalesce(o.released, m.released) AS released, c.field AS benchmark, c.number AS score, c.printed, "
+        "coalesce(c.setting, 'setting not reported') AS setting, c.preferred, o.active AS params_active, "
+        "o.total AS params_total, c.source, c.locator FROM claims c JOIN models m ON c.subject = m.record "
+        "LEFT JOIN own o ON o.subject = c.subject AND o.configuration = c.configuration "
+        f"WHERE c.number IS NOT NULL AND c.field IN ({', '.join('?' for _ in BENCHMARKS)}) "
+        "ORDER BY c.field, c.number DESC",
+        tuple(BENCHMARKS),
+    )

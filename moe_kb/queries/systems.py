@@ -54,25 +54,16 @@ def systems(reader: Reader) -> list[SystemRow]:
             optimises.setdefault(subject, {})[name.removeprefix("optimises_")] = status
             if note:
                 notes.setdefault(subject, {})[note] = None
-    return [
-        SystemRow(
-            record,
-            key,
-            name,
-            organisation,
-            repository,
-            tuple(json.loads(papers)),
-            tuple(json.loads(parallelism)),
-            optimises.get(record, {}),
-            tuple(notes.get(record, ())),
-            stars.get(record),
-        )
-        for record, key, name, organisation, repository, papers, parallelism in reader.tuples(
-            "SELECT s.record, s.key, s.name, s.organisation, s.repository, "
-            "coalesce(r.content -> 'papers', '[]'), coalesce(r.content -> 'parallelism', '[]') "
-            "FROM systems s JOIN records r ON r.record = s.record ORDER BY s.name COLLATE NOCASE"
-        )
-    ]
+    found = []
+    for record, *about, papers, parallelism in reader.tuples(
+        "SELECT s.record, s.key, s.name, s.organisation, s.repository, "
+        "coalesce(r.content -> 'papers', '[]'), coalesce(r.content -> 'parallelism', '[]') "
+        "FROM systems s JOIN records r ON r.record = s.record ORDER BY s.name COLLATE NOCASE"
+    ):
+        lists = tuple(json.loads(papers)), tuple(json.loads(parallelism))
+        marks = optimises.get(record, {}), tuple(notes.get(record, ())), stars.get(record)
+        found.append(SystemRow(*[record, *about, *lists, *marks]))
+    return found
 
 
 def mark(status: str | None) -> str:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
+from moe_kb.fields import NOT_REPORTED
 
 TIMELINES = ("timeline-2025", "survey-a-figure-1")
 
@@ -55,18 +56,8 @@ def timeline(reader: Reader, table: str) -> list[TimelineModel]:
         (f"table:{table}",),
     ):
         cells = {column: _printed(cell) for column, cell in json.loads(text).items()}
-        out.append(
-            TimelineModel(
-                label=label,
-                period=cells.get("released") or "no date",
-                openness=cells.get("openness") or "not reported",
-                domain=cells.get("domain") or "not reported",
-                organisation=cells.get("organisation") or "not reported",
-                record=record,
-                name=name,
-                released=released,
-            )
-        )
+        about = [cells.get(column) or NOT_REPORTED for column in ("openness", "domain", "organisation")]
+        out.append(TimelineModel(*[label, cells.get("released") or "no date", *about, record, name, released]))
     return out
 
 

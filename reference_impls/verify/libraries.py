@@ -79,6 +79,18 @@ def beside(
     yield from same(name, results[0], results[1], **tolerance)
 
 
+def against_library(
+    name: str,
+    layer: MoELayer,
+    block: nn.Module,
+    x_BSD: Tensor,
+    weights: Mapping[str, tuple[Tensor, Tensor]],
+    **tolerance: float,
+) -> Iterator[Check]:
+    """Outputs and gradients of a layer and of a library's block, with a map of their weights, as in `beside`."""
+    yield from beside(name, lambda x: layer(x)[0], only_output(block), x_BSD, weights, **tolerance)
+
+
 def block_of(block_class: type[nn.Module], config: Any, dtype: torch.dtype = torch.float32) -> Any:
     """A block of transformers, its experts run one by one, its weights drawn so that outputs are of order one."""
     config._experts_implementation = "eager"

@@ -55,6 +55,8 @@ def test_a_view_has_an_address(sized_tree, open_page):
     at = open_page("size", models="alpha|1B", context="1024", weights="fp8", expert_parallel="4", accelerator="zeta")
     assert at.select_slider(key="in-context").value == 1024
     assert at.number_input(key="in-expert_parallel").value == 4
+    earlier = open_page("size", models="alpha|1B", degree="4")
+    assert earlier.number_input(key="in-expert_parallel").value == 4
     assert any("At 1,024 tokens" in one.value.columns for one in at.table)
     at.selectbox(key="in-weights").set_value("mxfp4").run()
     assert at.query_params["weights"] == "mxfp4"

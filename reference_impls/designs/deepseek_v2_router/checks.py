@@ -10,7 +10,7 @@ from reference_impls.designs.deepseek_v2_router.config import DeepSeekV2Config
 from reference_impls.designs.deepseek_v2_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S, SCALE = 32, 24, 8, 3, 20, 4.0
@@ -49,9 +49,9 @@ def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tol
     ours.load_transformers_block(block)
     # All scores of a token stand apart, whichever devices it uses.
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), E - 1, (B, S, D), dtype=dtype, gap=1e-4)
-    yield from beside(
+    yield from against_library(
         f"transformers' DeepseekV2Moe, {top} of {devices} devices, k = {k}, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         weight_map(ours, block),
         **tolerance,
     )  # fmt: skip

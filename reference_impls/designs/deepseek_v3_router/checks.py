@@ -11,7 +11,7 @@ from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
 from reference_impls.designs.deepseek_v3_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, worst_of
-from reference_impls.verify.libraries import beside, block_of, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, decisive, weight_map
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 32, 24, 16, 3, 20
@@ -53,9 +53,9 @@ def transformers_block(shape: dict[str, int], dtype: torch.dtype) -> Iterator[Ch
     torch.nn.init.normal_(block.gate.e_score_correction_bias, std=0.1)
     ours = _layer(dtype, **shape)
     ours.load_transformers_block(block)
-    yield from beside(
+    yield from against_library(
         f"transformers' DeepseekV3MoE, {shape['n_groups']} groups, k = {shape['experts_per_token']}, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block), _clear_tokens(ours, shape, dtype),
+        ours, block, _clear_tokens(ours, shape, dtype),
         weight_map(ours, block),
     )  # fmt: skip
 

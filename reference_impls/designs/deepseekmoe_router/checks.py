@@ -11,7 +11,7 @@ from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 from reference_impls.designs.deepseekmoe_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -46,9 +46,9 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     ours = _layer(k, dtype)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
-    yield from beside(
+    yield from against_library(
         f"transformers' DeepseekV2Moe, k = {k}, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         weight_map(ours, block),
         **tolerance,
     )  # fmt: skip

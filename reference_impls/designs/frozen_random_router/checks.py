@@ -11,7 +11,7 @@ from reference_impls.designs.frozen_random_router.config import RandomFrozenConf
 from reference_impls.designs.frozen_random_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, only_output
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens
 from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E = 16, 12, 6
@@ -44,9 +44,9 @@ def mixtral_block() -> Iterator[Check]:
         block.experts.gate_up_proj.copy_(ours.experts.w_in_EID)
         block.experts.down_proj.copy_(ours.experts.w_out_EDF)
     x_BSD = clear_tokens(lambda x: x @ ours.router.frozen_ED.T, 2, (3, 10, D), dtype=torch.float32)
-    yield from beside(
+    yield from against_library(
         "transformers' MixtralSparseMoeBlock, its gate frozen",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         {
             "w_in": (ours.experts.w_in_EID, block.experts.gate_up_proj),
             "w_out": (ours.experts.w_out_EDF, block.experts.down_proj),

@@ -10,7 +10,7 @@ from reference_impls.core.losses import load_balancing_loss
 from reference_impls.designs.heterogeneous_experts.router import make_layer, parameter_penalty
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive
 from reference_impls.verify.naive import tokens
 
 D, F, E, S = 32, 24, 8, 20
@@ -52,7 +52,7 @@ def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> 
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (2, S, D), dtype=dtype)
     pairs = {"the router": (ours.router.weight_ED, block.gate.weight)}
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
     for layer in (ours, block):
         made = layer(x_BSD)
         (made[0] if isinstance(made, tuple) else made).view(2, S, D).square().sum().backward()

@@ -10,7 +10,7 @@ from reference_impls.designs.input_dependent_k.config import InputDependentKConf
 from reference_impls.designs.input_dependent_k.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
 from reference_impls.verify.naive import largest, mixed_output, tokens
 
 D, F, E, MOST, T = 16, 12, 8, 3, 40
@@ -41,9 +41,9 @@ def transformers_block() -> Iterator[Check]:
     ours = _layer("norm", 100.0).float()
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(ours.router.logits, MOST, (2, 10, D), dtype=torch.float32)
-    yield from beside(
+    yield from against_library(
         "transformers' MixtralSparseMoeBlock, every token with as many experts",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         weight_map(ours, block),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 from reference_impls.designs.mixtral_top2_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 20
@@ -43,9 +43,9 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     ours = _layer(k, dtype)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
-    yield from beside(
+    yield from against_library(
         f"transformers' MixtralSparseMoeBlock, k = {k}, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         weight_map(ours, block),
         **tolerance,
     )  # fmt: skip

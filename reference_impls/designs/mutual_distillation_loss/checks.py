@@ -17,11 +17,10 @@ from reference_impls.designs.mutual_distillation_loss.router import (
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
 from reference_impls.verify.libraries import (
-    beside,
+    against_library,
     block_of,
     clear_tokens,
     decisive,
-    only_output,
     share_weights,
     weight_map,
 )
@@ -61,7 +60,7 @@ def transformers_block() -> Iterator[Check]:
     share_weights(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
     name = "transformers' MixtralSparseMoeBlock"
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs)
+    yield from against_library(name, ours, block, x_BSD, pairs)
 
 
 def pairs_of_torch() -> Iterator[Check]:

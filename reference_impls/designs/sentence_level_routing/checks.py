@@ -11,11 +11,10 @@ from reference_impls.designs.sentence_level_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
 from reference_impls.verify.libraries import (
-    beside,
+    against_library,
     block_of,
     clear_tokens,
     decisive,
-    only_output,
     share_weights,
     weight_map,
 )
@@ -50,9 +49,9 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
     ours = _layer(dtype=dtype)
     pairs = weight_map(ours, block)
     share_weights(pairs)
-    yield from beside(
+    yield from against_library(
         f"transformers' MixtralSparseMoeBlock on sequences of one token, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block),
+        ours, block,
         clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (40, 1, D), dtype=dtype),
         pairs,
         **tolerance,

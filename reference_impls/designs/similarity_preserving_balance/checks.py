@@ -11,11 +11,10 @@ from reference_impls.designs.similarity_preserving_balance.router import SimBalR
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close
 from reference_impls.verify.libraries import (
-    beside,
+    against_library,
     block_of,
     clear_tokens,
     decisive,
-    only_output,
     share_weights,
     weight_map,
 )
@@ -53,7 +52,7 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     share_weights(pairs)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

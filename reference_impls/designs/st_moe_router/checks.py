@@ -11,7 +11,7 @@ from reference_impls.designs.st_moe_router.config import STMoEConfig
 from reference_impls.designs.st_moe_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
+from reference_impls.verify.libraries import against_library, clear_tokens, decisive
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 40
@@ -71,7 +71,7 @@ def st_moe_pytorch(factor: float, dtype: torch.dtype, **tolerance: float) -> Ite
         "w_in": (ours.experts.w_in_EID, w_in),
         "w_out": (ours.experts.w_out_EDF, w_out),
     }
-    yield from beside(name, lambda x: ours(x)[0], only_output(theirs), x_BSD, pairs, **tolerance)
+    yield from against_library(name, ours, theirs, x_BSD, pairs, **tolerance)
     info, made = ours(x_BSD)[1], theirs(x_BSD)
     dropped = info.routing.n_dropped
     yield at_most(f"{name}: assignments dropped or not as the capacity allows", float((dropped > 0) != (factor < 8)), 0)

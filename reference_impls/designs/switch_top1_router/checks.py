@@ -9,7 +9,7 @@ from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 from reference_impls.designs.switch_top1_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
+from reference_impls.verify.libraries import against_library, clear_tokens, decisive
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 40
@@ -53,7 +53,7 @@ def transformers_layer(factor: float, dtype: torch.dtype, **tolerance: float) ->
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 1, (B, S, D), dtype=dtype)
     name = f"transformers' SwitchTransformersSparseMLP, capacity factor {factor:g}, {str(dtype)[6:]}"
     pairs = {"the router": (ours.router.weight_ED, block.router.classifier.weight)}
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
 
     info = ours(x_BSD)[1]
     dropped = info.routing.n_dropped

@@ -10,7 +10,7 @@ from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, clear_tokens, decisive, only_output
+from reference_impls.verify.libraries import against_library, clear_tokens, decisive
 from reference_impls.verify.naive import largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -70,7 +70,7 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     pairs = {part: (weight, leaves[part]) for part, weight in ours.experts.named_parameters()}
     pairs["the router"] = (ours.router.weight_ED, block.router.weight)
     pairs["the router's bias"] = (ours.router.router_bias_E, block.router.bias)
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

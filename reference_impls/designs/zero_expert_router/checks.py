@@ -10,7 +10,7 @@ from reference_impls.designs.zero_expert_router.config import LongCatZeroConfig
 from reference_impls.designs.zero_expert_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, N, Z, K, B, S, SCALE = 32, 24, 6, 3, 3, 3, 20, 4.0
@@ -53,9 +53,9 @@ def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> It
     ours = _layer(zeros, dtype)
     ours.load_transformers_block(block)
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1) + ours.router.bias_E, K, (B, S, D), dtype=dtype)
-    yield from beside(
+    yield from against_library(
         f"transformers' LongcatFlashMoE, {zeros} zero experts, {str(dtype)[6:]}",
-        lambda x: ours(x)[0], only_output(block), x_BSD,
+        ours, block, x_BSD,
         weight_map(ours, block),
         **tolerance,
     )  # fmt: skip

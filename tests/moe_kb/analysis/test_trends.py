@@ -40,10 +40,7 @@ UNRELATED = VARIANT.replace("own-balance-loss", "other-loss").replace("kind: var
 
 OWN_LOSS = "data/designs/loss/own-balance-loss.yaml"
 NO_NUMBERS = dict.fromkeys(HYPERPARAMETERS)
-LOSSES = {
-    "data/designs/loss/load-balancing-loss.yaml": BALANCE_LOSS,
-    OWN_LOSS: VARIANT,
-}
+LOSSES = {"data/designs/loss/load-balancing-loss.yaml": BALANCE_LOSS, OWN_LOSS: VARIANT}
 
 
 def made(tmp_path, changes: dict[str, str] | None = None, *edits: tuple[str, str]) -> Observation:

@@ -148,9 +148,6 @@ def test_the_table_counts_the_layers_of_equal_sublayers_together():
     assert settings["router.renormalise"] == "yes"
     assert settings["d_expert"] == "256 (4*d_model)"
     assert settings["shared.count"] == "1"
-
-
-def test_tensors_without_a_field_are_named_with_their_shape():
     rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
     assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]
 

@@ -91,14 +91,11 @@ def test_a_change_reaches_every_mixture_and_nothing_else(routed, chosen, width, 
     assert experts_of(built)[0].routed == 8, "the original stays as it is"
 
 
-def test_a_change_to_what_it_is_changes_nothing():
+def test_experts_of_most_layers_can_be_changed():
     before = sized(SHARED)
     own, differ = experts_of(before.architecture)
     assert (own, differ) == (Experts(8, 2, 5, 2), False)
     assert with_experts(before, own).architecture == before.architecture
-
-
-def test_the_experts_of_most_layers_are_told():
     group = [{"sublayers": [SHARED]}, {"repeat": 3, "sublayers": [MOE]}]
     assert experts_of(architecture(decoder={"groups": group})) == (Experts(8, 2, 5, 0), True)
     assert experts_of(architecture(DENSE)) is None
@@ -183,6 +180,7 @@ def test_stacked_parts_come_to_the_total(draw, values):
             assert stacked == pytest.approx(values(one.size)[number])
     named = [bar.name for bar in bars if bar.showlegend]
     assert len(named) == len(set(named))
+    assert [charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
 
 
 def test_weights_stand_over_the_memory_of_accelerators():
@@ -217,10 +215,6 @@ def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
         assert mark.y[0] == pytest.approx(min(TINY.peak, TINY.bandwidth * mark.x[0]))
     assert "ridge at 100 FLOP/B" in figure.layout.annotations[0].text
     assert not any("e" in tick for tick in figure.layout.xaxis.ticktext)
-
-
-def test_many_operations_get_a_larger_unit():
-    assert [charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
 
 
 def test_every_formula_says_what_is_counted_and_what_is_not():
