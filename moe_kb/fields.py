@@ -6,7 +6,6 @@ the command line take their columns and words from here. Imports nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +42,7 @@ class Field:
         return self.axis == "log"
 
 
-def _by_name(fields: Iterable[Field]) -> dict[str, Field]:
+def _by_name(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
@@ -55,133 +54,114 @@ def _number(
 
 #: Numbers of a configuration, in the order of the view `hyperparameters`.
 HYPERPARAMETERS = _by_name(
-    (
-        _number("params_total", "Total parameters", "parameters", "All parameters", group="size", symbol="N"),
-        _number(
-            "params_active",
-            "Active parameters",
-            "parameters per token",
-            "Parameters a token uses",
-            group="size",
-            symbol=r"N_\mathrm{active}",
-        ),
-        _number("n_layers", "Layers", "layers", "Layers, of both stacks where there are two", "linear", symbol="L"),
-        _number(
-            "n_moe_layers",
-            "MoE layers",
-            "layers",
-            "Layers with a mixture of experts",
-            "linear",
-            symbol=r"L_\mathrm{MoE}",
-        ),
-        _number("d_model", "Model width", "dimensions", "Width of the residual stream", symbol=r"d_\mathrm{model}"),
-        _number(
-            "d_ffn",
-            "Dense FFN width",
-            "dimensions",
-            "Hidden width of the dense feed-forward networks",
-            symbol=r"d_\mathrm{ffn}",
-        ),
-        _number(
-            "d_expert", "Expert width", "dimensions", "Hidden width of a routed expert", symbol=r"d_\mathrm{expert}"
-        ),
-        _number("n_heads", "Query heads", "heads", "Query heads"),
-        _number("n_kv_heads", "Key-value heads", "heads", "Key-value heads"),
-        _number("d_head", "Head width", "dimensions", "Width of a head"),
-        _number("n_routed_experts", "Routed experts", "experts per layer", "Routed experts in a layer", symbol="E"),
-        _number(
-            "n_shared_experts",
-            "Shared experts",
-            "experts per layer",
-            "Experts in a layer that every token uses",
-            "linear",
-        ),
-        _number(
-            "experts_per_token",
-            "Active routed experts",
-            "experts per token",
-            "Routed experts that a token uses in a layer",
-            symbol="k",
-        ),
-        _number(
-            "n_experts_total",
-            "All experts",
-            "experts per layer",
-            "Experts in a layer as tables print them; whether shared ones count is in claims",
-        ),
-        _number(
-            "n_experts_active",
-            "All active experts",
-            "experts per token",
-            "Experts that a token uses as tables print them; whether shared ones count is in claims",
-        ),
-        _number("vocab_size", "Vocabulary", "entries", "Entries of the embedding", group="size"),
-        _number(
-            "context_length", "Context length", "tokens", "Positions the configuration allows", group="size", symbol="L"
-        ),
-    )
+    _number("params_total", "Total parameters", "parameters", "All parameters", group="size", symbol="N"),
+    _number(
+        "params_active",
+        "Active parameters",
+        "parameters per token",
+        "Parameters a token uses",
+        group="size",
+        symbol=r"N_\mathrm{active}",
+    ),
+    _number("n_layers", "Layers", "layers", "Layers, of both stacks where there are two", "linear", symbol="L"),
+    _number(
+        "n_moe_layers", "MoE layers", "layers", "Layers with a mixture of experts", "linear", symbol=r"L_\mathrm{MoE}"
+    ),
+    _number("d_model", "Model width", "dimensions", "Width of the residual stream", symbol=r"d_\mathrm{model}"),
+    _number(
+        "d_ffn",
+        "Dense FFN width",
+        "dimensions",
+        "Hidden width of the dense feed-forward networks",
+        symbol=r"d_\mathrm{ffn}",
+    ),
+    _number("d_expert", "Expert width", "dimensions", "Hidden width of a routed expert", symbol=r"d_\mathrm{expert}"),
+    _number("n_heads", "Query heads", "heads", "Query heads"),
+    _number("n_kv_heads", "Key-value heads", "heads", "Key-value heads"),
+    _number("d_head", "Head width", "dimensions", "Width of a head"),
+    _number("n_routed_experts", "Routed experts", "experts per layer", "Routed experts in a layer", symbol="E"),
+    _number(
+        "n_shared_experts", "Shared experts", "experts per layer", "Experts in a layer that every token uses", "linear"
+    ),
+    _number(
+        "experts_per_token",
+        "Active routed experts",
+        "experts per token",
+        "Routed experts that a token uses in a layer",
+        symbol="k",
+    ),
+    _number(
+        "n_experts_total",
+        "All experts",
+        "experts per layer",
+        "Experts in a layer as tables print them; whether shared ones count is in claims",
+    ),
+    _number(
+        "n_experts_active",
+        "All active experts",
+        "experts per token",
+        "Experts that a token uses as tables print them; whether shared ones count is in claims",
+    ),
+    _number("vocab_size", "Vocabulary", "entries", "Entries of the embedding", group="size"),
+    _number(
+        "context_length", "Context length", "tokens", "Positions the configuration allows", group="size", symbol="L"
+    ),
 )
 
 #: Words of a configuration, in the order of the view `hyperparameters`.
 HYPERPARAMETER_WORDS = _by_name(
-    (
-        Field("activation", "Activation", description="Activation of the experts", group="word"),
-        Field(
-            "moe_placement",
-            "Placement of MoE layers",
-            description="Which layers hold the experts, as printed",
-            group="word",
-        ),
-        Field(
-            "tied_embeddings",
-            "Tied embeddings",
-            description="Whether input and output embeddings are one tensor",
-            group="word",
-        ),
-        Field("router", "Router", description="Key of the router's design", group="word"),
-    )
+    Field("activation", "Activation", description="Activation of the experts", group="word"),
+    Field(
+        "moe_placement",
+        "Placement of MoE layers",
+        description="Which layers hold the experts, as printed",
+        group="word",
+    ),
+    Field(
+        "tied_embeddings",
+        "Tied embeddings",
+        description="Whether input and output embeddings are one tensor",
+        group="word",
+    ),
+    Field("router", "Router", description="Key of the router's design", group="word"),
 )
 
 #: Numbers that configurations have: what can be an axis.
 MEASURES = HYPERPARAMETERS | _by_name(
-    (
-        _number(
-            "active_share",
-            "Active share of parameters",
-            "percent",
-            "Active over total parameters",
-            "linear",
-            "computed",
-            r"N_\mathrm{active} / N",
-        ),
-        _number("year", "Year of release", "", "Year of the release date", "linear", "computed"),
-    )
+    _number(
+        "active_share",
+        "Active share of parameters",
+        "percent",
+        "Active over total parameters",
+        "linear",
+        "computed",
+        r"N_\mathrm{active} / N",
+    ),
+    _number("year", "Year of release", "", "Year of the release date", "linear", "computed"),
 )
 
 #: Scores that tables of the surveys print, percent.
 BENCHMARKS = _by_name(
-    Field(name, label, "percent", f"Score of {label}", "benchmark", "linear")
-    for name, label in (("mmlu", "MMLU"), ("gsm8k", "GSM8K"), ("math", "MATH"), ("humaneval", "HumanEval"))
+    *(
+        Field(name, label, "percent", f"Score of {label}", "benchmark", "linear")
+        for name, label in (("mmlu", "MMLU"), ("gsm8k", "GSM8K"), ("math", "MATH"), ("humaneval", "HumanEval"))
+    )
 )
 
 _MODEL = _by_name(
-    (
-        Field("released", "Release date"),
-        Field("organisation", "Organisation"),
-        Field("openness", "Openness", description="open or closed weights"),
-        Field("domain", "Domain"),
-        Field("licence", "Licence"),
-        Field("papers", "Papers"),
-        Field("weights", "Weights"),
-        Field("report", "Report"),
-        Field("name", "Name"),
-    )
+    Field("released", "Release date"),
+    Field("organisation", "Organisation"),
+    Field("openness", "Openness", description="open or closed weights"),
+    Field("domain", "Domain"),
+    Field("licence", "Licence"),
+    Field("papers", "Papers"),
+    Field("weights", "Weights"),
+    Field("report", "Report"),
+    Field("name", "Name"),
 )
 _TRAINING = _by_name(
-    (
-        Field("w_aux", "Weight of the auxiliary loss", group="training", axis="log"),
-        Field("w_z", "Weight of the router z-loss", group="training", axis="log"),
-    )
+    Field("w_aux", "Weight of the auxiliary loss", group="training", axis="log"),
+    Field("w_z", "Weight of the router z-loss", group="training", axis="log"),
 )
 
 #: Every field that a model, a configuration or a score may have, in reading order.
@@ -199,27 +179,29 @@ COLOUR_BY = {
 
 #: Typed properties of a gating design in reading order; what each means is the docstring of the record's field.
 GATING_PROPERTIES = _by_name(
-    Field(name, label, group="gating")
-    for name, label in (
-        ("chooser", "Who chooses"),
-        ("experts_per_token", "Experts per token"),
-        ("k", "k"),
-        ("score", "Score"),
-        ("order", "Order"),
-        ("renormalised", "Renormalised"),
-        ("second_choice", "Second choice"),
-        ("noise", "Noise"),
-        ("granularity", "Granularity"),
-        ("trainable", "Trainable"),
-        ("differentiable", "Differentiable"),
-        ("autoregressive_safe", "Autoregressive-safe"),
-        ("capacity_train", "Capacity in training"),
-        ("capacity_eval", "Capacity in evaluation"),
-        ("overflow", "Overflow"),
-        ("groups", "Groups"),
-        ("balancing", "Balancing"),
-        ("cost_per_token", "Cost per token"),
-        ("train_inference_difference", "Training against inference"),
+    *(
+        Field(name, label, group="gating")
+        for name, label in (
+            ("chooser", "Who chooses"),
+            ("experts_per_token", "Experts per token"),
+            ("k", "k"),
+            ("score", "Score"),
+            ("order", "Order"),
+            ("renormalised", "Renormalised"),
+            ("second_choice", "Second choice"),
+            ("noise", "Noise"),
+            ("granularity", "Granularity"),
+            ("trainable", "Trainable"),
+            ("differentiable", "Differentiable"),
+            ("autoregressive_safe", "Autoregressive-safe"),
+            ("capacity_train", "Capacity in training"),
+            ("capacity_eval", "Capacity in evaluation"),
+            ("overflow", "Overflow"),
+            ("groups", "Groups"),
+            ("balancing", "Balancing"),
+            ("cost_per_token", "Cost per token"),
+            ("train_inference_difference", "Training against inference"),
+        )
     )
 )
 #: The properties that a comparison of gates shows first.

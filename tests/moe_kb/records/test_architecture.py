@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from moe_kb import yamlio
 from moe_kb.corpus import validate
 from moe_kb.records.architecture import Architecture
+from moe_kb.records.base import stored
 from moe_kb.records.sublayers import (
     MATRICES,
     Attention,
@@ -322,3 +323,9 @@ def test_wrong_one_is_told_which_field(data: Data, named: str) -> None:
     assert record is None
     assert any(named in finding.message for finding in findings), [str(finding) for finding in findings]
     assert all(finding.fix for finding in findings)
+
+
+def test_stored_architectures_equal_validated_ones() -> None:
+    kinds = [ATTENTION, dense(), moe(router={"score": "softmax"}), {**dense(), "d_ffn": {"printed": "4*d_model"}}]
+    data = architecture(decoder=stack(*(layer(ATTENTION, kind) for kind in kinds), {"groups": [layer(ATTENTION)]}))
+    assert stored(Architecture, data) == Architecture.model_validate(data)
