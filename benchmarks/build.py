@@ -40,10 +40,8 @@ def run() -> list[Result]:
         small, large = SIZES[0], SIZES[-1]
         growth = (each[large].cpu / large) / (each[small].cpu / small)
         per_thousand = ", ".join(f"{size:,}: {each[size].cpu / size * 1e6:.0f} ms" for size in SIZES)
-        results.append(
-            Result("linear: CPU time per 1,000 papers", per_thousand, f"{growth:.2f}x", "<= 1.2x", growth <= 1.2)
-        )
-    return results
+    what = "linear: CPU time per 1,000 papers"
+    return [*results, Result(what, per_thousand, f"{growth:.2f}x", "<= 1.2x", growth <= 1.2)]
 
 
 def _time(action: str, tree: Path, *database: Path) -> Time:
@@ -82,24 +80,13 @@ def _one_tree(what: str, tree: Path, changed: Path, rounds: int, times: dict[int
     if times is not None:
         times[SIZES[-1]] = found["build"]
     load, full, one, none = (found[name] for name in ("load", "build", "one", "none"))
-    limit = 3 * load.wall + 1
+    limit, share, met = 3 * load.wall + 1, "{:.3f}x of a full build", one.wall <= 0.1 * full.wall
+    both, target = f"{_both(full)}; C loader alone {_both(load)}", f"<= 3x + 1 s = {limit:.2f} s"
     return [
-        Result(
-            f"full build, {what}",
-            f"{_both(full)}; C loader alone {_both(load)}",
-            f"{full.wall / load.wall:.2f}x",
-            f"<= 3x + 1 s = {limit:.2f} s",
-            full.wall <= limit,
-        ),
+        Result(f"full build, {what}", both, f"{full.wall / load.wall:.2f}x", target, full.wall <= limit),
         Result(f"peak memory, {what}", f"{max(peaks):.0f} MB", "", "< 600 MB", max(peaks) < 600),
-        Result(
-            f"one file changed, {what}",
-            _both(one),
-            f"{one.wall / full.wall:.3f}x of a full build",
-            "<= 0.1x",
-            one.wall <= 0.1 * full.wall,
-        ),
-        Result(f"nothing changed, {what}", _both(none), f"{none.wall / full.wall:.3f}x of a full build", "", None),
+        Result(f"one file changed, {what}", _both(one), share.format(one.wall / full.wall), "<= 0.1x", met),
+        Result(f"nothing changed, {what}", _both(none), share.format(none.wall / full.wall), "", None),
     ]
 
 

@@ -42,17 +42,12 @@ def run() -> list[Result]:
     cases |= {name: partial(timed_process, whole) for name, (whole, _) in asked.items()}
     found = interleaved(ROUNDS, cases)
     base = found["typer"].cpu
-    return [
-        Result(
-            f"`{name}`",
-            f"CPU {found[name].cpu * 1e3:.0f} ms (wall {found[name].wall * 1e3:.0f} ms); "
-            f"import typer {base * 1e3:.0f} ms",
-            f"{found[name].cpu / base:.2f}x",
-            f"<= {most:g}x",
-            found[name].cpu / base <= most,
-        )
-        for name, (_, most) in asked.items()
-    ]
+    results = []
+    for name, (_, most) in asked.items():
+        time, ratio = found[name], found[name].cpu / base
+        measured = f"CPU {time.cpu * 1e3:.0f} ms (wall {time.wall * 1e3:.0f} ms); import typer {base * 1e3:.0f} ms"
+        results.append(Result(f"`{name}`", measured, f"{ratio:.2f}x", f"<= {most:g}x", ratio <= most))
+    return results
 
 
 if __name__ == "__main__":

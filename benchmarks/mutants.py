@@ -175,25 +175,9 @@ class Checkout:
     def _pytest(self, tests: list[str], unfit: list[str]) -> tuple[int | None, str]:
         """Exit status, None past the time limit, and the test that failed."""
         shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)  # examples that failed before
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "--tb=no",
-            "-rfE",
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            "not e2e",
-        ]
-        command += [
-            "--hypothesis-seed=0",
-            f"--basetemp={self.folder}.tmp",
-            *(f"--deselect={test}" for test in unfit),
-            *tests,
-        ]
+        options = ["-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+        command = [sys.executable, "-m", "pytest", *options, "-m", "not e2e", f"--basetemp={self.folder}.tmp"]
+        command += [*(f"--deselect={test}" for test in unfit), *tests]
         log = self.folder.with_suffix(".log")
         with log.open("w") as output:
             process = subprocess.Popen(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -51,13 +52,9 @@ def measure(kb: KnowledgeBase, *, show: bool = False) -> list[Result]:
     for group, texts in queries().items():
         for text in texts:
             words = " ".join(f'"{word}"' for word in re.findall(r"[^\W_]+", text))
-            found = interleaved(
-                ROUNDS,
-                {
-                    "ours": partial(timed, partial(kb.search, text, limit=50)),
-                    "bare": partial(timed, partial(_fts5_alone, kb.database, words)),
-                },
-            )
+            search = partial(timed, partial(kb.search, text, limit=50))
+            beside = partial(timed, partial(_fts5_alone, kb.database, words))
+            found = interleaved(ROUNDS, {"ours": search, "bare": beside})
             ours.setdefault(group, []).append(found["ours"])
             bare.setdefault(group, []).append(found["bare"])
             if show:
@@ -66,34 +63,22 @@ def measure(kb: KnowledgeBase, *, show: bool = False) -> list[Result]:
     results = []
     for group in (EVERYTHING, *ours):
         chosen = list(ours) if group == EVERYTHING else [group]
-        times = [time for one in chosen for time in ours[one]]
-        beside = [time for one in chosen for time in bare[one]]
-        middle, worst = statistics.median(t.wall for t in times), max(t.wall for t in times)
-        alone = statistics.median(t.wall for t in beside)
-        limit = 0.040 if group == COMMON else 0.010
-        judged = worst if group == COMMON else middle
+        times = [time.wall for name in chosen for time in ours[name]]
+        middle, worst = statistics.median(times), max(times)
+        alone = statistics.median(time.wall for name in chosen for time in bare[name])
         target = {COMMON: "each <= 40 ms", EVERYTHING: "median <= 10 ms"}.get(group, "")
-        results.append(
-            Result(
-                f"search, {group}",
-                f"median {middle * 1e3:.1f} ms, worst {worst * 1e3:.1f} ms; FTS5 alone median {alone * 1e3:.1f} ms",
-                f"{middle / alone:.1f}x",
-                target,
-                judged <= limit if target else None,
-            )
-        )
+        met = worst <= 0.040 if group == COMMON else middle <= 0.010
+        measured = f"median {middle * 1e3:.1f} ms, worst {worst * 1e3:.1f} ms; FTS5 alone median {alone * 1e3:.1f} ms"
+        results.append(Result(f"search, {group}", measured, f"{middle / alone:.1f}x", target, met if target else None))
     return results
 
 
 def _fts5_alone(database: Path, words: str) -> None:
-    connection = connect(database)
-    try:
+    with closing(connect(database)) as connection:
         if words:
             connection.execute(
                 "SELECT rowid FROM search WHERE search MATCH ? ORDER BY rank LIMIT 50", (words,)
             ).fetchall()
-    finally:
-        connection.close()
 
 
 if __name__ == "__main__":

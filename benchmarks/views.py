@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, scratch, timed, worker
@@ -146,14 +148,11 @@ def unordered(rows: list[tuple[object, ...]]) -> list[str]:
 
 def measure(database: Path, what: str) -> list[Result]:
     """Time every question of a database."""
-    connection = connect(database)
-    try:
+    with closing(connect(database)) as connection:
         return [
             _compare(connection, f"{question}, {what}", ours, theirs, parameters)
             for question, ours, theirs, parameters in questions(connection)
         ]
-    finally:
-        connection.close()
 
 
 def _compare(
@@ -165,12 +164,10 @@ def _compare(
     if unordered(rows(ours)) != unordered(rows(theirs)):
         raise RuntimeError(f"{what}: the view and the SQL written by hand give different rows")
     repeat = max(1, round(0.005 / timed(lambda: rows(theirs)).wall))  # what takes microseconds is measured in batches
-    found = interleaved(
-        ROUNDS,
-        {"ours": lambda: timed(lambda: rows(ours), repeat), "theirs": lambda: timed(lambda: rows(theirs), repeat)},
-    )
-    ratio = found["ours"].cpu / found["theirs"].cpu
-    measured = f"{found['ours'].cpu * 1e3:.3f} ms; by hand {found['theirs'].cpu * 1e3:.3f} ms (CPU)"
+    cases = {sql: partial(timed, partial(rows, sql), repeat) for sql in (ours, theirs)}
+    view, by_hand = (time.cpu for time in interleaved(ROUNDS, cases).values())
+    ratio = view / by_hand
+    measured = f"{view * 1e3:.3f} ms; by hand {by_hand * 1e3:.3f} ms (CPU)"
     return Result(what, measured, f"{ratio:.2f}x", "<= 1.5x", ratio <= 1.5)
 
 

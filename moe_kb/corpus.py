@@ -69,14 +69,8 @@ def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Findi
     """
     kind = model_type_of(path)
     if kind is None:
-        finding = Finding(
-            path,
-            None,
-            "file-place",
-            "no kind of record belongs here.",
-            f"Put .yaml files under data/<{'|'.join(KIND_BY_FOLDER)}>/ or taxonomy/, or remove the file.",
-        )
-        return None, "", [finding]
+        fix = f"Put .yaml files under data/<{'|'.join(KIND_BY_FOLDER)}>/ or taxonomy/, or remove the file."
+        return None, "", [Finding(path, None, "file-place", "no kind of record belongs here.", fix)]
     if not path.endswith(".yaml"):
         return None, "", [Finding(path, None, "file-name", "not a .yaml file.", "Rename or remove it.")]
     text = ""
@@ -103,7 +97,7 @@ def validate(kind: type[M], data: Any, path: str, text: str) -> tuple[M | None, 
     return None, findings
 
 
-_MENDS = {
+_FIXES = {
     "extra_forbidden": "Remove it, or check its spelling against the schema.",
     "missing": "Add the field.",
     "string_type": "Quote the value: unquoted it reads as another type.",
@@ -127,13 +121,8 @@ def _schema_finding(
     shown = problem.get("input")
     if kind not in ("missing", "extra_forbidden") and isinstance(shown, (str, int, float, bool)):
         message += f", not {str(shown)[:60]!r}"
-    return Finding(
-        path,
-        line_of(location),
-        "schema",
-        f"{where}: {message}.",
-        _MENDS.get(kind, "See the schema of this kind (docs/data-model.md)."),
-    )
+    fix = _FIXES.get(kind, "See the schema of this kind (docs/data-model.md).")
+    return Finding(path, line_of(location), "schema", f"{where}: {message}.", fix)
 
 
 @dataclass

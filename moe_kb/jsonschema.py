@@ -80,14 +80,10 @@ def schema_text(kind: str) -> str:
 def write_schemas(folder: Path) -> list[Path]:
     """Write every schema; returns the files that changed."""
     folder.mkdir(parents=True, exist_ok=True)
-    changed = []
-    for kind in TYPES:
-        path = folder / f"{kind}.schema.json"
-        text = schema_text(kind)
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            changed.append(path)
-    return changed
+    outdated = outdated_schemas(folder)
+    for path in outdated:
+        path.write_text(schema_text(path.name.partition(".")[0]), encoding="utf-8")
+    return outdated
 
 
 def outdated_schemas(folder: Path) -> list[Path]:

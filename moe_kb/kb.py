@@ -352,9 +352,9 @@ class KnowledgeBase:
         """Who introduces, uses, modifies or studies a design."""
         return self._ask(queries.designs.users, self.resolve(design, "design"))
 
-    def lineage(self, design: str) -> list[queries.designs.Relation]:
+    def lineage(self, design: str) -> list[queries.graph.Neighbour]:
         """A design's relations to other designs."""
-        return self._ask(queries.designs.lineage, self.resolve(design, "design"))
+        return self._ask(queries.graph.lineage, self.resolve(design, "design"))
 
     def implementation_of(self, design: str) -> queries.designs.Implementation | None:
         """The installed implementation of a design."""

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from moe_kb.records.architecture import Architecture, LayerGroup, Stack
+from moe_kb.records.architecture import Architecture, LayerGroup
 from moe_kb.records.sublayers import MATRICES, Attention, Dense, Expression, Mixture, SharedExperts, Sublayer
+from moe_kb.sizing.parameters import edited, with_groups
 
 Edit = Callable[[Sublayer], Sublayer]
-
-
-def edited(architecture: Architecture, edit: Edit) -> Architecture:
-    """The architecture with every sublayer replaced by what `edit` makes of it."""
-
-    def of_group(group: LayerGroup) -> LayerGroup:
-        if group.sublayers is not None:
-            return group.model_copy(update={"sublayers": [edit(sublayer) for sublayer in group.sublayers]})
-        return group.model_copy(update={"groups": [of_group(one) for one in group.groups or []]})
-
-    return _with_groups(architecture, of_group)
-
-
-def _with_groups(architecture: Architecture, of_group: Callable[[LayerGroup], LayerGroup]) -> Architecture:
-    stacks: dict[str, Stack] = {
-        name: stack.model_copy(update={"groups": [of_group(group) for group in stack.groups]})
-        for name, stack in architecture.stacks.items()
-    }
-    return architecture.model_copy(update=stacks)
 
 
 def with_layers(architecture: Architecture, factor: float) -> Architecture | None:
@@ -38,7 +20,7 @@ def with_layers(architecture: Architecture, factor: float) -> Architecture | Non
     def of_group(group: LayerGroup) -> LayerGroup:
         return group.model_copy(update={"repeat": int(group.repeat * factor)}) if group.repeat > 1 else group
 
-    return _with_groups(architecture, of_group)
+    return with_groups(architecture, of_group)
 
 
 def _scaled(kind: type[Sublayer], field: str, factor: float) -> Edit:

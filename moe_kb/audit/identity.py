@@ -143,15 +143,8 @@ def row_under_another_name(reader: Reader) -> Iterator[Issue]:
         folded, begins = _fold(label), _fold(re.split(r"[\W_]", label, maxsplit=1)[0])
         if not any(_spelt_alike(name, folded) or name.startswith(begins) for name in names[subject]):
             message = f"row {row} of {table} prints {label!r}, which is not what {subject} is called"
-            yield Issue(
-                subject,
-                message,
-                configuration,
-                "name",
-                f"{table.partition(':')[2]}#{row}",
-                sources=(source,),
-                others=(table,),
-            )
+            detail = f"{table.partition(':')[2]}#{row}"
+            yield Issue(subject, message, configuration, "name", detail, sources=(source,), others=(table,))
 
 
 def _fold(name: str) -> str:
@@ -186,15 +179,9 @@ def one_name(reader: Reader) -> Iterator[Issue]:
             for record, claim in claims.items()
         )
         written = next((claim[0] for claim in claims.values() if claim), folded)
-        yield Issue(
-            first,
-            f"{written!r} is a name of {listed}",
-            None,
-            "name",
-            "; ".join(others),
-            sources=tuple(claim[1].source for claim in claims.values() if claim),
-            others=tuple(others),
-        )
+        message, detail = f"{written!r} is a name of {listed}", "; ".join(others)
+        sources = tuple(claim[1].source for claim in claims.values() if claim)
+        yield Issue(first, message, None, "name", detail, sources=sources, others=tuple(others))
 
 
 def _names_said(reader: Reader, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
+from moe_kb.db.connect import reading
 from moe_kb.db.replacing import replacing
 from moe_kb.errors import DatabaseError
 
@@ -41,19 +42,14 @@ def read(database: Path, state: str, record: str | None = None) -> list[Issue] |
     path = beside(database)
     if not path.is_file():
         return None
-    with suppress(sqlite3.DatabaseError):  # damaged: computed anew
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            if connection.execute("SELECT value FROM meta WHERE key = 'state'").fetchone() != (state,):
-                return None
+    with suppress(sqlite3.DatabaseError), reading(path) as connection:  # damaged: computed anew
+        if connection.execute("SELECT value FROM meta WHERE key = 'state'").fetchone() == (state,):
             rows = connection.execute(
                 "SELECT content FROM issues WHERE ?1 IS NULL "
                 "OR position IN (SELECT position FROM concerns WHERE record = ?1) ORDER BY position",
                 (record,),
-            ).fetchall()
-        finally:
-            connection.close()
-        return [_issue(json.loads(row[0])) for row in rows]
+            )
+            return [_issue(json.loads(content)) for (content,) in rows]
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
-from moe_kb.audit.changes import changed, edited
+from moe_kb.audit.changes import changed
 from moe_kb.audit.claims import said
 from moe_kb.audit.datasheet import Range, Sheet, Sizes, sheet_of
 from moe_kb.audit.issue import Issue
@@ -19,7 +19,7 @@ from moe_kb.format import compact
 from moe_kb.queries import evidence
 from moe_kb.records import Architecture, Configuration
 from moe_kb.records.sublayers import Attention, Dense, Mixture, Sublayer
-from moe_kb.sizing.parameters import Parameters, UnsizedError, count
+from moe_kb.sizing.parameters import Parameters, UnsizedError, count, edited
 
 #: Vocabularies where no record tells of any.
 VOCABULARY = Range(30_000, 270_000)
@@ -36,20 +36,9 @@ CLAIMED: dict[str, Callable[[Parameters], float]] = {
     "params_routed_experts_active": lambda p: float(p.parts["routed"].active),
 }
 #: Fields that make up a sheet.
-_HYPERPARAMETERS = (
-    "d_model",
-    "n_layers",
-    "n_routed_experts",
-    "experts_per_token",
-    "n_experts_total",
-    "n_experts_active",
-    "n_shared_experts",
-    "d_expert",
-    "d_ffn",
-    "n_heads",
-    "d_head",
-    "activation",
-    "moe_placement",
+_HYPERPARAMETERS = tuple(
+    """d_model n_layers n_routed_experts experts_per_token n_experts_total n_experts_active n_shared_experts d_expert
+    d_ffn n_heads d_head activation moe_placement """.split()  # noqa: SIM905  a list of words reads better as words
 )
 #: At most so many explanations are listed.
 _EXPLANATIONS = 6

@@ -9,6 +9,8 @@ from pathlib import Path
 from moe_kb import yamlio
 from moe_kb.corpus import Finding, read_model
 
+_TRAILING = ("a comment shares its line with a value and would be lost.", "Put it on a line of its own above.")
+
 
 def not_canonical(root: Path, path: str) -> Finding | None:
     """A finding where the file is readable but not in canonical form."""
@@ -18,23 +20,15 @@ def not_canonical(root: Path, path: str) -> Finding | None:
     expected = yamlio.canonical_text(record)
     if text == expected:  # most files have no comments, and the rest costs ten times as much
         return None
-    trailing = yamlio.trailing_comment_line(text)
-    if trailing:
-        return Finding(
-            path, trailing, "canonical", "a comment shares its line with a value.", "Put it on a line of its own above."
-        )
+    if trailing := yamlio.trailing_comment_line(text):
+        return Finding(path, trailing, "canonical", *_TRAILING)
     actual = yamlio.without_comments(text)
     if actual == expected:
         return None
     for number, (left, right) in enumerate(zip(actual.splitlines(), expected.splitlines(), strict=False), start=1):
         if left != right:
-            return Finding(
-                path,
-                number,
-                "canonical",
-                f"not in canonical form: expected {right.strip()[:80]!r}.",
-                f"Run: moe-kb format {path}",
-            )
+            message = f"not in canonical form: expected {right.strip()[:80]!r}."
+            return Finding(path, number, "canonical", message, f"Run: moe-kb format {path}")
     return Finding(path, None, "canonical", "not in canonical form.", f"Run: moe-kb format {path}")
 
 
@@ -47,17 +41,8 @@ def format_file(root: Path, path: str) -> tuple[bool, list[Finding]]:
     record, text, findings = read_model(root, path)
     if record is None:
         return False, findings
-    trailing = yamlio.trailing_comment_line(text)
-    if trailing:
-        return False, [
-            Finding(
-                path,
-                trailing,
-                "canonical",
-                "a comment shares its line with a value and would be lost.",
-                "Put it on a line of its own above.",
-            )
-        ]
+    if trailing := yamlio.trailing_comment_line(text):
+        return False, [Finding(path, trailing, "canonical", *_TRAILING)]
     formatted = yamlio.with_comments(yamlio.canonical_text(record), text)
     if formatted == text:
         return False, []

@@ -66,12 +66,8 @@ def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Com
             folder += f"/{record.component}"
         expected = f"{folder}/{key}.yaml"
     if path != expected:
-        yield (
-            ("key",),
-            "file-key",
-            f"the record belongs in {expected}.",
-            "Move it, or fix the key, year or component.",
-        )
+        fix = "Move it, or fix the key, year or component."
+        yield ("key",), "file-key", f"the record belongs in {expected}.", fix
 
 
 def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -90,12 +86,9 @@ def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterat
     for identifier in references.identifiers(record):
         others = [n for n in index.identifiers.get((identifier.scheme, identifier.value), []) if n != record.reference]
         if others:
-            yield (
-                identifier.at,
-                f"duplicate-{identifier.scheme}",
-                f"{', '.join(others)} has the same {identifier.scheme}.",
-                "Merge the records, or fix the one that is wrong.",
-            )
+            message = f"{', '.join(others)} has the same {identifier.scheme}."
+            fix = "Merge the records, or fix the one that is wrong."
+            yield identifier.at, f"duplicate-{identifier.scheme}", message, fix
 
 
 def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -109,41 +102,30 @@ def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[C
             top, _, inner = name.partition(".")
             value = stated.get(top)
             if value is None or (inner and getattr(value, inner, None) is None):
-                yield (
-                    ("provenance", position, "fields"),
-                    "provenance-field",
-                    f"{name!r} says nothing in this record.",
-                    "Remove it from `fields`, or fill the field in.",
-                )
+                at, fix = ("provenance", position, "fields"), "Remove it from `fields`, or fill the field in."
+                yield at, "provenance-field", f"{name!r} says nothing in this record.", fix
             covered.add(name)
             if inner and isinstance(value, BaseModel):
                 said = {f"{top}.{n}" for n, v in value if v is not None}
                 if said <= covered:
                     covered.add(top)
+    fix = "Name it in the `fields` of a `provenance` entry, with the place where it was read."
     for name in stated:
         if name not in covered:
-            yield (
-                (name,),
-                "unsourced",
-                f"`{name}` has no source.",
-                "Name it in the `fields` of a `provenance` entry, with the place where it was read.",
-            )
+            yield (name,), "unsourced", f"`{name}` has no source.", fix
 
 
 def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
-    """Claims and resolutions name configurations that exist."""
-    if not isinstance(record, Record):
+    """Claims and resolutions of a model name configurations that exist."""
+    if not isinstance(record, Model):
         return
     allowed = references.parts(record)
+    fix = f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}."
     for list_name in ("claims", "resolutions"):
         for position, item in enumerate(getattr(record, list_name)):
-            if item.configuration is not None and isinstance(record, Model) and item.configuration not in allowed:
-                yield (
-                    (list_name, position, "configuration"),
-                    "unknown-configuration",
-                    f"no configuration is labelled {item.configuration!r}.",
-                    f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}.",
-                )
+            if item.configuration is not None and item.configuration not in allowed:
+                message = f"no configuration is labelled {item.configuration!r}."
+                yield (list_name, position, "configuration"), "unknown-configuration", message, fix
 
 
 def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -163,6 +145,7 @@ def cells_fit_columns(record: BaseModel, path: str, index: Index) -> Iterator[Co
     if not isinstance(record, Table):
         return
     columns = {column.name: column for column in record.columns}
+    fix = "Fix the cell, or give it a `value` beside what is printed."
     for position, row in enumerate(record.rows):
         for name, cell in row.cells.items():
             column = columns.get(name)
@@ -171,12 +154,7 @@ def cells_fit_columns(record: BaseModel, path: str, index: Index) -> Iterator[Co
             for mark in cell if isinstance(cell, list) else [cell]:
                 value, _ = typed_value(column, Mark(printed=mark) if isinstance(mark, str) else mark, {})
                 if not _fits(column.type, value):
-                    yield (
-                        ("rows", position, "cells", name),
-                        "cell-type",
-                        f"{value!r} is no {column.type}.",
-                        "Fix the cell, or give it a `value` beside what is printed.",
-                    )
+                    yield ("rows", position, "cells", name), "cell-type", f"{value!r} is no {column.type}.", fix
 
 
 def _fits(kind: str, value: object) -> bool:
@@ -196,7 +174,7 @@ def links_are_web_addresses(record: BaseModel, path: str, index: Index) -> Itera
     if isinstance(record, Record):
         for position, claim in enumerate(record.claims):
             if _is_link(claim.field) and not _is_web(claim.value):
-                yield ("claims", position, "value"), "link-scheme", f"{claim.value!r} is no web address.", _LINK_MEND
+                yield ("claims", position, "value"), "link-scheme", f"{claim.value!r} is no web address.", _LINK_FIX
     if isinstance(record, Table):
         linking = {column.name for column in record.columns if column.field and _is_link(column.field)}
         for position, row in enumerate(record.rows):
@@ -206,10 +184,10 @@ def links_are_web_addresses(record: BaseModel, path: str, index: Index) -> Itera
                     shown = mark if isinstance(mark, str) else mark.value or mark.printed
                     if not _is_web(shown):
                         at = ("rows", position, "cells", name)
-                        yield at, "link-scheme", f"{shown!r} is no web address.", _LINK_MEND
+                        yield at, "link-scheme", f"{shown!r} is no web address.", _LINK_FIX
 
 
-_LINK_MEND = "Write an address that begins with https:// or http://."
+_LINK_FIX = "Write an address that begins with https:// or http://."
 
 
 def _is_link(field: str) -> bool:
@@ -245,12 +223,8 @@ def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[
     for position, row in enumerate(record.rows):
         for name in row.cells:
             if name not in columns:
-                yield (
-                    ("rows", position, "cells", name),
-                    "unknown-column",
-                    f"{name!r} is no column of the table.",
-                    "Add the column, or fix the name.",
-                )
+                at, fix = ("rows", position, "cells", name), "Add the column, or fix the name."
+                yield at, "unknown-column", f"{name!r} is no column of the table.", fix
 
 
 def taxonomy_is_a_tree(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -282,24 +256,16 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
     aligned_tables = {table for table, _ in seen}
     for table in sorted(aligned_tables):
         for missing in sorted(index.rows.get(table, set()) - {row for t, row in seen if t == table}):
-            yield (
-                ("rows",),
-                "unaligned-row",
-                f"row {missing!r} of {table} is not aligned.",
-                "Add it with its subject, or with the reason why it has none.",
-            )
+            fix = "Add it with its subject, or with the reason why it has none."
+            yield ("rows",), "unaligned-row", f"row {missing!r} of {table} is not aligned.", fix
     entries = [(("rows", i), row.subject, row.configuration, row.reason) for i, row in enumerate(record.rows)]
     entries += [(("configs", i), c.subject, c.configuration, c.reason) for i, c in enumerate(record.configs)]
     for at, subject, configuration, reason in entries:
         if subject is None and reason is None:
             yield (at, "unaligned-reason", "no subject and no reason.", "Say which record it is about, or why none.")
         if subject and configuration and configuration not in index.parts.get(subject, set()):
-            yield (
-                (*at, "configuration"),
-                "unknown-configuration",
-                f"{subject} has no configuration {configuration!r}.",
-                "Fix the label, or add the configuration.",
-            )
+            message = f"{subject} has no configuration {configuration!r}."
+            yield (*at, "configuration"), "unknown-configuration", message, "Fix the label, or add the configuration."
 
 
 def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -308,12 +274,8 @@ def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Co
         return
     for position, mapping in enumerate(record.mappings):
         if mapping.subject.split(":")[0] == mapping.object.split(":")[0]:
-            yield (
-                ("mappings", position),
-                "crosswalk-self",
-                "both nodes belong to one taxonomy.",
-                "Compare nodes of two taxonomies.",
-            )
+            message, fix = "both nodes belong to one taxonomy.", "Compare nodes of two taxonomies."
+            yield ("mappings", position), "crosswalk-self", message, fix
 
 
 def waivers_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -321,14 +283,14 @@ def waivers_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator
     if not isinstance(record, Waivers):
         return
     before = ""
-    for position, one in enumerate(record.waivers):
+    for position, issue in enumerate(waiver.issue for waiver in record.waivers):
         at = ("waivers", position, "issue")
-        if one.issue == before:
-            yield at, "duplicate-waiver", f"{one.issue} is waived twice.", "Keep one."
-        elif one.issue < before:
-            yield at, "waiver-order", f"{one.issue} stands after {before}.", "Sort the entries by `issue`."
-        before = one.issue
-        subject = re.split("[#/=]", one.issue.split("/", 2)[2], maxsplit=1)[0]
+        if issue == before:
+            yield at, "duplicate-waiver", f"{issue} is waived twice.", "Keep one."
+        elif issue < before:
+            yield at, "waiver-order", f"{issue} stands after {before}.", "Sort the entries by `issue`."
+        before = issue
+        subject = re.split("[#/=]", issue.split("/", 2)[2], maxsplit=1)[0]
         if subject not in index.names:
             yield at, "dangling-waiver", f"{subject} does not exist.", "Fix the id, or remove the entry."
 

@@ -1,4 +1,4 @@
-"""The command line, `moe-kb`. Modules here import only click at the top, so that `--help` is instant."""
+"""The command line, `moe-kb`. At the top, modules here import click and what prints, so that `--help` is instant."""
 
 from moe_kb.cli.main import main
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from moe_kb.cli import output
 from moe_kb.cli.root import app, json_flag, open_here
 
 
@@ -39,7 +40,6 @@ def tradeoffs(
     Example: moe-kb tradeoffs --performance throughput --cost device_time
     """
     from moe_kb.analysis.metrics import SIDES
-    from moe_kb.cli import output
 
     found = open_here().tradeoffs(
         benchmark,
@@ -55,18 +55,12 @@ def tradeoffs(
         output.print_json(found.table())
         return
     choice, best = found.choice, found.frontier()
-    output.print_table(
-        ["model", *(choice.title(side) for side in SIDES), "frontier", "sources"],
-        [
-            [
-                entry.subject.label,
-                *(choice.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES),
-                "yes" if entry.subject.where in best else "",
-                ", ".join(dict.fromkeys(value.source for value in entry.values.values() if value.source)),
-            ]
-            for entry in found.best_first()
-        ],
-    )
+    rows = []
+    for entry in found.best_first():
+        values = [choice.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES]
+        sources = ", ".join(dict.fromkeys(value.source for value in entry.values.values() if value.source))
+        rows.append([entry.subject.label, *values, "yes" if entry.subject.where in best else "", sources])
+    output.print_table(["model", *(choice.title(side) for side in SIDES), "frontier", "sources"], rows)
     click.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
 
 
@@ -78,31 +72,19 @@ def leaderboard(protocol: str | None, as_json: bool) -> None:
 
     Example: moe-kb leaderboard text-1
     """
-    from dataclasses import asdict
-
     from moe_kb.analysis.run_metrics import metric_label
-    from moe_kb.cli import output
 
     board = open_here().leaderboard(protocol)
     if as_json:
-        output.print_json(asdict(board))
+        output.print_json(board)
         return
-    output.print_table(
-        ["group", "rank", "design", metric_label(board.protocol.headline), "±", "− dense", "verdict", "seeds"],
-        [
-            [
-                standing.group,
-                standing.rank,
-                standing.name,
-                standing.mean,
-                standing.error,
-                standing.against_dense.mean if standing.against_dense else None,
-                standing.verdict,
-                standing.seeds,
-            ]
-            for standing in board.standings
-        ],
-    )
+    rows = []
+    for standing in board.standings:
+        difference = standing.against_dense.mean if standing.against_dense else None
+        mean = (standing.mean, standing.error, difference)
+        rows.append([standing.group, standing.rank, standing.name, *mean, standing.verdict, standing.seeds])
+    columns = ["group", "rank", "design", metric_label(board.protocol.headline), "±", "− dense", "verdict", "seeds"]
+    output.print_table(columns, rows)
     click.echo(
         f"{board.protocol.protocol}, {board.protocol.better} is better; of {board.ranked} ranked designs "
         f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
@@ -120,10 +102,7 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
 
     Example: moe-kb trends granularity
     """
-    from dataclasses import asdict
-
     from moe_kb.analysis.trends import shown
-    from moe_kb.cli import output
 
     trend = open_here().trends(measure, text=text, largest_only=largest)
     field = trend.field
@@ -139,37 +118,21 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
             }
             for observation in trend.observations
         ]
-        years = [*map(asdict, trend.years), *map(asdict, trend.commonest)]
+        years = [*trend.years, *trend.commonest]
         output.print_json({"measure": measure, "unit": field.unit, "years": years, "configurations": rows})
         return
-    output.print_table(
-        ["released", "configuration", field.title, "source"],
-        [
-            [
-                observation.released,
-                observation.label,
-                shown(measure, observation.value(measure)) + (" ≠" if observation.differs(measure) else ""),
-                observation.source_of(measure),
-            ]
-            for observation in trend.observations
-        ],
-    )
+    table = []
+    for observation in trend.observations:
+        value = shown(measure, observation.value(measure)) + (" ≠" if observation.differs(measure) else "")
+        table.append([observation.released, observation.label, value, observation.source_of(measure)])
+    output.print_table(["released", "configuration", field.title, "source"], table)
     click.echo("")
     if field.words:
-        output.print_table(
-            ["year", "most frequent", "configurations", "of"],
-            [[str(year.year), year.word, year.count, year.of] for year in trend.commonest],
-        )
+        words = [[str(year.year), year.word, year.count, year.of] for year in trend.commonest]
+        output.print_table(["year", "most frequent", "configurations", "of"], words)
     else:
-        output.print_table(
-            ["year", "median", "middle half", "configurations"],
-            [
-                [
-                    str(year.year),
-                    shown(measure, year.median),
-                    f"{shown(measure, year.low)} to {shown(measure, year.high)}",
-                    year.count,
-                ]
-                for year in trend.years
-            ],
-        )
+        quartiles = []
+        for year in trend.years:
+            low, median, high = (shown(measure, value) for value in (year.low, year.median, year.high))
+            quartiles.append([str(year.year), median, f"{low} to {high}", year.count])
+        output.print_table(["year", "median", "middle half", "configurations"], quartiles)

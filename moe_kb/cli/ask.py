@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
+from moe_kb.cli import output
 from moe_kb.cli.root import KIND, PATH, app, json_flag, open_here
+
+FORMS = click.Choice(["table", "csv", "json"])
 
 
 @app.command()
@@ -24,19 +27,13 @@ def search(
 
     Example: moe-kb search seekmoe --kind model
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     words = " ".join(text)
     hits = open_here().search(words, kind=kind, node=node, year=_years(year), limit=limit)
     if as_json:
-        output.print_json([asdict(hit) for hit in hits])
+        output.print_json(hits)
     elif hits:
-        output.print_table(
-            ["record", "name", "year", "match"],
-            [[hit.record, hit.name, hit.year, " ".join((hit.title or hit.snippet).split())] for hit in hits],
-        )
+        rows = [[hit.record, hit.name, hit.year, hit.title or hit.snippet] for hit in hits]
+        output.print_table(["record", "name", "year", "match"], rows)
     else:
         click.echo(f"Nothing found for {words!r}. Try fewer words, part of a name, or no filters.", err=True)
     raise Exit(0 if hits else 1)
@@ -60,7 +57,6 @@ def show(name: str, as_json: bool) -> None:
 
     Example: moe-kb show mixtral-top2-router
     """
-    from moe_kb.cli import output
     from moe_kb.cli.show import as_data, as_text
 
     kb = open_here()
@@ -79,23 +75,18 @@ def tree(node: str, papers: bool, as_json: bool) -> None:
 
     Example: moe-kb tree gating-function --papers
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     kb = open_here()
     top = kb.tree(node)
     if as_json:
-        output.print_json(asdict(top))
+        output.print_json(top)
         return
     for item in top.walk():
         indent = "  " * (item.level - top.level)
         click.echo(f"{indent}{item.label}  [{item.under}]" + (f"  {item.node}" if item.node else ""))
         if papers and item.placed:
             here = [placed for placed in kb.placed(item.name, below=False) if placed.kind == "paper"]
-            click.echo(
-                f"{indent}    " + ", ".join(f"{placed.printed_as or placed.name} ({placed.year})" for placed in here)
-            )
+            names = ", ".join(f"{placed.printed_as or placed.name} ({placed.year})" for placed in here)
+            click.echo(f"{indent}    {names}")
 
 
 @app.command()
@@ -106,21 +97,13 @@ def compare(names: tuple[str, ...], as_json: bool) -> None:
 
     Example: moe-kb compare switch-top1-router mixtral-top2-router
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     result = open_here().compare(names)
     if as_json:
-        output.print_json(asdict(result))
+        output.print_json(result)
         return
-    output.print_table(
-        ["", *result.names],
-        [
-            [f"{field} *" if result.differs(i) else field, *(cell or "–" for cell in result.cells[i])]
-            for i, field in enumerate(result.fields)
-        ],
-    )
+    marked = [f"{field} *" if result.differs(i) else field for i, field in enumerate(result.fields)]
+    rows = [[field, *(cell or "–" for cell in cells)] for field, cells in zip(marked, result.cells, strict=True)]
+    output.print_table(["", *result.names], rows)
 
 
 @app.command()
@@ -133,20 +116,14 @@ def related(name: str, kind: str | None, limit: int, as_json: bool) -> None:
 
     Example: moe-kb related paper:gshard --kind paper
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     found = open_here().related(name, limit, kind)
     if as_json:
-        output.print_json([asdict(item) for item in found])
+        output.print_json(found)
     elif not found:
         click.echo(f"Nothing is near {name} yet.", err=True)
     else:
-        output.print_table(
-            ["record", "year", "score", "why"],
-            [[item.record, item.year, f"{item.score:.2f}", "; ".join(item.reasons)] for item in found],
-        )
+        rows = [[item.record, item.year, f"{item.score:.2f}", "; ".join(item.reasons)] for item in found]
+        output.print_table(["record", "year", "score", "why"], rows)
 
 
 @app.command()
@@ -158,13 +135,9 @@ def path(start: str, end: str, as_json: bool) -> None:
 
     Example: moe-kb path paper:gshard model:mixtral
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     steps = open_here().path(start, end)
     if as_json:
-        output.print_json([asdict(step) for step in steps])
+        output.print_json(steps)
         return
     for step in steps:
         arrow = f"--{step.type}-->" if step.forward else f"<--{step.type}--"
@@ -183,16 +156,12 @@ def cite(names: tuple[str, ...], field: str | None, configuration: str | None, f
 
     Example: moe-kb cite model:mixtral --field params_total
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
     kb = open_here()
     support = [place for name in names for place in kb.support(name, field, configuration)] if field else []
     found = kb.bibtex([f"source:{place.source}" for place in support] if field else names)
     if as_json:
         written = [{"record": record, format: entry} for record, entry in found.items()]
-        output.print_json({"entries": written, "support": [asdict(place) for place in dict.fromkeys(support)]})
+        output.print_json({"entries": written, "support": list(dict.fromkeys(support))})
         return
     for place in dict.fromkeys(support):
         about = f"{place.record}{f' [{place.configuration}]' if place.configuration else ''} {place.field}"
@@ -203,13 +172,7 @@ def cite(names: tuple[str, ...], field: str | None, configuration: str | None, f
 
 @app.command()
 @click.argument("sql")
-@click.option(
-    "--format",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the result.",
-)
+@click.option("--format", type=FORMS, default="table", show_default=True, help="Form of the result.")
 @click.option(
     "--max-rows", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="At most this many rows."
 )
@@ -219,8 +182,6 @@ def query(sql: str, format: str, max_rows: int, as_json: bool) -> None:
 
     Example: moe-kb query "SELECT name, year FROM papers LIMIT 5"
     """
-    from moe_kb.cli import output
-
     result = open_here().query(sql, max_rows=max_rows)
     if as_json or format == "json":
         output.print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
@@ -244,7 +205,6 @@ def audit(name: str | None, rule: str | None, unwaived: bool, page: Path | None,
     Example: moe-kb audit model:mixtral --open
     """
     from moe_kb.audit.report import written
-    from moe_kb.cli import output
     from moe_kb.cli.audit import as_text
 
     kb = open_here()
@@ -269,15 +229,11 @@ def stats(as_json: bool) -> None:
 
     Example: moe-kb stats --json
     """
-    from dataclasses import asdict
-
-    from moe_kb.cli import output
-
-    numbers = asdict(open_here().stats())
+    numbers = open_here().stats()
     if as_json:
         output.print_json(numbers)
     else:
-        output.print_nested(numbers)
+        output.print_nested(output.plain(numbers))
 
 
 @app.command()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from click.exceptions import Exit
 
+from moe_kb.cli import output
 from moe_kb.cli.root import PATH, app, json_flag
 
 
@@ -85,13 +85,11 @@ def doctor(as_json: bool) -> None:
 
     Example: moe-kb doctor
     """
-    from dataclasses import asdict
-
     from moe_kb.doctor import examine
 
     diagnoses = list(examine())
     if as_json:
-        click.echo(json.dumps([asdict(item) for item in diagnoses], indent=2))
+        output.print_json(diagnoses)
     else:
         for item in diagnoses:
             fix = f"  -> {item.fix}" if item.state != "ok" and item.fix else ""

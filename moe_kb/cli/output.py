@@ -13,8 +13,15 @@ import click
 
 
 def print_json(data: Any) -> None:
-    """Indented JSON; what JSON does not know becomes text."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    """Indented JSON; a dataclass is an object of its fields, and what JSON does not know becomes text."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=plain))
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as plain data, anything else as text."""
+    from dataclasses import asdict, is_dataclass
+
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

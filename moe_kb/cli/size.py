@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from moe_kb.cli import output
 from moe_kb.cli.root import app, json_flag, open_here
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ def size(
 
     Example: moe-kb size deepseek-v3 --weights fp8-block-128
     """
-    from moe_kb.cli import output
     from moe_kb.errors import NotFoundError
     from moe_kb.sizing import UnsizedError
     from moe_kb.sizing import size as compute
@@ -66,23 +66,23 @@ def size(
             f"Known: {', '.join(sorted(device.key for device in known))}"
         )
     chosen = [device for device in known if not accelerator or device.key in accelerator]
-    found: list[tuple[str, Size]] = []
+    sizes: dict[str, Size] = {}
     for name, architecture in _architectures(kb, model, configuration).items():
         try:
-            found.append((name, compute(architecture, setting)))
+            sizes[name] = compute(architecture, setting)
         except UnsizedError as error:
             raise NotFoundError(f"{name} {error}") from None
     if as_json:
-        told = [{"name": name, **one.as_dict(chosen)} for name, one in found]
-        output.print_json(told[0] if len(told) == 1 else told)
+        data = [{"name": name, **size.as_dict(chosen)} for name, size in sizes.items()]
+        output.print_json(data[0] if len(data) == 1 else data)
         return
-    for number, (name, one) in enumerate(found):
+    for number, (name, size) in enumerate(sizes.items()):
         if number:
             click.echo("")
-        output.print_table(["", name], _lines(one))
-        if number == len(found) - 1 and chosen:
-            click.echo("")
-            _print_devices(found, chosen)
+        output.print_table(["", name], _lines(size))
+    if chosen:
+        click.echo("")
+        _print_devices(sizes, chosen)
 
 
 def _architectures(kb: KnowledgeBase, model: str, configuration: str | None) -> dict[str, Architecture]:
@@ -119,20 +119,11 @@ def _lines(size: Size) -> list[tuple[str, str]]:
             rows.append((f"  {part}", f"{share.total:,}{active}"))
     if size.experts is not None:
         e = size.experts
-        rows.append(
-            (
-                "experts",
-                f"{e.chosen:g} of {e.routed:g} and {e.shared:g} shared in {e.layers} layers; "
-                f"granularity {e.granularity:.3g}, sparsity {p.sparsity:.1%}",
-            )
-        )
-    rows += [
-        (
-            f"FLOPs per token, {phase} at {s.context:,}",
-            f"{float(done.total):.4g} ({float(done.weights):.4g} of weights)",
-        )
-        for phase, done in (("prefill", size.prefill), ("decode", size.decode))
-    ]
+        counts = f"{e.chosen:g} of {e.routed:g} and {e.shared:g} shared in {e.layers} layers"
+        rows.append(("experts", f"{counts}; granularity {e.granularity:.3g}, sparsity {p.sparsity:.1%}"))
+    for phase, done in (("prefill", size.prefill), ("decode", size.decode)):
+        total = f"{float(done.total):.4g} ({float(done.weights):.4g} of weights)"
+        rows.append((f"FLOPs per token, {phase} at {s.context:,}", total))
     rows += [(f"weights in {f.label}", bytes_text(size.weight_bytes(f))) for f in FORMATS.values()]
     windows = "".join(f" + {n:,} for each of the last {w:,}" for w, n in c.windows.items())
     source = f" + {c.per_source_token:,} for each source token" if c.per_source_token else ""
@@ -140,34 +131,18 @@ def _lines(size: Size) -> list[tuple[str, str]]:
     rows.append((f"cache of {s.context:,} tokens in 16 bits", bytes_text(size.cache_bytes)))
     if size.traffic is not None:
         t = size.traffic
-        rows.append(
-            (
-                f"all-to-all on {t.expert_parallel} devices",
-                f"{bytes_text(float(t.merged) * s.cache_bytes)} a token and layer, "
-                f"{bytes_text(float(t.per_expert) * s.cache_bytes)} if sent once an expert",
-            )
-        )
+        merged, per_expert = (bytes_text(float(numbers) * s.cache_bytes) for numbers in (t.merged, t.per_expert))
+        sent = f"{merged} a token and layer, {per_expert} if sent once an expert"
+        rows.append((f"all-to-all on {t.expert_parallel} devices", sent))
     return rows
 
 
-def _print_devices(found: list[tuple[str, Size]], chosen: list[Device]) -> None:
-    from moe_kb.cli import output
-
+def _print_devices(sizes: dict[str, Size], chosen: list[Device]) -> None:
     rows = []
-    for name, one in found:
+    for name, size in sizes.items():
         for device in chosen:
-            decode, prefill = one.on(device, "decode"), one.on(device, "prefill")
-            rows.append(
-                (
-                    name,
-                    device.name,
-                    one.devices(device),
-                    device.arithmetic,
-                    f"{decode.seconds * 1e3:.3g} ms",
-                    decode.bound,
-                    f"{prefill.seconds * 1e3:.3g} ms",
-                    prefill.bound,
-                )
-            )
+            roofs = [size.on(device, phase) for phase in ("decode", "prefill")]
+            times = [text for roof in roofs for text in (f"{roof.seconds * 1e3:.3g} ms", roof.bound)]
+            rows.append((name, device.name, size.devices(device), device.arithmetic, *times))
     columns = ["model", "accelerator", "minimum number", "arithmetic", "decoding step", "bound", "prefill", "bound"]
     output.print_table(columns, rows)

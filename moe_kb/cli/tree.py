@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from click.exceptions import Exit
 
+from moe_kb.cli import output
 from moe_kb.cli.root import PATH, app, json_flag
+
+FORMS = click.Choice(["text", "json", "github"])
 
 
 @app.command()
 @click.argument("paths", type=PATH, nargs=-1)
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: annotations for a workflow.",
-)
+@click.option("--format", type=FORMS, default="text", show_default=True, help="github: annotations for a workflow.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the same as --format json.")
 def check(paths: tuple[Path, ...], format: str, as_json: bool) -> None:
     """Check every record (or report only on these files and folders): reading, schema, references, canonical form.
@@ -37,24 +33,13 @@ def check(paths: tuple[Path, ...], format: str, as_json: bool) -> None:
     findings = check_corpus(corpus)
     wanted = _relative(paths, root)
     for stamp in corpus.stamps:
-        if not wanted or _inside(stamp.path, wanted):
-            finding = not_canonical(root, stamp.path)
-            if finding:
-                findings.append(finding)
+        if (not wanted or _inside(stamp.path, wanted)) and (finding := not_canonical(root, stamp.path)):
+            findings.append(finding)
     if wanted:
         findings = [finding for finding in findings if _inside(finding.path, wanted)]
     findings.sort(key=lambda f: (f.path, f.line or 0, f.rule))
     if as_json or format == "json":
-        click.echo(
-            json.dumps(
-                [
-                    {"path": f.path, "line": f.line, "rule": f.rule, "message": f.message, "fix": f.fix}
-                    for f in findings
-                ],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        output.print_json(findings)
     else:
         for f in findings:
             if format == "github":
@@ -64,11 +49,8 @@ def check(paths: tuple[Path, ...], format: str, as_json: bool) -> None:
             else:
                 click.echo(str(f))
         files = len({f.path for f in findings})
-        click.echo(
-            f"{len(corpus.stamps)} files checked: "
-            + (f"{len(findings)} findings in {files} files." if findings else "no findings."),
-            err=True,
-        )
+        found = f"{len(findings)} findings in {files} files" if findings else "no findings"
+        click.echo(f"{len(corpus.stamps)} files checked: {found}.", err=True)
     raise Exit(1 if findings else 0)
 
 
@@ -82,7 +64,6 @@ def build(out: Path | None, force: bool, as_json: bool) -> None:
     Example: moe-kb build --force
     """
     import sys
-    from dataclasses import asdict
 
     from moe_kb.db.build import build as build_database
     from moe_kb.paths import default_database, find_root
@@ -95,7 +76,7 @@ def build(out: Path | None, force: bool, as_json: bool) -> None:
 
     report = build_database(root, out or default_database(root), force=force, progress=show)
     if as_json:
-        click.echo(json.dumps({**asdict(report), "database": str(report.database)}, indent=2))
+        output.print_json(report)
         return
     counts = ", ".join(f"{number:,} {name}" for name, number in report.counts.items())
     what = {

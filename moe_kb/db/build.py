@@ -6,10 +6,9 @@ import gc
 import hashlib
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from moe_kb.checks import check_corpus, refuse
@@ -17,11 +16,12 @@ from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, read_model
 from moe_kb.db import incremental
+from moe_kb.db.connect import reading
 from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.replacing import replacing
-from moe_kb.db.rows import taxonomy_rows
+from moe_kb.db.rows import edge_row, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError
 from moe_kb.records import Record
@@ -122,29 +122,15 @@ def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progr
         writer = Writer(connection)
         for stamp in stamps:
             digest, name = hashes[stamp.path]
-            writer.add(
-                "files",
-                {"path": stamp.path, "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": digest, "record": name},
-            )
+            writer.add("files", {**asdict(stamp), "sha256": digest, "record": name})
         for taxonomy in corpus.taxonomies.values():
             for table, row in taxonomy_rows(taxonomy):
                 writer.add(table, row)
         for mapping in corpus.crosswalk.mappings:
-            writer.add("mappings", mapping.model_dump(include={"subject", "relation", "object", "reason"}))
+            writer.add("mappings", dict(mapping))
             cite = mapping.cites[0] if mapping.cites else None
-            writer.add(
-                "edges",
-                {
-                    "record": "taxonomy:crosswalk",
-                    "head": f"node:{mapping.subject}",
-                    "type": mapping.relation,
-                    "tail": f"node:{mapping.object}",
-                    "status": "derived",
-                    "note": mapping.reason,
-                    "source": cite.source if cite else None,
-                    "locator": cite.locator if cite else None,
-                },
-            )
+            ends = (f"node:{mapping.subject}", mapping.relation, f"node:{mapping.object}")
+            writer.add(*edge_row("taxonomy:crosswalk", *ends, cite, note=mapping.reason, status="derived"))
         claims: list[Claim] = []
         for number, (name, record) in enumerate(corpus.records.items(), start=1):
             write_record(writer, record, corpus.paths[name], number)
@@ -167,11 +153,10 @@ def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progr
 
 
 def _counts(database: Path) -> dict[str, int]:
-    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        counts = Counter(dict(connection.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall()))
-        for table in ("claims", "edges"):
-            (counts[table],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    finally:
-        connection.close()
-    return dict(counts)
+    with reading(database) as connection:
+        return dict(
+            connection.execute(
+                "SELECT * FROM (SELECT kind, count(*) FROM records GROUP BY kind ORDER BY kind) "
+                "UNION ALL SELECT 'claims', count(*) FROM claims UNION ALL SELECT 'edges', count(*) FROM edges"
+            ).fetchall()
+        )

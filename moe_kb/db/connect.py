@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from moe_kb.errors import DatabaseError
@@ -40,6 +42,16 @@ def connect(database: Path) -> sqlite3.Connection:
         )
     connection.execute("PRAGMA query_only = 1")
     return connection
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a file of which nothing is known yet."""
+    connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 
 from moe_kb import references
@@ -12,7 +13,9 @@ from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import Finding, read_model
 from moe_kb.db.claims import read_claims, resolutions_of
+from moe_kb.db.connect import reading
 from moe_kb.db.manifest import Code, Manifest
+from moe_kb.db.reader import Reader
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import claim_row
 from moe_kb.db.schema import OWNED
@@ -41,13 +44,10 @@ def refresh(root: Path, database: Path, stamps: list[FileStamp], changed: list[s
     if any(record.KIND == "source" for _, record, _ in fresh):
         return False  # a source's type ranks the claims of every record that cites it
     records = [record for _, record, _ in fresh]
-    reader = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        if _lost_something(reader, records):
+    with reading(database) as connection:
+        if _lost_something(connection, records):
             return False
-        index = _index_from(reader, records)
-    finally:
-        reader.close()
+        index = _index_from(connection, records)
     for path, record, _ in fresh:
         findings.extend(check_record(record, path, index, root))
     refuse(findings)
@@ -58,10 +58,9 @@ def refresh(root: Path, database: Path, stamps: list[FileStamp], changed: list[s
 
 
 def _index_from(connection: sqlite3.Connection, fresh: list[Record]) -> Index:
-    names = {row[0] for row in connection.execute("SELECT record FROM records")}
-    names |= {f"node:{t}:{n}" for t, n in connection.execute("SELECT taxonomy, node FROM nodes WHERE node != ''")}
-    names |= {record.reference for record in fresh}
     replaced = {record.reference for record in fresh}
+    names = replaced | set(Reader(connection).values("SELECT record FROM records"))
+    names |= {f"node:{t}:{n}" for t, n in connection.execute("SELECT taxonomy, node FROM nodes WHERE node != ''")}
     identifiers: dict[tuple[str, str], list[str]] = {}
     for record in fresh:
         for identifier in references.identifiers(record):
@@ -74,14 +73,10 @@ def _index_from(connection: sqlite3.Connection, fresh: list[Record]) -> Index:
 
 def _lost_something(connection: sqlite3.Connection, fresh: list[Record]) -> bool:
     """Whether an aligned row or configuration is gone, which the alignment file may still name."""
+    reader = Reader(connection)
     for record in fresh:
-        labels = {
-            row[0]
-            for row in connection.execute("SELECT label FROM configurations WHERE record = ?", (record.reference,))
-        }
-        rows = {
-            row[0] for row in connection.execute("SELECT row FROM table_rows WHERE record = ?", (record.reference,))
-        }
+        labels = set(reader.values("SELECT label FROM configurations WHERE record = ?", (record.reference,)))
+        rows = set(reader.values("SELECT row FROM table_rows WHERE record = ?", (record.reference,)))
         if record.KIND == "model" and not labels <= references.parts(record):
             return True
         if record.KIND == "table" and rows != {row.row for row in record.rows}:  # type: ignore[attr-defined]
@@ -107,9 +102,8 @@ def _replace_rows(
         known = connection.execute("SELECT id FROM records WHERE record = ?", (name,)).fetchone()
         identity = known[0] if known else next_identity
         next_identity += known is None
-        subjects |= {name} | {
-            row[0] for row in connection.execute("SELECT DISTINCT subject FROM claims WHERE record = ?", (name,))
-        }
+        touched = Reader(connection).values("SELECT DISTINCT subject FROM claims WHERE record = ?", (name,))
+        subjects |= {name, *touched}
         for table in OWNED:
             connection.execute(f"DELETE FROM {table} WHERE record = ?", (name,))
         for table in ("search", "search_names"):
@@ -120,11 +114,8 @@ def _replace_rows(
         subjects |= {claim.subject for claim in claims}
         for claim in claims:
             writer.add("claims", claim_row(claim))
-        stamp = stamps[path]
         connection.execute("DELETE FROM files WHERE path = ?", (path,))
-        writer.add(
-            "files", {"path": path, "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": digest, "record": name}
-        )
+        writer.add("files", {**asdict(stamps[path]), "sha256": digest, "record": name})
     writer.flush()
     connection.executemany(
         "UPDATE table_rows SET subject = ?, configuration = ?, reason = ? WHERE record = ? AND row = ?",

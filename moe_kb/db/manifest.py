@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moe_kb.db.connect import SCHEMA_VERSION, read_meta
+from moe_kb.db.connect import SCHEMA_VERSION, read_meta, reading
 from moe_kb.errors import DatabaseError, YamlError
 from moe_kb.paths import GROUP, RESULTS_GROUP
 from moe_kb.stamps import FileStamp, installed, scan, scan_code
@@ -106,27 +106,17 @@ def read_manifest(database: Path) -> Manifest | None:
         meta = _read_meta(database)
         if meta.get("schema_version") != str(SCHEMA_VERSION) or "fingerprint" not in meta:
             return None
-        connection = _read_only(database)
-        try:
+        with reading(database) as connection:
             rows = connection.execute("SELECT path, size, mtime_ns, sha256, record FROM files")
             files = {row[0]: tuple(row[1:]) for row in rows}
-        finally:
-            connection.close()
     except sqlite3.DatabaseError:
         return None  # corrupted, or not one of ours: built anew
     return Manifest(meta["fingerprint"], meta.get("stamp"), files)
 
 
-def _read_only(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-
-
 def _read_meta(database: Path) -> dict[str, str]:
-    connection = _read_only(database)
-    try:
+    with reading(database) as connection:
         return read_meta(connection)
-    finally:
-        connection.close()
 
 
 def restamp(database: Path, touched: Iterable[FileStamp], stamp: str) -> None:

@@ -58,9 +58,9 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
     for placement in record.placements:
         printed_as = "; ".join(placement.printed_as) or None
         yield "placements", {**dict(placement), "record": name, "printed_as": printed_as}
-        yield _edge(name, name, "placed-in", f"node:{placement.taxonomy}:{placement.node}", placement)
+        yield edge_row(name, name, "placed-in", f"node:{placement.taxonomy}:{placement.node}", placement)
     for relation in record.relations:
-        yield _edge(name, name, relation.kind, relation.to, relation)
+        yield edge_row(name, name, relation.kind, relation.to, relation)
     if isinstance(record, Paper):
         yield from _paper(record, about)
     elif isinstance(record, Design):
@@ -83,9 +83,12 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
             yield "table_rows", {"record": name, "row": row.row, "label": row.label, "cells": cells}
 
 
-def _edge(record: str, head: str, kind: str, tail: str, cite: Citation | None, note: str = "") -> Row:
+def edge_row(
+    record: str, head: str, kind: str, tail: str, cite: Citation | None, note: str = "", status: str = ""
+) -> Row:
     """An edge with the source, locator, status and note of what states it, as far as it has them."""
-    said = {"status": "reported", **dict(cite or ()), **({"note": note} if note else {})}
+    said = {"status": "reported", **dict(cite or ())}
+    said |= {column: text for column, text in (("note", note), ("status", status)) if text}
     return "edges", {**said, "record": record, "head": head, "type": kind, "tail": tail}
 
 
@@ -121,9 +124,9 @@ def _design(design: Design, about: dict[str, Any]) -> Rows:
         yield "equations", {**dict(equation), "record": name, "position": position, "legend": legend}
     for usage in design.usages:
         yield "usages", {**dict(usage), "record": name}
-        yield _edge(name, usage.by, usage.role, name, usage)
+        yield edge_row(name, usage.by, usage.role, name, usage)
     if design.implementation:
-        yield _edge(name, f"implementation:{design.implementation}", "implements", name, None)
+        yield edge_row(name, f"implementation:{design.implementation}", "implements", name, None)
 
 
 def _model(model: Model, about: dict[str, Any]) -> Rows:
@@ -148,13 +151,13 @@ def _model(model: Model, about: dict[str, Any]) -> Rows:
                     routers.setdefault(sublayer.router.design, architecture)
         yield "configurations", row
     for design, architecture in routers.items():
-        yield _edge(name, name, "uses", f"design:{design}", architecture, note="router of its layers")
+        yield edge_row(name, name, "uses", f"design:{design}", architecture, note="router of its layers")
 
 
 def _described_by(record: Record, papers: list[str]) -> Rows:
     cited = next((place for place in record.provenance if "papers" in place.fields), None)
     for key in papers:
-        yield _edge(record.reference, record.reference, "described-by", f"paper:{key}", cited)
+        yield edge_row(record.reference, record.reference, "described-by", f"paper:{key}", cited)
 
 
 def year_of(record: Record) -> int | None:
@@ -209,4 +212,4 @@ def taxonomy_rows(taxonomy: Taxonomy) -> Rows:
             yield "node_ancestors", {"taxonomy": taxonomy.key, "node": node.id, "ancestor": "/".join(pieces[:depth])}
         parent = f"node:{taxonomy.key}:{node.parent}" if node.parent else f"taxonomy:{taxonomy.key}"
         cite = Citation(source=taxonomy.source, locator=node.locator)
-        yield _edge(f"taxonomy:{taxonomy.key}", f"node:{taxonomy.key}:{node.id}", "is-a", parent, cite)
+        yield edge_row(f"taxonomy:{taxonomy.key}", f"node:{taxonomy.key}:{node.id}", "is-a", parent, cite)

@@ -18,6 +18,7 @@ from moe_kb.db.ddl import SEARCH_TABLES
 from moe_kb.db.manifest import Code
 from moe_kb.db.rows import claim_row, record_rows, search_text
 from moe_kb.db.search import fold
+from moe_kb.format import citation
 from moe_kb.records import Alignment, Record
 from moe_kb.records.base import Resolution
 from moe_kb.stamps import FileStamp
@@ -102,27 +103,12 @@ def write_claims(
             identities[id(claim)] = number
     for dispute in disputes:
         note = dispute.resolution
-        writer.add(
-            "disagreements",
-            {
-                "kind": dispute.kind,
-                "subject": dispute.subject,
-                "configuration": dispute.configuration,
-                "field": dispute.field,
-                "setting": dispute.setting,
-                "resolved": note is not None,
-                "claims": json.dumps([identities[id(claim)] for claim in dispute.claims]),
-                "values_seen": "; ".join(
-                    dict.fromkeys(
-                        f"{claim.shown} ({claim.source}{', ' + claim.locator if claim.locator else ''})"
-                        for claim in dispute.claims
-                    )
-                ),
-                "reason": f"{note.reason} ({note.source}{', ' + note.locator if note.locator else ''})"
-                if note
-                else None,
-            },
-        )
+        row = {name: getattr(dispute, name) for name in ("kind", "subject", "configuration", "field", "setting")}
+        row["resolved"] = note is not None
+        row["claims"] = json.dumps([identities[id(claim)] for claim in dispute.claims])
+        row["values_seen"] = "; ".join(dict.fromkeys(f"{claim.shown} ({claim.place})" for claim in dispute.claims))
+        row["reason"] = f"{note.reason} ({citation(note.source, note.locator)})" if note else None
+        writer.add("disagreements", row)
     writer.flush()
 
 

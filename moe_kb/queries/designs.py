@@ -87,28 +87,6 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
-    """A relation to another design."""
-
-    record: str
-    """The other design."""
-    name: str
-    year: int | None
-    type: str
-    forward: bool
-    """Whether it points from the design asked about to the other."""
-    note: str | None
-    source: str | None
-    locator: str | None
-    status: str
-
-    @property
-    def label(self) -> str:
-        """Name with year."""
-        return with_year(self.name, self.year)
-
-
-@dataclass(frozen=True, slots=True)
 class Implementation:
     """An installed implementation of a design."""
 
@@ -235,14 +213,3 @@ def running(reader: Reader) -> set[str]:
 def implementation_of(reader: Reader, record: str) -> Implementation | None:
     """The installed implementation of a design; None where there is none."""
     return reader.first(Implementation, f"SELECT i.* {_RUNS} WHERE d.record = ?", (record,))
-
-
-def lineage(reader: Reader, record: str) -> list[Relation]:
-    """Relations to other designs in either direction."""
-    return reader.all(
-        Relation,
-        "SELECT r.record, r.name, r.year, e.type, e.head = ?1 AS forward, e.note, e.source, e.locator, "
-        "e.status FROM edges e JOIN records r ON r.record = CASE WHEN e.head = ?1 THEN e.tail ELSE e.head END "
-        "WHERE (e.head = ?1 OR e.tail = ?1) AND r.kind = 'design' ORDER BY e.type, r.year, r.name",
-        (record,),
-    )

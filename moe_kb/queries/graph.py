@@ -23,27 +23,9 @@ COST = defaultdict(lambda: 1.0, {"placed-in": 2.0, "is-a": 2.0, "related": 2.0, 
 DIRECT, AUTHOR = 3.0, 0.5
 
 #: Types of edges in reading order.
-EDGE_TYPES = (
-    "introduces",
-    "described-by",
-    "implements",
-    "uses",
-    "modifies",
-    "studies",
-    "extends",
-    "variant-of",
-    "based-on",
-    "combines",
-    "replaces",
-    "succeeds",
-    "compares",
-    "related",
-    "same-as",
-    "broader",
-    "narrower",
-    "placed-in",
-    "is-a",
-    "cites",
+EDGE_TYPES = tuple(
+    """introduces described-by implements uses modifies studies extends variant-of based-on combines replaces
+    succeeds compares related same-as broader narrower placed-in is-a cites """.split()  # noqa: SIM905  a list of words reads better as words
 )
 
 
@@ -120,11 +102,11 @@ def edges(reader: Reader, end: str) -> list[Edge]:
     return reader.all(Edge, f"{_EDGES} WHERE head = ?1 OR tail = ?1 ORDER BY type, head, tail", (end,))
 
 
-def neighbours(reader: Reader, record: str) -> list[Neighbour]:
-    """Every typed edge at a record or node, citations left out, by type, year and name."""
+def neighbours(reader: Reader, record: str, left_out: frozenset[str] = LEFT_OUT) -> list[Neighbour]:
+    """Every typed edge at a record or node, some types (citations) left out, by type, year and name."""
     found = []
     for edge in edges(reader, record):
-        if edge.type not in LEFT_OUT:
+        if edge.type not in left_out:
             forward = edge.head == record
             other = edge.tail if forward else edge.head
             name, kind, year = _named(reader, other)
@@ -132,6 +114,11 @@ def neighbours(reader: Reader, record: str) -> list[Neighbour]:
             found.append(Neighbour(other, name, kind, year, edge.type, forward, *cite))
     order = {name: position for position, name in enumerate(EDGE_TYPES)}
     return sorted(found, key=lambda other: (order.get(other.type, len(order)), other.year or 0, other.name.lower()))
+
+
+def lineage(reader: Reader, design: str) -> list[Neighbour]:
+    """A design's relations to other designs, in either direction."""
+    return [neighbour for neighbour in neighbours(reader, design, frozenset()) if neighbour.kind == "design"]
 
 
 def load(reader: Reader) -> nx.MultiDiGraph[str]:

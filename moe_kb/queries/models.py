@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS, NOT_REPORTED
@@ -97,16 +97,12 @@ def configurations(reader: Reader) -> list[ConfigurationRow]:
     ):
         cells = dict(zip(columns, row, strict=True))
         where = (cells["record"], cells["configuration"])
-        about = {field: cells[field] or own.get(where, {}).get(field) for field in _ABOUT}
+        about: dict[str, Any] = {field: cells[field] or own.get(where, {}).get(field) for field in _ABOUT}
         total, active = cells["params_total"], cells["params_active"]
         found.append(
             ConfigurationRow(
-                record=cells["record"],
-                name=cells["name"],
-                configuration=cells["configuration"],
-                organisation=about["organisation"],
-                released=about["released"],
-                openness=about["openness"],
+                **{name: cells[name] for name in ("record", "name", "configuration")},
+                **about,
                 released_config=released.get(where, False),
                 numbers={
                     **{name: cells[name] for name in HYPERPARAMETERS},

@@ -87,12 +87,7 @@ def record_page(reader: Reader, record: str) -> RecordPage:
                 (record,),
             )
         ),
-        rows=tuple(
-            (row, label)
-            for row, label in reader.tuples(
-                "SELECT row, label FROM table_rows WHERE record = ? ORDER BY rowid", [record]
-            )
-        ),
+        rows=tuple(reader.tuples("SELECT row, label FROM table_rows WHERE record = ? ORDER BY rowid", [record])),
         implementation=key if key and reader.value("SELECT 1 FROM implementations WHERE key = ?", (key,)) else None,
         content=text,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,11 +48,12 @@ def architectures(reader: Reader, model: str, label: str | None = None) -> dict[
         NotFoundError: The record is not a model, the label is unknown, or no layers are described.
     """
     from moe_kb.records.architecture import Architecture
+    from moe_kb.records.base import stored
 
     if not model.startswith("model:"):
         raise NotFoundError(f"{model} is not a model; a model or a config.json can be sized")
     found = {
-        name: Architecture.model_validate_json(text)
+        name: stored(Architecture, json.loads(text))
         for name, text in reader.tuples(
             "SELECT label, architecture FROM configurations WHERE record = ? AND architecture IS NOT NULL "
             "AND label = coalesce(?, label) ORDER BY position",

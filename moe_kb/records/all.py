@@ -14,13 +14,7 @@ from moe_kb.records.taxonomy import Crosswalk, CrosswalkMapping, Node, Taxonomy
 from moe_kb.records.waiver import Waiver, Waivers
 
 RECORD_TYPES: dict[str, type[Record]] = {
-    "paper": Paper,
-    "design": Design,
-    "model": Model,
-    "system": System,
-    "accelerator": Accelerator,
-    "source": Source,
-    "table": Table,
+    record_type.KIND: record_type for record_type in (Paper, Design, Model, System, Accelerator, Source, Table)
 }
 
 __all__ = [

@@ -1,7 +1,7 @@
 """What every record shares: strict models, keys, references, citations and claims."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -11,6 +11,7 @@ KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
 Kind = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
 Scalar = str | int | float | bool
+P = TypeVar("P", bound=BaseModel)
 
 
 def is_web_address(value: str) -> bool:
@@ -61,6 +62,34 @@ class Part(BaseModel):
     # Validators are made when first used, and the docstrings of fields are read by `moe_kb.jsonschema`: a command that
     # sizes a model needs one type in seven, and no description.
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def stored(kind: type[P], data: dict[str, Any]) -> P:
+    """A part from what it was stored as, taken as it is: it was validated before, and to make the validators of all
+    types of sublayers costs more than to size a configuration."""
+    fields = kind.model_fields
+    return kind.model_construct(**{name: _taken(value, fields[name].annotation) for name, value in data.items()})
+
+
+def _taken(value: Any, annotation: Any) -> Any:
+    if isinstance(value, list):
+        return [_taken(item, annotation) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fitting = (part for part in _parts(annotation) if value.get("kind") in (None, *_kinds(part)))
+    return next((stored(part, value) for part in fitting), value)
+
+
+def _parts(annotation: Any) -> list[type[Part]]:
+    """The types of parts that a field of this annotation can hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in _parts(inner)]
+
+
+def _kinds(part: type[Part]) -> tuple[Any, ...]:
+    """What the field `kind` of a part can say, by which one of several is told."""
+    return get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()
 
 
 class Citation(Part):

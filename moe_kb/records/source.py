@@ -15,17 +15,7 @@ class Source(Record):
     KIND: ClassVar[Kind] = "source"
     SELF_SOURCED: ClassVar[frozenset[str]] = Record.SELF_SOURCED | {
         # A source is where the chain of citations ends: its own fields say how to find it again.
-        "name",
-        "title",
-        "type",
-        "url",
-        "paper",
-        "version",
-        "date",
-        "accessed",
-        "authors",
-        "licence",
-        "note",
+        *("name", "title", "type", "url", "paper", "version", "date", "accessed", "authors", "licence", "note")
     }
 
     title: Line

@@ -53,16 +53,9 @@ def all_to_all(architecture: Architecture, expert_parallel: int) -> AllToAll:
                 raise ValueError(f"{place}: {E} experts cannot be laid out evenly on {expert_parallel} devices")
             width = sublayer.d_latent or architecture.d_model or 0
             layers += times
-            merged += (
-                times
-                * 2
-                * width
-                * devices_reached(sublayer, expert_parallel)
-                * Fraction(expert_parallel - 1, expert_parallel)
-            )
-            per_expert += (
-                times * 2 * width * expected_experts(sublayer) * Fraction(expert_parallel - 1, expert_parallel)
-            )
+            elsewhere = times * 2 * width * Fraction(expert_parallel - 1, expert_parallel)
+            merged += elsewhere * devices_reached(sublayer, expert_parallel)
+            per_expert += elsewhere * expected_experts(sublayer)
     if not layers:
         return AllToAll(0, expert_parallel, Fraction(), Fraction())
     return AllToAll(layers, expert_parallel, merged / layers, per_expert / layers)

@@ -9,7 +9,7 @@ feed-forward network, V vocabulary.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import singledispatch
@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, get_args
 from moe_kb.records.architecture import Architecture, LayerGroup
 from moe_kb.records.sublayers import (
     MATRICES,
+    AnySublayer,
     Attention,
     AttentionExperts,
     CompressedAttention,
@@ -394,6 +395,28 @@ def _given(sublayer: Sublayer, *fields: str) -> list[int]:
 
 def _size(weights: Sequence[Weight]) -> int:
     return sum(prod(weight.shape) for weight in weights)
+
+
+def edited(architecture: Architecture, edit: Callable[[AnySublayer], Sublayer]) -> Architecture:
+    """The architecture with every sublayer replaced by what `edit` makes of it."""
+
+    def of_group(group: LayerGroup) -> LayerGroup:
+        sublayers: Sequence[Sublayer] = [edit(sublayer) for sublayer in group.sublayers or ()]
+        return group.model_copy(
+            update={"sublayers": sublayers or None, "groups": group.groups and [*map(of_group, group.groups)]}
+        )
+
+    return with_groups(architecture, of_group)
+
+
+def with_groups(architecture: Architecture, of_group: Callable[[LayerGroup], LayerGroup]) -> Architecture:
+    """The architecture with every group of a stack replaced by what `of_group` makes of it."""
+    return architecture.model_copy(
+        update={
+            name: stack.model_copy(update={"groups": [*map(of_group, stack.groups)]})
+            for name, stack in architecture.stacks.items()
+        }
+    )
 
 
 def written(groups: Sequence[LayerGroup], times: int, place: str) -> Iterator[tuple[int, Sublayer, str]]:

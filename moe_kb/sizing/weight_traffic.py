@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from moe_kb.records.architecture import Architecture, LayerGroup
+from moe_kb.records.architecture import Architecture
 from moe_kb.records.sublayers import AnySublayer, Attention
-from moe_kb.sizing.parameters import Parameters, count_sublayer, written
+from moe_kb.sizing.parameters import Parameters, count_sublayer, edited, written
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,10 @@ def decoding(architecture: Architecture) -> Architecture:
     """
     if architecture.encoder is None or architecture.decoder is None:
         return architecture
-    groups = [_without_keys_of_encoder(group) for group in architecture.decoder.groups]
-    decoder = architecture.decoder.model_copy(update={"groups": groups})
-    return architecture.model_copy(update={"encoder": None, "decoder": decoder})
 
-
-def _without_keys_of_encoder(group: LayerGroup) -> LayerGroup:
     def reading(sublayer: AnySublayer) -> AnySublayer:
         if isinstance(sublayer, Attention) and sublayer.cross:
             return sublayer.model_copy(update={"shares_kv_with_previous": True})
         return sublayer
 
-    return group.model_copy(
-        update={
-            "sublayers": group.sublayers and [reading(sublayer) for sublayer in group.sublayers],
-            "groups": group.groups and [_without_keys_of_encoder(inner) for inner in group.groups],
-        }
-    )
+    return edited(architecture.model_copy(update={"encoder": None}), reading)

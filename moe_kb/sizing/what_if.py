@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-from moe_kb.records.architecture import Architecture, LayerGroup, Stack
-from moe_kb.records.sublayers import Mixture, SharedExperts
+from moe_kb.records.architecture import Architecture
+from moe_kb.records.sublayers import Mixture, SharedExperts, Sublayer
 from moe_kb.sizing import Setting, Size, size
-from moe_kb.sizing.parameters import size_of_width, written
+from moe_kb.sizing.parameters import edited, size_of_width, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def with_experts(baseline: Sized, experts: Experts) -> Sized:
     Raises:
         ValueError: More experts would be active than there are.
     """
-    architecture = _changed(baseline.architecture, experts)
+    architecture = edited(baseline.architecture, partial(_with_experts, experts))
     found = size(architecture, baseline.size.setting)
     return Sized(f"{baseline.key}, {experts}", f"{baseline.label}, modified", None, architecture, found, modified=True)
 
@@ -70,22 +71,10 @@ def experts_of(architecture: Architecture) -> tuple[Experts, bool] | None:
     return (max(layers, key=layers.__getitem__), len(layers) > 1) if layers else None
 
 
-def _changed(architecture: Architecture, experts: Experts) -> Architecture:
-    """These experts in every MoE layer; shared ones keep their width, new ones take that of the routed."""
-
-    def group(old: LayerGroup) -> LayerGroup:
-        sublayers = old.sublayers and [
-            _mixture(sublayer, experts) if isinstance(sublayer, Mixture) else sublayer for sublayer in old.sublayers
-        ]
-        return old.model_copy(update={"sublayers": sublayers, "groups": old.groups and list(map(group, old.groups))})
-
-    def stack(old: Stack) -> Stack:
-        return old.model_copy(update={"groups": list(map(group, old.groups))})
-
-    return architecture.model_copy(update={name: stack(old) for name, old in architecture.stacks.items()})
-
-
-def _mixture(mixture: Mixture, experts: Experts) -> Mixture:
+def _with_experts(experts: Experts, mixture: Sublayer) -> Sublayer:
+    """These experts in an MoE layer; shared ones keep their width, new ones take that of the routed."""
+    if not isinstance(mixture, Mixture):
+        return mixture
     choice = experts.routed + (mixture.zero.count if mixture.zero else 0)
     if experts.active > choice:
         raise ValueError(f"{experts.active} of {choice} experts cannot be active: make k smaller or E larger")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from moe_kb import yamlio
 from moe_kb.corpus import validate
 from moe_kb.records.architecture import Architecture
+from moe_kb.records.base import stored
 from moe_kb.records.sublayers import MATRICES, Dense, Expression, Mixture
 
 Data = dict[str, Any]
@@ -207,3 +209,15 @@ def test_errors_name_the_field(data: Data, named: str) -> None:
     assert all(finding.fix for finding in findings)
     with pytest.raises(ValidationError):
         Architecture.model_validate(NAMED | data)
+
+
+@pytest.mark.integration
+def test_stored_architectures_equal_validated_ones(real_kb) -> None:
+    with real_kb.reader() as reader:
+        models = [json.loads(text) for text in reader.values("SELECT content FROM records WHERE kind = 'model'")]
+    described = [
+        size["architecture"] for model in models for size in model.get("configurations", ()) if "architecture" in size
+    ]
+    assert len(described) > 50
+    for data in described:
+        assert stored(Architecture, data) == Architecture.model_validate(data)
