@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.analysis.run_metrics import is_share, metric_label
-from moe_kb.charts.palette import COLOURS
+from moe_kb.charts.palette import COLOURS, quiet
 from moe_kb.lab import Curve, Loads, RunCurves
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -23,20 +23,10 @@ def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> 
         steps: The run's length, so that the axis does not move while it grows.
     """
     figure = go.Figure()
-    for split, curve, mode in (
-        ("train", curves.train.get(metric), "lines"),
-        ("valid", curves.valid.get(metric), "lines+markers"),
-    ):
-        if curve is not None:
-            figure.add_scatter(
-                x=list(curve.steps),
-                y=_values(metric, curve),
-                name=split,
-                mode=mode,
-                line={"color": COLOURS[0] if split == "train" else COLOURS[1], "width": 2},
-                marker={"size": 7, "symbol": "diamond"},
-                hovertemplate="step %{x}: %{y:.4g}<extra>" + split + "</extra>",
-            )
+    looks = {"train": ("lines", COLOURS[0]), "valid": ("lines+markers", COLOURS[1])}
+    for split, (mode, colour) in looks.items():
+        marker = {"size": 7, "symbol": "diamond"}
+        _draw(figure, metric, getattr(curves, split), name=split, mode=mode, line={"color": colour}, marker=marker)
     return _frame(figure, metric, steps)
 
 
@@ -49,85 +39,82 @@ def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = 
         split: `train` or `valid`.
     """
     figure = go.Figure()
+    mode = "lines+markers" if split == "valid" else "lines"
     for number, (label, run) in enumerate(curves.items()):
-        curve = (run.valid if split == "valid" else run.train).get(metric)
-        if curve is not None:
-            figure.add_scatter(
-                x=list(curve.steps),
-                y=_values(metric, curve),
-                name=label,
-                mode="lines+markers" if split == "valid" else "lines",
-                marker={"size": 6},
-                line={
-                    "color": COLOURS[number % len(COLOURS)],
-                    "width": 2,
-                    "dash": _DASHES[number // len(COLOURS) % len(_DASHES)],
-                },
-                hovertemplate="step %{x}: %{y:.4g}<extra>" + label + "</extra>",
-            )
+        _draw(figure, metric, getattr(run, split), name=label, mode=mode, line=line(number), marker={"size": 6})
     return _frame(figure, metric, None, height=420)
+
+
+def line(number: int) -> dict[str, Any]:
+    """Colour and dash of a line by its number; a second round through the colours has another dash."""
+    dash = _DASHES[number // len(COLOURS) % len(_DASHES)]
+    return {"color": COLOURS[number % len(COLOURS)], "dash": dash}
 
 
 def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
     """How the assignments of each layer fell on its experts, as multiples of an even share (1 is even)."""
-    layers = list(loads)
-    widest = max((len(loads[layer].experts) for layer in layers), default=0)
-    rows = [[*_relative(loads[layer]), *[None] * (widest - len(loads[layer].experts))] for layer in layers]
-    figure = go.Figure(
-        _heat(
-            rows,
-            x=[str(expert) for expert in range(widest)],
-            y=layers,
-            texttemplate="%{z:.2f}" if widest <= 16 else None,
-            showscale=widest > 16,
-            textfont={"color": "#1c2430"},
-            hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
-        )
+    rows = _relative(list(loads.values()))
+    widest = max(map(len, rows), default=0)
+    return _heat(
+        rows,
+        x=[str(expert) for expert in range(widest)],
+        y=list(loads),
+        height=120 + 34 * max(len(loads), 1),
+        xaxis={"title": {"text": "Expert"}, "type": "category", "nticks": 33},
+        texttemplate="%{z:.2f}" if widest <= 16 else None,
+        showscale=widest > 16,
+        textfont={"color": "#1c2430"},
+        hovertemplate="%{y}, expert %{x}<br>%{z:.3f} of an even share<extra></extra>",
     )
-    figure.update_layout(
-        height=120 + 34 * max(len(layers), 1),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        xaxis={"title": {"text": "Expert"}, "type": "category", "automargin": True, "nticks": 33, "showgrid": False},
-        yaxis={"automargin": True, "type": "category", "autorange": "reversed", "showgrid": False},
-    )
-    return figure
 
 
 def load_history_chart(history: Sequence[Loads]) -> go.Figure:
     """How a layer's load moved between its experts while training: a column a report, a row an expert."""
-    widest = max((len(report.experts) for report in history), default=0)
-    columns = [[*_relative(report), *[None] * (widest - len(report.experts))] for report in history]
-    figure = go.Figure(
-        _heat(
-            [[column[expert] for column in columns] for expert in range(widest)],
-            x=[report.step for report in history],
-            y=[str(expert) for expert in range(widest)],
-            gap=0,
-            hovertemplate="step %{x}, expert %{y}<br>%{z:.3f} of an even share<extra></extra>",
-        )
+    rows = [list(row) for row in zip(*_relative(history), strict=True)]
+    return _heat(
+        rows,
+        x=[report.step for report in history],
+        y=[str(expert) for expert in range(len(rows))],
+        height=min(130 + 22 * max(len(rows), 1), 560),
+        xaxis={"title": {"text": "Step"}},
+        yaxis={"title": {"text": "Expert"}, "nticks": 17},
+        gap=0,
+        hovertemplate="step %{x}, expert %{y}<br>%{z:.3f} of an even share<extra></extra>",
     )
-    figure.update_layout(
-        height=min(130 + 22 * max(widest, 1), 560),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        xaxis={"title": {"text": "Step"}, "automargin": True, "showgrid": False},
-        yaxis={
-            "title": {"text": "Expert"}, "type": "category", "automargin": True, "autorange": "reversed", "nticks": 17,
-            "showgrid": False,
-        },
-    )  # fmt: skip
-    return figure
 
 
-def _relative(loads: Loads) -> list[float | None]:
-    """Each expert's load as a multiple of an even share, whatever the loads add up to."""
-    total = sum(loads.experts)
-    return [share * len(loads.experts) / total if total else None for share in loads.experts]
+def _draw(figure: go.Figure, metric: str, of_split: Mapping[str, Curve], *, name: str, **look: Any) -> None:
+    """A line of what one split reported of a metric, if anything; gaps stay gaps."""
+    if (curve := of_split.get(metric)) is not None:
+        factor = 100.0 if is_share(metric) else 1.0
+        values = [None if value is None else value * factor for value in curve.values]
+        hover = "step %{x}: %{y:.4g}<extra>" + name + "</extra>"
+        figure.add_scatter(x=list(curve.steps), y=values, name=name, hovertemplate=hover, **look)
 
 
-def _heat(rows: list[list[float | None]], *, gap: int = 2, **given: Any) -> go.Heatmap:
+def _relative(reports: Sequence[Loads]) -> list[list[float | None]]:
+    """Loads as multiples of an even share, whatever they add up to; equally long rows."""
+    widest = max((len(report.experts) for report in reports), default=0)
+    rows: list[list[float | None]] = []
+    for report in reports:
+        total, experts = sum(report.experts), len(report.experts)
+        shares = [share * experts / total if total else None for share in report.experts]
+        rows.append([*shares, *[None] * (widest - experts)])
+    return rows
+
+
+def _heat(
+    rows: list[list[float | None]],
+    *,
+    height: int,
+    xaxis: dict[str, Any],
+    yaxis: dict[str, Any] | None = None,
+    gap: int = 2,
+    **given: Any,
+) -> go.Figure:
     """Blue below an even share, orange above: told apart by colour-blind people, and dark text is read on all of it."""
     top = max(2.0, max((value for row in rows for value in row if value is not None), default=1.0))
-    return go.Heatmap(
+    heat = go.Heatmap(
         z=rows,
         zmin=0,
         zmax=top,
@@ -138,25 +125,19 @@ def _heat(rows: list[list[float | None]], *, gap: int = 2, **given: Any) -> go.H
         colorbar={"title": {"text": "× even", "side": "right"}, "thickness": 12},
         **given,
     )
-
-
-def _values(metric: str, curve: Curve) -> list[float | None]:
-    factor = 100.0 if is_share(metric) else 1.0
-    return [None if value is None else value * factor for value in curve.values]
+    common = {"automargin": True, "showgrid": False}
+    experts = {"type": "category", "autorange": "reversed"}
+    return quiet(go.Figure(heat), height).update_layout(xaxis=common | xaxis, yaxis=common | experts | (yaxis or {}))
 
 
 def _frame(figure: go.Figure, metric: str, steps: int | None, *, height: int = 300) -> go.Figure:
-    figure.update_layout(
-        height=height,
+    return quiet(figure, height, top=30).update_layout(
         showlegend=True,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
         hovermode="x unified",
         xaxis={"title": {"text": "Step"}, "automargin": True, "rangemode": "tozero"}
         | ({"range": [0, steps * 1.02]} if steps else {}),
         yaxis={"title": {"text": metric_label(metric, short=True)}, "automargin": True}
         | ({"rangemode": "nonnegative"} if is_share(metric) else {}),
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         # Keep a zoom while the run goes on.
         uirevision=metric,
     )
-    return figure

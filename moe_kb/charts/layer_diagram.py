@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import (
     AnySublayer,
@@ -136,7 +136,7 @@ def facts(part: object) -> list[tuple[str, str]]:
         elif hasattr(type(value), "model_fields"):
             out += [(f"{name}.{inner}", text) for inner, text in facts(value)]
         elif isinstance(value, list):  # tensors that no field stands for
-            out += [(f"{name}: {one.name}", " x ".join(f"{side:,}" for side in one.shape)) for one in value]
+            out += [(f"{name}: {tensor.name}", " x ".join(f"{side:,}" for side in tensor.shape)) for tensor in value]
         else:
             number = isinstance(value, int) and value is not True
             out.append((name, f"{value:,}" if number else "yes" if value is True else str(value)))
@@ -191,15 +191,12 @@ def layer_diagram(architecture: Architecture) -> go.Figure:
                 "line": {"width": 1.5, "color": COLOURS[family][1]},
             },
         )
-    figure.update_layout(
-        height=int(90 + _PIXELS_PER_ROW * (tallest + 1.3)),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+    return quiet(figure, int(90 + _PIXELS_PER_ROW * (tallest + 1.3))).update_layout(
         xaxis={"visible": False, "range": [-0.02, len(stacks) * 1.08 - 0.06], "fixedrange": True},
         yaxis={"visible": False, "range": [-0.9, tallest + 0.8], "fixedrange": True},
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0},
+        legend={"y": -0.02, "yanchor": "top"},
         hovermode="closest",
     )
-    return figure
 
 
 def _layout(stack: Stack) -> tuple[list[Block], list[Frame], float]:

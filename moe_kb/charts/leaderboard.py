@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.leaderboard import BASELINE, DENSE, GROUPS, Group, Leaderboard
 from moe_kb.analysis.run_metrics import is_share, metric_label
-from moe_kb.charts.lab import load_chart
-from moe_kb.charts.palette import BLUE, COLOURS, GREY, ORANGE, PINK, quiet
+from moe_kb.charts.lab import line, load_chart
+from moe_kb.charts.palette import BLUE, GREY, ORANGE, PINK, quiet
 from moe_kb.lab import Loads
 
 _COLOURS: dict[Group, str] = {"ranked": BLUE, "unmatched": ORANGE, "not-causal": PINK, "control": GREY}
@@ -72,10 +72,7 @@ def curve_chart(board: Leaderboard, implementations: Collection[str]) -> go.Figu
             name=standing.name,
             mode="lines+markers",
             marker={"size": 6},
-            line={
-                "color": COLOURS[number % len(COLOURS)],
-                "dash": ("solid", "dash", "dot")[number // len(COLOURS) % 3],
-            },
+            line=line(number),
             hovertemplate="step %{x}: %{y:.4g}<extra>" + standing.name + "</extra>",
         )
     quiet(figure, 400, top=60)

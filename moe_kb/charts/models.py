@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.analysis.groups import SHOWN_GROUPS, most_frequent
-from moe_kb.charts.palette import COLOURS, GREY
+from moe_kb.charts.palette import COLOURS, GREY, quiet
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
 from moe_kb.format import compact, escaped, joined
 from moe_kb.queries.models import ConfigurationRow, Row
@@ -59,15 +59,12 @@ def scatter(
             customdata=[row.record for row in members],
             hovertemplate="%{text}<extra></extra>",
         )
-    figure.update_layout(
-        height=560,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+    return quiet(figure, 560, top=30).update_layout(
         showlegend=len(groups) > 1,
-        legend={"title": {"text": COLOUR_BY.get(colour or "", "")}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        legend={"title": {"text": COLOUR_BY.get(colour or "", "")}, "y": 1.02},
         xaxis=axis(MEASURES[x], log_x, [row.number(x) for row in points]),
         yaxis=axis(MEASURES[y], log_y, [row.number(y) for row in points]),
     )
-    return figure
 
 
 def axis(measure: Field, log: bool, values: Iterable[float | None] = ()) -> dict[str, Any]:

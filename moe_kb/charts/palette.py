@@ -30,11 +30,11 @@ SYMBOLS = {
 }
 
 
-def quiet(figure: go.Figure, height: int, *, top: int = 10, bottom: int = 10) -> go.Figure:
+def quiet(figure: go.Figure, height: int, *, top: int = 10, right: int = 10, bottom: int = 10) -> go.Figure:
     """Small margins, a transparent background, one height, legend above."""
     figure.update_layout(
         height=height,
-        margin={"l": 10, "r": 10, "t": top, "b": bottom},
+        margin={"l": 10, "r": right, "t": top, "b": bottom},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0, "title": None},

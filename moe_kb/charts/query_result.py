@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.palette import COLOURS
+from moe_kb.charts.palette import COLOURS, quiet
 from moe_kb.db.console import QueryResult
 from moe_kb.format import escaped
 from moe_kb.queries.console import numeric_columns
@@ -70,9 +70,7 @@ def result_chart(
             hovertemplate="%{customdata}<br>" + f"{x}: %{{x}}<br>{y}: %{{y}}<extra></extra>",
         )
     numbers = set(numeric_columns(result))
-    figure.update_layout(
-        height=480,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+    return quiet(figure, 480, top=30).update_layout(
         showlegend=group is not None,
         barmode="stack",
         legend={"title": {"text": group or ""}},
@@ -80,7 +78,6 @@ def result_chart(
         yaxis={"title": {"text": "rows" if kind == "histogram" else y}, "automargin": True}
         | _scale(y or "", True, log_y),
     )
-    return figure
 
 
 def _scale(name: str, number: bool, log: bool) -> dict[str, Any]:

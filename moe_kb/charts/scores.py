@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.labels import places
 from moe_kb.charts.models import SYMBOLS, axis
-from moe_kb.charts.palette import COLOURS
+from moe_kb.charts.palette import COLOURS, quiet
 from moe_kb.fields import MEASURES, NOT_REPORTED, label_of
 from moe_kb.format import citation, compact
 from moe_kb.queries.scores import ScoreRow
@@ -61,12 +61,9 @@ def score_chart(rows: Sequence[ScoreRow], benchmark: str, against: str = "params
                 "<i>%{customdata[5]}</i><extra>" + setting + "</extra>"
             ),
         )
-    figure.update_layout(
-        height=520,
-        margin={"l": 10, "r": 90, "t": 30, "b": 10},
-        legend={"title": {"text": "Setting"}, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    return quiet(figure, 520, top=30, right=90).update_layout(
+        legend={"title": {"text": "Setting"}, "y": 1.02},
         showlegend=True,
         xaxis=axis(MEASURES[against], MEASURES[against].log, [row.against(against) for row in points]),
         yaxis={"title": {"text": f"{label_of(benchmark)} (score, percent)"}, "automargin": True},
     )
-    return figure

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.palette import BLUE, ORANGE
+from moe_kb.charts.palette import BLUE, ORANGE, quiet
 from moe_kb.queries.systems import OPTIMISES, SystemRow
 
 
@@ -27,9 +27,7 @@ def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
             marker={"symbol": symbol, "size": 16, "color": colour, "line": {"width": 2, "color": colour}},
             hovertemplate="<b>%{y}</b><br>%{x}: " + label + "<extra></extra>",
         )
-    figure.update_layout(
-        height=90 + 34 * max(len(names), 1),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+    return quiet(figure, 90 + 34 * max(len(names), 1)).update_layout(
         xaxis={
             "categoryorder": "array",
             "categoryarray": list(OPTIMISES.values()),
@@ -42,9 +40,8 @@ def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
             "automargin": True,
             "range": [-0.6, len(names) - 0.4],
         },
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top"},
+        legend={"y": -0.02, "yanchor": "top"},
     )
-    return figure
 
 
 def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
@@ -75,9 +72,7 @@ def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
         )
     )
     when = f", as of {' and '.join(dates)}" if dates else ""
-    figure.update_layout(
-        height=90 + 34 * max(len(known), 1),
-        margin={"l": 10, "r": 60, "t": 10, "b": 10},
+    return quiet(figure, 90 + 34 * max(len(known), 1), right=60).update_layout(
         xaxis={
             "title": {"text": f"Stars on GitHub{when}"},
             "type": "log",
@@ -89,4 +84,3 @@ def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
         },
         yaxis={"automargin": True},
     )
-    return figure

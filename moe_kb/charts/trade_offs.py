@@ -89,14 +89,12 @@ def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
             hovertext=[_hover(points[number], choice, (y, x), named) for number in some],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    quiet(figure, 520, top=40).update_layout(
-        margin={"l": 10, "r": 90, "t": 40, "b": 10},
+    return quiet(figure, 520, top=40, right=90).update_layout(
         legend={"y": 1.02},
         showlegend=True,
         xaxis=_axis(choice, x, xs, log_x),
         yaxis=_axis(choice, y, ys, log_y) | ({"rangemode": "normal"} if not log_y else {}),
     )
-    return figure
 
 
 def parallel(trade_offs: TradeOffs, named: Named) -> go.Figure:
@@ -138,13 +136,12 @@ def parallel(trade_offs: TradeOffs, named: Named) -> go.Figure:
         )
         for at in sorted(range(len(points)), key=lambda at: kept[at])  # those on the frontier over the others
     ]
-    return quiet(go.Figure(traces), 530).update_layout(
+    return quiet(go.Figure(traces), 530, top=70, bottom=20).update_layout(
         showlegend=False,
         shapes=[{"type": "line", **line} for line in lines],
         annotations=[{"showarrow": False, **word} for word in words],
         xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
         yaxis={"visible": False, "range": [-0.06, 1.06]},
-        margin={"l": 10, "r": 10, "t": 70, "b": 20},
     )
 
 
