@@ -107,10 +107,7 @@ def test_a_line_too_long_is_passed_over_once_it_ends(tmp_path: Path, length: int
         file.write(b"\n" + message("after") + b"bad\n")
     rest = read_all(path)
     assert texts(rest) == ["before", "after"]
-    assert [(problem.line, problem.rule) for problem in rest.problems] == [
-        (2, "line-too-long"),
-        (4, "not-json"),
-    ]
+    assert [(problem.line, problem.rule) for problem in rest.problems] == [(2, "line-too-long"), (4, "not-json")]
     assert rest.offset == path.stat().st_size
 
 

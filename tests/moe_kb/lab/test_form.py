@@ -59,21 +59,11 @@ def test_numbers_carry_bounds_steps_units_and_help() -> None:
     assert (rate.kind, rate.label, rate.default, rate.help) == (
         "float", "Learning rate", 3e-4, "Step size of Adam.",
     )  # fmt: skip
-    assert (rate.minimum, rate.minimum_exclusive, rate.maximum, rate.maximum_exclusive) == (
-        0,
-        True,
-        0.1,
-        False,
-    )
+    assert (rate.minimum, rate.minimum_exclusive, rate.maximum, rate.maximum_exclusive) == (0, True, 0.1, False)
     assert rate.step == pytest.approx(1e-5)
     assert rate.allowed() == "a number above 0 to 0.1"
     experts = field("router.experts")
-    assert (experts.kind, experts.minimum, experts.maximum, experts.maximum_exclusive) == (
-        "int",
-        2,
-        64,
-        False,
-    )
+    assert (experts.kind, experts.minimum, experts.maximum, experts.maximum_exclusive) == ("int", 2, 64, False)
     assert (experts.unit, experts.help, experts.step) == ("experts", "How many experts.", 1)
     assert experts.allowed() == "a whole number from 2 to 64 (experts)"
     assert (field("width").step, field("width").group) == (16, "Model")
@@ -101,11 +91,7 @@ def test_nested_models_are_groups_with_the_defaults_of_the_outer_one() -> None:
 
 
 def test_what_has_no_simple_input_is_json() -> None:
-    assert (field("layers").kind, field("layers").as_json, field("layers").default) == (
-        "text",
-        True,
-        "[0, 2]",
-    )
+    assert (field("layers").kind, field("layers").as_json, field("layers").default) == ("text", True, "[0, 2]")
     assert field("mixed").as_json
 
 

@@ -15,15 +15,7 @@ from fake_package.entries import entries
 from lab_processes import FAST, supervisors_in, until
 
 from moe_kb.errors import MoeKbError
-from moe_kb.lab import (
-    ActiveRunError,
-    HomeError,
-    InvalidRunIdError,
-    Lab,
-    StoreError,
-    UnknownRunError,
-    default_home,
-)
+from moe_kb.lab import ActiveRunError, HomeError, InvalidRunIdError, Lab, StoreError, UnknownRunError, default_home
 from moe_kb.lab.store import RUN_ID, RunsStore, new_run_id
 
 ODD_IDS = ["", ".", "..", "../other", "20260101-000000-abcd/..", "20260101-000000-ABCD", "x" * 10_000,

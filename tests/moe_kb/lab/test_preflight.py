@@ -45,8 +45,7 @@ def test_memory_must_fit(gib: float, running: int, expected: list[tuple[str, str
 
 
 @pytest.mark.parametrize(
-    ("free", "expected"),
-    [(GIB, [("warning", "disk-space")]), (GIB // 10, [("error", "disk-space")]), (3 * GIB, [])],
+    ("free", "expected"), [(GIB, [("warning", "disk-space")]), (GIB // 10, [("error", "disk-space")]), (3 * GIB, [])]
 )
 def test_disk_must_have_room(free: int, expected: list[tuple[str, str]]) -> None:
     assert rules(preflight(DemoEntry(), {}, replace(FINE, disk_free=free))) == expected

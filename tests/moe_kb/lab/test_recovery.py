@@ -147,8 +147,7 @@ def test_a_run_killed_before_its_pid_was_recorded_is_found_by_its_mark(home: Pat
     store.add(run_id, "demo", "fake_package", {}, RunEstimate(1, 1.0, 1, 1), 60)
     assert store.claim(Identity.own()) is not None
     child = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"],
-        env={**os.environ, "MOE_KB_RUN": str(home / run_id)},
+        [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, "MOE_KB_RUN": str(home / run_id)}
     )
     assert Lab(home, entries(), timing=FAST).run(run_id).status == "lost"
     assert child.wait(5) == -signal.SIGKILL
