@@ -80,10 +80,10 @@ class Entry(BaseModel):
     """Keys of the papers that describe them."""
     causal: Causality
     """Whether a change of later tokens leaves earlier outputs of the layer as they were."""
-    oracle: str
+    verified_against: str
     """What it was checked against."""
     gap: str = ""
-    """What no source at hand defines of that which makes the design itself, for a partial implementation; the page says
+    """What is not reported of that which makes the design itself, for a partial implementation; the page says
     more. What a design takes over from others, such as capacity or a balancing loss, is no gap but a deviation."""
     clusters: Literal["finds", "uses", "cannot"] = "finds"
     """On the clustered task a design `finds` the clusters by learning, or only `uses` what it is given or sampled;

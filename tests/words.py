@@ -54,13 +54,26 @@ WORDS = {
     r"\bthousand million\b": "billion",
     r"\bexperts chosen\b": "active experts (k / E)",
 }
-_PATTERNS = {re.compile(pattern, re.IGNORECASE | re.MULTILINE): instead for pattern, instead in WORDS.items()}
+#: What the pages of designs, which are prose, do not say: vocabulary only, since there "left out" is plain English.
+PAGE_WORDS = {
+    r"\bopinions?\b": "uniform",
+    r"\boracles?\b|\bby hand\b": "naive reference, reference implementation",
+    r"\bleak(s|ed|ing)?\b": "is not causal",
+    r"\bthousand million\b": "billion",
+    r"\bno source at hand\b": "not reported",
+    r"\b(in|much|outputs,) demand\b": "load before dropping",
+    r"\b(capacity|free|compete for|share the) places\b": "capacity slots",
+    r"\b(noise|noises|experts?|actions?) (is|are|was|were) drawn\b(?! together)": "sampled",
+    r"(?<![-_])\bmixtures?\b(?!-of-|\s+of\s)": "MoE layer",
+    r"\b(un)?settl(e|es|ed|ing)\b": "converge",
+    r"\bdoubts?\b": "uncertainty",
+}
 
 
-def wrong_words(text: str) -> list[str]:
+def wrong_words(text: str, words: dict[str, str] = WORDS) -> list[str]:
     """Each word that should not be there, in its surroundings, with what to say instead."""
     return [
         f"…{' '.join(text[max(0, match.start() - 40) : match.end() + 30].split())}… say: {instead}"
-        for pattern, instead in _PATTERNS.items()
-        for match in pattern.finditer(text)
+        for pattern, instead in words.items()
+        for match in re.finditer(pattern, text, re.IGNORECASE | re.MULTILINE)
     ]

@@ -33,7 +33,7 @@ if implementation:
     status = ":green-badge[complete]" if implementation.status == "complete" else ":orange-badge[partial]"
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"Runs as **{ui.plain(implementation.name)}** {status}")
-        st.caption(f"Checked against {ui.plain(implementation.oracle)}.")
+        st.caption(f"Checked against {ui.plain(implementation.verified_against)}.")
         for board in ui.cached(type(kb).leaderboards, kb, implementation.key):
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.markdown(f"{ui.plain(board.protocol.task.capitalize())}: {ui.plain(board.text(implementation.key))}")

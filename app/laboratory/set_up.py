@@ -47,7 +47,7 @@ def set_up(lab: Lab, entry: Entry) -> None:
         st.markdown("**Where it departs from the paper or the authors' code**")
         st.markdown(page_markdown("\n".join(f"- {text}" for text in entry.deviations)) or "Nowhere.")
         st.markdown("**What its arithmetic was checked against**")
-        st.markdown(ui.plain(entry.oracle))
+        st.markdown(ui.plain(entry.verified_against))
 
 
 def describe(entry: Entry) -> None:
@@ -61,8 +61,8 @@ def describe(entry: Entry) -> None:
     marks += [status, *([f":violet-badge[{ui.plain(leak)}]"] if leak else [])]
     st.markdown(" ".join(marks))
     if known.gap:
-        st.markdown(f"**What no source at hand defines:** {ui.plain(known.gap)}")
-    st.caption("Checked against " + ui.plain(entry.oracle))
+        st.markdown(f"**Not reported:** {ui.plain(known.gap)}")
+    st.caption("Checked against " + ui.plain(entry.verified_against))
     names = {brief.record: brief.label for brief in ui.knowledge_base().briefs()}
     with st.container(horizontal=True):
         for design in entry.designs:

@@ -18,7 +18,7 @@ def installed_implementations() -> list[dict[str, str]]:
             "status": entry.status,
             "summary": entry.summary,
             "designs": "; ".join(entry.designs),
-            "oracle": entry.oracle,
+            "verified_against": entry.verified_against,
         }
         for entry in installed_catalogue().entries
     ]

@@ -429,7 +429,7 @@ class Implementation(Table, table=True):
     status: str = Field(description="complete or partial")
     designs: str = Field(description="Keys of the designs, separated by '; '")
     summary: str = Field(description="One line")
-    oracle: str = Field(description="What it was checked against")
+    verified_against: str = Field(description="What it was checked against")
 
 
 class ResultRun(Table, table=True):

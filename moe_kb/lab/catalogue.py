@@ -21,7 +21,7 @@ from .protocol import Entry, details
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9])?")
 MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
-_TEXTS = ("name", "summary", "oracle", "page")
+_TEXTS = ("name", "summary", "verified_against", "page")
 _LISTS = ("designs", "papers", "tasks", "deviations")
 
 

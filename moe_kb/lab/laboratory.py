@@ -57,7 +57,7 @@ class Lab:
         timing: Timing | None = None,
         only_look: bool = False,
     ) -> None:
-        """Open a home (default: `default_home()`), and settle what a dead supervisor left in it.
+        """Open a home (default: `default_home()`), and end what a dead supervisor left in it.
 
         Args:
             home: folder of the runs; made at the first launch.
@@ -229,7 +229,7 @@ class Lab:
         folder = self.folder(run_id)
         if folder.is_symlink() or (folder.exists() and folder.resolve().parent != self.home.resolve()):
             raise HomeError(
-                str(folder), "it is not a folder in the home of the runs", "Look at it and remove it by hand"
+                str(folder), "it is not a folder in the home of the runs", "Look at it and remove it"
             )
         try:
             if folder.exists():

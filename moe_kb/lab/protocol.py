@@ -78,7 +78,7 @@ class Entry(Protocol):
         """Names of the tasks that it can be trained on."""
 
     @property
-    def oracle(self) -> str:
+    def verified_against(self) -> str:
         """What its arithmetic was checked against."""
 
     @property

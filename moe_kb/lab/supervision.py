@@ -1,4 +1,4 @@
-"""Making sure that a home with something to do has a supervisor, and settling what a dead one left behind."""
+"""Making sure that a home with something to do has a supervisor, and ending what a dead one left behind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Timing:
     """How long it stays when nothing is queued."""
 
 
-def settle_orphans(store: RunsStore, home: Path) -> None:
+def end_orphans(store: RunsStore, home: Path) -> None:
     """Give every running run its true end. Only for the holder of the lock: no supervisor is alive then."""
     for run in store.with_status("running"):
         folder = home / run.id
@@ -56,7 +56,7 @@ def ensure_supervisor(store: RunsStore, home: Path, timing: Timing) -> None:
         if lock is None:
             return
         try:
-            settle_orphans(store, home)
+            end_orphans(store, home)
             if store.count("queued"):
                 _start(home, lock, timing)
                 return

@@ -22,7 +22,7 @@ from .lock import HomeLock
 from .outcome import Verdict, verdict
 from .processes import MARK, Identity, kill_run
 from .store import Run, RunsStore
-from .supervision import Timing, settle_orphans
+from .supervision import Timing, end_orphans
 
 MAX_LOG = 64 * 1024**2
 """Largest log.txt in bytes; a run that writes more is ended before it fills the disk."""
@@ -48,7 +48,7 @@ class Supervisor:
 
     def serve(self) -> None:
         """Run what is queued until nothing has come for the idle time."""
-        settle_orphans(self.store, self.home)
+        end_orphans(self.store, self.home)
         quiet_since = time.monotonic()
         while not self.asked_to_stop and time.monotonic() - quiet_since < self.timing.idle:
             run = self.store.claim(self.identity)

@@ -95,7 +95,7 @@ class Implementation:
     status: str
     designs: str
     summary: str
-    oracle: str
+    verified_against: str
     """What it was checked against."""
 
 

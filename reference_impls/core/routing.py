@@ -349,7 +349,7 @@ def look_up(table_VK: Tensor, token_id_T: Tensor) -> Tensor:
 def routing_by_rule(
     x_TD: Tensor, expert_TK: Tensor, n_experts: int, stats: dict[str, float] | None = None
 ) -> SparseRouting:
-    """Every token to the k experts that the rule names, all with the same weight; no doubt, hence an entropy of 0."""
+    """Every token to the k experts that the rule names, all with the same weight; hence an entropy of 0."""
     certain_T1 = as_float32(x_TD).new_ones(len(x_TD), 1)
     weight_TK = (certain_T1 / expert_TK.shape[1]).expand(expert_TK.shape)
     return top_k_routing(weight_TK, expert_TK, n_experts, probability_TE=certain_T1, stats=stats)

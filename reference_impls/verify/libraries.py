@@ -11,7 +11,7 @@ from reference_impls.verify.check import Check, same
 
 
 def decisive(layer: MoELayer, seed: int = 0) -> MoELayer:
-    """Draw the router's matrices anew so that logits are of order one: a fresh router has no opinions to check."""
+    """Draw the router's matrices anew so that logits are of order one: a fresh router is uniform."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in layer.router.parameters():

@@ -32,7 +32,7 @@ def common_checks(entry: Entry) -> Iterator[Check]:
 
 
 def small_layer(entry: Entry, n_experts: int = 4, *, seed: int = 0, **fields: Any) -> MoELayer:
-    """A layer of the design in float64, outside training, whose router has opinions."""
+    """A layer of the design in float64, outside training, whose logits are of order one."""
     torch.manual_seed(seed)
     config = entry.layer_class.with_experts(n_experts, **({"d_model": D, "d_expert": 12} | fields))
     return decisive(entry.design.make_layer(config).double().eval(), seed)

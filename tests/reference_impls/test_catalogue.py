@@ -146,10 +146,7 @@ def test_estimates_grow_with_the_work(entry: Entry):
         ({"n_expert": 4}, "n_expert is not a field of this config (did you mean n_experts?)"),
         ({"d_model": 100, "n_heads": 4}, "d_model = 100 must be a multiple of 2 * n_heads = 8"),
         ({"experts_per_token": 9}, "experts_per_token = 9 must be at most n_experts = 8"),
-        (
-            {"steps": 0, "seed": -1},
-            "steps = 0: input should be greater than or equal to 1 (default 240); s",
-        ),
+        ({"steps": 0, "seed": -1}, "steps = 0: input should be greater than or equal to 1 (default 240); s"),
         (["steps"], "the config must be an object of fields and values, not list"),
     ],
 )
@@ -205,7 +202,7 @@ def test_list_prints_a_table_and_json(capsys: pytest.CaptureFixture[str]):
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row["key"] for row in listed] == [entry.key for entry in entries()]
-    assert all(row["oracle"] and row["deviations"] and row["designs"] for row in listed)
+    assert all(row["verified_against"] and row["deviations"] and row["designs"] for row in listed)
     assert {"family", "year", "causal", "aliases", "needs", "gap", "beyond", "clusters"} <= listed[0].keys()
 
 

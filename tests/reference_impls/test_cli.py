@@ -235,14 +235,7 @@ def test_any_other_failure_is_one_line_in_the_end_event_and_exit_1(error, expect
 
 def test_a_checkpoint_of_another_implementation_is_bad_input(config_file: Path, tmp_path: Path, capsys):
     status, _ = run_here(
-        capsys,
-        "switch-top1-router",
-        "--config",
-        config_file,
-        "--run-dir",
-        tmp_path / "a",
-        "--save-checkpoint",
-        "true",
+        capsys, "switch-top1-router", "--config", config_file, "--run-dir", tmp_path / "a", "--save-checkpoint", "true"
     )
     assert status == 0
     checkpoint = tmp_path / "a" / "checkpoint.pt"

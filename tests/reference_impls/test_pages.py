@@ -2,6 +2,8 @@
 
 import re
 
+from words import PAGE_WORDS, wrong_words
+
 from reference_impls.entry import Entry
 
 HEADINGS = [
@@ -36,6 +38,12 @@ def test_github_draws_the_equations(entry: Entry):
     for formula in (*blocks, *guarded):
         assert not REFUSED.search(formula), formula
         assert formula.count("{") - formula.count(r"\{") == formula.count("}") - formula.count(r"\}")
+
+
+def test_a_page_uses_standard_terms(entry: Entry):
+    facts = (entry.name, entry.summary, entry.verified_against, entry.gap, entry.beyond, *entry.deviations)
+    text = re.sub("(?i)hierarchical mixtures?|adaptive mixtures", "", "\n".join([*facts, entry.page]))
+    assert wrong_words(text, PAGE_WORDS) == []
 
 
 def test_the_usage_on_a_page_runs(entry: Entry):

@@ -74,7 +74,7 @@ def test_an_unknown_key_names_the_nearest(capsys):
     assert "no implementation 'mixtral' (mixtral-top2-router" in capsys.readouterr().err
 
 
-def test_a_missing_oracle_is_named(capsys, monkeypatch):
+def test_a_missing_library_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     assert main(["verify", "mixtral-top2-router", "--no-train"]) == 1
     assert "transformers is not installed; pip install 'moe-kb[dev]'" in capsys.readouterr().err

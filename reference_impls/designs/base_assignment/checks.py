@@ -23,7 +23,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     """Optimum, equations, load, causality."""
     yield from optimum()
     yield from equations()
-    yield from load_and_leak(_layer())
+    yield from load_and_causality(_layer())
 
 
 def _layer(**fields: Any) -> Any:
@@ -95,7 +95,7 @@ def equations() -> Iterator[Check]:
         )  # fmt: skip
 
 
-def load_and_leak(layer: Any) -> Iterator[Check]:
+def load_and_causality(layer: Any) -> Iterator[Check]:
     """In training loads are even and the future counts; outside tokens choose by themselves."""
     x_BSD = tokens(4, 12, D, seed=3)
     other_BSD = torch.cat([x_BSD[:, :6], tokens(4, 6, D, seed=4)], dim=1)
@@ -103,8 +103,8 @@ def load_and_leak(layer: Any) -> Iterator[Check]:
     load = torch.zeros(4, E).index_put_((routing.token_A // 12, routing.expert_A), torch.tensor(1.0), accumulate=True)
     yield at_most("tokens of an expert in a sequence away from an even share", (load - 12 / E).abs().max(), 0)
     with torch.no_grad():
-        leak = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
+        change = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
         layer.eval()
         none = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
-    yield at_least("in training later tokens change earlier outputs by (not causal)", leak, 1e-9)
+    yield at_least("in training later tokens change earlier outputs by (not causal)", change, 1e-9)
     yield at_most("outside training later tokens change earlier outputs by", none, 1e-12)

@@ -77,7 +77,7 @@ def _by_hand(layer: Any, x_TD: Tensor, width: float) -> tuple[Tensor, float, flo
 
 
 def equations(n_experts: int, k: int) -> Iterator[Check]:
-    """Outputs, losses and number of experts, where some bits have settled and some have not."""
+    """Outputs, losses and number of experts, where some bits have converged and some have not."""
     ours, x_BSD = _layer(n_experts, k, 3.0), _tokens()
     expected, entropy, reach, used = _by_hand(ours, x_BSD[0], 3.0)
     y_BSD, info = ours(x_BSD)
@@ -127,8 +127,8 @@ def step() -> Iterator[Check]:
 
 
 def sparsity() -> Iterator[Check]:
-    """Weights add up to one for a power of 2; with all bits settled no token has more than k experts."""
-    for width, name in ((8.0, "no bit settled"), (1e-6, "all bits settled")):
+    """Weights add up to one for a power of 2; with all bits converged no token has more than k experts."""
+    for width, name in ((8.0, "no bit converged"), (1e-6, "all bits converged")):
         routing = _layer(8, 2, width)(_tokens())[1].routing
         total_T = torch.zeros(S, dtype=torch.float64).index_add(0, routing.token_A, routing.weight_A.detach())
         yield at_most(f"{name}: weights of a token differ from one by", (total_T - 1).abs().max(), 1e-12)

@@ -6,24 +6,27 @@ from reference_impls.config import TaskDefaults, TopKConfig, expert_width, loss_
 
 
 class DSelectKConfig(TopKConfig):
-    """DSelect-k layers: k selectors, each of which settles on one ReLU expert by the bits of its number."""
+    """DSelect-k layers: k selectors, each of which converges to one ReLU expert by the bits of its number."""
 
     expert_kind = "relu"
 
     task_defaults: ClassVar[TaskDefaults] = {
-        # There logits grow less: a narrower step, or the bits do not settle.
+        # There logits grow less: a narrower step, or the bits do not converge.
         "clusters": {"step_width": 1.0, "entropy_coefficient": 0.1},
     }
 
     d_expert: int = expert_width(192)
     experts_per_token: int = setting(
-        2, "Selectors: experts of a token once all bits have settled; at most n_experts.", ge=1, le=256
+        2, "Selectors: experts of a token once all bits have converged; at most n_experts.", ge=1, le=256
     )
     step_width: float = setting(
-        10.0, "Width of the interval in which the smooth step is neither 0 nor 1; smaller settles sooner.", gt=0, le=100
+        10.0,
+        "Width of the interval in which the smooth step is neither 0 nor 1; smaller converges sooner.",
+        gt=0,
+        le=100,
     )
     entropy_coefficient: float = loss_weight(
-        0.01, "the loss that makes each selector settle on one expert, in each layer"
+        0.01, "the loss that makes each selector converge on one expert, in each layer"
     )
     reach_coefficient: float = setting(
         1.0,

@@ -55,7 +55,7 @@ class DSelectKRouter(Router):
         if self.n_experts < 2**config.bits:
             reach = (1 / choice_TKE.sum(-1).clamp(min=EPSILON)).sum() / tokens
             losses["reach"] = AuxiliaryLoss(reach, config.reach_coefficient)
-        settled_TKm = (bit_TKm == 0) | (bit_TKm == 1)
+        converged_TKm = (bit_TKm == 0) | (bit_TKm == 1)
         return SparseRouting(
             token_A=token_A,
             expert_A=expert_A,
@@ -66,7 +66,7 @@ class DSelectKRouter(Router):
             losses=losses,
             stats={
                 "experts_used": len(token_A) / tokens,
-                "settled_bits": float(settled_TKm.double().mean()) if settled_TKm.numel() else 1.0,
+                "converged_bits": float(converged_TKm.double().mean()) if converged_TKm.numel() else 1.0,
             },
         )
 

@@ -27,7 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 def _layer(**fields: Any) -> Any:
     torch.manual_seed(0)
     layer: Any = make_layer(RandomFrozenConfig(d_model=D, d_expert=F, n_experts=E, **fields))
-    layer.router.frozen_ED.mul_(3)  # opinions of order one
+    layer.router.frozen_ED.mul_(3)  # logits of order one
     return layer
 
 

@@ -35,7 +35,7 @@ def _layer(dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
 def transformers_router(factor: float, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Its capacity is one number for the whole batch: ours must share the batch's too.
 
-    The layer that transformers puts behind this router is no oracle: it uses the mask of first choices as an
+    The layer that transformers puts behind this router is no reference: it uses the mask of first choices as an
     index. So the combining weights [T, E], padded to the width of the tokens, are what is compared.
     """
     from transformers import NllbMoeConfig

@@ -22,7 +22,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from in_matrices(torch.float32, rtol=1e-4, atol=1e-5)
     yield from in_matrices(torch.float64, rtol=1e-10, atol=1e-12)
     yield from equations()
-    yield from leaks()
+    yield from causality()
     yield from first_segment_teaches_no_router()
 
 
@@ -76,7 +76,7 @@ def equations() -> Iterator[Check]:
     yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
 
 
-def leaks() -> Iterator[Check]:
+def causality() -> Iterator[Check]:
     """What a change of the later tokens changes before them, for every place of the change."""
     x_BSD = _tokens()
     for first_segment in ("itself", "even"):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.designs.base_assignment.checks import load_and_leak
+from reference_impls.designs.base_assignment.checks import load_and_causality
 from reference_impls.designs.s_base_sinkhorn.config import SBaseConfig
 from reference_impls.designs.s_base_sinkhorn.router import make_layer
 from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
@@ -25,7 +25,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from limit()
     yield from equations()
     # With little entropy the largest entries are a balanced assignment.
-    yield from load_and_leak(_layer(epsilon=0.01, sinkhorn_steps=2000))
+    yield from load_and_causality(_layer(epsilon=0.01, sinkhorn_steps=2000))
 
 
 def _layer(**fields: Any) -> Any:

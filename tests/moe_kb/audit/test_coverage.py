@@ -69,7 +69,7 @@ def test_an_implementation_its_record_lacks(tree, monkeypatch):
         "summary": "s",
         "designs": "alpha-router; beta-router; gone",
     }
-    monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "oracle": "o"}])
+    monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "verified_against": "o"}])
     kb = open_kb(tree, database=tree.parent / "kb.db")
     found = [f.id for f in kb.audit(rule="coverage/one-sided-implementation")]
     assert found == ["coverage/one-sided-implementation/design:beta-router/implementation=two"]

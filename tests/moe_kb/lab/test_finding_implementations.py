@@ -74,7 +74,9 @@ def test_the_database_holds_what_the_catalogue_holds(site: Path) -> None:
     rows = installed_implementations()
     assert "demo" in [row["key"] for row in rows]
     assert "half" not in [row["key"] for row in rows]
-    assert {frozenset(row) for row in rows} == {frozenset(("key", "name", "status", "summary", "designs", "oracle"))}
+    assert {frozenset(row) for row in rows} == {
+        frozenset(("key", "name", "status", "summary", "designs", "verified_against"))
+    }
 
 
 def test_the_first_entry_point_by_name_wins_a_key(site: Path) -> None:

@@ -54,8 +54,7 @@ def test_calibrators_learn_in_training_only_and_are_saved(training: bool):
 
 def test_without_calibration_experts_are_taken_at_their_word():
     task = ClustersTask(
-        ENTRY,
-        ENTRY.config_class(task="clusters", n_experts=3, batch_size=2, boast=5.0, calibration="none"),
+        ENTRY, ENTRY.config_class(task="clusters", n_experts=3, batch_size=2, boast=5.0, calibration="none")
     )
     outcome = task.evaluate(task.training_batch(torch.Generator().manual_seed(0)))
     stats = outcome.infos["layer 0"].stats

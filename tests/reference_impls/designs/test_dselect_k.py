@@ -63,7 +63,7 @@ def test_experts_of_weight_zero_change_nothing_when_left_out():
         torch.testing.assert_close(one, other)
 
 
-def test_the_entropy_loss_settles_the_bits():
+def test_the_entropy_loss_converges_the_bits():
     layer = layer_of(8, step_width=2.0).train()
     x_BSD = torch.randn(4, 16, D)
     optimiser = torch.optim.Adam(layer.router.parameters(), lr=0.02)
@@ -75,7 +75,7 @@ def test_the_entropy_loss_settles_the_bits():
     after = layer(x_BSD)[1].stats
     assert before["experts_used"] > 2.5
     assert after["experts_used"] < 0.75 * before["experts_used"]
-    assert after["settled_bits"] > before["settled_bits"]
+    assert after["converged_bits"] > before["converged_bits"]
 
 
 def test_numbers_without_an_expert_cost_and_powers_of_two_have_none():

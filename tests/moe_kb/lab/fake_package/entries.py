@@ -48,7 +48,7 @@ class DemoEntry:
     papers: tuple[str, ...] = ()
     status: str = "complete"
     tasks: tuple[str, ...] = ("text",)
-    oracle: str = "nothing"
+    verified_against: str = "nothing"
     deviations: tuple[str, ...] = ()
     config_class: type[BaseModel] = DemoConfig
     module: str = "fake_package"
