@@ -9,7 +9,7 @@ import ui
 from moe_kb.charts.query_result import KINDS, result_chart
 from moe_kb.db.console import MAX_ROWS, QueryResult
 from moe_kb.errors import QueryError
-from moe_kb.queries.console import EXAMPLES, all_links, first_rows, numeric_columns, sensible_axes, to_csv
+from moe_kb.queries.console import all_links, examples, first_rows, numeric_columns, sensible_axes, to_csv
 
 kb = ui.knowledge_base()
 
@@ -29,7 +29,7 @@ def take(sql: str | None = None) -> None:
 
 
 # The editor takes over what the address says when that changes, and is otherwise left as the person is typing it.
-asked = st.query_params.get("sql", EXAMPLES[0].sql)
+asked = st.query_params.get("sql", examples()[0].sql)
 if st.session_state.get("sql-asked") != asked or "sql" not in st.session_state:
     st.session_state["sql"] = st.session_state["sql-asked"] = asked
 
@@ -42,7 +42,7 @@ with aside:
     questions, tables = st.tabs(["Questions", "Tables and views"], key="query-aside", on_change="rerun")
     if questions.open:
         with questions, st.container(gap=None):
-            for number, example in enumerate(EXAMPLES):
+            for number, example in enumerate(examples()):
                 st.button(
                     example.question, key=f"example-{number}", on_click=take, args=(example.sql,), type="tertiary"
                 )

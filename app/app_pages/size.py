@@ -16,7 +16,7 @@ from moe_kb.importing import RefusedError, read_config
 from moe_kb.importing.hf import MAX_BYTES
 from moe_kb.kb import KnowledgeBase
 from moe_kb.sizing import Device, Setting, UnsizedError
-from moe_kb.sizing.formulas import FORMULAS
+from moe_kb.sizing.formulas import formulas
 from moe_kb.sizing.precision import FORMATS
 from moe_kb.sizing.report import SCOPE
 from moe_kb.sizing.what_if import Experts, Sized, experts_of, sized, with_experts
@@ -203,7 +203,7 @@ def wanted_experts(own: Experts) -> Experts:
 
 def formula(title: str) -> None:
     """How a quantity is computed, folded away."""
-    words = FORMULAS[title]
+    words = formulas()[title]
     with st.expander(f"How it is computed: {title.lower()}", icon=":material/function:"):
         lines = (f"| {what} | $\\displaystyle {latex}$ |" for what, latex in words.lines)
         st.markdown("\n".join(["| Of | Formula |", "|:--|:--|", *lines]))

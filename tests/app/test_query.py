@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moe_kb.queries.console import EXAMPLES
+from moe_kb.queries.console import examples
 
 
 def ask(at, sql: str):
@@ -70,7 +70,7 @@ def test_a_question_fills_the_editor(open_page):
     at = open_page("query")
     at.button(key="example-4").click().run()
     assert not at.exception
-    assert at.text_area(key="sql").value == EXAMPLES[4].sql
+    assert at.text_area(key="sql").value == examples()[4].sql
     assert "expert_width_over_model_width" in at.dataframe[0].value.columns
 
 
