@@ -78,7 +78,7 @@ def search(
     found: dict[str, Hit] = {}
     for why, find in ways:
         for row in find():
-            found.setdefault(row[0], _hit(row, why))
+            found.setdefault(row[0], Hit(*[*row, why]))
         if len(found) >= limit:
             break
     return list(found.values())[:limit]
@@ -88,11 +88,6 @@ def fold(name: str) -> str:
     """A name without case, accents, spaces and punctuation (only `+` tells names apart): DeepSeek V3 is deepseekv3."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if letter.isalnum() or letter == "+") or name
-
-
-def _hit(row: tuple[Any, ...], why: str) -> Hit:
-    record, kind, key, name, year, title, snippet = row
-    return Hit(record, kind, key, name, year, title, snippet, why)
 
 
 def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> tuple[str, list[Any]]:
@@ -126,7 +121,7 @@ def _listing(connection: sqlite3.Connection, filters: str, parameters: list[Any]
         "ORDER BY r.year DESC NULLS LAST, r.name LIMIT ?",
         [*parameters, limit],
     )
-    return [_hit(row, "text") for row in rows]
+    return [Hit(*[*row, "text"]) for row in rows]
 
 
 def _by_name(

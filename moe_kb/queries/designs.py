@@ -100,9 +100,10 @@ class Implementation:
 
 def meaning(name: str) -> str | None:
     """What a property means, from the record type's own documentation."""
+    from moe_kb.jsonschema import field_docs
     from moe_kb.records import GatingProperties
 
-    return GatingProperties.model_fields[name].description
+    return field_docs(GatingProperties).get(name)
 
 
 @cache

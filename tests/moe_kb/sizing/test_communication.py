@@ -66,5 +66,5 @@ def test_merging_never_sends_more(each, P, k, zero):
 def test_what_cannot_be_laid_out_is_refused():
     with pytest.raises(ValueError, match="decoder, group 1: 8 experts cannot be laid out evenly on 3 devices"):
         all_to_all(architecture(MOE), 3)
-    with pytest.raises(ValueError, match="expert-parallel expert_parallel 0: at least 1"):
+    with pytest.raises(ValueError, match="expert-parallel degree 0: at least 1"):
         all_to_all(architecture(MOE), 0)
