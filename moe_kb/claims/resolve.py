@@ -74,7 +74,7 @@ _Key = tuple[str, str | None, str, str | None]
 
 
 def _note(notes: list[Resolution], configuration: str | None, name: str, group: list[Claim]) -> Resolution | None:
-    """The note that settles a group: it is about this very field and configuration, and a claim bears it out."""
+    """The note that resolves a group: it is about this very field and configuration, and a claim bears it out."""
     made = {claim.source for claim in group}
     here = (note for note in notes if (note.field, note.configuration) == (name, configuration))
     return next((note for note in here if note.prefer in made), None)
@@ -111,7 +111,7 @@ def _across_levels(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str,
 
 
 def _idle_notes(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
-    """Notes that prefer a source which makes no such claim: they settle nothing, and somebody should know."""
+    """Notes that prefer a source which makes no such claim: they resolve nothing, and somebody should know."""
     made = {
         (subject, configuration, name, claim.source)
         for (subject, configuration, name, _), group in groups.items()

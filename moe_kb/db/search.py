@@ -44,15 +44,9 @@ def search(
     year: int | tuple[int, int] | None = None,
     limit: int = 50,
 ) -> list[Hit]:
-    """Find records.
+    """Find records; the filters are those of `KnowledgeBase.search`, `node` may be a bare path in any taxonomy.
 
-    Args:
-        connection: A database opened by `connect`.
-        text: What a person typed. Empty text lists everything that passes the filters, newest first.
-        kind: Only this kind of record.
-        node: Only records placed at or under this node, `taxonomy:path` (or a bare path in any taxonomy).
-        year: A year, or first and last year.
-        limit: At most this many.
+    Empty text lists everything that passes the filters, newest first.
 
     Raises:
         QueryError: The last year is before the first.
@@ -105,7 +99,7 @@ def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | N
     if year:
         first, last = (year, year) if isinstance(year, int) else year
         if last < first:
-            raise QueryError(f"the years {first} to {last} run backwards. Ask for {last} to {first}.")
+            raise QueryError(f"the start, {first}, is after the end, {last}. Ask for {last} to {first}.")
         clauses.append("AND r.year BETWEEN ? AND ?")
         parameters += [first, last]
     return " ".join(clauses), parameters
