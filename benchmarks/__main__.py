@@ -30,7 +30,7 @@ def main(names: list[str]) -> None:
     tables = []
     for name in names or TITLES:
         results = import_module(f"benchmarks.{name}").run()
-        missed += sum(one.met is False for one in results)
+        missed += sum(result.met is False for result in results)
         tables.append(table(TITLES[name], results))
     print("\n".join([machine(), "", *tables]))
     print(f"{missed or 'No'} target{'' if missed == 1 else 's'} missed.")

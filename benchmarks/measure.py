@@ -101,31 +101,23 @@ def progress(text: str) -> None:
 def table(title: str, results: list[Result]) -> str:
     """Results as a Markdown table."""
     lines = [f"### {title}", "", "| what | measured | ratio | target | met |", "|---|---|---|---|---|"]
-    for one in results:
-        met = "" if one.met is None else "yes" if one.met else "**no**"
-        lines.append(f"| {one.what} | {one.measured} | {one.ratio} | {one.target} | {met} |")
+    for result in results:
+        met = "" if result.met is None else "yes" if result.met else "**no**"
+        lines.append(f"| {result.what} | {result.measured} | {result.ratio} | {result.target} | {met} |")
     return "\n".join([*lines, ""])
 
 
 def machine() -> str:
     """Hardware, versions and commit, as lines for the README."""
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+    models = (line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    cpu = next(models, f":{platform.processor()}").partition(":")[2].strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = _git("rev-parse", "--short", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
     packages = ", ".join(f"{name} {version(name)}" for name in ("PyYAML", "pydantic", "SQLModel", "typer", "streamlit"))
-    return "\n".join(
-        [
-            f"- {time.strftime('%Y-%m-%d')}, commit {commit}",
-            f"- {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, load at the end {os.getloadavg()[0]:.1f}",
-            f"- {platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}",
-        ]
+    return (
+        f"- {time.strftime('%Y-%m-%d')}, commit {commit}\n"
+        f"- {os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, load at the end {os.getloadavg()[0]:.1f}\n"
+        f"- {platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
     )
 
 

@@ -72,27 +72,14 @@ def write_tree(folder: Path, papers: int, seed: int = 20_000) -> None:
         for middle in middles:
             nodes += [f"{top}/{middle}", *(f"{top}/{middle}/{leaf}" for leaf in LEAVES)]
     writer = _Files(folder)
-    writer.write(
-        "taxonomy/synthetic.yaml",
-        {
-            "source": "source-0",
-            "key": "synthetic",
-            "name": "Synthetic",
-            "description": "An invented order of an invented field.",
-            "nodes": [{"id": node, "label": node.rpartition("/")[2].capitalize()} for node in nodes],
-        },
-    )
+    about = {"description": "An invented order of an invented field.", "source": "source-0"}
+    labelled = [{"id": node, "label": node.rpartition("/")[2].capitalize()} for node in nodes]
+    writer.write("taxonomy/synthetic.yaml", {**about, "key": "synthetic", "name": "Synthetic", "nodes": labelled})
+    kinds = ("survey", "paper", "config", "model-card", "list")
     for number in range(N_SOURCES):
-        writer.write(
-            f"data/sources/source-{number}.yaml",
-            {
-                "key": f"source-{number}",
-                "name": f"Source {number}",
-                "title": words.phrase(8),
-                "type": ("survey", "paper", "config", "model-card", "list")[number % 5],
-                "url": f"https://example.org/source/{number}",
-            },
-        )
+        source = {"key": f"source-{number}", "name": f"Source {number}", "title": words.phrase(8)}
+        source |= {"type": kinds[number % 5], "url": f"https://example.org/source/{number}"}
+        writer.write(f"data/sources/source-{number}.yaml", source)
     authors = [f"{rng.choice('ABCDEFGHIJKLMNOPRSTVWYZ')}. {words.draw(1)[0].capitalize()}" for _ in range(4000)]
     for number in range(papers):
         writer.write_text(*_paper(number, rng, words, authors, nodes))

@@ -11,7 +11,6 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 
@@ -26,20 +25,19 @@ def main(action: str, tree: Path, database: Path | None = None) -> None:
                     yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
             return "load"
     else:
-        run = _builder(tree, database, force=action == "build")
+        from moe_kb.db.build import build
+
+        assert database is not None
+        target = database
+
+        def run() -> str:
+            return build(tree, target, force=action == "build").mode
+
     cpu, wall = time.process_time(), time.perf_counter()
     mode = run()
     took, used = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"mode": mode, "wall": took, "cpu": used, "peak_mb": peak}))
-
-
-def _builder(tree: Path, database: Path | None, *, force: bool) -> Callable[[], str]:
-    from moe_kb.db.build import build
-
-    assert database is not None
-    target = database
-    return lambda: build(tree, target, force=force).mode
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def _plan(kind: type[Part]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...
 def _holds_parts(annotation: object) -> bool:
     inside = get_args(annotation)
     if inside:
-        return any(_holds_parts(one) for one in inside)
+        return any(map(_holds_parts, inside))
     return isinstance(annotation, type) and issubclass(annotation, Part)
 
 

@@ -1,1 +1,1 @@
-"""The audit: rules that look for doubts about the records. An issue never fails a check or a build."""
+"""The audit: rules that look for issues in the records. An issue never fails a check or a build."""

@@ -1,4 +1,4 @@
-"""An issue: one doubt about the records that a researcher can verify, with an id that outlives reordering."""
+"""An issue: something in the records that a researcher should verify, with an id that outlives reordering."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Issue:
     """What a rule found out about a record.
 
     The id is made of the rule, the record, the configuration, the field and a detail, never of values or of an order,
-    so that an waiver holds as long as the doubt is the same.
+    so that a waiver holds as long as the issue is the same.
     """
 
     subject: str

@@ -126,8 +126,8 @@ def _counts(architecture: Architecture, vocabulary: Range) -> list[Parameters]:
         counted = []
     vocabularies = [architecture.vocab_size] if architecture.vocab_size else [int(bound) for bound in vocabulary]
     tied = [True, False] if architecture.tied_embeddings is None else [architecture.tied_embeddings]
-    for size, one, activation in product(vocabularies, tied, ("gelu", "swiglu")):
-        update = {"vocab_size": size, "tied_embeddings": one, "norm": architecture.norm or "rms"}
+    for size, is_tied, activation in product(vocabularies, tied, ("gelu", "swiglu")):
+        update = {"vocab_size": size, "tied_embeddings": is_tied, "norm": architecture.norm or "rms"}
         filled = edited(architecture.model_copy(update=update), _completed(activation, architecture.d_model))
         try:
             counted.append(count(filled))

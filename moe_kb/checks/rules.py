@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -79,10 +80,8 @@ def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Com
             yield ref.at, "dangling-reference", f"{what} does not exist.", "Fix the key, or add the record."
 
 
-def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def identifiers_are_unique(record: Record, path: str, index: Index) -> Iterator[Complaint]:
     """No two papers share a title, arXiv id or DOI."""
-    if not isinstance(record, Record):
-        return
     for identifier in references.identifiers(record):
         others = [n for n in index.identifiers.get((identifier.scheme, identifier.value), []) if n != record.reference]
         if others:
@@ -91,10 +90,8 @@ def identifiers_are_unique(record: BaseModel, path: str, index: Index) -> Iterat
             yield identifier.at, f"duplicate-{identifier.scheme}", message, fix
 
 
-def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def fields_are_sourced(record: Record, path: str, index: Index) -> Iterator[Complaint]:
     """Every stated field is covered by `provenance`, and provenance names only fields that exist and say something."""
-    if not isinstance(record, Record):
-        return
     stated = record.stated_fields()
     covered: set[str] = set()
     for position, provenance in enumerate(record.provenance):
@@ -115,10 +112,8 @@ def fields_are_sourced(record: BaseModel, path: str, index: Index) -> Iterator[C
             yield (name,), "unsourced", f"`{name}` has no source.", fix
 
 
-def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def parts_exist(record: Model, path: str, index: Index) -> Iterator[Complaint]:
     """Claims and resolutions of a model name configurations that exist."""
-    if not isinstance(record, Model):
-        return
     allowed = references.parts(record)
     fix = f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}."
     for list_name in ("claims", "resolutions"):
@@ -128,10 +123,8 @@ def parts_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complain
                 yield (list_name, position, "configuration"), "unknown-configuration", message, fix
 
 
-def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def claims_are_typed(record: Record, path: str, index: Index) -> Iterator[Complaint]:
     """A claim about a date is a date, about a year a whole number; otherwise two claims could not be compared."""
-    if not isinstance(record, Record):
-        return
     for position, claim in enumerate(record.claims):
         at = ("claims", position, "value")
         if claim.field in DATES and not (isinstance(claim.value, str) and is_partial_date(claim.value)):
@@ -140,10 +133,8 @@ def claims_are_typed(record: BaseModel, path: str, index: Index) -> Iterator[Com
             yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
 
 
-def cells_fit_columns(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def cells_fit_columns(record: Table, path: str, index: Index) -> Iterator[Complaint]:
     """A cell of a typed column says what its type can hold, so that its claim can be compared."""
-    if not isinstance(record, Table):
-        return
     columns = {column.name: column for column in record.columns}
     fix = "Fix the cell, or give it a `value` beside what is printed."
     for position, row in enumerate(record.rows):
@@ -198,22 +189,20 @@ def _is_web(value: object) -> bool:
     return isinstance(value, str) and is_web_address(value)
 
 
-def superseded_by_another(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def superseded_by_another(record: Record, path: str, index: Index) -> Iterator[Complaint]:
     """A record is not superseded by itself."""
-    if isinstance(record, Record) and record.superseded_by == record.key:
+    if record.superseded_by == record.key:
         yield ("superseded_by",), "superseded-self", "the record names itself.", "Name the record that replaces it."
 
 
-def design_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def design_is_consistent(record: Design, path: str, index: Index) -> Iterator[Complaint]:
     """Only gating designs have gating properties."""
-    if isinstance(record, Design) and record.properties is not None and record.component != "gating":
+    if record.properties is not None and record.component != "gating":
         yield ("properties",), "gating-only", "only gating designs have `properties`.", "Remove them."
 
 
-def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def table_is_consistent(record: Table, path: str, index: Index) -> Iterator[Complaint]:
     """Columns and rows are named once, and cells belong to columns."""
-    if not isinstance(record, Table):
-        return
     columns = [column.name for column in record.columns]
     rows = [row.row for row in record.rows]
     for what, names in (("columns", columns), ("rows", rows)):
@@ -227,10 +216,8 @@ def table_is_consistent(record: BaseModel, path: str, index: Index) -> Iterator[
                 yield at, "unknown-column", f"{name!r} is no column of the table.", fix
 
 
-def taxonomy_is_a_tree(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def taxonomy_is_a_tree(record: Taxonomy, path: str, index: Index) -> Iterator[Complaint]:
     """Node ids are unique and each parent stands before its children."""
-    if not isinstance(record, Taxonomy):
-        return
     seen: set[str] = set()
     for position, node in enumerate(record.nodes):
         at = ("nodes", position, "id")
@@ -241,10 +228,8 @@ def taxonomy_is_a_tree(record: BaseModel, path: str, index: Index) -> Iterator[C
         seen.add(node.id)
 
 
-def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def alignment_points_somewhere(record: Alignment, path: str, index: Index) -> Iterator[Complaint]:
     """Aligned rows and configurations exist; each row is aligned once; a row without subject says why."""
-    if not isinstance(record, Alignment):
-        return
     seen: set[tuple[str, str]] = set()
     for position, row in enumerate(record.rows):
         at = ("rows", position)
@@ -268,20 +253,16 @@ def alignment_points_somewhere(record: BaseModel, path: str, index: Index) -> It
             yield (*at, "configuration"), "unknown-configuration", message, "Fix the label, or add the configuration."
 
 
-def crosswalk_crosses(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def crosswalk_crosses(record: Crosswalk, path: str, index: Index) -> Iterator[Complaint]:
     """A mapping compares nodes of two different taxonomies."""
-    if not isinstance(record, Crosswalk):
-        return
     for position, mapping in enumerate(record.mappings):
         if mapping.subject.split(":")[0] == mapping.object.split(":")[0]:
             message, fix = "both nodes belong to one taxonomy.", "Compare nodes of two taxonomies."
             yield ("mappings", position), "crosswalk-self", message, fix
 
 
-def waivers_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+def waivers_are_in_order(record: Waivers, path: str, index: Index) -> Iterator[Complaint]:
     """Each issue is waived once, in the order of the ids, and is about a record that exists."""
-    if not isinstance(record, Waivers):
-        return
     before = ""
     for position, issue in enumerate(waiver.issue for waiver in record.waivers):
         at = ("waivers", position, "issue")
@@ -295,29 +276,31 @@ def waivers_are_in_order(record: BaseModel, path: str, index: Index) -> Iterator
             yield at, "dangling-waiver", f"{subject} does not exist.", "Fix the id, or remove the entry."
 
 
-Rule = Callable[[BaseModel, str, Index], Iterator[Complaint]]
-RULES: tuple[Rule, ...] = (
-    file_matches_key,
-    references_exist,
-    identifiers_are_unique,
-    fields_are_sourced,
-    parts_exist,
-    claims_are_typed,
-    cells_fit_columns,
-    links_are_web_addresses,
-    superseded_by_another,
-    design_is_consistent,
-    table_is_consistent,
-    taxonomy_is_a_tree,
-    alignment_points_somewhere,
-    crosswalk_crosses,
-    waivers_are_in_order,
+Rule = Callable[[Any, str, Index], Iterator[Complaint]]
+#: The type of what a rule looks at, and the rule.
+RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
+    (BaseModel, file_matches_key),
+    (BaseModel, references_exist),
+    (Record, identifiers_are_unique),
+    (Record, fields_are_sourced),
+    (Model, parts_exist),
+    (Record, claims_are_typed),
+    (Table, cells_fit_columns),
+    (BaseModel, links_are_web_addresses),
+    (Record, superseded_by_another),
+    (Design, design_is_consistent),
+    (Table, table_is_consistent),
+    (Taxonomy, taxonomy_is_a_tree),
+    (Alignment, alignment_points_somewhere),
+    (Crosswalk, crosswalk_crosses),
+    (Waivers, waivers_are_in_order),
 )
 
 
 def check_record(record: BaseModel, path: str, index: Index, root: Path | None = None) -> list[Finding]:
     """Apply every rule to one record; with `root`, findings carry line numbers (a second parse of the file)."""
-    complaints = [complaint for rule in RULES for complaint in rule(record, path, index)]
+    rules = [rule for kind, rule in RULES if isinstance(record, kind)]
+    complaints = [complaint for rule in rules for complaint in rule(record, path, index)]
     if not complaints:
         return []
     text = ""

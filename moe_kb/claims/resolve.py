@@ -10,12 +10,8 @@ from moe_kb.claims.claim import Claim
 from moe_kb.records.base import Resolution
 
 #: The best kind of source first.
-SOURCE_RANK = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("config", "count", "paper", "model-card", "documentation", "survey", "repository", "list", "page", "run")
-    )
-}
+_KINDS = ("config", "count", "paper", "model-card", "documentation", "survey", "repository", "list", "page", "run")
+SOURCE_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 
 
 @dataclass(slots=True)
@@ -48,11 +44,7 @@ def resolve(
     for claim in claims:
         claim.preferred = claim.repeats = False
         key = (claim.subject, claim.configuration, claim.field, claim.setting)
-        group = groups.get(key)
-        if group is None:
-            groups[key] = [claim]
-        else:
-            group.append(claim)
+        groups.setdefault(key, []).append(claim)
     disputes: list[Dispute] = []
     for (subject, configuration, name, setting), group in groups.items():
         if len(group) == 1:
@@ -82,15 +74,10 @@ _Key = tuple[str, str | None, str, str | None]
 
 
 def _note(notes: list[Resolution], configuration: str | None, name: str, group: list[Claim]) -> Resolution | None:
-    """The note that settles a group: it is about this very field and configuration, and a claim bears it out."""
-    return next(
-        (
-            n
-            for n in notes
-            if n.field == name and n.configuration == configuration and any(c.source == n.prefer for c in group)
-        ),
-        None,
-    )
+    """The note that resolves a group: it is about this very field and configuration, and a claim bears it out."""
+    made = {claim.source for claim in group}
+    here = (note for note in notes if (note.field, note.configuration) == (name, configuration))
+    return next((note for note in here if note.prefer in made), None)
 
 
 def _mark_repeats(group: list[Claim]) -> None:
@@ -124,7 +111,7 @@ def _across_levels(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str,
 
 
 def _idle_notes(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str, list[Resolution]]) -> list[Dispute]:
-    """Notes that prefer a source which makes no such claim: they settle nothing, and somebody should know."""
+    """Notes that prefer a source which makes no such claim: they resolve nothing, and somebody should know."""
     made = {
         (subject, configuration, name, claim.source)
         for (subject, configuration, name, _), group in groups.items()

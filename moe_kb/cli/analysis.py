@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from moe_kb.cli import output
@@ -24,43 +26,24 @@ from moe_kb.cli.root import app, json_flag, open_here
 @click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
 @click.option("--accelerator", help="Key of an accelerator, for rates and times. Default: h100-sxm.")
 @json_flag
-def tradeoffs(
-    benchmark: str | None,
-    setting: str | None,
-    performance: str,
-    cost: str,
-    context: int,
-    batch: int,
-    weights: str,
-    accelerator: str | None,
-    as_json: bool,
-) -> None:
+def tradeoffs(*, as_json: bool, **choice: Any) -> None:
     """Compare models by quality, speed and cost, and mark the Pareto frontier.
 
     Example: moe-kb tradeoffs --performance throughput --cost device_time
     """
     from moe_kb.analysis.metrics import SIDES
 
-    found = open_here().tradeoffs(
-        benchmark,
-        setting=setting,
-        performance=performance,
-        cost=cost,
-        context=context,
-        batch=batch,
-        weights=weights,
-        accelerator=accelerator,
-    )
+    found = open_here().tradeoffs(**choice)
     if as_json:
         output.print_json(found.table())
         return
-    choice, best = found.choice, found.frontier()
+    made, best = found.choice, found.frontier()
     rows = []
     for entry in found.best_first():
-        values = [choice.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES]
+        values = [made.shown(value, side) if (value := entry.values.get(side)) else None for side in SIDES]
         sources = ", ".join(dict.fromkeys(value.source for value in entry.values.values() if value.source))
         rows.append([entry.subject.label, *values, "yes" if entry.subject.where in best else "", sources])
-    output.print_table(["model", *(choice.title(side) for side in SIDES), "frontier", "sources"], rows)
+    output.print_table(["model", *(made.title(side) for side in SIDES), "frontier", "sources"], rows)
     click.echo(f"{len(found.incomplete())} configurations lack a value; --json says which and why.", err=True)
 
 

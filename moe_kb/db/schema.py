@@ -17,6 +17,12 @@ class Table(SQLModel):
     """Base of all tables."""
 
 
+class Numbered(Table):
+    """Base of tables whose rows are told apart by a number."""
+
+    id: int | None = Field(default=None, primary_key=True, description="Row id")
+
+
 class Meta(Table, table=True):
     """Facts about this database: schema version, content hash, when and by what it was built."""
 
@@ -63,11 +69,10 @@ class Record(Table, table=True):
     content: str = Field(description="The whole record as JSON, defaults left out")
 
 
-class Alias(Table, table=True):
+class Alias(Numbered, table=True):
     """Other names of records."""
 
     __tablename__ = "aliases"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record")
     alias: str = Field(sa_type=ANY_CASE, index=True, description="The other name; compared without regard to case")
 
@@ -82,21 +87,19 @@ class FoldedName(Table, table=True):
     )
 
 
-class Identifier(Table, table=True):
+class Identifier(Numbered, table=True):
     """Identifiers that only one record may have."""
 
     __tablename__ = "identifiers"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record")
     scheme: str = Field(description="arxiv, doi, openreview, acl or title")
     value: str = Field(index=True, description="The identifier; titles are normalised")
 
 
-class RecordReference(Table, table=True):
+class RecordReference(Numbered, table=True):
     """Every reference of one record to another record or a taxonomy node, citations of sources included."""
 
     __tablename__ = "record_references"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record that refers")
     target: str = Field(index=True, description="What it refers to: kind:key, or node:taxonomy:path")
 
@@ -123,11 +126,10 @@ class Paper(Table, table=True):
     summary: str | None = Field(default=None, description="Summary in our own words")
 
 
-class Author(Table, table=True):
+class Author(Numbered, table=True):
     """Authors of papers, one a row."""
 
     __tablename__ = "authors"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
     author: str = Field(index=True, description="Name as printed")
@@ -168,22 +170,20 @@ class NodeAncestor(Table, table=True):
     ancestor: str = Field(primary_key=True, index=True, description="The node itself or one above it")
 
 
-class CrosswalkMapping(Table, table=True):
+class CrosswalkMapping(Numbered, table=True):
     """Nodes of one taxonomy compared with nodes of another."""
 
     __tablename__ = "mappings"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     subject: str = Field(description="Node, taxonomy:path")
     relation: str = Field(description="same-as, broader (subject is broader), narrower or related")
     object: str = Field(description="Node it is compared with")
     reason: str = Field(description="Why")
 
 
-class Placement(Table, table=True):
+class Placement(Numbered, table=True):
     """Where sources place records in taxonomies."""
 
     __tablename__ = "placements"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record")
     taxonomy: str = Field(description="Taxonomy")
     node: str = Field(index=True, description="Node")
@@ -206,11 +206,10 @@ class Design(Table, table=True):
     implementation: str | None = Field(default=None, description="Key of a runnable implementation")
 
 
-class DesignProperty(Table, table=True):
+class DesignProperty(Numbered, table=True):
     """Typed properties of gating designs, one a row, each with its source."""
 
     __tablename__ = "design_properties"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the design")
     property: str = Field(index=True, description="Name of the property")
     value: str = Field(description="Its value")
@@ -220,11 +219,10 @@ class DesignProperty(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class Equation(Table, table=True):
+class Equation(Numbered, table=True):
     """Equations of designs."""
 
     __tablename__ = "equations"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the design")
     position: int = Field(description="Order within the design, from 1")
     label: str = Field(description="What it defines")
@@ -234,11 +232,10 @@ class Equation(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
-class Usage(Table, table=True):
+class Usage(Numbered, table=True):
     """Who introduces, uses, modifies or studies a design."""
 
     __tablename__ = "usages"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the design")
     by: str = Field(index=True, description="Full name of the user")
     role: str = Field(description="introduces, uses, modifies or studies")
@@ -265,11 +262,10 @@ class Model(Table, table=True):
     n_configurations: int = Field(description="Number of sizes")
 
 
-class Configuration(Table, table=True):
+class Configuration(Numbered, table=True):
     """Sizes of models."""
 
     __tablename__ = "configurations"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the model")
     label: str = Field(description="Label of the size")
     position: int = Field(description="Order within the model, from 1")
@@ -278,11 +274,10 @@ class Configuration(Table, table=True):
     architecture: str | None = Field(default=None, description="The architecture as JSON")
 
 
-class Claim(Table, table=True):
+class Claim(Numbered, table=True):
     """Every value that a source gives for a field of something."""
 
     __tablename__ = "claims"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record whose file states the claim")
     subject: str = Field(index=True, description="Full name of what the claim is about")
     configuration: str | None = Field(default=None, description="Configuration, or other part of the subject")
@@ -303,11 +298,10 @@ class Claim(Table, table=True):
     repeats: bool = Field(default=False, description="Whether a claim of the same source says the same already")
 
 
-class Disagreement(Table, table=True):
+class Disagreement(Numbered, table=True):
     """Fields for which two sources' values do not agree, and other doubts."""
 
     __tablename__ = "disagreements"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     kind: str = Field(
         description="values (they differ), counting (unclear) or note (a resolving note that settles nothing)"
     )
@@ -391,11 +385,10 @@ class Source(Table, table=True):
     date: str | None = Field(default=None, description="Its own date")
 
 
-class TableRow(Table, table=True):
+class TableRow(Numbered, table=True):
     """Rows of transcribed tables, with the record each is about."""
 
     __tablename__ = "table_rows"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the table")
     row: str = Field(description="Row identifier")
     label: str = Field(description="What the row is about, as printed")
@@ -405,11 +398,10 @@ class TableRow(Table, table=True):
     reason: str | None = Field(default=None, description="Why it has no subject, or why this one")
 
 
-class Edge(Table, table=True):
+class Edge(Numbered, table=True):
     """The typed graph: relations, usages, placements, papers of models and systems, implementations."""
 
     __tablename__ = "edges"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     record: str = Field(index=True, description="Full name of the record whose file states the edge")
     head: str = Field(index=True, description="Where it starts: kind:key, node:taxonomy:path or implementation:key")
     type: str = Field(description="Type of the edge, e.g. extends, introduces, uses, placed-in, is-a, described-by")
@@ -464,11 +456,10 @@ class ResultRun(Table, table=True):
     made_threads: int = Field(description="Threads of the run")
 
 
-class Result(Table, table=True):
+class Result(Numbered, table=True):
     """What runs of comparisons measured."""
 
     __tablename__ = "results"
-    id: int | None = Field(default=None, primary_key=True, description="Row id")
     run: str = Field(index=True, description="The run in result_runs")
     metric: str = Field(description="Name of the metric; curve is the headline metric on the way")
     step: int | None = Field(default=None, description="Optimiser step of a value on the way; empty at the end")
@@ -476,7 +467,11 @@ class Result(Table, table=True):
 
 
 #: In the order in which they stand here.
-TABLES: tuple[type[Table], ...] = tuple(Table.__subclasses__())
+TABLES: tuple[type[Table], ...] = tuple(
+    value
+    for value in vars().values()
+    if isinstance(value, type) and issubclass(value, Table) and hasattr(value, "__table__")
+)
 
 #: Tables whose rows belong to one record, which their column `record` names.
 OWNED = tuple(str(table.__tablename__) for table in TABLES if "record" in table.model_fields and table is not File)

@@ -44,15 +44,9 @@ def search(
     year: int | tuple[int, int] | None = None,
     limit: int = 50,
 ) -> list[Hit]:
-    """Find records.
+    """Find records; the filters are those of `KnowledgeBase.search`, `node` may be a bare path in any taxonomy.
 
-    Args:
-        connection: A database opened by `connect`.
-        text: What a person typed. Empty text lists everything that passes the filters, newest first.
-        kind: Only this kind of record.
-        node: Only records placed at or under this node, `taxonomy:path` (or a bare path in any taxonomy).
-        year: A year, or first and last year.
-        limit: At most this many.
+    Empty text lists everything that passes the filters, newest first.
 
     Raises:
         QueryError: The last year is before the first.
@@ -78,7 +72,7 @@ def search(
     found: dict[str, Hit] = {}
     for why, find in ways:
         for row in find():
-            found.setdefault(row[0], _hit(row, why))
+            found.setdefault(row[0], Hit(*[*row, why]))
         if len(found) >= limit:
             break
     return list(found.values())[:limit]
@@ -88,11 +82,6 @@ def fold(name: str) -> str:
     """A name without case, accents, spaces and punctuation (only `+` tells names apart): DeepSeek V3 is deepseekv3."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if letter.isalnum() or letter == "+") or name
-
-
-def _hit(row: tuple[Any, ...], why: str) -> Hit:
-    record, kind, key, name, year, title, snippet = row
-    return Hit(record, kind, key, name, year, title, snippet, why)
 
 
 def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> tuple[str, list[Any]]:
@@ -110,7 +99,7 @@ def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | N
     if year:
         first, last = (year, year) if isinstance(year, int) else year
         if last < first:
-            raise QueryError(f"the years {first} to {last} run backwards. Ask for {last} to {first}.")
+            raise QueryError(f"the start, {first}, is after the end, {last}. Ask for {last} to {first}.")
         clauses.append("AND r.year BETWEEN ? AND ?")
         parameters += [first, last]
     return " ".join(clauses), parameters
@@ -126,7 +115,7 @@ def _listing(connection: sqlite3.Connection, filters: str, parameters: list[Any]
         "ORDER BY r.year DESC NULLS LAST, r.name LIMIT ?",
         [*parameters, limit],
     )
-    return [_hit(row, "text") for row in rows]
+    return [Hit(*[*row, "text"]) for row in rows]
 
 
 def _by_name(

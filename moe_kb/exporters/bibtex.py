@@ -79,7 +79,7 @@ class Work:
 
 def entries(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """The entry of each record (by full name), each once; a source that is a paper is cited as that paper."""
-    return {found.record: bibtex(Work.stored(found.record, found.content)) for found in cited(reader, records)}
+    return {record: bibtex(Work.stored(record, content)) for record, content in cited(reader, records).items()}
 
 
 def bibtex(work: Work) -> str:

@@ -1,5 +1,7 @@
 """Every record type, and which kind of record each one is."""
 
+# ruff: noqa: F401  all of them are offered by `moe_kb.records`
+
 from moe_kb.records.accelerator import Accelerator, Bandwidth, Figure, Interconnect, Memory, Peak, Precision
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.base import Citation, Kind, Note, Placement, Provenance, Record, Relation, Resolution, SourcedValue
@@ -16,53 +18,3 @@ from moe_kb.records.waiver import Waiver, Waivers
 RECORD_TYPES: dict[str, type[Record]] = {
     record_type.KIND: record_type for record_type in (Paper, Design, Model, System, Accelerator, Source, Table)
 }
-
-__all__ = [
-    "RECORD_TYPES",
-    "Accelerator",
-    "Algorithm",
-    "AlignedConfig",
-    "AlignedRow",
-    "Alignment",
-    "Architecture",
-    "Bandwidth",
-    "Citation",
-    "Column",
-    "Configuration",
-    "Crosswalk",
-    "CrosswalkMapping",
-    "Design",
-    "Equation",
-    "Figure",
-    "GatingProperties",
-    "Interconnect",
-    "Kind",
-    "LayerGroup",
-    "Mark",
-    "Memory",
-    "Mixture",
-    "Model",
-    "Node",
-    "Note",
-    "Paper",
-    "PaperIds",
-    "PaperLinks",
-    "Peak",
-    "Placement",
-    "Precision",
-    "Provenance",
-    "Record",
-    "Relation",
-    "Resolution",
-    "Row",
-    "Source",
-    "Sourced",
-    "SourcedValue",
-    "Stack",
-    "System",
-    "Table",
-    "Taxonomy",
-    "Usage",
-    "Waiver",
-    "Waivers",
-]

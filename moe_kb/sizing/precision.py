@@ -128,6 +128,6 @@ NVFP4 = WeightFormat(
 """(4 + 8 / 16) / 8 = 0.5625 bytes a weight: e2m1 with an e4m3 scale for each 16 inputs."""
 
 FORMATS: dict[str, WeightFormat] = {
-    one.key: one for one in (FP32, BF16, FP8, FP8_BLOCK, INT4_GROUP_128, INT4_GROUP_32, MXFP4, NVFP4)
+    weights.key: weights for weights in (FP32, BF16, FP8, FP8_BLOCK, INT4_GROUP_128, INT4_GROUP_32, MXFP4, NVFP4)
 }
 """Every format by key, those with more bits first."""
