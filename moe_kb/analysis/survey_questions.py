@@ -66,21 +66,14 @@ class Answer:
 
 def answer(observations: Sequence[Observation], question: Question, standings: Mapping[Where, str]) -> Answer:
     """The configurations that have every measure of a question, dated where its chart needs that."""
-    having = [
-        observation
-        for observation in observations
-        if all(observation.has(field, dated=question.x is None) for field in question.fields)
-    ]
+    dated = question.x is None
+    having = (row for row in observations if all(row.has(field, dated=dated) for field in question.fields))
     return Answer(question, tuple(having), standings)
 
 
 def standings(observations: Sequence[Observation], inside: Collection[Where]) -> dict[Where, str]:
     """Where configurations stand to the table, given those in it: newer are those after its newest row."""
-    ends = [
-        span(observation.released)[1]
-        for observation in observations
-        if observation.released and observation.where in inside
-    ]
+    ends = (span(row.released)[1] for row in observations if row.released and row.where in inside)
     last = max(ends, default="")
 
     def standing(observation: Observation) -> str:

@@ -186,9 +186,8 @@ def observations(configurations: Iterable[ConfigurationRow], routing: Routing) -
         numbers, places = _counted(row)
         activation = (row.words["activation"] or "").lower() or None
         latent = next((layer.d_latent for layer in layers if layer.d_latent), None)
-        balancing, balanced_by = _balance(
-            layers, routing.loss_weights.get(where), routing.balancing.get(row.record, Balancing(None, None))
-        )
+        by_paper = routing.balancing.get(row.record, Balancing(None, None))
+        balancing, balanced_by = _balance(layers, routing.loss_weights.get(where), by_paper)
         router = row.words["router"] or ""
         words = {
             "score": _score(layers),

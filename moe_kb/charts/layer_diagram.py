@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, entry, quiet
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import (
     AnySublayer,
@@ -119,8 +119,6 @@ def describe(sublayer: AnySublayer) -> str:
             if sublayer.shared:
                 parts.append(f"{sublayer.shared.count} shared")
             parts.append(f"width {_width(sublayer.d_expert)}")
-        case UnknownMixer():
-            pass
     return " · ".join(parts)
 
 
@@ -179,18 +177,8 @@ def layer_diagram(architecture: Architecture) -> go.Figure:
         title = {"stack": "Layers"}.get(side, side.capitalize())
         _write(figure, [number * 1.08 + 0.395], [height + 0.3], [f"<b>{title}: {stack.n_layers} layers</b>{order}"])
     for family in [name for name in COLOURS if name in families]:
-        figure.add_scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=family[0].upper() + family[1:],
-            marker={
-                "symbol": "square",
-                "size": 12,
-                "color": COLOURS[family][0],
-                "line": {"width": 1.5, "color": COLOURS[family][1]},
-            },
-        )
+        fill, edge = COLOURS[family]
+        figure.add_trace(entry(family[0].upper() + family[1:], fill, "square", edge))
     return quiet(figure, int(90 + _PIXELS_PER_ROW * (tallest + 1.3))).update_layout(
         xaxis={"visible": False, "range": [-0.02, len(stacks) * 1.08 - 0.06], "fixedrange": True},
         yaxis={"visible": False, "range": [-0.9, tallest + 0.8], "fixedrange": True},
@@ -228,16 +216,8 @@ def _draw(figure: go.Figure, left: float, blocks: list[Block], frames: list[Fram
     for frame in frames:
         inset = 0.012 * frame.depth
         right = left + 0.79 - inset - (room if frame.depth else 0)
-        figure.add_shape(
-            type="rect",
-            x0=left + inset,
-            x1=right,
-            y0=frame.bottom,
-            y1=frame.top,
-            layer="below",
-            line={"width": 1, "color": "rgba(128,134,143,0.7)"},
-            fillcolor="rgba(128,134,143,0.06)",
-        )
+        grey = {"line": {"width": 1, "color": "rgba(128,134,143,0.7)"}, "fillcolor": "rgba(128,134,143,0.06)"}
+        figure.add_shape(type="rect", x0=left + inset, x1=right, y0=frame.bottom, y1=frame.top, layer="below", **grey)
         if frame.depth == 0 or frame.repeat > 1:
             middle = (frame.bottom + frame.top) / 2
             _write(figure, [right + 0.015], [middle], [f"× {frame.repeat}"], size=15, place="middle right")

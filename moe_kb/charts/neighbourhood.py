@@ -40,16 +40,13 @@ STYLES: dict[str, tuple[str, str]] = {
 
 def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
     """The neighbours in two columns about the record; each point's customdata is the record it stands for."""
-    sides = {
-        forward: _once([neighbour for neighbour in found if neighbour.forward is forward])[:LIMIT]
-        for forward in (False, True)
-    }
-    columns = {False: -1.0, True: 1.0}
-    rows = max((len(side) for side in sides.values()), default=0)
+    sides = {way: _once([other for other in found if other.forward is way])[:LIMIT] for way in (False, True)}
+    rows = max(4, *map(len, sides.values()))
     figure = go.Figure()
-    ends: dict[bool, list[tuple[float, float]]] = {}
-    for forward, side in sides.items():
-        ends[forward] = [(columns[forward], (len(side) - 1) / 2 - i) for i in range(len(side))]
+    ends = {
+        forward: [(1.0 if forward else -1.0, (len(side) - 1) / 2 - i) for i in range(len(side))]
+        for forward, side in sides.items()
+    }
     for kind_of_edge in dict.fromkeys(neighbour.type for side in sides.values() for neighbour in side):
         xs: list[float | None] = []
         ys: list[float | None] = []
@@ -98,9 +95,9 @@ def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
         hoverinfo="text",
         hovertext=[escaped(record)],
     )
-    quiet(figure, max(220, ROW * max(rows, 4) + 70), top=40)
+    quiet(figure, max(220, ROW * rows + 70), top=40)
     figure.update_xaxes(visible=False, range=[-2.1, 2.1], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-max(rows, 4) / 2 - 0.5, max(rows, 4) / 2 + 0.5], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-rows / 2 - 0.5, rows / 2 + 0.5], fixedrange=True)
     return figure
 
 
@@ -115,11 +112,8 @@ def _short(text: str, limit: int = 44) -> str:
 
 def _hover(neighbour: Neighbour, record: str) -> str:
     here = record.partition(":")[2]
-    sentence = (
-        f"{here} {neighbour.type} {neighbour.label}"
-        if neighbour.forward
-        else f"{neighbour.label} {neighbour.type} {here}"
-    )
+    start, end = (here, neighbour.label) if neighbour.forward else (neighbour.label, here)
+    sentence = f"{start} {neighbour.type} {end}"
     lines = [f"<b>{escaped(sentence)}</b>", escaped(neighbour.kind)]
     if neighbour.note:
         lines.append(escaped(_short(neighbour.note, 120)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import ceil, floor, log10
 from typing import Any
 
@@ -39,16 +40,12 @@ ROW, BARS = 34, 138
 def parameters(shown: Sequence[Sized]) -> go.Figure:
     """Parameters by part, stacked: all of them beside those of one token."""
     titles = ("All parameters", "Parameters of one token")
-    columns: list[list[dict[str, float]]] = [
-        [
-            {
-                part: float(sum(getattr(sized.size.parameters.parts[name], field) for name in names))
-                for part, (_, names) in PARTS.items()
-            }
-            for sized in shown
-        ]
-        for field in ("total", "active")
-    ]
+
+    def counted(sized: Sized, field: str) -> dict[str, float]:
+        own = sized.size.parameters.parts
+        return {part: float(sum(getattr(own[n], field) for n in names)) for part, (_, names) in PARTS.items()}
+
+    columns = [[counted(sized, field) for sized in shown] for field in ("total", "active")]
     return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters", compact)
 
 
@@ -56,14 +53,13 @@ def operations(shown: Sequence[Sized]) -> go.Figure:
     """Operations of one token by part, stacked: the mean of a prefill beside the last token's."""
     context = shown[0].size.setting.context
     titles = (f"Prefill of {context:,} tokens, mean", f"Decode, the last of {context:,}")
-    columns = []
-    for phase in ("prefill", "decode"):
-        column = []
-        for sized in shown:
-            done = getattr(sized.size, phase)
-            parts = {part: float(sum(done.by_part.get(n, 0) for n in names)) for part, (_, names) in PARTS.items()}
-            column.append(parts | dict(zip(PRODUCTS, (float(done.attention), float(done.state)), strict=True)))
-        columns.append(column)
+
+    def counted(sized: Sized, phase: str) -> dict[str, float]:
+        done = getattr(sized.size, phase)
+        parts = {part: float(sum(done.by_part.get(n, 0) for n in names)) for part, (_, names) in PARTS.items()}
+        return parts | dict(zip(PRODUCTS, (float(done.attention), float(done.state)), strict=True))
+
+    columns = [[counted(sized, phase) for sized in shown] for phase in ("prefill", "decode")]
     colours = {part: colour for part, (colour, _) in PARTS.items()} | PRODUCTS
     return _bars(shown, columns, titles, colours, "FLOPs per token", _operations)
 
@@ -225,14 +221,11 @@ def traffic(shown: Sequence[Sized]) -> go.Figure:
     for number, sized in enumerate(shown):
         found = []
         for n_devices in groups:
-            try:
+            with suppress(ValueError):  # its experts do not lie evenly on so many
                 found.append(all_to_all(sized.architecture, n_devices))
-            except ValueError:  # its experts do not lie evenly on so many
-                continue
         found = [each for each in found if each.layers]
-        if not found:
-            continue
-        for field, dash, words in (("merged", "solid", "one vector a device"), ("per_expert", "dot", "one an expert")):
+        ways = (("merged", "solid", "one vector a device"), ("per_expert", "dot", "one an expert"))
+        for field, dash, words in ways if found else ():
             sent = [float(getattr(each, field)) * sized.size.setting.cache_bytes for each in found]
             figure.add_scatter(
                 x=[str(each.expert_parallel) for each in found],
@@ -291,26 +284,11 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
             hovertemplate=sized.label + ", " + words + "<br>%{text}<extra></extra>",
         )
     figure.add_vline(x=ridge, line={"color": GREY, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=log10(ridge),
-        y=0.04,
-        xref="x",
-        yref="paper",
-        xanchor="left",
-        xshift=6,
-        showarrow=False,
-        text=f"ridge at {ridge:,.0f} FLOP/B",
-    )
-    figure.add_annotation(
-        x=1,
-        y=log10(device.peak),
-        xref="paper",
-        yref="y",
-        xanchor="right",
-        yshift=16,
-        showarrow=False,
-        text=f"peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}",
-    )
+    below = {"x": log10(ridge), "y": 0.04, "xref": "x", "yref": "paper", "xanchor": "left", "xshift": 6}
+    figure.add_annotation(text=f"ridge at {ridge:,.0f} FLOP/B", showarrow=False, **below)
+    above = {"x": 1, "y": log10(device.peak), "xref": "paper", "yref": "y", "xanchor": "right", "yshift": 16}
+    peak = f"peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}"
+    figure.add_annotation(text=peak, showarrow=False, **above)
     quiet(figure, 440, top=40)
     figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
     ticks = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]

@@ -12,7 +12,7 @@ from moe_kb.analysis.survey_questions import BESIDE, IN_TABLE, NEWER, UNDATED, A
 from moe_kb.analysis.time_axis import positions
 from moe_kb.analysis.trends import Observation
 from moe_kb.charts import trend_marks, trends
-from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, quiet
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, Trace, entry, quiet
 
 #: Colour and symbol of where a configuration stands to the table.
 LOOKS = {IN_TABLE: (ORANGE, "square"), BESIDE: (GREEN, "diamond"), NEWER: (BLUE, "circle"), UNDATED: (GREY, "x-thin")}
@@ -36,7 +36,7 @@ def figure(answer: Answer) -> go.Figure:
     for standing, look in LOOKS.items():
         members = [i for i, observation in enumerate(drawn) if answer.standing(observation) == standing]
         if members:
-            out.add_trace(trend_marks.entry(standing, look))
+            out.add_trace(entry(standing, *look))
             out.add_trace(
                 trend_marks.marks(
                     [drawn[i] for i in members],
@@ -67,7 +67,7 @@ def _room(values: Sequence[float]) -> dict[str, Any]:
     return {"range": [low - 0.04 * length, high + (_BEYOND + 0.12) * length]}
 
 
-def _lines(question: Question, drawn: Sequence[Observation]) -> list[trend_marks.Trace]:
+def _lines(question: Question, drawn: Sequence[Observation]) -> list[Trace]:
     """What the answers are held against: heights over time, or equal ratios over the range of the marks."""
     if not drawn:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -28,20 +29,15 @@ def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
             hovertemplate="<b>%{y}</b><br>%{x}: " + label + "<extra></extra>",
         )
     return quiet(figure, 90 + 34 * max(len(names), 1)).update_layout(
-        xaxis={
-            "categoryorder": "array",
-            "categoryarray": list(OPTIMISES.values()),
-            "side": "top",
-            "range": [-0.5, len(OPTIMISES) - 0.5],
-        },
-        yaxis={
-            "categoryorder": "array",
-            "categoryarray": names[::-1],
-            "automargin": True,
-            "range": [-0.6, len(names) - 0.4],
-        },
+        xaxis=_categories(list(OPTIMISES.values()), 0.5) | {"side": "top"},
+        yaxis=_categories(names[::-1], 0.6) | {"automargin": True},
         legend={"y": -0.02, "yanchor": "top"},
     )
+
+
+def _categories(names: Sequence[str], room: float) -> dict[str, Any]:
+    """An axis of names in this order, with room at both ends."""
+    return {"categoryorder": "array", "categoryarray": names, "range": [-room, len(names) - 1 + room]}
 
 
 def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:

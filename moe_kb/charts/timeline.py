@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
-from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, quiet
+from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, entry, quiet
 from moe_kb.format import escaped
 from moe_kb.queries.timeline import PapersOfYear, TimelineModel
 
@@ -64,25 +64,10 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
             },
         )
         # The legend is about colour only; its own entry keeps a neutral marker whatever the first model's is.
-        out.add_scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=domain,
-            legendgroup=domain,
-            marker={"size": 10, "symbol": "square", "color": colour},
-        )
+        out.add_trace(entry(domain, colour, "square"))
     for y, text, anchor in ((top, "● open weights", "top"), (bottom, "◇ closed", "bottom")):
-        out.add_annotation(
-            x=0,
-            xref="paper",
-            y=y,
-            text=text,
-            showarrow=False,
-            xanchor="left",
-            yanchor=anchor,
-            font={"size": 12, "color": GREY},
-        )
+        place = {"x": 0, "xref": "paper", "y": y, "xanchor": "left", "yanchor": anchor}
+        out.add_annotation(text=text, showarrow=False, font={"size": 12, "color": GREY}, **place)
     quiet(out, int(ROW * (top - bottom)) + 90, top=36, bottom=30)
     out.update_xaxes(
         tickvals=[i + 0.46 for i in range(len(periods))],

@@ -10,33 +10,12 @@ from moe_kb.analysis.jitter import apart
 from moe_kb.analysis.time_axis import in_words, known_to_the_month, positions
 from moe_kb.analysis.trend_fields import TRENDS
 from moe_kb.analysis.trends import Measured, Observation, shown
-from moe_kb.charts.palette import GREY
+from moe_kb.charts.palette import GREY, Trace
 from moe_kb.fields import in_sentence
 from moe_kb.format import compact, escaped
 
-#: A plotly trace as plain values: plotly checks them once, when they go into a figure, and not twice.
-Trace = dict[str, Any]
 #: Marks nearer than this many days and this part of the axis would hide one another.
 _NEAR, _STEP = 24.0, 0.024
-
-
-def entry(group: str, look: tuple[str, str]) -> Trace:
-    """A group's entry in the legend, which is full whether or not its marks are hollow."""
-    colour, symbol = look
-    return {
-        "type": "scatter",
-        "x": [None],
-        "y": [None],
-        "mode": "markers",
-        "name": group,
-        "legendgroup": group,
-        "marker": {
-            "size": 10,
-            "symbol": symbol,
-            "color": colour,
-            "line": {"width": 2 if symbol.endswith("-thin") else 0, "color": colour},
-        },
-    }
 
 
 def marks(

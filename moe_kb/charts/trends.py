@@ -16,8 +16,8 @@ from moe_kb.analysis.trend_fields import COLOUR_BY, TRENDS
 from moe_kb.analysis.trends import Observation, shown, yearly
 from moe_kb.charts import models
 from moe_kb.charts.models import grouped
-from moe_kb.charts.palette import COLOURS, GREY, RED, quiet
-from moe_kb.charts.trend_marks import Trace, entry, heights, marks
+from moe_kb.charts.palette import COLOURS, GREY, RED, Trace, entry, quiet
+from moe_kb.charts.trend_marks import heights, marks
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.format import compact, escaped
 
@@ -42,7 +42,7 @@ def by_date(observations: Sequence[Observation], name: str, colour: str, *, medi
     out = go.Figure()
     if medians and not categories:
         out.add_traces(_medians(observations, name))
-    out.add_traces([entry(group, _look(group, groups)) for group in groups])
+    out.add_traces([entry(group, *_look(group, groups)) for group in groups])
     out.add_traces(_marks(drawn, name, groups, categories, size=10))
     quiet(out, height_for(categories), top=44, bottom=40)
     out.update_layout(hovermode="closest", legend={"title": {"text": COLOUR_BY.get(colour, "")}})
@@ -66,7 +66,7 @@ def side_by_side(observations: Sequence[Observation], names: Sequence[str], colo
         for trace in panel:
             trace["showlegend"] = bool(trace["showlegend"]) and number == 0
         if number == 0:
-            panel += [entry(group, _look(group, groups)) for group in groups]
+            panel += [entry(group, *_look(group, groups)) for group in groups]
         end = number + 1 if number else ""
         traces += [trace | {"xaxis": f"x{end}", "yaxis": f"y{end}"} for trace in panel]
         axes |= {f"xaxis{end}": time(dated) | {"title": None}, f"yaxis{end}": axis(name, drawn) | {"title": None}}
@@ -117,18 +117,10 @@ def _medians(observations: Sequence[Observation], name: str) -> list[Trace]:
         f"{shown(name, year.high)}<br>{year.count} configurations"
         for year in years
     ]
+    band = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": "rgba(134,142,153,0.16)"}
+    quietly = {"type": "scatter", "hoverinfo": "skip", "showlegend": False}
     return [
-        {
-            "type": "scatter",
-            "x": x + x[::-1],
-            "y": low + high[::-1],
-            "mode": "lines",
-            "line": {"width": 0},
-            "fill": "toself",
-            "fillcolor": "rgba(134,142,153,0.16)",
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
+        {"x": x + x[::-1], "y": low + high[::-1], **band, **quietly},
         {
             "type": "scatter",
             "x": x,

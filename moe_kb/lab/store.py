@@ -271,23 +271,11 @@ class RunsStore:
 
 
 def _run(row: sqlite3.Row) -> Run:
-    return Run(
-        id=row["id"],
-        implementation=row["implementation"],
-        module=row["module"],
-        config=json.loads(row["config"]),
-        estimate=RunEstimate(*json.loads(row["estimate"])),
-        status=row["status"],
-        created=row["created"],
-        started=row["started"],
-        ended=row["ended"],
-        max_seconds=row["max_seconds"],
-        process=_identity(row["pid"], row["pid_created"]),
-        supervisor=_identity(row["supervisor_pid"], row["supervisor_created"]),
-        cancel_requested=row["cancel_requested"],
-        exit_code=row["exit_code"],
-        error=row["error"],
-    )
+    values = dict(row)
+    values |= {"config": json.loads(row["config"]), "estimate": RunEstimate(*json.loads(row["estimate"]))}
+    values["process"] = _identity(values.pop("pid"), values.pop("pid_created"))
+    values["supervisor"] = _identity(values.pop("supervisor_pid"), values.pop("supervisor_created"))
+    return Run(**values)
 
 
 def _identity(pid: int | None, created: float | None) -> Identity | None:
