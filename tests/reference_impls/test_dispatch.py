@@ -66,12 +66,6 @@ def test_output_keeps_the_dtype_of_the_input_while_weights_stay_wide(dtype):
     torch.testing.assert_close(fast, loop, rtol=0.05, atol=0.05)
 
 
-def test_an_empty_batch_gives_an_empty_output():
-    bank = ReLUExperts(3, D, F)
-    routing = random_routing(0, 3, 0, torch.float32)
-    assert dispatch_sorted(torch.empty(0, D), routing, bank).shape == (0, D)
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     n_experts=st.integers(1, 5),

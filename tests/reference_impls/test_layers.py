@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference_impls import make_layer
 from reference_impls.config import LayerConfig
 from reference_impls.core.experts import ExpertBank
 from reference_impls.core.layer import MoELayer
@@ -80,25 +81,6 @@ each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
 @settings(max_examples=60, deadline=None)
-@given(factor=st.floats(0.1, 6), group=st.sampled_from(["sequence", "batch"]), **shapes)
-def test_switch_never_exceeds_capacity_and_drops_only_what_does_not_fit(B, S, E, factor, group, seed):
-    torch.manual_seed(seed)
-    routing = switch_layer(E, factor, group)(torch.randn(B, S, D))[1].routing
-    groups, size = (B, S) if group == "sequence" else (1, B * S)
-    capacity = math.ceil(factor * size / E - 1e-9)
-    cells = (routing.token_A // size) * E + routing.expert_A
-    count_GE = torch.bincount(cells, minlength=groups * E).view(groups, E)
-    assert int(count_GE.max()) <= capacity
-    assert routing.token_A.unique().numel() == routing.token_A.numel()  # one expert a token
-    assert ((routing.weight_A >= 1 / E - 1e-6) & (routing.weight_A <= 1 + 1e-6)).all()
-    assert routing.n_dropped == B * S - len(routing.token_A)
-    if capacity >= size:
-        assert routing.n_dropped == 0
-    full_E = (count_GE == capacity).any(0)
-    assert ((routing.load_E > count_GE.sum(0)) <= full_E).all()  # who lost tokens was full somewhere
-
-
-@settings(max_examples=60, deadline=None)
 @given(
     factor=st.floats(0.1, 6),
     group=st.sampled_from(["sequence", "batch"]),
@@ -126,22 +108,6 @@ def test_gshard_never_exceeds_capacity_and_never_drops_a_first_choice_for_a_seco
     assert torch.equal(served_GE, wanted_GE.clamp(max=capacity))  # the second choices took no first one's place
     if policy == "always" and 2 * size <= capacity:
         torch.testing.assert_close(total_T, torch.ones(B * S))
-
-
-@each_layer
-@pytest.mark.parametrize("scale", [1e4, 1e18, 1e-30, 0.0])
-def test_finite_under_extreme_logits(make, scale):
-    layer = make(5)
-    with torch.no_grad():
-        layer.router.weight_ED.mul_(scale)
-    x_BSD = torch.randn(2, 11, D, requires_grad=True)
-    y_BSD, info = layer(x_BSD)
-    (y_BSD.sum() + info.losses["load_balance"].value).backward()
-    assert y_BSD.isfinite().all()
-    assert info.routing.weight_A.isfinite().all()
-    assert x_BSD.grad.isfinite().all()
-    assert all(p.grad.isfinite().all() for p in layer.parameters() if p.grad is not None)
-    assert float(info.routing.entropy) <= math.log(5) + 1e-5
 
 
 def test_all_tokens_to_one_expert():
@@ -191,3 +157,31 @@ def test_what_a_design_must_say_is_asked_for_at_once(base: type) -> None:
     assert inspect.isabstract(base)
     with pytest.raises(TypeError, match="abstract"):
         base()
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "scale_in", "scale_out"),
+    [
+        ("mixtral-top2-router", {"n_layers": 4}, 1.0, 1 / 8),
+        ("switch-top1-router", {"initial_scale": 0.1}, 0.1, 0.1),
+        ("st-moe-router", {"initial_scale": 0.1}, 0.1, 0.1),
+    ],
+)
+def test_initial_experts_have_the_stated_variance(key, fields, scale_in, scale_out):
+    experts = make_layer(key, d_model=256, d_expert=512, n_experts=4, **fields).experts
+    for weight, scale in ((experts.w_in_EID.detach(), scale_in), (experts.w_out_EDF.detach(), scale_out)):
+        std = (scale / weight.shape[-1]) ** 0.5
+        assert float(weight.abs().max()) <= 2 * std + 1e-6
+        assert float(weight.std()) == pytest.approx(0.88 * std, rel=0.02)  # cut at two deviations
+
+
+def test_devices_per_token_are_counted():
+    layer = make_layer("deepseek-v2-router", d_model=16, d_expert=8, n_experts=8, experts_per_token=2, top_devices=1)
+    torch.nn.init.normal_(layer.router.weight_ED)
+    assert layer.eval()(torch.randn(2, 9, 16))[1].stats["devices_per_token"] == 1
+
+
+def test_jitter_multiplies_within_its_range():
+    noisy_TD = make_layer("switch-top1-router", d_model=32, jitter=0.3).router._jittered(torch.ones(200, 32))
+    assert 0.7 <= float(noisy_TD.min()) < 0.75
+    assert 1.25 < float(noisy_TD.max()) <= 1.3

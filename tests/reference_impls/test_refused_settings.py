@@ -7,6 +7,7 @@ import pytest
 from reference_impls.catalogue import find
 from reference_impls.config import ConfigError, check_config
 
+CLUSTERS = {"task": "clusters"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "adamoe-null-experts",
@@ -23,8 +24,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("input-dependent-k", {"most_experts": 9}, "most_experts = 9 must be at most n_experts = 8"),
     ("meo-sequence-merging", {"merged_experts": 9}, "merged_experts = 9 must be at most n_experts = 8"),
     ("mod-squad-router", {"n_tasks": 3}, "n_tasks = 3 must be at least 4 on the text task"),
-    ("mod-squad-router", {"task": "clusters", "n_clusters": 9}, "n_tasks = 8 must be at least 9 on the clusters task"),
-    ("mod-squad-router", {"task": "clusters", "cluster_unit": "token"}, "cluster_unit must be 'sequence'"),
+    ("mod-squad-router", CLUSTERS | {"n_clusters": 9}, "n_tasks = 8 must be at least 9 on the clusters task"),
+    ("mod-squad-router", CLUSTERS | {"cluster_unit": "token"}, "cluster_unit must be 'sequence'"),
     ("multi-head-moe", {"token_heads": 3}, "d_model = 128 must be a multiple of token_heads = 3"),
     ("hierarchical-noisy-top-k", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
     ("hierarchical-noisy-top-k", {"groups_per_token": 5}, "groups_per_token = 5 must be at most n_groups = 4"),
@@ -38,6 +39,22 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"n_experts": 6},
         "n_experts = 6 must be more than n_tasks * specific_experts = 6",
     ),
+    ("deepseekmoe-router", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_devices = 4"),
+    ("deepseek-v2-router", {"top_devices": 5}, "top_devices = 5 must be at most n_devices = 4"),
+    ("deepseek-v2-router", {"experts_per_token": 9}, "experts_per_token = 9 must be at most 8, the experts of top"),
+    ("frozen-random-router", {"first_experts_per_token": 3}, "must be at most experts_per_token = 2"),
+    ("hash-routing", {"weights": "learned"}, "experts_per_token = 1 leaves no weight to be learned"),
+    ("learned-task-level-routing", {"n_tasks": 3}, "n_tasks = 3 must be at least 4, the domains"),
+    ("learned-task-level-routing", CLUSTERS | {"n_clusters": 12}, "n_tasks = 8 must be at least 12, n_clusters"),
+    ("orthogonality-loss", {"orthogonality": "rows"}, "orthogonality = 'rows'"),
+    ("random-routed-experts", {"domain_groups": 9}, "domain_groups = 9 must be at most n_experts = 8"),
+    ("random-routed-experts", CLUSTERS | {"cluster_unit": "token"}, "use 'sequence'"),
+    ("self-contrast-inference", {"weak_rank": 9}, "weak_rank = 9 must be at most n_experts = 8"),
+    ("top-p-router", {"threshold": 0.0}, "threshold = "),
+    ("top-p-router", {"threshold": 1.0}, "threshold = "),
+    ("zero-expert-router", {"choices_per_token": 13}, "must be at most n_experts + zero_experts = 12"),
+    ("zero-expert-router", {"expected_experts": 4}, "expected_experts = 4 must be at most choices_per_token = 3"),
+    ("zero-expert-router", {"n_experts": 1}, "expected_experts = 2 must be at most n_experts = 1"),
 ]
 
 

@@ -73,26 +73,16 @@ PATTERNS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, FP32), (torch.float64, FP64)])
 @pytest.mark.parametrize("bank_class", [SwiGLUExperts, ReLUExperts, GELUExperts])
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_float32_equals_the_definition_forward_and_backward(backend, pattern, bank_class):
-    bank = bank_class(E, D, FF)
-    x_TD, routing = make(pattern, torch.float32)
+def test_the_fast_dispatch_equals_the_definition(backend, pattern, bank_class, dtype, tolerance):
+    bank = bank_class(E, D, FF).to(dtype)
+    x_TD, routing = make(pattern, dtype)
     with gemm.backend(backend):
         got = results(dispatch_sorted, x_TD, routing, bank)
-    assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **FP32)
-
-
-@pytest.mark.parametrize("bank_class", [SwiGLUExperts, ReLUExperts, GELUExperts])
-@pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_float64_equals_the_definition_whatever_is_asked(backend, pattern, bank_class):
-    bank = bank_class(E, D, FF).double()
-    x_TD, routing = make(pattern, torch.float64)
-    with gemm.backend(backend):
-        got = results(dispatch_sorted, x_TD, routing, bank)
-    assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **FP64)
+    assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **tolerance)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -57,26 +57,9 @@ def test_first_choices_are_served_before_second_ones():
     assert routing.n_dropped == 2
 
 
-def test_weights_are_the_probabilities_themselves():
-    layer = layer_of(4, capacity_factor_eval=4.0)
-    x_BSD = torch.randn(2, 7, D)
-    routing = layer(x_BSD)[1].routing
-    probability_TE = layer.router.logits(x_BSD.view(-1, D)).softmax(-1)
-    torch.testing.assert_close(routing.weight_A, probability_TE[routing.token_A, routing.expert_A])
-    assert routing.weight_A.sum() < 14
-
-
 def test_the_spread_of_groups_is_the_mean_over_those_that_have_tokens():
     value_TE = torch.rand(5, 3)
     group_T = torch.tensor([0, 0, 2, 2, 2])
     expected = (squared_cv(value_TE[:2].sum(0)) + squared_cv(value_TE[2:].sum(0))) / 2
     torch.testing.assert_close(mean_squared_cv(value_TE, group_T, 4), expected)
     assert float(mean_squared_cv(value_TE[:0], group_T[:0], 4)) == 0
-
-
-def test_noise_plays_in_training_only_and_can_be_switched_off():
-    x_BSD = torch.randn(2, 30, D)
-    noisy, quiet = layer_of(4).train(), layer_of(4, noise=0).train()
-    assert not torch.equal(noisy(x_BSD)[0], noisy(x_BSD)[0])
-    assert torch.equal(quiet(x_BSD)[0], quiet(x_BSD)[0])
-    assert torch.equal(noisy.eval()(x_BSD)[0], noisy(x_BSD)[0])

@@ -26,14 +26,6 @@ def test_the_temperature_falls_from_start_to_end_along_half_a_cosine():
     assert seen == sorted(seen, reverse=True)
 
 
-def test_a_checkpoint_holds_the_temperature():
-    layer = _layer()
-    layer.router.temperature.fill_(0.7)
-    other = _layer()
-    other.load_state_dict(layer.state_dict())
-    assert float(other.router.temperature) == pytest.approx(0.7)
-
-
 def test_training_goes_from_dense_to_sparse():
     layer, x_BSD = _layer().train(), torch.randn(1, 200, 8)
     counts = []

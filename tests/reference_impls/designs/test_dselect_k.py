@@ -91,9 +91,3 @@ def test_numbers_without_an_expert_cost_and_powers_of_two_have_none():
     with torch.no_grad():
         layer.router.bit_bias_M.fill_(-9.0)  # 000: the first expert
     assert float(layer(torch.randn(1, 5, D))[1].losses["reach"].value.detach()) == pytest.approx(1.0)
-
-
-def test_one_expert_needs_no_bits():
-    layer = layer_of(1)
-    routing = layer(torch.randn(1, 5, D))[1].routing
-    torch.testing.assert_close(routing.weight_A, torch.ones(5))

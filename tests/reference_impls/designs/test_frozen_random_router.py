@@ -1,19 +1,11 @@
-import pytest
 import torch
 
 from reference_impls import make_layer
-from reference_impls.config import ConfigError
 from reference_impls.core.routing import Progress
 
 
 def _layer(**fields):
     return make_layer("frozen-random-router", d_model=16, d_expert=8, n_experts=8, **fields)
-
-
-def test_the_router_has_nothing_to_train_and_its_weights_go_into_a_checkpoint():
-    layer = _layer()
-    assert not list(layer.router.parameters())
-    assert {"router.frozen_ED", "router.k_now"} <= layer.state_dict().keys()
 
 
 def test_the_number_of_experts_rises_in_training_and_is_the_last_one_outside():
@@ -26,8 +18,3 @@ def test_the_number_of_experts_rises_in_training_and_is_the_last_one_outside():
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (1, 7)
     assert len(layer.eval()(x_BSD)[1].routing.token_A) == 4 * 8
-
-
-def test_a_schedule_that_falls_is_refused():
-    with pytest.raises(ConfigError, match="first_experts_per_token = 3 must be at most experts_per_token = 2"):
-        _layer(first_experts_per_token=3)

@@ -35,13 +35,3 @@ def test_a_second_expert_is_used_as_often_as_its_weight_says():
         load_E = ours(x_D.expand(1, 20_000, D))[1].routing.load_E
         assert int(load_E[one]) == 20_000
         assert int(load_E[two]) / 20_000 == pytest.approx(min(1.0, wanted / 0.3), abs=0.02)
-
-
-def test_chance_plays_in_training_only_unless_asked_for():
-    x = torch.randn(B, S, D)
-    default = layer(torch.float32)
-    assert not torch.equal(default(x)[0], default(x)[0])
-    default.eval()
-    assert torch.equal(default(x)[0], default(x)[0])
-    asked = layer(torch.float32, second_policy_eval="random").eval()
-    assert not torch.equal(asked(x)[0], asked(x)[0])

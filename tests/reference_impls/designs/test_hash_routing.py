@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls import make_layer
-from reference_impls.config import ConfigError
 from reference_impls.core.routing import Progress
 from reference_impls.designs.hash_routing.router import balanced_table
 
@@ -45,9 +44,3 @@ def test_nothing_is_counted_outside_training():
     layer = make_layer("hash-routing", **FIELDS).eval()
     layer(torch.randn(1, 3, 8), token_id=torch.tensor([[0, 1, 2]]))
     assert layer.router.count_V.sum() == 0
-
-
-def test_a_single_learned_weight_is_refused():
-    with pytest.raises(ConfigError, match="experts_per_token = 1 leaves no weight to be learned"):
-        make_layer("hash-routing", weights="learned")
-    assert make_layer("hash-routing", weights="learned", experts_per_token=2).router.weight_ED.requires_grad

@@ -30,15 +30,6 @@ def test_a_sequence_merges_k_experts_in_training_and_outside(B, E, k, seed):
         torch.testing.assert_close(routing.weight_GE.sum(-1), torch.ones(B, dtype=torch.float64))
 
 
-def test_noise_is_drawn_in_training_only():
-    meo = layer(8, 1)
-    x_BSD = torch.randn(200, 2, 16, dtype=torch.float64)
-    noisy = meo.train()(x_BSD)[1].routing.weight_GE
-    assert (noisy.sum(0) > 5).all()  # the gate begins at zero: only noise decides
-    quiet = meo.eval()(x_BSD)[1].routing.weight_GE
-    assert torch.equal(quiet, meo(x_BSD)[1].routing.weight_GE)
-
-
 def test_a_sequence_of_padding_takes_no_part_in_the_losses():
     meo = layer().eval()
     torch.nn.init.normal_(meo.router.gate.weight_ED)

@@ -24,20 +24,6 @@ def hierarchical(a: int, b: int, k1: int, k2: int):
 
 
 @settings(max_examples=30, deadline=None)
-@given(a=st.integers(1, 4), b=st.integers(1, 4), training=st.booleans(), seed=st.integers(0, 2**31), data=st.data())
-def test_weights_of_a_token_add_up_to_one_over_distinct_experts(a, b, training, seed, data):
-    torch.manual_seed(seed)
-    k1, k2 = data.draw(st.integers(1, a)), data.draw(st.integers(1, b))
-    layers = (flat(a * b, k1), k1), (hierarchical(a, b, k1, k2), k1 * k2)
-    for layer, k in layers:
-        routing = layer.train(training)(torch.randn(2, 5, D))[1].routing
-        total_T = torch.zeros(10).index_add(0, routing.token_A, routing.weight_A)
-        torch.testing.assert_close(total_T, torch.ones(10))
-        assert len(set(zip(routing.token_A.tolist(), routing.expert_A.tolist(), strict=True))) == 10 * k
-        assert routing.n_dropped == 0
-
-
-@settings(max_examples=30, deadline=None)
 @given(a=st.integers(2, 4), b=st.integers(2, 4), seed=st.integers(0, 2**31))
 def test_a_token_stays_within_its_groups(a, b, seed):
     torch.manual_seed(seed)
@@ -73,18 +59,6 @@ def test_squared_cv_of_zeros_is_zero_and_has_no_gradient():
     zeros_E = torch.zeros(4, requires_grad=True)
     squared_cv(zeros_E).backward()
     assert not zeros_E.grad.any()
-
-
-def test_noise_plays_in_training_only():
-    for layer in (flat(4, 2), hierarchical(2, 2, 1, 1)):
-        x_BSD = torch.randn(2, 30, D)
-        with torch.no_grad():
-            for weight in layer.router.parameters():
-                weight.normal_()
-            layer.train()
-            assert not torch.equal(layer(x_BSD)[0], layer(x_BSD)[0])
-            layer.eval()
-            assert torch.equal(layer(x_BSD)[0], layer(x_BSD)[0])
 
 
 def test_the_load_loss_teaches_the_noise_and_only_in_training():

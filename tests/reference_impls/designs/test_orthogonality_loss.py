@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.orthogonality_loss.config import OMoEConfig
 from reference_impls.designs.orthogonality_loss.router import make_layer, orthonormalise
 
@@ -40,11 +39,3 @@ def test_the_length_of_a_gram_schmidt_output_is_that_of_its_weights():
     y_BSD, info = layer(torch.randn(1, 30, 16, dtype=torch.float64))
     weight_TK = info.routing.weight_A.view(30, 2)
     torch.testing.assert_close(y_BSD[0].norm(dim=-1), layer.scale * weight_TK.norm(dim=-1))
-
-
-def test_the_loss_is_there_with_its_coefficient():
-    _, info = layer_of(orthogonality_coefficient=0.5)(torch.randn(1, 3, 16, dtype=torch.float64))
-    assert info.losses["orthogonality"].coefficient == 0.5
-    assert float(info.losses["orthogonality"].value.detach()) > 0
-    with pytest.raises(ConfigError, match="orthogonality = 'rows'"):
-        check_config(OMoEConfig, {"orthogonality": "rows"})

@@ -18,21 +18,6 @@ def test_every_expert_belongs_to_one_task_or_to_all(K, own, shared):
     assert seen_by.tolist() == [1] * (K * own) + [K] * shared
 
 
-@settings(max_examples=20, deadline=None)
-@given(levels=st.integers(1, 3), own=st.integers(0, 2), seed=st.integers(0, 2**31))
-def test_a_sequence_gets_the_same_whatever_the_tasks_of_others(levels, own, seed):
-    torch.manual_seed(seed)
-    config = PLEConfig(d_model=8, d_expert=4, n_tasks=3, specific_experts=own, n_experts=3 * own + 2, levels=levels)
-    layer = make_layer(config).double()
-    x_BSD = torch.randn(3, 4, 8, dtype=torch.float64)
-    together = layer(x_BSD, task=torch.tensor([2, 0, 2]))[0]
-    for b, task in enumerate((2, 0, 2)):
-        alone = layer(x_BSD[b : b + 1], task=torch.tensor([task]))[0][0]
-        torch.testing.assert_close(together[b], alone)
-    weight_TE = layer(x_BSD, task=torch.tensor([2, 0, 2]))[1].routing.weight_TE
-    torch.testing.assert_close(weight_TE.sum(-1), torch.ones(12, dtype=torch.float64))
-
-
 def test_what_runs_is_counted_over_the_levels():
     config = PLEConfig(n_experts=8, specific_experts=3, levels=2)
     assert (config.shared_experts, config.candidates) == (2, 5)

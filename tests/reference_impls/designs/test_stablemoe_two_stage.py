@@ -3,7 +3,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.catalogue import find
 from reference_impls.core.routing import Progress
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 from reference_impls.designs.stablemoe_two_stage.router import balance_loss, make_layer
@@ -51,13 +50,6 @@ def test_losses_end_with_the_first_stage_but_are_told():
         assert all(part.value.requires_grad != second for part in losses.values())
 
 
-def test_the_stage_is_part_of_a_checkpoint():
-    layer, fresh = layer_of(), layer_of()
-    layer.router.second_stage.fill_(True)
-    fresh.load_state_dict(layer.state_dict())
-    assert bool(fresh.router.second_stage)
-
-
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**31), T=st.integers(1, 20), E=st.integers(1, 5))
 def test_balance_loss_is_zero_when_even_and_pushes_down_what_is_too_full(seed, T, E):
@@ -70,16 +62,3 @@ def test_balance_loss_is_zero_when_even_and_pushes_down_what_is_too_full(seed, T
     load_E = torch.bincount(expert_T, minlength=E)
     slope_T = logit_TE.grad.gather(1, expert_T[:, None])[:, 0]
     assert (slope_T.sign() == (load_E[expert_T] * E - T).sign()).all()
-
-
-def test_the_vocabulary_is_bytes_or_the_words_of_the_clusters():
-    assert find("stablemoe-two-stage").config_class(task="clusters", n_clusters=3).layer.vocabulary == 12
-    assert StableMoEConfig().vocabulary == 256
-
-
-def test_unknown_words_and_no_words_are_told():
-    layer = make_layer(find("stablemoe-two-stage").config_class(task="clusters").layer)
-    with pytest.raises(ValueError, match="token ids reach from 32 to 32, the table has vocabulary = 32"):
-        layer(torch.randn(1, 1, 32), token_id=torch.tensor([[32]]))
-    with pytest.raises(ValueError, match=r"call the layer with token_id=…"):
-        layer(torch.randn(1, 1, 32))

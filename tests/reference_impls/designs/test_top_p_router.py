@@ -1,11 +1,9 @@
 from itertools import pairwise
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls.config import ConfigError, check_config
 from reference_impls.designs.top_p_router.config import TopPConfig
 from reference_impls.designs.top_p_router.router import make_layer, top_p_mask
 
@@ -46,9 +44,3 @@ def test_the_dynamic_loss_sharpens_the_router():
     info = layer(x_BSD)[1]
     assert float(info.losses["dynamic"].value.detach()) < before - 0.1
     assert info.stats["experts_per_token"] < 4
-
-
-@pytest.mark.parametrize("threshold", [0.0, 1.0])
-def test_a_threshold_that_asks_for_nothing_or_all_is_told(threshold):
-    with pytest.raises(ConfigError, match=r"^threshold = "):
-        check_config(TopPConfig, {"threshold": threshold})
