@@ -110,20 +110,15 @@ HYPERPARAMETERS = _by_name(
 
 #: Words of a configuration, in the order of the view `hyperparameters`.
 HYPERPARAMETER_WORDS = _by_name(
-    Field("activation", "Activation", description="Activation of the experts", group="word"),
-    Field(
-        "moe_placement",
-        "Placement of MoE layers",
-        description="Which layers hold the experts, as printed",
-        group="word",
-    ),
-    Field(
-        "tied_embeddings",
-        "Tied embeddings",
-        description="Whether input and output embeddings are one tensor",
-        group="word",
-    ),
-    Field("router", "Router", description="Key of the router's design", group="word"),
+    *(
+        Field(name, label, description=description, group="word")
+        for name, label, description in (
+            ("activation", "Activation", "Activation of the experts"),
+            ("moe_placement", "Placement of MoE layers", "Which layers hold the experts, as printed"),
+            ("tied_embeddings", "Tied embeddings", "Whether input and output embeddings are one tensor"),
+            ("router", "Router", "Key of the router's design"),
+        )
+    )
 )
 
 #: Numbers that configurations have: what can be an axis.
