@@ -63,12 +63,8 @@ def _knowledge_base() -> Iterator[Diagnosis]:
         return
     corpus = Corpus.load(root)
     findings = check_corpus(corpus)
-    yield Diagnosis(
-        "records",
-        "broken" if findings else "ok",
-        f"{len(corpus.records)} in {root}" + (f", {len(findings)} findings" if findings else ""),
-        "Run: moe-kb check",
-    )
+    detail = f"{len(corpus.records)} in {root}" + (f", {len(findings)} findings" if findings else "")
+    yield Diagnosis("records", "broken" if findings else "ok", detail, "Run: moe-kb check")
     database = default_database(root)
     if not database.is_file():
         yield Diagnosis("database", "missing", f"{database} is not built yet", "Run: moe-kb build")

@@ -60,14 +60,9 @@ def routed_with_shared(reader: Reader) -> Iterator[Issue]:
             for claim in claims[routed]:
                 for other in claims[routed]:
                     shared = _shared(claims, other)
-                    if (
-                        claim.source == other.source
-                        or claim.number is None
-                        or other.number is None
-                        or shared is None
-                        or not shared.number
-                        or claim.number != other.number + shared.number
-                    ):
+                    if claim.source == other.source or other.number is None or shared is None or not shared.number:
+                        continue
+                    if claim.number != other.number + shared.number:
                         continue
                     message = (
                         f"{routed} {said(claim)} is {said(other)} plus {said(shared)}: the shared ones seem to be in it"

@@ -17,16 +17,8 @@ from moe_kb.records.measure import parse_measure
 
 #: Fields whose values are compared; names, titles and venues are written in too many right ways to be compared.
 DATES = frozenset({"date", "released"})
-WORDS = frozenset(
-    {
-        "activation",
-        "openness",
-        "tied_embeddings",
-        "optimises_computation",
-        "optimises_communication",
-        "optimises_storage",
-    }
-)
+_ASPECTS = {f"optimises_{aspect}" for aspect in ("computation", "communication", "storage")}
+WORDS = frozenset({"activation", "openness", "tied_embeddings", *_ASPECTS})
 
 
 def comparable(left: Claim, right: Claim) -> bool:

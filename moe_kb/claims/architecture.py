@@ -33,44 +33,31 @@ def flatten(architecture: Architecture) -> list[Flat]:
     all_layers = [layer for stack in architecture.stacks.values() for layer in stack.layers()]
     mixtures = [s for layer in all_layers for s in layer if isinstance(s, Mixture)]
     dense = [s for layer in all_layers for s in layer if isinstance(s, Dense)]
-    attention = [
-        s
-        for layer in all_layers
-        for s in layer
-        if isinstance(s, (Attention, LatentAttention)) and not getattr(s, "cross", False)
-    ]
+    mixers = [s for layer in all_layers for s in layer if isinstance(s, (Attention, LatentAttention))]
+    attention = [s for s in mixers if not getattr(s, "cross", False)]
     out.append(Flat("n_layers", len(all_layers), derived=True))
     n_moe = sum(any(isinstance(s, Mixture) for s in layer) for layer in all_layers)
     out.append(Flat("n_moe_layers", n_moe, derived=True))
 
-    def one(field: str, values: list[Scalar | None], *, derived: bool = False, counting: str | None = None) -> None:
+    def common(field: str, values: list[Scalar | None], *, derived: bool = False, counting: str | None = None) -> None:
         found = set(values)
         if len(found) == 1 and (value := found.pop()) is not None:
             out.append(Flat(field, value, derived, counting))
 
-    one("n_heads", [s.n_heads for s in attention])
-    one("n_kv_heads", [s.n_kv_heads or s.n_heads for s in attention if isinstance(s, Attention)])
-    one("d_head", [s.d_head for s in attention if isinstance(s, Attention)])
-    one("d_ffn", [_width(s.d_ffn) for s in dense])
-    one("d_expert", [_width(s.d_expert) for s in mixtures])
-    one("activation", [s.activation for s in mixtures])
-    one("n_routed_experts", [s.n_routed_experts for s in mixtures])
-    one("experts_per_token", [s.experts_per_token for s in mixtures])
+    common("n_heads", [s.n_heads for s in attention])
+    common("n_kv_heads", [s.n_kv_heads or s.n_heads for s in attention if isinstance(s, Attention)])
+    common("d_head", [s.d_head for s in attention if isinstance(s, Attention)])
+    common("d_ffn", [_width(s.d_ffn) for s in dense])
+    common("d_expert", [_width(s.d_expert) for s in mixtures])
+    common("activation", [s.activation for s in mixtures])
+    common("n_routed_experts", [s.n_routed_experts for s in mixtures])
+    common("experts_per_token", [s.experts_per_token for s in mixtures])
     shared = [s.shared.count if s.shared else 0 for s in mixtures]
-    one("n_shared_experts", [*shared])
-    one(
-        "n_experts_total",
-        [s.n_routed_experts + n for s, n in zip(mixtures, shared, strict=True)],
-        derived=True,
-        counting="incl-shared",
-    )
-    one(
-        "n_experts_active",
-        [s.experts_per_token + n for s, n in zip(mixtures, shared, strict=True)],
-        derived=True,
-        counting="incl-shared",
-    )
-    one("router", [s.router.design if s.router else None for s in mixtures])
+    common("n_shared_experts", [*shared])
+    both = list(zip(mixtures, shared, strict=True))
+    common("n_experts_total", [s.n_routed_experts + n for s, n in both], derived=True, counting="incl-shared")
+    common("n_experts_active", [s.experts_per_token + n for s, n in both], derived=True, counting="incl-shared")
+    common("router", [s.router.design if s.router else None for s in mixtures])
     return out
 
 

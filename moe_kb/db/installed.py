@@ -11,15 +11,9 @@ def installed_implementations() -> list[dict[str, str]]:
     """Rows of the catalogue's entries; what a package breaks is left out here and reported by the laboratory."""
     from moe_kb.lab.catalogue import installed_catalogue  # imports the packages: only where a database is built
 
+    columns = ("key", "name", "status", "summary", "verified_against")
     return [
-        {
-            "key": entry.key,
-            "name": entry.name,
-            "status": entry.status,
-            "summary": entry.summary,
-            "designs": "; ".join(entry.designs),
-            "verified_against": entry.verified_against,
-        }
+        {"designs": "; ".join(entry.designs), **{name: getattr(entry, name) for name in columns}}
         for entry in installed_catalogue().entries
     ]
 

@@ -93,22 +93,12 @@ def edge_row(
 
 
 def _paper(paper: Paper, about: dict[str, Any]) -> Rows:
-    name = paper.reference
     links = dict(paper.links or ())
-    yield (
-        "papers",
-        {
-            **about,
-            **dict(paper.ids or ()),
-            "published": paper.year,
-            "authors": "; ".join(paper.authors),
-            "url": links.get("paper"),
-            "code_url": links.get("code"),
-            "project_url": links.get("project"),
-        },
-    )
+    addresses = {"url": links.get("paper"), "code_url": links.get("code"), "project_url": links.get("project")}
+    authors = "; ".join(paper.authors)
+    yield "papers", {**about, **dict(paper.ids or ()), **addresses, "published": paper.year, "authors": authors}
     for position, author in enumerate(paper.authors, start=1):
-        yield "authors", {"record": name, "position": position, "author": author}
+        yield "authors", {"record": paper.reference, "position": position, "author": author}
 
 
 def _design(design: Design, about: dict[str, Any]) -> Rows:
@@ -136,13 +126,8 @@ def _model(model: Model, about: dict[str, Any]) -> Rows:
     routers: dict[str, Architecture] = {}
     for position, configuration in enumerate(model.configurations, start=1):
         architecture = configuration.architecture
-        row = {
-            "record": name,
-            "label": configuration.label,
-            "position": position,
-            # Whether the source is a released config is filled in once every source's type is known.
-            "released_config": False,
-        }
+        # Whether the source is a released config is filled in once every source's type is known.
+        row = {"record": name, "label": configuration.label, "position": position, "released_config": False}
         if architecture:
             row["source"] = architecture.source
             row["architecture"] = architecture.model_dump_json(exclude_defaults=True, exclude_none=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from moe_kb.db.claims import read_claims
 from moe_kb.db.reader import Reader
 from moe_kb.fields import BENCHMARKS
+from moe_kb.queries import evidence
 
 if TYPE_CHECKING:
     from moe_kb.claims.claim import Claim
@@ -89,11 +89,7 @@ def measurements(reader: Reader, recorded_fields: Sequence[str]) -> Measurements
     from moe_kb.records.architecture import Architecture
 
     fields = (*BENCHMARKS, *recorded_fields, *_ABOUT)
-    claims = read_claims(
-        reader.connection,
-        f"subject LIKE 'model:%' AND NOT repeats AND field IN ({', '.join('?' * len(fields))})",
-        fields,
-    )
+    claims = evidence.claims(reader, *fields, kind="model:", repeats=False)
     rows = {
         f"{record.removeprefix('table:')}#{row}": label
         for record, row, label in reader.tuples("SELECT record, row, label FROM table_rows")

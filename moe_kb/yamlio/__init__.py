@@ -1,7 +1,7 @@
 """Strict YAML in, canonical YAML out."""
 
 from moe_kb.yamlio.canonical import canonical_text, dump, trailing_comment_line, with_comments, without_comments
-from moe_kb.yamlio.reader import MAX_BYTES, decode, line_finder, line_of, parse, read_text
+from moe_kb.yamlio.reader import MAX_BYTES, decode, line_finder, parse, read_text
 
 __all__ = [
     "MAX_BYTES",
@@ -9,7 +9,6 @@ __all__ = [
     "decode",
     "dump",
     "line_finder",
-    "line_of",
     "parse",
     "read_text",
     "trailing_comment_line",

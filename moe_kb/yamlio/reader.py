@@ -66,9 +66,8 @@ def read_text(path: Path, root: Path | None = None) -> str:
             raise YamlError("file-kind", "not a regular file", "Records are regular .yaml files; remove it.")
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise YamlError(
-                "file-size", f"{size:,} bytes, more than the {MAX_BYTES:,} allowed", "Split it into several records."
-            )
+            message = f"{size:,} bytes, more than the {MAX_BYTES:,} allowed"
+            raise YamlError("file-size", message, "Split it into several records.")
         raw = path.read_bytes()
     except OSError as error:
         raise YamlError("file-read", f"cannot be read: {error.strerror}", "Check its permissions.") from None
@@ -116,12 +115,8 @@ def parse(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise YamlError(
-            "yaml-syntax",
-            f"not well-formed YAML: {problem}",
-            "Fix the indentation, quotes or brackets there.",
-            mark.line + 1 if mark else None,
-        ) from None
+        message, fix = f"not well-formed YAML: {problem}", "Fix the indentation, quotes or brackets there."
+        raise YamlError("yaml-syntax", message, fix, mark.line + 1 if mark else None) from None
 
 
 class _Document:
@@ -155,9 +150,8 @@ class _Document:
             raise _fancy(event)
         self.left -= 1
         if self.left < 0:
-            raise YamlError(
-                "yaml-values", f"more than {MAX_VALUES:,} values", "Split it into several records.", _line(event)
-            )
+            message = f"more than {MAX_VALUES:,} values"
+            raise YamlError("yaml-values", message, "Split it into several records.", _line(event))
         if kind is yaml.ScalarEvent:
             return self.scalar(event)
         if depth > MAX_DEPTH:
@@ -172,9 +166,8 @@ class _Document:
             if type(key) is not str:
                 raise YamlError("yaml-key", f"the key {key!r} is not text", "Quote it.", _line(event))
             if key in found:
-                raise YamlError(
-                    "yaml-duplicate-key", f"the key {key!r} stands twice", "Keep one of the two.", _line(event)
-                )
+                message = f"the key {key!r} stands twice"
+                raise YamlError("yaml-duplicate-key", message, "Keep one of the two.", _line(event))
             found[key] = self.value(self.next_event(), depth + 1)
         return found
 
@@ -187,12 +180,8 @@ class _Document:
     def scalar(self, event: Any) -> Any:
         text = event.value
         if self.escapes and (hidden := _FORBIDDEN_CHARACTERS.search(text)):
-            raise YamlError(
-                "file-characters",
-                f"the control character U+{ord(hidden.group()):04X}, written as an escape",
-                "Remove it.",
-                _line(event),
-            )
+            message = f"the control character U+{ord(hidden.group()):04X}, written as an escape"
+            raise YamlError("file-characters", message, "Remove it.", _line(event))
         if event.implicit[0]:  # neither quoted nor a block
             for meaning, pattern in _BY_FIRST.get(text[:1], ()):
                 if pattern.match(text):
@@ -222,21 +211,12 @@ def _line(event: Any) -> int:
 
 def _fancy(event: Any) -> YamlError:
     what = "an alias or anchor" if isinstance(event, yaml.AliasEvent) or event.anchor is not None else "a tag"
-    return YamlError(
-        "yaml-plain",
-        f"{what} (&, * or ! at the start of a value)",
-        "Write the value out, or quote it.",
-        event.start_mark.line + 1,
-    )
-
-
-def line_of(text: str, path: tuple[str | int, ...]) -> int | None:
-    """Line (1-based) of the value at `path`, or of its nearest existing ancestor; costs a second parse."""
-    return line_finder(text)(path)
+    message = f"{what} (&, * or ! at the start of a value)"
+    return YamlError("yaml-plain", message, "Write the value out, or quote it.", _line(event))
 
 
 def line_finder(text: str) -> Callable[[tuple[str | int, ...]], int | None]:
-    """`line_of` for many paths of one text, at the cost of one second parse."""
+    """Gives the line (1-based) of the value at a path, or of its nearest existing ancestor; costs a second parse."""
     try:
         top: Any = yaml.compose(text, Loader=_Parser)
     except yaml.YAMLError:
