@@ -1,9 +1,10 @@
 """One measured statement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 
@@ -70,6 +71,20 @@ def close(name: str, ours: Tensor, theirs: Tensor, *, rtol: float = 1e-4, atol: 
     ratio = (ours - theirs).abs() / (atol + rtol * theirs.abs())
     worst = float(ratio.max()) if ratio.numel() else 0.0
     return at_most(f"{name} (within {atol:g} + {rtol:g} |value|)", worst, 1.0, "of the tolerance")
+
+
+def apart(
+    name: str, ours: float | Tensor, theirs: float | Tensor | Sequence[float], bound: float = 1e-12, unit: str = ""
+) -> Check:
+    """Two numbers or tensors agree: the largest |ours - theirs| is at most `bound`; a number stands for a whole tensor.
+
+    Raises:
+        ValueError: if the shapes differ, which broadcasting would hide.
+    """
+    ours, theirs = (torch.as_tensor(side, dtype=torch.float64).detach() for side in (ours, theirs))
+    if theirs.dim() and ours.shape != theirs.shape:
+        raise ValueError(f"{name}: {tuple(ours.shape)} here, {tuple(theirs.shape)} there")
+    return at_most(name, (ours - theirs).abs().max(), bound, unit)
 
 
 def same(name: str, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], **tolerance: float) -> list[Check]:

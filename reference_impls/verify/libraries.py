@@ -1,7 +1,7 @@
 """Setting a layer beside an independent one: same weights, same tokens, same direction of the gradient."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from reference_impls.verify.check import Check, same
 
 
 def decisive(layer: MoELayer, seed: int = 0) -> MoELayer:
-    """Draw the router's matrices anew so that logits are of order one: a fresh router is uniform."""
+    """Draw the router's matrices anew so that logits are of order one: a fresh router has no opinions to check."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in layer.router.parameters():
@@ -19,6 +19,19 @@ def decisive(layer: MoELayer, seed: int = 0) -> MoELayer:
                 drawn = torch.randn(weight.shape, generator=generator) * 2 * weight.shape[-1] ** -0.5
                 weight.copy_(drawn)
     return layer
+
+
+def drawn(make_layer: Callable[[Any], MoELayer], dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
+    """A layer of the design with a router that has opinions, the same each time.
+
+    Args:
+        make_layer: what makes layers of the design; its argument's class is the configuration.
+        dtype: of the layer.
+        fields: configuration, settings that are bounded by the number of experts brought within their bounds.
+    """
+    config = get_type_hints(make_layer)["config"]
+    torch.manual_seed(0)
+    return decisive(make_layer(config.with_experts(**fields)).to(dtype))
 
 
 def clear_tokens(
@@ -79,16 +92,45 @@ def beside(
     yield from same(name, results[0], results[1], **tolerance)
 
 
-def against_library(
-    name: str,
-    layer: MoELayer,
+def in_both(
+    check: Callable[..., Iterator[Check]], *args: Any, rtol: float = 1e-5, atol: float = 1e-5
+) -> Iterator[Check]:
+    """`check(*args, dtype, rtol=, atol=)` in float32, then in float64 with the tolerances given.
+
+    The defaults are for blocks of transformers, which compute router probabilities in float32 whatever the input.
+    """
+    yield from check(*args, torch.float32, rtol=1e-4, atol=1e-5)
+    yield from check(*args, torch.float64, rtol=rtol, atol=atol)
+
+
+def beside_block(
+    what: str,
+    layer: Any,
     block: nn.Module,
-    x_BSD: Tensor,
-    weights: Mapping[str, tuple[Tensor, Tensor]],
+    shape: tuple[int, int, int],
+    k: int,
+    score: Callable[[Tensor], Tensor] | None = None,
+    gap: float = 1e-3,
     **tolerance: float,
 ) -> Iterator[Check]:
-    """Outputs and gradients of a layer and of a library's block, with a map of their weights, as in `beside`."""
-    yield from beside(name, lambda x: layer(x)[0], only_output(block), x_BSD, weights, **tolerance)
+    """Outputs and all gradients beside a block of transformers whose weights the layer takes over.
+
+    Args:
+        what: case that the checks are called after, beside the block.
+        layer: layer that can load the block.
+        block: as `block_of` makes it.
+        shape: B, S, D of the tokens.
+        k: experts per token.
+        score: what the design takes the best k of; router probabilities unless given.
+        gap: least difference of two scores in the order.
+        tolerance: `rtol` and `atol`, as in `close`.
+    """
+    layer.load_transformers_block(block)
+    dtype = layer.router.weight_ED.dtype
+    score = score or (lambda x: layer.router.logits(x).softmax(-1))
+    x_BSD = clear_tokens(score, k, shape, dtype=dtype, gap=gap)
+    name = f"transformers' {type(block).__name__}{what}, {str(dtype)[6:]}"
+    yield from beside(name, only_output(layer), only_output(block), x_BSD, weight_map(layer, block), **tolerance)
 
 
 def block_of(block_class: type[nn.Module], config: Any, dtype: torch.dtype = torch.float32) -> Any:
@@ -98,6 +140,29 @@ def block_of(block_class: type[nn.Module], config: Any, dtype: torch.dtype = tor
     for weight in block.parameters():
         nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
     return block
+
+
+def mixtral_block(d_model: int, d_expert: int, n_experts: int, k: int, dtype: torch.dtype = torch.float32) -> Any:
+    """Mixtral's block: softmax over the k best logits."""
+    from transformers import MixtralConfig
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+    sizes = {"hidden_size": d_model, "intermediate_size": d_expert, "num_local_experts": n_experts}
+    return block_of(MixtralSparseMoeBlock, MixtralConfig(**sizes, num_experts_per_tok=k), dtype)
+
+
+def olmoe_block(d_model: int, d_expert: int, n_experts: int, k: int, dtype: torch.dtype = torch.float32) -> Any:
+    """OLMoE's block: the k best of a softmax over all logits, as they are."""
+    from transformers import OlmoeConfig
+    from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
+
+    sizes = {"hidden_size": d_model, "intermediate_size": d_expert, "num_experts": n_experts}
+    return block_of(OlmoeSparseMoeBlock, OlmoeConfig(**sizes, num_experts_per_tok=k, norm_topk_prob=False), dtype)
+
+
+def twins(**leaves: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Each leaf and a copy of its own, as `beside` wants them."""
+    return {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in leaves.items()}
 
 
 def weight_map(ours: Any, block: Any) -> dict[str, tuple[Tensor, Tensor]]:

@@ -1,14 +1,14 @@
 """Plain arithmetic to set layers beside: one token, one expert, one number at a time."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from reference_impls.core.experts import ExpertBank, ReLUExperts
-from reference_impls.core.layer import MoELayer
-from reference_impls.verify.check import Check
+from reference_impls.core.layer import LayerInfo, MoELayer
+from reference_impls.verify.check import Check, apart
 from reference_impls.verify.libraries import beside
 
 Assignments = Iterable[tuple[int, int, Tensor | float]]
@@ -73,6 +73,88 @@ def mixed_output(bank: ExpertBank, weights: Sequence[float], x_D: Tensor) -> Ten
         if weight != 0:
             y_D += weight * expert_output(bank, expert, x_D)
     return y_D
+
+
+def serve(
+    bank: ExpertBank,
+    x_SD: Tensor,
+    choices: Sequence[Sequence[tuple[int, float]]],
+    capacity: int,
+    order: Sequence[int] | None = None,
+) -> tuple[Tensor, list[int]]:
+    """Outputs of a group whose experts take, rank by rank, the first tokens that they have room for; the demand.
+
+    Args:
+        bank: the experts.
+        x_SD: tokens of the group.
+        choices: experts and weights of each token, the first choice first.
+        capacity: tokens that an expert takes.
+        order: in which tokens are served, if not in theirs.
+    """
+    y_SD, demand = torch.zeros_like(x_SD), [0] * bank.n_experts
+    for rank in range(max(map(len, choices))):
+        for s in order or range(len(x_SD)):
+            for expert, weight in choices[s][rank : rank + 1]:
+                demand[expert] += 1
+                if demand[expert] <= capacity:
+                    y_SD[s] += weight * expert_output(bank, expert, x_SD[s])
+    return y_SD, demand
+
+
+def added(rows: Iterable[Sequence[float]]) -> list[float]:
+    """Sum of lists, place by place."""
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def squared_cv(values: Sequence[float]) -> float:
+    """Population variance over squared mean."""
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / len(values) / mean**2
+
+
+@torch.no_grad()
+def slope_error(value: Callable[[], float | Tensor], weight: Tensor, gradient: Tensor, step: float = 1e-6) -> float:
+    """How far the gradient along a random direction is from the central difference of `value` along it."""
+    direction = torch.randn(weight.shape, dtype=weight.dtype, generator=torch.Generator().manual_seed(6))
+    ends = []
+    for move in (step, -2 * step):  # there, back beyond the start
+        weight.add_(direction, alpha=move)
+        ends.append(float(value()))
+    weight.add_(direction, alpha=step)
+    return abs((ends[0] - ends[1]) / (2 * step) - float((gradient * direction).sum()))
+
+
+def beside_loop(
+    name: str,
+    made: tuple[Tensor, LayerInfo],
+    expected: Tensor | Sequence[Tensor],
+    losses: Mapping[str, float] | None = None,
+    stats: Mapping[str, float] | None = None,
+    load: Sequence[float] | None = None,
+    dropped: int | None = None,
+) -> Iterator[Check]:
+    """What a float64 layer returned, beside the same by plain loops: values to 1e-12, counts exactly.
+
+    Args:
+        name: what the checks are called after.
+        made: outputs and report of the layer.
+        expected: outputs, or the rows of them.
+        losses: values by the losses' names.
+        stats: values by the statistics' names.
+        load: assignments wanted of each expert.
+        dropped: assignments dropped.
+    """
+    y_BSD, info = made
+    rows = expected if isinstance(expected, Tensor) else torch.stack(list(expected))
+    yield apart(f"{name}, by a float64 loop: outputs", y_BSD.view_as(rows), rows)
+    for part, value in (losses or {}).items():
+        yield apart(f"{name}, by a float64 loop: {part} loss", info.losses[part].value, value)
+    for part, value in (stats or {}).items():
+        yield apart(f"{name}, by a float64 loop: {part}", info.stats[part], value)
+    if load is not None:
+        yield apart(f"{name}, by a float64 loop: load", info.routing.load_E, load, 0)
+    if dropped is not None:
+        yield apart(f"{name}, by a float64 loop: assignments dropped", info.routing.n_dropped, dropped, 0)
 
 
 def against_naive(

@@ -1,38 +1,31 @@
 """AdaMoE against its equations in float64, and against Mixtral's router where there are no null experts."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 
-from reference_impls.designs.adamoe_null_experts.config import AdaMoEConfig
 from reference_impls.designs.adamoe_null_experts.router import make_layer, null_expert_balance_loss
 from reference_impls.designs.mixtral_top2_router import router as mixtral
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, N, M, K, S = 16, 12, 5, 4, 3, 40
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=N, choices_per_token=K)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and loss, the limit without null experts, what the loss sees."""
-    yield from equations()
-    yield from without_null_experts()
-    yield from loss()
-
-
-def _layer(null_experts: int) -> Any:
-    torch.manual_seed(0)
-    config = AdaMoEConfig(d_model=D, d_expert=F, n_experts=N, null_experts=null_experts, choices_per_token=K)
-    return decisive(make_layer(config).double())
+    yield from chain(equations(), without_null_experts(), loss())
 
 
 def equations() -> Iterator[Check]:
     """Outputs and loss by a plain loop over tokens and choices."""
-    ours = _layer(M)
+    ours = _layer(null_experts=M)
     x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     share, mean, numbers = [0.0] * (N + M), [0.0] * (N + M), set()
@@ -47,24 +40,21 @@ def equations() -> Iterator[Check]:
         for i in true:
             expected[t] += probability[i] / sum(probability[j] for j in true) * expert_output(ours.experts, i, x)
     y_BSD, info = ours(x_TD[None])
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", y_BSD[0], expected)
     yield at_least("different numbers of true experts among the loop's tokens", len(numbers), 3)
     charged = share[:N] + [sum(share[N:]) / M] * M
     value = (N + M) * sum(f * p for f, p in zip(charged, mean, strict=True))
-    difference = abs(float(info.losses["load_balance"].value.detach()) - value)
-    yield at_most("equations: difference of the balancing loss", difference, 1e-12)
+    yield apart("equations: difference of the balancing loss", info.losses["load_balance"].value, value)
 
 
 def without_null_experts() -> Iterator[Check]:
     """Mixtral's layer with the same weights."""
-    ours = _layer(0)
+    ours = _layer(null_experts=0)
     config = MixtralTop2Config(d_model=D, d_expert=F, n_experts=N, experts_per_token=K)
     theirs = mixtral.make_layer(config).double()
     theirs.load_state_dict(ours.state_dict())
     x_BSD = tokens(2, S, D, seed=6)
-    change = (ours(x_BSD)[0] - theirs(x_BSD)[0]).abs().max()
-    yield at_most("without null experts, difference from Mixtral's outputs", change, 1e-12)
+    yield apart("without null experts, difference from Mixtral's outputs", ours(x_BSD)[0], theirs(x_BSD)[0])
 
 
 def loss() -> Iterator[Check]:

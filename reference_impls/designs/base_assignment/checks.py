@@ -1,7 +1,8 @@
 """BASE layers: the assignment against scipy's optimum and against trying all, then outputs, load and causality."""
 
 from collections.abc import Iterator
-from itertools import product
+from functools import partial
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -9,26 +10,19 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.assignment import balanced_assignment
-from reference_impls.designs.base_assignment.config import BaseLayersConfig
 from reference_impls.designs.base_assignment.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import Assignments, against_naive, tensor_sigmoid, tokens
 
 D, F, E = 10, 8, 3
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Optimum, equations, load, causality."""
-    yield from optimum()
-    yield from equations()
-    yield from load_and_causality(_layer())
-
-
-def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    return decisive(make_layer(BaseLayersConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
+    yield from chain(optimum(), equations(), load_and_leak(_layer()))
 
 
 def score_kinds(T: int, n_experts: int, seed: int) -> dict[str, Tensor]:
@@ -95,16 +89,16 @@ def equations() -> Iterator[Check]:
         )  # fmt: skip
 
 
-def load_and_causality(layer: Any) -> Iterator[Check]:
+def load_and_leak(layer: Any) -> Iterator[Check]:
     """In training loads are even and the future counts; outside tokens choose by themselves."""
     x_BSD = tokens(4, 12, D, seed=3)
     other_BSD = torch.cat([x_BSD[:, :6], tokens(4, 6, D, seed=4)], dim=1)
     routing = layer.train()(x_BSD)[1].routing
     load = torch.zeros(4, E).index_put_((routing.token_A // 12, routing.expert_A), torch.tensor(1.0), accumulate=True)
-    yield at_most("tokens of an expert in a sequence away from an even share", (load - 12 / E).abs().max(), 0)
+    yield apart("tokens of an expert in a sequence away from an even share", load, 12 / E, 0)
     with torch.no_grad():
-        change = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
+        leak = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
         layer.eval()
         none = (layer(x_BSD)[0] - layer(other_BSD)[0])[:, :6].abs().max()
-    yield at_least("in training later tokens change earlier outputs by (not causal)", change, 1e-9)
+    yield at_least("in training later tokens change earlier outputs by (not causal)", leak, 1e-9)
     yield at_most("outside training later tokens change earlier outputs by", none, 1e-12)

@@ -1,6 +1,7 @@
 """MoCaE: isotonic regression against scipy, fusion by loops, and what calibration is for."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,12 @@ from reference_impls.designs.calibrated_fusion.config import MoCaEConfig
 from reference_impls.designs.calibrated_fusion.router import fuse, make_layer, run_model
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import ClustersTask
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Calibrators, fusion, experts apart, reliability."""
-    yield from scipy_isotonic()
-    yield from counting()
-    yield from fusion()
-    yield from one_by_one(entry)
-    yield from named_expert()
-    yield from boastful_expert()
+    yield from chain(scipy_isotonic(), counting(), fusion(), one_by_one(entry), named_expert(), boastful_expert())
 
 
 def scipy_isotonic() -> Iterator[Check]:
@@ -37,8 +33,7 @@ def scipy_isotonic() -> Iterator[Check]:
     theirs = np.stack(
         [isotonic_regression(v, weights=w).x for v, w in zip(value_EC.numpy(), weight_EC.numpy(), strict=True)]
     )
-    worst = (isotonic(value_EC, weight_EC) - torch.from_numpy(theirs)).abs().max()
-    yield at_most("isotonic regression differs from scipy's by", worst, 1e-12)
+    yield apart("isotonic regression differs from scipy's by", isotonic(value_EC, weight_EC), torch.from_numpy(theirs))
 
 
 def counting() -> Iterator[Check]:
@@ -76,7 +71,7 @@ def counting() -> Iterator[Check]:
         )
         expected += abs(gap) / N
     error = float(calibration_error(confidence_EN, hit_EN, C)[0])
-    yield at_most("calibration error differs from a loop by", abs(error - expected), 1e-12)
+    yield apart("calibration error differs from a loop by", error, expected)
 
 
 def fusion() -> Iterator[Check]:
@@ -97,7 +92,7 @@ def fusion() -> Iterator[Check]:
                 total[v] += float(calibrated_EN[e, n] / calibrated_EN[:, n].sum()) * believed
         worst = worst_of(worst, *(abs(total[v] - float(made.log_NV[n, v].exp())) for v in range(V)))
     yield at_most("fused probabilities differ from a loop by", worst, 1e-12)
-    yield at_most("fused probabilities miss one by", (made.log_NV.exp().sum(-1) - 1).abs().max(), 1e-12)
+    yield apart("fused probabilities miss one by", made.log_NV.exp().sum(-1), 1)
     stated_EN = p.amax(-1)
     plain = torch.einsum("en,env->nv", stated_EN / stated_EN.sum(0), p)
     yield at_most(
@@ -126,14 +121,14 @@ def one_by_one(entry: Entry) -> Iterator[Check]:
     stated_EN = torch.stack(own).softmax(-1).amax(-1)
     centre_EN = ((stated_EN * bins).long().clamp(max=bins - 1) + 0.5) / bins
     expected = fuse(torch.stack(own), centre_EN).log_NV.view_as(done.output)
-    yield at_most("the fused prediction differs from experts run alone by", (done.output - expected).abs().max(), 1e-5)
+    yield apart("the fused prediction differs from experts run alone by", done.output, expected, 1e-5)
     yield at_most("the fused prediction has a gradient", float(done.output.requires_grad), 0)
 
     weight = task.model.layer.experts.w_in_EID
     (ours,) = torch.autograd.grad(task.evaluate(batch).loss, weight)
     losses = [torch.nn.functional.cross_entropy(logit, batch.label_BS.flatten()) for logit in own]
     (theirs,) = torch.autograd.grad(torch.stack(losses).mean(), weight)
-    yield at_most("gradient of the experts, beside their own losses", (ours - theirs).abs().max(), 1e-6)
+    yield apart("gradient of the experts, beside their own losses", ours, theirs, 1e-6)
 
 
 def named_expert() -> Iterator[Check]:
@@ -143,7 +138,7 @@ def named_expert() -> Iterator[Check]:
     x_BSD = torch.randn(4, 5, 16, dtype=torch.float64)
     y_BSD, _ = layer(x_BSD, domain=torch.tensor([2, 0, 1, 2]))
     expected = torch.stack([layer.experts(x_BSD[b], e) for b, e in enumerate((2, 0, 1, 2))])
-    yield at_most("outputs differ from those of the named experts by", (y_BSD - expected).abs().max(), 1e-12)
+    yield apart("outputs differ from those of the named experts by", y_BSD, expected)
 
 
 def boastful_expert() -> Iterator[Check]:

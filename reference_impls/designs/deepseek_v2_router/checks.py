@@ -2,37 +2,26 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import torch
 
-from reference_impls.designs.deepseek_v2_router.config import DeepSeekV2Config
 from reference_impls.designs.deepseek_v2_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
-from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
+from reference_impls.verify.libraries import beside_block, block_of, drawn, in_both
+from reference_impls.verify.naive import beside_loop, dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S, SCALE = 32, 24, 8, 3, 20, 4.0
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, routed_scale=SCALE, shared_experts=2)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, drops."""
     for devices, top, k in ((4, 2, 3), (2, 1, 4), (8, 3, 3)):
-        yield from transformers_block(devices, top, k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
-        yield from transformers_block(devices, top, k, torch.float64, rtol=1e-5, atol=1e-5)
+        yield from in_both(transformers_block, devices, top, k)
     yield from equations()
     yield from drops()
-
-
-def _layer(devices: int, top: int, k: int, dtype: torch.dtype, **fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = DeepSeekV2Config(
-        d_model=D, d_expert=F, n_experts=E, experts_per_token=k, n_devices=devices, top_devices=top,
-        routed_scale=SCALE, shared_experts=2, **fields,
-    )  # fmt: skip
-    return decisive(make_layer(config).to(dtype)).eval()
 
 
 def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -44,23 +33,16 @@ def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tol
         hidden_size=D, moe_intermediate_size=F, n_routed_experts=E, num_experts_per_tok=k, n_shared_experts=2,
         routed_scaling_factor=SCALE, topk_method="group_limited_greedy", n_group=devices, topk_group=top,
     )  # fmt: skip
-    block = block_of(DeepseekV2Moe, config, dtype)
-    ours = _layer(devices, top, k, dtype)
-    ours.load_transformers_block(block)
+    layer = _layer(experts_per_token=k, n_devices=devices, top_devices=top, dtype=dtype).eval()
+    case, block = f", {top} of {devices} devices, k = {k}", block_of(DeepseekV2Moe, config, dtype)
     # All scores of a token stand apart, whichever devices it uses.
-    x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), E - 1, (B, S, D), dtype=dtype, gap=1e-4)
-    yield from against_library(
-        f"transformers' DeepseekV2Moe, {top} of {devices} devices, k = {k}, {str(dtype)[6:]}",
-        ours, block, x_BSD,
-        weight_map(ours, block),
-        **tolerance,
-    )  # fmt: skip
+    yield from beside_block(case, layer, block, (B, S, D), E - 1, gap=1e-4, **tolerance)
 
 
 def equations() -> Iterator[Check]:
     """Outputs and the three losses by a plain loop over tokens, devices and experts."""
     devices, top, k = 4, 2, 3
-    ours = _layer(devices, top, k, torch.float64)
+    ours = _layer(experts_per_token=k, n_devices=devices, top_devices=top).eval()
     x_TD = tokens(S, D, seed=5)
     expected, strays = torch.zeros_like(x_TD), 0
     on = [range(d * E // devices, (d + 1) * E // devices) for d in range(devices)]
@@ -80,26 +62,22 @@ def equations() -> Iterator[Check]:
         mean = [m + s / S for m, s in zip(mean, affinity, strict=True)]
         used = {int(i) * devices // E for i in info.routing.expert_A[info.routing.token_A == t]}
         strays += len(used - set(allowed))
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
     yield at_most("assignments outside a token's devices", strays, 0)
     of_devices = [sum(mean[i] for i in members) for members in on]
+    chosen_on = [sum(chosen[i] for i in members) / len(members) for members in on]
     losses = {
         "load_balance": sum(f * p for f, p in zip(chosen, mean, strict=True)),
-        "device_balance": sum(
-            sum(chosen[i] for i in members) / len(members) * p for members, p in zip(on, of_devices, strict=True)
-        ),
+        "device_balance": sum(f * p for f, p in zip(chosen_on, of_devices, strict=True)),
         "communication_balance": sum(f * p for f, p in zip(sent, of_devices, strict=True)),
     }
-    for name, value in losses.items():
-        difference = abs(float(info.losses[name].value.detach()) - value)
-        yield at_most(f"equations: difference of {name}", difference, 1e-12)
+    yield from beside_loop("equations", (y_BSD, info), expected, losses)
 
 
 def drops() -> Iterator[Check]:
     """In training, what each device keeps: by a plain loop over what was wanted."""
     devices, top, k = 4, 2, 3
-    ours = _layer(devices, top, k, torch.float64, spared_sequences=0.3, device_capacity_factor=4 / 5)
+    fields = {"spared_sequences": 0.3, "device_capacity_factor": 4 / 5}
+    ours = _layer(experts_per_token=k, n_devices=devices, top_devices=top, **fields).eval()
     x_BSD = tokens(B, S, D, seed=6)
     wanted, kept = ours(x_BSD)[1].routing, ours.train()(x_BSD)[1].routing
     budget = math.ceil(B * S * k / devices * 4 / 5)

@@ -1,36 +1,28 @@
 """DeepSeekMoE against `DeepseekV2Moe` of transformers (greedy, scale 1), and the equations in float64."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import torch
 
 from reference_impls.core.device_balance import device_balance_loss
 from reference_impls.core.losses import load_balancing_loss
-from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 from reference_impls.designs.deepseekmoe_router.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive, weight_map
-from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
+from reference_impls.verify.check import Check, apart, at_least, at_most
+from reference_impls.verify.libraries import beside_block, block_of, drawn, in_both
+from reference_impls.verify.naive import beside_loop, dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, shared_experts=2, n_devices=2)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, what the losses see."""
     for k in (1, 3, 8):
-        yield from transformers_block(k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
-        yield from transformers_block(k, torch.float64, rtol=1e-5, atol=1e-5)
+        yield from in_both(transformers_block, k)
     yield from equations()
     yield from balance()
-
-
-def _layer(k: int, dtype: torch.dtype) -> Any:
-    torch.manual_seed(0)
-    config = DeepSeekMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, shared_experts=2, n_devices=2)
-    return decisive(make_layer(config).to(dtype))
 
 
 def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
@@ -42,23 +34,14 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
         hidden_size=D, moe_intermediate_size=F, n_routed_experts=E, num_experts_per_tok=k, n_shared_experts=2,
         routed_scaling_factor=1.0, topk_method="greedy", n_group=None, topk_group=None,
     )  # fmt: skip
-    block = block_of(DeepseekV2Moe, config, dtype)
-    ours = _layer(k, dtype)
-    ours.load_transformers_block(block)
-    x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
-    yield from against_library(
-        f"transformers' DeepseekV2Moe, k = {k}, {str(dtype)[6:]}",
-        ours, block, x_BSD,
-        weight_map(ours, block),
-        **tolerance,
-    )  # fmt: skip
+    layer, block = _layer(experts_per_token=k, dtype=dtype), block_of(DeepseekV2Moe, config, dtype)
+    yield from beside_block(f", k = {k}", layer, block, (B, S, D), k, **tolerance)
 
 
 def equations() -> Iterator[Check]:
     """Outputs and both losses by a plain loop over tokens and experts."""
     k = 3
-    ours = _layer(k, torch.float64)
-    x_TD = tokens(S, D, seed=5)
+    ours, x_TD = _layer(experts_per_token=k), tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     chosen, mean = [0.0] * E, [0.0] * E
     for t, x in enumerate(x_TD):
@@ -68,15 +51,11 @@ def equations() -> Iterator[Check]:
             expected[t] += affinity[i] * expert_output(ours.experts, i, x)
             chosen[i] += E / (k * S)
         mean = [m + s / S for m, s in zip(mean, affinity, strict=True)]
-    y_BSD, info = ours(x_TD[None])
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
     over_experts = sum(f * p for f, p in zip(chosen, mean, strict=True))
     devices = [range(0, E // 2), range(E // 2, E)]
     over_devices = sum(sum(chosen[i] for i in d) / len(d) * sum(mean[i] for i in d) for d in devices)
-    for name, value in {"load_balance": over_experts, "device_balance": over_devices}.items():
-        difference = abs(float(info.losses[name].value.detach()) - value)
-        yield at_most(f"equations: difference of {name}", difference, 1e-12)
+    losses = {"load_balance": over_experts, "device_balance": over_devices}
+    yield from beside_loop("equations", ours(x_TD[None]), expected, losses)
 
 
 def balance() -> Iterator[Check]:
@@ -87,7 +66,7 @@ def balance() -> Iterator[Check]:
     lopsided_TK = torch.tensor([0, E // 2]).repeat(E // 2)[:, None]  # one busy expert on each of two devices
     lopsided_TE = torch.nn.functional.one_hot(lopsided_TK[:, 0], E).double()
     unseen = device_balance_loss(lopsided_TE, lopsided_TK, 2)
-    yield at_most("one busy expert on each device: loss over devices apart from 1", abs(unseen - 1), 1e-12)
+    yield apart("one busy expert on each device: loss over devices apart from 1", unseen, 1)
     yield at_least(
         "one busy expert on each device: loss over experts",
         load_balancing_loss(lopsided_TE, lopsided_TK, "per-assignment"), E / 2,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from reference_impls.config import check_config
 from reference_impls.designs.demix_domain_routing.router import run_model
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import ClustersTask, Points
-from reference_impls.verify.check import Check, at_least, at_most
+from reference_impls.verify.check import Check, apart, at_least, at_most
 from reference_impls.verify.naive import expert_output
 
 D, E, B, S = 16, 3, 4, 10
@@ -23,9 +24,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from layer(entry)
     for inference in ("history", "last", "average", "known"):
         yield from mixture(entry, inference)
-    yield from bounds(entry)
-    yield from no_future(entry)
-    yield from equal_experts(entry)
+    yield from chain(bounds(entry), no_future(entry), equal_experts(entry))
 
 
 def _task(entry: Entry, **fields: Any) -> tuple[ClustersTask, Points]:
@@ -57,8 +56,7 @@ def layer(entry: Entry) -> Iterator[Check]:
     for b, d in enumerate((1, 0, 2, 1)):
         for s in range(S):
             expected[b, s] = expert_output(moe.experts, d, points.x_BSD[b, s])
-    worst = (moe(points.x_BSD, domain=domain_B)[0].detach() - expected).abs().max()
-    yield at_most("the layer's equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("the layer's equations, by a float64 loop: outputs", moe(points.x_BSD, domain=domain_B)[0], expected)
 
 
 @torch.no_grad()
@@ -97,9 +95,12 @@ def mixture(entry: Entry, inference: str) -> Iterator[Check]:
     )
     if inference != "known":
         share = done.infos["layer 0"].routing.share_TE().view(B, S, E)
-        yield at_most(f"inference {inference}: weights differ by", (share - weights).abs().max(), 1e-12)
-        total = (done.output.exp().sum(-1) - 1).abs().max()
-        yield at_most(f"inference {inference}: the predictions of a position differ from one in all by", total, 1e-12)
+        yield apart(f"inference {inference}: weights differ by", share, weights)
+        yield apart(
+            f"inference {inference}: the predictions of a position differ from one in all by",
+            done.output.exp().sum(-1),
+            1,
+        )
 
 
 @torch.no_grad()
@@ -149,4 +150,4 @@ def equal_experts(entry: Entry) -> Iterator[Check]:
         weight.copy_(weight[:1].expand_as(weight).clone())
     mixed = run_model(task, points).output
     single = task.forward(points).output.log_softmax(-1)
-    yield at_most("with equal experts the mixture differs from one of them by", (mixed - single).abs().max(), 1e-12)
+    yield apart("with equal experts the mixture differs from one of them by", mixed, single)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from reference_impls.designs.dense_softmax_mixture.competition import mixture_lo
 from reference_impls.designs.dense_softmax_mixture.config import JacobsConfig
 from reference_impls.designs.dense_softmax_mixture.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most, close, worst_of
+from reference_impls.verify.check import Check, apart, at_most, close, worst_of
 from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import mixed_output, tokens
 
@@ -19,9 +20,7 @@ D, F, E, T, C = 12, 10, 5, 17, 4
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Likelihood, posteriors, layer."""
-    yield from likelihood()
-    yield from posteriors()
-    yield from equations()
+    yield from chain(likelihood(), posteriors(), equations())
 
 
 def likelihood() -> Iterator[Check]:
@@ -74,7 +73,6 @@ def equations() -> Iterator[Check]:
         score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
         rows.append(mixed_output(layer.experts, [value / sum(score) for value in score], x_D))
     y_BTD, info = layer(x_TD[None])
-    worst = (y_BTD[0] - torch.stack(rows)).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", y_BTD[0], torch.stack(rows))
     sum_T = info.routing.share_TE().sum(-1)
-    yield at_most("weights of a token differ from 1 in sum by", (sum_T - 1).abs().max(), 1e-12)
+    yield apart("weights of a token differ from 1 in sum by", sum_T, 1)

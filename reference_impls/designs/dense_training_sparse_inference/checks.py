@@ -2,36 +2,26 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 
 from reference_impls.core.losses import token_information_loss
-from reference_impls.designs.dense_training_sparse_inference.config import DSMoEConfig
 from reference_impls.designs.dense_training_sparse_inference.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import largest, mixed_output, tokens
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import drawn
+from reference_impls.verify.naive import dot_products, largest, mixed_output, softmax, tokens
 
 D, F, E, K, T = 12, 10, 6, 2, 19
+_tokens = partial(tokens, 1, T, D)
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, experts_per_token=K)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Loss, equations, modes."""
-    yield from loss()
-    yield from equations()
-    yield from modes()
-
-
-def _layer(k: int = K) -> Any:
-    torch.manual_seed(0)
-    config = DSMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return decisive(make_layer(config).double())
-
-
-def _tokens() -> torch.Tensor:
-    return tokens(1, T, D)
+    yield from chain(loss(), equations(), modes())
 
 
 def loss() -> Iterator[Check]:
@@ -65,8 +55,7 @@ def equations() -> Iterator[Check]:
         layer, x_BTD = _layer().train(training), _tokens()
         rows, distributions = [], []
         for x_D in x_BTD[0]:
-            score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
-            p = [value / sum(score) for value in score]
+            p = softmax(dot_products(layer.router.weight_ED, x_D))
             distributions.append(p)
             best = largest(p, E if training else K)
             rows.append(mixed_output(layer.experts, [p[i] if i in best else 0.0 for i in range(E)], x_D))
@@ -75,15 +64,14 @@ def equations() -> Iterator[Check]:
         expected -= sum(p_i * math.log(p_i) for p in distributions for p_i in p) / T
         y_BTD, info = layer(x_BTD)
         mode = "training" if training else "inference"
-        worst = (y_BTD[0] - torch.stack(rows)).abs().max()
-        yield at_most(f"equations in {mode}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+        yield apart(f"equations in {mode}, by a float64 loop: outputs", y_BTD[0], torch.stack(rows))
         difference = abs(info.losses["mutual_information"].value.item() - expected)
         yield at_most(f"equations in {mode}, by a float64 loop: difference of the loss", difference, 1e-12)
 
 
 def modes() -> Iterator[Check]:
     """With all experts kept the modes agree; in training one token teaches every expert."""
-    layer, x_BTD = _layer(k=E), _tokens()
+    layer, x_BTD = _layer(experts_per_token=E), _tokens()
     with torch.no_grad():
         trained, inferred = layer.train()(x_BTD)[0], layer.eval()(x_BTD)[0]
     yield close("inference with all experts beside training", inferred, trained, rtol=1e-12, atol=1e-12)

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,20 +12,19 @@ from torch import Tensor
 from reference_impls.designs.dselect_k.config import DSelectKConfig
 from reference_impls.designs.dselect_k.router import make_layer, smooth_step
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
 from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import expert_output, tokens
+from reference_impls.verify.naive import beside_loop, expert_output, tokens
 
 D, F, S = 16, 12, 12
+_tokens = partial(tokens, 1, S, D, seed=5)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Equations for numbers of experts that are powers of 2 and not, slopes, the step, sparsity."""
     for n_experts, k in ((1, 1), (2, 2), (5, 3), (8, 2)):
         yield from equations(n_experts, k)
-    yield from slopes()
-    yield from step()
-    yield from sparsity()
+    yield from chain(slopes(), step(), sparsity())
 
 
 def _layer(n_experts: int, k: int, width: float) -> Any:
@@ -34,10 +35,6 @@ def _layer(n_experts: int, k: int, width: float) -> Any:
         for bias in (layer.router.bit_bias_M, layer.router.selector_bias_K):
             bias.copy_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(4)))
     return layer
-
-
-def _tokens() -> Tensor:
-    return tokens(1, S, D, seed=5)
 
 
 def _step(z: float, width: float) -> float:
@@ -81,9 +78,8 @@ def equations(n_experts: int, k: int) -> Iterator[Check]:
     ours, x_BSD = _layer(n_experts, k, 3.0), _tokens()
     expected, entropy, reach, used = _by_hand(ours, x_BSD[0], 3.0)
     y_BSD, info = ours(x_BSD)
-    name = f"equations by a float64 loop, {n_experts} experts, k = {k}"
-    yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
-    yield at_most(f"{name}: entropy loss differs by", abs(info.losses["entropy"].value.detach() - entropy), 1e-12)
+    name = f"equations, {n_experts} experts, k = {k}"
+    yield from beside_loop(name, (y_BSD, info), expected, losses={"entropy": entropy})
     if "reach" in info.losses:
         relative = abs(info.losses["reach"].value.detach() / reach - 1)
         yield at_most(f"{name}: loss on numbers without an expert differs, relatively, by", relative, 1e-12)
@@ -119,11 +115,9 @@ def step() -> Iterator[Check]:
     wrong_ends = ((value.detach() - (z.detach() >= 1).double()).abs() * (1 - inside)).max()
     yield at_most("smooth step beyond its ends differs from 0 or 1 by", wrong_ends, 0)
     yield at_most("its slope at and beyond the ends", (slope.abs() * (1 - inside)).max(), 1e-12)
-    yield at_most(
-        "its values at z and -z differ from adding up to 1 by", (value + value.flip(0) - 1).abs().max(), 1e-12
-    )
+    yield apart("its values at z and -z differ from adding up to 1 by", value + value.flip(0), 1)
     yield at_least("its least slope between the ends", slope[inside > 0].min(), 0)
-    yield at_most("its slope in the middle differs from 1.5 / width by", abs(slope[2000] - 0.75), 1e-6)
+    yield apart("its slope in the middle differs from 1.5 / width by", slope[2000], 0.75, 1e-6)
 
 
 def sparsity() -> Iterator[Check]:
@@ -131,6 +125,6 @@ def sparsity() -> Iterator[Check]:
     for width, name in ((8.0, "no bit converged"), (1e-6, "all bits converged")):
         routing = _layer(8, 2, width)(_tokens())[1].routing
         total_T = torch.zeros(S, dtype=torch.float64).index_add(0, routing.token_A, routing.weight_A.detach())
-        yield at_most(f"{name}: weights of a token differ from one by", (total_T - 1).abs().max(), 1e-12)
+        yield apart(f"{name}: weights of a token differ from one by", total_T, 1)
         if width < 1:
             yield at_most(f"{name}: most experts of a token", torch.bincount(routing.token_A).max(), 2)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,11 +11,12 @@ from reference_impls.core.routing import Progress
 from reference_impls.designs.dynmoe_top_any.config import DynMoEConfig
 from reference_impls.designs.dynmoe_top_any.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
 from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import expert_output, mixed_output, tokens
+from reference_impls.verify.naive import beside_loop, expert_output, mixed_output, tokens
 
 D, F, E, ALIVE, T, SCALE = 12, 10, 7, 5, 40, 3.0
+_tokens = partial(tokens, T, D, seed=1)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
@@ -35,10 +37,6 @@ def _layer(**fields: Any) -> Any:
     with torch.no_grad():
         layer.router.threshold_E.copy_(thresholds)
     return layer
-
-
-def _tokens(seed: int = 1) -> torch.Tensor:
-    return tokens(T, D, seed=seed)
 
 
 def _sigmoid(value: float) -> float:
@@ -75,24 +73,21 @@ def equations(training: bool) -> Iterator[Check]:
     embeddings = [
         w_D for w_D, alive in zip(layer.router.weight_ED.detach(), layer.router.alive_E, strict=True) if alive
     ]
-    apart = 0.0
+    separate = 0.0
     for i, v_D in enumerate(embeddings):
         for j, w_D in enumerate(embeddings):
             cosine = float(v_D @ w_D) / math.sqrt(float(v_D @ v_D) * float(w_D @ w_D))
-            apart += (cosine - (i == j)) ** 2
+            separate += (cosine - (i == j)) ** 2
     short = sum(math.sqrt(float(w_D @ w_D)) for w_D in embeddings) / len(embeddings)
     expected = {
-        "gating": math.sqrt(apart) + short,
+        "gating": math.sqrt(separate) + short,
         "efficiency": choices / (T * E),
         "load_balance": E * sum(f * p for f, p in zip(load, share, strict=True)),
     }
     y_BTD, info = layer(x_TD[None])
-    where = f"equations in {'training' if training else 'evaluation'}, by a float64 loop"
+    where = f"equations in {'training' if training else 'evaluation'}"
     yield at_least("tokens that pass no threshold", idle, 1)
-    worst = (y_BTD[0] - torch.stack(rows)).abs().max()
-    yield at_most(f"{where}: largest difference of the outputs", worst, 1e-12)
-    for name, value in expected.items():
-        yield at_most(f"{where}: difference of the loss {name}", abs(info.losses[name].value - value), 1e-12)
+    yield from beside_loop(where, (y_BTD, info), torch.stack(rows), losses=expected)
     yield at_most(
         f"{where}: difference of experts_per_token", abs(info.stats["experts_per_token"] - choices / T), 1e-12
     )
@@ -113,8 +108,11 @@ def gradients() -> Iterator[Check]:
             gate = _sigmoid(scale * layer.router.threshold_E[i].item())
             worth = float(expert_output(layer.experts, i, x_D) @ direction_D) / len(chosen)
             expected[i] -= worth * scale * gate * (1 - gate)
-    worst = (layer.router.threshold_E.grad - torch.tensor(expected, dtype=torch.float64)).abs().max()
-    yield at_most("gradient of the thresholds, by a float64 loop: largest difference", worst, 1e-12)
+    yield apart(
+        "gradient of the thresholds, by a float64 loop: largest difference",
+        layer.router.threshold_E.grad,
+        torch.tensor(expected, dtype=torch.float64),
+    )
 
 
 def adaptation() -> Iterator[Check]:

@@ -2,39 +2,32 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from reference_impls.core.layer import MoELayer
-from reference_impls.designs.expert_choice.config import ExpertChoiceConfig
 from reference_impls.designs.expert_choice.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E = 12, 10, 5
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, routing_group="sequence")
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and gradients, load, permutation."""
-    yield from equations()
-    yield from even_load()
-    yield from permutation()
-
-
-def _layer(factor: float, group: str = "sequence") -> MoELayer:
-    torch.manual_seed(0)
-    config = ExpertChoiceConfig(d_model=D, d_expert=F, n_experts=E, capacity_factor=factor, routing_group=group)
-    return decisive(make_layer(config).double())
+    yield from chain(equations(), even_load(), permutation())
 
 
 def equations() -> Iterator[Check]:
     """Expert by expert, sort the tokens of each group and take the first C; real sequences of length 7 and 4."""
     real_BS = torch.arange(7) < torch.tensor([[7], [4]])
     for factor, group in ((1.0, "sequence"), (2.0, "sequence"), (2.0, "batch")):
-        layer = _layer(factor, group)
+        layer = _layer(capacity_factor=factor, routing_group=group)
         weight_ED = layer.router.get_parameter("weight_ED")
 
         def assign(
@@ -59,7 +52,7 @@ def even_load() -> Iterator[Check]:
     worst = 0
     for factor in (0.5, 1.0, 2.0, 5.0, 9.0):
         for length in (1, 3, 10):
-            routing = _layer(factor)(tokens(3, length, D, seed=length))[1].routing
+            routing = _layer(capacity_factor=factor)(tokens(3, length, D, seed=length))[1].routing
             taken = torch.zeros(3, E).index_put_(
                 (routing.token_A // length, routing.expert_A), torch.tensor(1.0), accumulate=True
             )
@@ -69,7 +62,7 @@ def even_load() -> Iterator[Check]:
 
 def permutation() -> Iterator[Check]:
     """The order of the tokens in a group does not matter."""
-    layer, x_BSD, order_S = _layer(2.0), tokens(2, 9, D), torch.randperm(9)
+    layer, x_BSD, order_S = _layer(capacity_factor=2.0), tokens(2, 9, D), torch.randperm(9)
     with torch.no_grad():
         change = layer(x_BSD)[0][:, order_S] - layer(x_BSD[:, order_S])[0]
     yield at_most("permuting tokens changes the permuted outputs by", change.abs().max(), 1e-12)

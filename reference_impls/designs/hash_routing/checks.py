@@ -1,6 +1,7 @@
 """Hash layers against DeepSeek-V4's router, a float64 loop, the greedy rule by hand and scikit-learn's k-means."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -19,10 +20,7 @@ D, F, E, V = 16, 10, 6, 40
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Weights, outputs, tables."""
-    yield from deepseek_v4()
-    yield from equations()
-    yield from balance()
-    yield from clusters()
+    yield from chain(deepseek_v4(), equations(), balance(), clusters())
 
 
 def _layer(**fields: Any) -> Any:

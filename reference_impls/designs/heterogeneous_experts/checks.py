@@ -1,6 +1,7 @@
 """Experts of different widths: equal ones against transformers' `OlmoeSparseMoeBlock`, others against the equations."""
 
 from collections.abc import Iterator
+from itertools import chain
 from math import exp
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.designs.heterogeneous_experts.router import make_layer, parameter_penalty
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import against_library, block_of, clear_tokens, decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import beside, clear_tokens, decisive, in_both, olmoe_block, only_output
 from reference_impls.verify.naive import tokens
 
 D, F, E, S = 32, 24, 8, 20
@@ -19,14 +20,10 @@ RELATIVE = [9, 11, 13, 15, 17, 19, 21, 23]
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, penalty, price."""
-    yield from transformers_block(entry, torch.float32, rtol=1e-4, atol=1e-5)
-    # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
-    yield from transformers_block(entry, torch.float64, rtol=1e-5, atol=1e-5)
+    yield from in_both(transformers_block, entry)
     for widths in ("arithmetic", "geometric", "hybrid"):
         yield from equations(entry, widths)
-    yield from widths_of_the_paper(entry)
-    yield from penalty(entry)
-    yield from price(entry)
+    yield from chain(widths_of_the_paper(entry), penalty(entry), price(entry))
 
 
 def _layer(entry: Entry, dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
@@ -37,13 +34,9 @@ def _layer(entry: Entry, dtype: torch.dtype = torch.float64, **fields: Any) -> A
 
 def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """With equal widths and no price, outputs and all gradients beside the block of transformers."""
-    from transformers import OlmoeConfig
-    from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
-
     ours = _layer(entry, dtype, widths="equal", cost_weight=0.0)
     k = int(ours.router.config.experts_per_token)
-    config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
-    block = block_of(OlmoeSparseMoeBlock, config, dtype)
+    block = olmoe_block(D, F, E, k, dtype)
     with torch.no_grad():
         block.gate.weight.copy_(ours.router.weight_ED)
         for e in range(E):
@@ -52,7 +45,7 @@ def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> 
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (2, S, D), dtype=dtype)
     pairs = {"the router": (ours.router.weight_ED, block.gate.weight)}
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
-    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
+    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
     for layer in (ours, block):
         made = layer(x_BSD)
         (made[0] if isinstance(made, tuple) else made).view(2, S, D).square().sum().backward()
@@ -83,10 +76,10 @@ def equations(entry: Entry, widths: str) -> Iterator[Check]:
         mean = [a + b / S for a, b in zip(mean, p, strict=True)]
     y_BSD, info = ours(x_TD[None])
     name = f"equations, {widths} widths, by a float64 loop"
-    yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
+    yield apart(f"{name}: outputs differ by", y_BSD[0], expected)
     loss = E * sum(a * b for a, b in zip(load, mean, strict=True))
     reported = float(info.losses["parameter_penalty"].value.detach())
-    yield at_most(f"{name}: penalty differs by", abs(reported - loss), 1e-12)
+    yield apart(f"{name}: penalty differs by", reported, loss)
     yield at_most(f"{name}: active width differs by", abs(info.stats["active_width"] - active / S), 1e-9)
 
 

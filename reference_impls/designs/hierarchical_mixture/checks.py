@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from reference_impls.designs.hierarchical_mixture.config import CLASSES, HMEConf
 from reference_impls.designs.hierarchical_mixture.irls import irls_step, log_likelihood
 from reference_impls.designs.hierarchical_mixture.router import em_step, expectation, make_layer, with_constant
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
 from reference_impls.verify.libraries import decisive
 
 D, E, G, N = 16, 6, 3, 120
@@ -19,9 +19,7 @@ D, E, G, N = 16, 6, 3, 120
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Regression, equations, likelihood."""
-    yield from regression()
-    yield from equations()
-    yield from ascent()
+    yield from chain(regression(), equations(), ascent())
 
 
 def _layer(seed: int = 0) -> Any:
@@ -91,8 +89,12 @@ def equations() -> Iterator[Check]:
         "outputs": (y_BND[0], rows),
     }
     for name, (ours, expected) in made.items():
-        worst = (ours - torch.tensor(expected, dtype=torch.float64)).abs().max()
-        yield at_most(f"equations, by a float64 loop: largest difference of the {name}", worst, 1e-11)
+        yield apart(
+            f"equations, by a float64 loop: largest difference of the {name}",
+            ours,
+            torch.tensor(expected, dtype=torch.float64),
+            1e-11,
+        )
 
 
 def _dot(row: list[float], x: list[float]) -> float:

@@ -1,29 +1,24 @@
 """Two-level noisy top-k against its equations in float64 loops, and against the flat gate where they meet."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from reference_impls.designs.hierarchical_noisy_top_k.config import HierarchicalNoisyTopKConfig
 from reference_impls.designs.hierarchical_noisy_top_k.router import make_layer
 from reference_impls.designs.noisy_top_k import router as noisy_topk
-from reference_impls.designs.noisy_top_k.checks import (
-    chosen_weights,
-    gate_of,
-    noise,
-    probability_of,
-    squared_cv_of,
-)
+from reference_impls.designs.noisy_top_k.checks import chosen_weights, gate_of, noise, probability_of
 from reference_impls.designs.noisy_top_k.config import NoisyTopKConfig
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import expert_output, tokens
+from reference_impls.verify.check import Check, apart, at_least
+from reference_impls.verify.libraries import drawn
+from reference_impls.verify.naive import beside_loop, expert_output, squared_cv, tokens
 
 D, F, A, B, S = 16, 12, 4, 3, 20
 E = A * B
+_tokens = partial(tokens, 1, S, D, seed=5)
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, n_groups=A)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
@@ -35,43 +30,25 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from first_gate_learns()
 
 
-def _layer(groups_per_token: int, experts_per_group: int, n_groups: int = A) -> Any:
-    torch.manual_seed(0)
-    config = HierarchicalNoisyTopKConfig(
-        d_model=D, d_expert=F, n_experts=E, n_groups=n_groups, groups_per_token=groups_per_token,
-        experts_per_group=experts_per_group,     )  # fmt: skip
-    return decisive(make_layer(config).double())
-
-
-def _tokens() -> Tensor:
-    return tokens(1, S, D, seed=5)
-
-
 def equations(groups_per_token: int, experts_per_group: int, training: bool) -> Iterator[Check]:
     """Outputs, importance and load by plain loops over tokens, groups and experts."""
-    layer, x_BSD = _layer(groups_per_token, experts_per_group).train(training), _tokens()
-    primary, secondary = layer.router.primary, layer.router.secondary
-    both = noise((S * (A + E),)) if training else None
-    first_SA = None if both is None else both[: S * A].view(S, A)
-    second_SE = None if both is None else both[S * A :].view(S, E)
+    layer = _layer(groups_per_token=groups_per_token, experts_per_group=experts_per_group).train(training)
+    x_BSD, primary, secondary = _tokens(), layer.router.primary, layer.router.secondary
+    first, second = noise((S * (A + E),)).split([S * A, S * E]) if training else (None, None)
+    first_SA: Any = [None] * S if first is None else first.view(S, A)
+    second_SAB: Any = [[None] * A] * S if second is None else second.view(S, A, B)
     expected = torch.zeros_like(x_BSD[0])
     importance, inside, group_load, visits = [0.0] * E, [0.0] * E, [0.0] * A, [0] * A
     for t, x in enumerate(x_BSD[0]):
-        groups = gate_of(
-            x, primary.weight_ED.detach(), primary.noise_ED.detach(), None if first_SA is None else first_SA[t], 0.01
-        )
+        groups = gate_of(x, primary.weight_ED, primary.noise_ED, first_SA[t], 0.01)
         group_weights = chosen_weights(groups[1], groups_per_token)
         for a in range(A):
-            chosen = a in group_weights
-            group_load[a] += probability_of(*groups, groups_per_token, a) if training else float(chosen)
-            if not chosen:
+            group_load[a] += probability_of(*groups, groups_per_token, a) if training else float(a in group_weights)
+            if a not in group_weights:
                 continue
             visits[a] += 1
             rows = slice(a * B, (a + 1) * B)
-            inner = gate_of(
-                x, secondary.weight_ED.detach()[rows], secondary.noise_ED.detach()[rows],
-                None if second_SE is None else second_SE[t, rows], 0.01,
-            )  # fmt: skip
+            inner = gate_of(x, secondary.weight_ED[rows], secondary.noise_ED[rows], second_SAB[t][a], 0.01)
             weights = chosen_weights(inner[1], experts_per_group)
             for b in range(B):
                 inside[a * B + b] += probability_of(*inner, experts_per_group, b) if training else float(b in weights)
@@ -81,13 +58,9 @@ def equations(groups_per_token: int, experts_per_group: int, training: bool) -> 
                     importance[a * B + b] += weight
     load = [group_load[e // B] * inside[e] / max(visits[e // B], 1) for e in range(E)]
     torch.manual_seed(9)
-    y_BSD, info = layer(x_BSD)
-    which = f"{groups_per_token} x {experts_per_group} experts, {'with' if training else 'without'} noise"
-    name = f"equations by float64 loops, {which}"
-    yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
-    for loss, values in (("importance", importance), ("load", load)):
-        difference = abs(float(info.losses[loss].value.detach()) - squared_cv_of(values))
-        yield at_most(f"{name}: {loss} loss differs by", difference, 1e-12)
+    name = f"equations, {groups_per_token} x {experts_per_group} experts, {'with' if training else 'without'} noise"
+    losses = {"importance": squared_cv(importance), "load": squared_cv(load)}
+    yield from beside_loop(name, layer(x_BSD), expected, losses)
 
 
 def flat_gate() -> Iterator[Check]:
@@ -96,16 +69,19 @@ def flat_gate() -> Iterator[Check]:
     flat: Any = noisy_topk.make_layer(config).double().eval()
     x_BSD = _tokens()
     for n_groups, gate in ((1, "secondary"), (E, "primary")):
-        layer = _layer(min(2, n_groups), 1 if n_groups > 1 else 2, n_groups).eval()
+        layer = _layer(
+            groups_per_token=min(2, n_groups), experts_per_group=1 if n_groups > 1 else 2, n_groups=n_groups
+        ).eval()
         flat.router.gate.load_state_dict(getattr(layer.router, gate).state_dict())
         flat.experts.load_state_dict(layer.experts.state_dict())
-        worst = (layer(x_BSD)[0] - flat(x_BSD)[0]).abs().max()
-        yield at_most(f"with {n_groups} group(s) the outputs differ from the flat gate's by", worst, 1e-12)
+        yield apart(
+            f"with {n_groups} group(s) the outputs differ from the flat gate's by", layer(x_BSD)[0], flat(x_BSD)[0]
+        )
 
 
 def first_gate_learns() -> Iterator[Check]:
     """The load loss has a gradient in the first gate, which is why it has its form."""
-    layer = _layer(2, 2).train()
+    layer = _layer(groups_per_token=2, experts_per_group=2).train()
     loss = layer(_tokens())[1].losses["load"].value
     (gradient,) = torch.autograd.grad(loss, layer.router.primary.weight_ED)
     yield at_least("largest gradient of the load loss in the first gate", gradient.abs().max(), 1e-6)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,16 +10,16 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.routing import Progress, RoutingContext
-from reference_impls.designs.learned_task_level_routing.config import TaskLevelConfig
 from reference_impls.designs.learned_task_level_routing.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import expert_output
 
 D, F, E, S, T0 = 16, 24, 5, 7, 0.75
 TASK = torch.tensor([2, 0, 2, 1])
 SELECTIONS = ("softmax", "gumbel_softmax", "gumbel_softmax_st")
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, d_task=6, d_router=9, first_temperature=T0)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
@@ -29,15 +30,6 @@ def checks(entry: Entry) -> Iterator[Check]:
         yield from gradients(selection)
     yield from the_task_alone_decides()
     yield from temperature()
-
-
-def _layer(selection: str, **fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = TaskLevelConfig(
-        d_model=D, d_expert=F, n_experts=E, d_task=6, d_router=9, selection=selection,
-        **({"first_temperature": T0} | fields),
-    )  # fmt: skip
-    return decisive(make_layer(config).double())
 
 
 def _logits(router: Any, task: int) -> list[float]:
@@ -65,7 +57,7 @@ def _softmax(values: list[float]) -> list[float]:
 
 def outputs(selection: str, training: bool) -> Iterator[Check]:
     """Outputs by a plain loop over sequences, tokens and experts."""
-    ours = _layer(selection).train(training)
+    ours = _layer(selection=selection).train(training)
     x_BSD = torch.randn(len(TASK), S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     noise = _noise(selection if training else "softmax", seed=3)
     expected = torch.zeros_like(x_BSD)
@@ -81,12 +73,12 @@ def outputs(selection: str, training: bool) -> Iterator[Check]:
     torch.manual_seed(3)
     worst = (ours(x_BSD, domain=TASK)[0].detach() - expected).abs().max()
     when = "in training" if training else "outside training"
-    yield at_most(f"{selection} {when}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield at_most(f"{selection} {when}, by a float64 loop: outputs", worst, 1e-12)
 
 
 def gradients(selection: str) -> Iterator[Check]:
     """The gradient of the logits is that of the softmax, also where the weights are one and zero."""
-    ours = _layer(selection).train()
+    ours = _layer(selection=selection).train()
     context = RoutingContext.of_sequences(
         torch.arange(len(TASK)).repeat_interleave(S), len(TASK), {"domain": TASK.repeat_interleave(S)}
     )
@@ -101,18 +93,20 @@ def gradients(selection: str) -> Iterator[Check]:
         pull = direction[b * S : (b + 1) * S].sum(0).tolist()
         mean = sum(weight * p for weight, p in zip(g, pull, strict=True))
         expected = [e + weight * (p - mean) / T0 for e, weight, p in zip(expected, g, pull, strict=True)]
-    worst = (ours.router.out.bias.grad - torch.tensor(expected, dtype=torch.float64)).abs().max()
-    yield at_most(f"{selection}: largest difference of the gradient of the logits", worst, 1e-12)
-    total = (routing.weight_TE.sum(-1) - 1).abs().max()
-    yield at_most(f"{selection}: the weights of a token differ from one in all by", total, 1e-12)
+    yield apart(
+        f"{selection}: largest difference of the gradient of the logits",
+        ours.router.out.bias.grad,
+        torch.tensor(expected, dtype=torch.float64),
+    )
+    yield apart(f"{selection}: the weights of a token differ from one in all by", routing.weight_TE.sum(-1), 1)
 
 
 def the_task_alone_decides() -> Iterator[Check]:
     """Outside training sequences of one task have one expert, whatever their tokens."""
-    ours = _layer("gumbel_softmax_st").eval()
+    ours = _layer(selection="gumbel_softmax_st").eval()
     x_BSD = torch.randn(len(TASK), S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     share_BSE = ours(x_BSD, domain=TASK)[1].routing.share_TE().view(len(TASK), S, E)
-    yield at_most("routes of two sequences of one task differ by", (share_BSE[0] - share_BSE[2]).abs().max(), 0)
+    yield apart("routes of two sequences of one task differ by", share_BSE[0], share_BSE[2], 0)
     yield at_most("experts of a token", (share_BSE > 0).sum(-1).max().double(), 1)
     torch.manual_seed(1)
     first = ours.train()(x_BSD, domain=TASK)[1].routing.share_TE()
@@ -123,7 +117,7 @@ def the_task_alone_decides() -> Iterator[Check]:
 
 def temperature() -> Iterator[Check]:
     """It falls by the same factor each step, from the first to the last."""
-    ours = _layer("softmax", first_temperature=2.0, last_temperature=0.1)
+    ours = _layer(selection="softmax", first_temperature=2.0, last_temperature=0.1)
     courses, steps = [float(ours.router.temperature)], 20
     for step in range(steps):
         ours.router.on_step(None, Progress(step + 1, steps))

@@ -1,35 +1,27 @@
 """Lory against its rule in matrices over an ordinary module, its equations in float64, and what it lets through."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from reference_impls.designs.lory_segment_merging.config import LoryConfig
 from reference_impls.designs.lory_segment_merging.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import beside, decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
+from reference_impls.verify.libraries import beside, drawn, in_both
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, softmax
 
 D, H, E, B, S, L = 12, 10, 4, 2, 11, 4
+_layer = partial(drawn, make_layer, d_model=D, d_expert=H, n_experts=E, segment_length=L, first_segment="itself")
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Matrices, equations, causality by segments, gradients."""
-    yield from in_matrices(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from in_matrices(torch.float64, rtol=1e-10, atol=1e-12)
-    yield from equations()
-    yield from causality()
+    yield from chain(in_both(in_matrices, rtol=1e-10, atol=1e-12), equations(), leaks())
     yield from first_segment_teaches_no_router()
-
-
-def _layer(dtype: torch.dtype = torch.float64, first_segment: Literal["itself", "even"] = "itself") -> Any:
-    torch.manual_seed(0)
-    config = LoryConfig(d_model=D, d_expert=H, n_experts=E, segment_length=L, first_segment=first_segment)
-    return decisive(make_layer(config).to(dtype))
 
 
 def _tokens(dtype: torch.dtype = torch.float64, length: int = S) -> Tensor:
@@ -38,7 +30,7 @@ def _tokens(dtype: torch.dtype = torch.float64, length: int = S) -> Tensor:
 
 def in_matrices(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """All segments' weights, shifted by one, the first detached; then one module call a segment; with gradients."""
-    ours = _layer(dtype)
+    ours = _layer(dtype=dtype)
     ours_all = (ours.router.weight_ED, *ours.experts.parameters())
     weight_ED, w_in, w_out = leaves = [leaf.detach().clone().requires_grad_() for leaf in ours_all]
 
@@ -72,11 +64,10 @@ def equations() -> Iterator[Check]:
             weight = softmax(dot_products(ours.router.weight_ED, mean))
             for s in range(start, min(start + L, S)):
                 expected[b, s] = plain_expert(ours.experts, weight, x_SD[s])
-    worst = (ours(x_BSD)[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", ours(x_BSD)[0], expected)
 
 
-def causality() -> Iterator[Check]:
+def leaks() -> Iterator[Check]:
     """What a change of the later tokens changes before them, for every place of the change."""
     x_BSD = _tokens()
     for first_segment in ("itself", "even"):

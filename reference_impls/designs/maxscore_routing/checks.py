@@ -1,7 +1,8 @@
 """MaxScore: the flow against scipy's linear programme, networkx's flow and trying all; then outputs and the loss."""
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from functools import partial
+from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,19 @@ from torch import Tensor
 
 from reference_impls.core.assignment import balanced_assignment
 from reference_impls.designs.base_assignment.checks import score_kinds, sum_of
-from reference_impls.designs.maxscore_routing.config import MaxScoreConfig
 from reference_impls.designs.maxscore_routing.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most, worst_of
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_most, worst_of
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import Assignments, against_naive, tensor_softmax, tokens
 
 D, F, E, K = 10, 8, 4, 2
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, experts_per_token=K)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Optimum, outputs and gradients, loss."""
-    yield from linear_programme()
-    yield from flow()
-    yield from equations()
-    yield from loss()
-
-
-def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = MaxScoreConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, **fields)
-    return decisive(make_layer(config).double())
+    yield from chain(linear_programme(), flow(), equations(), loss())
 
 
 def _solve(score_TE: Tensor, k: int) -> Tensor:
@@ -135,6 +127,4 @@ def loss() -> Iterator[Check]:
         for score, first in zip(score_TE.split(6), first_TE.split(6), strict=True)
     ]
     expected = sum(per_group) / 2
-    yield at_most(
-        "the balancing loss away from its definition", abs(told.losses["load_balance"].value - expected), 1e-12
-    )
+    yield apart("the balancing loss away from its definition", told.losses["load_balance"].value, expected)

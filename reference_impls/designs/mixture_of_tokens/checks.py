@@ -2,33 +2,25 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from reference_impls.designs.mixture_of_tokens.config import MixtureOfTokensConfig
 from reference_impls.designs.mixture_of_tokens.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, decisive
+from reference_impls.verify.check import Check, apart, at_most
+from reference_impls.verify.libraries import beside, drawn, in_both
 from reference_impls.verify.naive import expert_output
 
 D, H, E, B, S, G = 12, 10, 3, 4, 5, 2
+_layer = partial(drawn, make_layer, d_model=D, d_expert=H, n_experts=E, group_size=G, temperature=0.7)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Equations, the authors' layout, promises."""
-    yield from equations()
-    yield from dense_layout(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from dense_layout(torch.float64, rtol=1e-10, atol=1e-12)
-    yield from promises()
-
-
-def _layer(dtype: torch.dtype = torch.float64, group_size: int = G) -> Any:
-    torch.manual_seed(0)
-    config = MixtureOfTokensConfig(d_model=D, d_expert=H, n_experts=E, group_size=group_size, temperature=0.7)
-    return decisive(make_layer(config).to(dtype))
+    yield from chain(equations(), in_both(dense_layout, rtol=1e-10, atol=1e-12), promises())
 
 
 def _tokens(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -51,13 +43,12 @@ def equations() -> Iterator[Check]:
                 result = expert_output(ours.experts, i, blend)
                 for a, b in zip(alpha, members, strict=True):
                     expected[b, position] += a * result
-    worst = (ours(x_BSD)[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", ours(x_BSD)[0], expected)
 
 
 def dense_layout(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """The same by matrices over [position, group, member], with gradients."""
-    ours = _layer(dtype)
+    ours = _layer(dtype=dtype)
     leaves = [w.detach().clone().requires_grad_() for w in (ours.router.weight_ED, *ours.experts.parameters())]
     controller_ED, w_in_EHD, w_out_EDH = leaves
 
@@ -83,7 +74,7 @@ def promises() -> Iterator[Check]:
     ours, x_BSD = _layer(), _tokens()
     y_BSD, info = ours(x_BSD)
     sums = info.routing.dispatch_TES.view(B // G, G, S, E).sum(1)
-    yield at_most("weights of an expert over a group: farthest sum from 1", (sums - 1).abs().max(), 1e-12)
+    yield apart("weights of an expert over a group: farthest sum from 1", sums, 1)
     other = x_BSD.clone()
     other[:G] = torch.randn_like(other[:G])
     moved = (ours(other)[0] - y_BSD)[G:].abs().max()

@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import torch
 
 from reference_impls.core.losses import label_information_loss
-from reference_impls.designs.mod_squad_router.config import ModSquadConfig
 from reference_impls.designs.mod_squad_router.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_most, close
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, L, N, K, B, S = 16, 4, 5, 2, 4, 12
+_tokens = partial(tokens, B, S, D, seed=5)
+_layer = partial(drawn, make_layer, d_model=D, d_expert=12, n_experts=N, experts_per_token=K, n_tasks=L)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
@@ -23,16 +24,6 @@ def checks(entry: Entry) -> Iterator[Check]:
         yield from equations(training)
     yield from information()
     yield from gates()
-
-
-def _layer() -> Any:
-    torch.manual_seed(0)
-    config = ModSquadConfig(d_model=D, d_expert=12, n_experts=N, experts_per_token=K, n_tasks=L)
-    return decisive(make_layer(config).double())
-
-
-def _tokens() -> torch.Tensor:
-    return tokens(B, S, D, seed=5)
 
 
 def equations(training: bool) -> Iterator[Check]:
@@ -54,12 +45,10 @@ def equations(training: bool) -> Iterator[Check]:
         for i in largest(probability, K):
             expected[t] += probability[i] * expert_output(ours.experts, i, x)
     mode = "with noise" if training else "without noise"
-    worst = (y_BSD.flatten(0, 1).detach() - expected).abs().max()
-    yield at_most(f"equations {mode}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart(f"equations {mode}, by a float64 loop: outputs", y_BSD.flatten(0, 1), expected)
     of_expert = [sum(row[i] for row in joint) for i in range(N)]
     value = -sum(p * math.log(p / sum(row) / of_expert[i]) for row in joint if sum(row) > 0 for i, p in enumerate(row))
-    difference = abs(float(info.losses["task_information"].value.detach()) - value)
-    yield at_most(f"equations {mode}: difference of the information loss", difference, 1e-12)
+    yield apart(f"equations {mode}: difference of the information loss", info.losses["task_information"].value, value)
 
 
 def information() -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ from reference_impls.core.losses import token_information_loss
 from reference_impls.designs.moduleformer_router.config import ModuleFormerConfig
 from reference_impls.designs.moduleformer_router.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close, same
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most, close, same
+from reference_impls.verify.libraries import decisive, in_both
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
 
 D, H, N, K, S = 16, 10, 6, 2, 40
@@ -20,10 +21,7 @@ D, H, N, K, S = 16, 10, 6, 2, 40
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Gate and gradients, outputs and loss, the loss at its ends."""
-    yield from gate(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from gate(torch.float64, rtol=1e-9, atol=1e-10)
-    yield from equations()
-    yield from information()
+    yield from chain(in_both(gate, rtol=1e-9, atol=1e-10), equations(), information())
 
 
 def _layer(dtype: torch.dtype) -> Any:
@@ -67,11 +65,9 @@ def equations() -> Iterator[Check]:
         for i in largest(probability, K):
             expected[t] += probability[i] * expert_output(ours.experts, i, x)
     y_BSD, info = ours(x_TD[None])
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", y_BSD[0], expected)
     value = unsure + sum(p * math.log(p) for p in mean)
-    difference = abs(float(info.losses["token_information"].value.detach()) - value)
-    yield at_most("equations: difference of the information loss", difference, 1e-12)
+    yield apart("equations: difference of the information loss", info.losses["token_information"].value, value)
 
 
 def information() -> Iterator[Check]:

@@ -1,35 +1,27 @@
 """MMoE against its equations in float64 and a plain stack of experts and gates."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.designs.multi_gate_mixture.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most
-from reference_impls.verify.libraries import beside, decisive
+from reference_impls.verify.check import Check, apart, at_most
+from reference_impls.verify.libraries import beside, drawn, in_both
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output
 
 D, H, E, K, B, S = 12, 10, 4, 3, 5, 6
 TASK_B = torch.tensor([0, 2, 1, 2, 0])
+_layer = partial(drawn, make_layer, d_model=D, d_expert=H, n_experts=E, n_tasks=K)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Equations, stack, gates, training."""
-    yield from equations()
-    yield from stack(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from stack(torch.float64, rtol=1e-10, atol=1e-12)
-    yield from gates()
-    yield from unrelated_tasks(entry)
-
-
-def _layer(dtype: torch.dtype = torch.float64) -> Any:
-    torch.manual_seed(0)
-    return decisive(make_layer(MMoEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K)).to(dtype))
+    yield from chain(equations(), in_both(stack, rtol=1e-10, atol=1e-12), gates(), unrelated_tasks(entry))
 
 
 def _inputs(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -45,13 +37,12 @@ def equations() -> Iterator[Check]:
             raised = [float(torch.exp(w @ x)) for w in ours.router.gate_KED.detach()[k]]
             for i in range(E):
                 expected[b, s] += raised[i] / sum(raised) * expert_output(ours.experts, i, x)
-    worst = (ours(x_BSD, task=TASK_B)[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", ours(x_BSD, task=TASK_B)[0], expected)
 
 
 def stack(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """All experts for all examples, all gates, then the rows of each task; with gradients."""
-    ours = _layer(dtype)
+    ours = _layer(dtype=dtype)
     named = {"the gates": ours.router.gate_KED, "w_in": ours.experts.w_in_EID, "w_out": ours.experts.w_out_EDF}
     pairs = {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in named.items()}
     gate_KED, w_in, w_out = (pair[1] for pair in pairs.values())
@@ -71,7 +62,7 @@ def gates() -> Iterator[Check]:
     ours, x_BSD = _layer(), _inputs()
     before, info = ours(x_BSD, task=TASK_B)
     sums = info.routing.weight_TE.sum(-1)
-    yield at_most("weights of a gate: farthest sum from 1", (sums - 1).abs().max(), 1e-12)
+    yield apart("weights of a gate: farthest sum from 1", sums, 1)
     with torch.no_grad():
         ours.router.gate_KED[1] += 1
         ours.router.gate_KED[1, 0] += 5

@@ -1,20 +1,20 @@
 """MH-MoE against `OlmoeSparseMoeBlock` of transformers on parts of tokens, and the equations in float64."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from reference_impls.designs.multi_head_moe.config import MultiHeadConfig
 from reference_impls.designs.multi_head_moe.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most
+from reference_impls.verify.check import Check, apart, at_most
 from reference_impls.verify.libraries import (
     beside,
-    block_of,
     clear_tokens,
-    decisive,
+    drawn,
+    in_both,
+    olmoe_block,
     only_output,
     share_weights,
     weight_map,
@@ -22,39 +22,22 @@ from reference_impls.verify.libraries import (
 from reference_impls.verify.naive import expert_output, largest, tokens
 
 D, F, E, B, S = 24, 20, 6, 2, 12
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, equations, limits."""
     for heads, k, inner in ((4, 2, False), (3, 1, True), (1, 6, False)):
-        yield from transformers_block(heads, k, inner, torch.float32, rtol=1e-4, atol=1e-5)
-        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
-        yield from transformers_block(heads, k, inner, torch.float64, rtol=1e-5, atol=1e-5)
+        yield from in_both(transformers_block, heads, k, inner)
         yield from equations(heads, k, inner)
     yield from permuted_parts()
 
 
-def _layer(heads: int, k: int, inner: bool, dtype: torch.dtype = torch.float64) -> Any:
-    torch.manual_seed(0)
-    config = MultiHeadConfig(
-        d_model=D, d_expert=F, n_experts=E, token_heads=heads, experts_per_token=k, inner_residual=inner
-    )
-    return decisive(make_layer(config).to(dtype))
-
-
 def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers between two linear maps."""
-    from transformers import OlmoeConfig
-    from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
-
-    config = OlmoeConfig(
-        hidden_size=D // heads, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False
-    )
-    block = block_of(OlmoeSparseMoeBlock, config)
-    before, after = nn.Linear(D, D, bias=False), nn.Linear(D, D, bias=False)
-    for module in (block, before, after):
-        module.to(dtype)
-    ours = _layer(heads, k, inner, dtype)
+    block = olmoe_block(D // heads, F, E, k, dtype)
+    before, after = (nn.Linear(D, D, bias=False, dtype=dtype) for _ in range(2))
+    ours = _layer(token_heads=heads, experts_per_token=k, inner_residual=inner, dtype=dtype)
     pairs = {
         "the multi-head projection": (ours.head_DD, before.weight),
         "the merge projection": (ours.merge_DD, after.weight),
@@ -84,7 +67,7 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
 
 def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
     """Outputs, balancing loss and experts reached by a plain loop over tokens, parts and experts."""
-    ours = _layer(heads, k, inner)
+    ours = _layer(token_heads=heads, experts_per_token=k, inner_residual=inner)
     x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     load, mean, reached = [0.0] * E, [0.0] * E, 0
@@ -103,20 +86,20 @@ def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
         reached += len(experts)
     y_BSD, info = ours(x_TD[None])
     name = f"equations by a float64 loop, h = {heads}, k = {k}"
-    yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
+    yield apart(f"{name}: outputs differ by", y_BSD[0], expected)
     balance = E * sum(a * b for a, b in zip(load, mean, strict=True))
     reported = float(info.losses["load_balance"].value.detach())
-    yield at_most(f"{name}: balancing loss differs by", abs(reported - balance), 1e-12)
+    yield apart(f"{name}: balancing loss differs by", reported, balance)
     yield at_most(f"{name}: experts reached differ by", abs(info.stats["experts_per_whole_token"] - reached / S), 1e-6)
 
 
 def permuted_parts() -> Iterator[Check]:
     """Which part is which has no meaning: permuting them in both projections changes nothing."""
-    ours = _layer(4, 2, False)
+    ours = _layer(token_heads=4, experts_per_token=2, inner_residual=False)
     x_BSD = tokens(B, S, D, seed=6)
     before = ours(x_BSD)[0].detach()
     order = torch.arange(D).view(4, -1)[[2, 0, 3, 1]].flatten()
     with torch.no_grad():
         ours.head_DD.copy_(ours.head_DD[order])
         ours.merge_DD.copy_(ours.merge_DD[:, order])
-    yield at_most("permuting the parts changes the outputs by", (ours(x_BSD)[0].detach() - before).abs().max(), 1e-12)
+    yield apart("permuting the parts changes the outputs by", ours(x_BSD)[0], before)

@@ -1,13 +1,13 @@
 """MoDE: Mixtral's routing, the loss over all pairs of experts, and experts that no token is sent to."""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from math import exp, log
-from typing import Any
 
 import torch
 from torch.nn import functional
 
-from reference_impls.designs.mutual_distillation_loss.config import MoDEConfig
 from reference_impls.designs.mutual_distillation_loss.router import (
     all_outputs,
     kl_divergence,
@@ -15,33 +15,17 @@ from reference_impls.designs.mutual_distillation_loss.router import (
     squared_difference,
 )
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import (
-    against_library,
-    block_of,
-    clear_tokens,
-    decisive,
-    share_weights,
-    weight_map,
-)
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import beside_block, drawn, mixtral_block
 from reference_impls.verify.naive import expert_output
 
 D, F, E, S = 32, 24, 5, 12
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, distilled_fraction=1.0)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Routing, loss, reach."""
-    yield from transformers_block()
-    yield from pairs_of_torch()
-    yield from loop()
-    yield from idle_experts()
-    yield from descent()
-
-
-def _layer(dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = MoDEConfig(d_model=D, d_expert=F, n_experts=E, distilled_fraction=1.0, **fields)
-    return decisive(make_layer(config).to(dtype))
+    yield from chain(transformers_block(), pairs_of_torch(), loop(), idle_experts(), descent())
 
 
 def _tokens(dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -50,17 +34,7 @@ def _tokens(dtype: torch.dtype = torch.float64) -> torch.Tensor:
 
 def transformers_block() -> Iterator[Check]:
     """Outputs and gradients are those of Mixtral's block of transformers."""
-    from transformers import MixtralConfig
-    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
-
-    config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    block = block_of(MixtralSparseMoeBlock, config)
-    ours = _layer(torch.float32)
-    pairs = weight_map(ours, block)
-    share_weights(pairs)
-    x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
-    name = "transformers' MixtralSparseMoeBlock"
-    yield from against_library(name, ours, block, x_BSD, pairs)
+    yield from beside_block("", _layer(dtype=torch.float32), mixtral_block(D, F, E, 2), (1, S, D), 2)
 
 
 def pairs_of_torch() -> Iterator[Check]:
@@ -68,9 +42,9 @@ def pairs_of_torch() -> Iterator[Check]:
     output_ETD = torch.randn(E, S, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
     log_ETD = output_ETD.log_softmax(-1)
     # torch's kl_div(input, target) is KL(target || input).
-    apart = [(i, j) for i in range(E) for j in range(E) if i != j]
-    kl = [functional.kl_div(log_ETD[j], log_ETD[i], log_target=True, reduction="none").sum(-1) for i, j in apart]
-    squared = [(output_ETD[i] - output_ETD[j]).square().mean(-1) for i, j in apart]
+    separate = [(i, j) for i in range(E) for j in range(E) if i != j]
+    kl = [functional.kl_div(log_ETD[j], log_ETD[i], log_target=True, reduction="none").sum(-1) for i, j in separate]
+    squared = [(output_ETD[i] - output_ETD[j]).square().mean(-1) for i, j in separate]
     for name, ours, theirs in (("kl", kl_divergence, kl), ("squared", squared_difference, squared)):
         values = [ours(output_ETD), torch.stack(theirs).mean(0)]
         yield close(f"{name} of all pairs, by torch", values[0], values[1], rtol=1e-11, atol=1e-12)
@@ -93,7 +67,7 @@ def loop() -> Iterator[Check]:
             for j in range(E):
                 expected += sum(exp(a) * (a - b) for a, b in zip(logs[i], logs[j], strict=True)) / (E * (E - 1) * S)
     reported = ours.train()(x_TD[None])[1].losses["distillation"].value
-    yield at_most("the loss differs from a float64 loop by", abs(float(reported.detach()) - expected), 1e-12)
+    yield apart("the loss differs from a float64 loop by", reported, expected)
 
 
 def idle_experts() -> Iterator[Check]:

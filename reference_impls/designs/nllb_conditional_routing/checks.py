@@ -12,17 +12,16 @@ from reference_impls.core.routing import RoutingContext, SparseRouting
 from reference_impls.designs.nllb_conditional_routing.config import NllbCmrConfig
 from reference_impls.designs.nllb_conditional_routing.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close, same
-from reference_impls.verify.libraries import clear_tokens, decisive
-from reference_impls.verify.naive import expert_output, largest, tokens
+from reference_impls.verify.check import Check, apart, at_least, at_most, close, same
+from reference_impls.verify.libraries import clear_tokens, decisive, in_both
+from reference_impls.verify.naive import beside_loop, expert_output, largest, tokens
 
 D, H, E, B, S = 16, 24, 4, 3, 14
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """The reference, the equations, the budget."""
-    yield from transformers_router(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from transformers_router(torch.float64, rtol=1e-11, atol=1e-12)
+    yield from in_both(transformers_router, rtol=1e-11, atol=1e-12)
     for factor, dropout in ((4.0, 0.0), (0.75, 0.0), (4.0, 0.3)):
         yield from equations(factor, dropout)
     yield from closed_gate()
@@ -99,14 +98,10 @@ def equations(factor: float, dropout: float) -> Iterator[Check]:
                 expected[b, s] += shares[s] * weight * expert_output(ours.experts, i, x)
     torch.manual_seed(3)
     y_BSD, info = ours(x_BSD)
-    name = f"equations, factor {factor:g}, gate dropout {dropout:g}, by a float64 loop"
-    worst = (y_BSD.detach() - expected).abs().max()
-    yield at_most(f"{name}: largest difference of the outputs", worst, 1e-12)
-    yield at_most(f"{name}: difference in assignments dropped", abs(info.routing.n_dropped - dropped), 0)
+    name = f"equations, factor {factor:g}, gate dropout {dropout:g}"
+    yield from beside_loop(name, (y_BSD, info), expected, dropped=dropped)
     loss = abs(used / (B * S) - 0.9)
-    yield at_most(
-        f"{name}: difference of the budget loss", abs(float(info.losses["budget"].value.detach()) - loss), 1e-12
-    )
+    yield apart(f"{name}: difference of the budget loss", info.losses["budget"].value, loss)
 
 
 def closed_gate() -> Iterator[Check]:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,10 +14,20 @@ from reference_impls.designs.noisy_top_k.config import NoisyTopKConfig
 from reference_impls.designs.noisy_top_k.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, worst_of
-from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import expert_output, largest, tokens
+from reference_impls.verify.libraries import drawn
+from reference_impls.verify.naive import (
+    beside_loop,
+    dot_products,
+    expert_output,
+    largest,
+    slope_error,
+    softmax,
+    squared_cv,
+    tokens,
+)
 
 D, F, E, S = 16, 12, 6, 20
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
@@ -23,15 +35,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     for k in (1, 2, E):
         for training in (False, True):
             yield from equations(k, training)
-    yield from loss_gradients()
-    yield from load_estimate()
-    yield from even_start()
-
-
-def _layer(k: int) -> Any:
-    torch.manual_seed(0)
-    config = NoisyTopKConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return decisive(make_layer(config).double())
+    yield from chain(loss_gradients(), load_estimate(), even_start())
 
 
 def _tokens(count: int = S) -> Tensor:
@@ -45,27 +49,19 @@ def noise(shape: tuple[int, ...]) -> Tensor:
 
 
 def gate_of(
-    x: Tensor, weight: Tensor, noise_weight: Tensor, drawn: Tensor | None, floor: float
-) -> tuple[Any, Any, Any]:
-    """Clean logits, noisy logits and deviations of one token, as lists."""
-    clean = [float(w @ x) for w in weight]
-    deviation = [math.log1p(math.exp(float(w @ x))) + floor for w in noise_weight]
-    noisy = [
-        c + (0.0 if drawn is None else d * float(e))
-        for c, d, e in zip(clean, deviation, _or_zeros(drawn, clean), strict=True)
-    ]
-    return clean, noisy, deviation
-
-
-def _or_zeros(drawn: Tensor | None, like: list[float]) -> Any:
-    return [0.0] * len(like) if drawn is None else drawn
+    x: Tensor, weight: Tensor, noise_weight: Tensor, drawn_E: Tensor | None, floor: float
+) -> tuple[list[float], list[float], list[float]]:
+    """Clean logits, noisy logits and deviations of one token."""
+    clean = dot_products(weight, x)
+    deviation = [math.log1p(math.exp(z)) + floor for z in dot_products(noise_weight, x)]
+    drawn = [0.0] * len(clean) if drawn_E is None else drawn_E.tolist()
+    return clean, [c + d * e for c, d, e in zip(clean, deviation, drawn, strict=True)], deviation
 
 
 def chosen_weights(noisy: list[float], k: int) -> dict[int, float]:
     """Softmax over the k largest."""
     best = largest(noisy, k)
-    total = sum(math.exp(noisy[i]) for i in best)
-    return {i: math.exp(noisy[i]) / total for i in best}
+    return dict(zip(best, softmax([noisy[i] for i in best]), strict=True))
 
 
 def probability_of(clean: list[float], noisy: list[float], deviation: list[float], k: int, i: int) -> float:
@@ -76,69 +72,41 @@ def probability_of(clean: list[float], noisy: list[float], deviation: list[float
     return 0.5 * (1 + math.erf((clean[i] - others[k - 1]) / deviation[i] / math.sqrt(2)))
 
 
-def squared_cv_of(values: list[float]) -> float:
-    """Population variance over squared mean."""
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / len(values) / mean**2
-
-
-def _by_hand(layer: Any, x_TD: Tensor, k: int, drawn_TE: Tensor | None) -> tuple[Tensor, float, float]:
+def _by_hand(layer: Any, x_TD: Tensor, k: int, drawn_TE: Tensor | None) -> tuple[Tensor, dict[str, float]]:
+    """Outputs and both losses."""
     gate, expected = layer.router.gate, torch.zeros_like(x_TD)
     importance, load = [0.0] * E, [0.0] * E
     for t, x in enumerate(x_TD):
-        drawn = None if drawn_TE is None else drawn_TE[t]
-        clean, noisy, deviation = gate_of(x, gate.weight_ED.detach(), gate.noise_ED.detach(), drawn, 0.01)
+        drawn_E = None if drawn_TE is None else drawn_TE[t]
+        clean, noisy, deviation = gate_of(x, gate.weight_ED, gate.noise_ED, drawn_E, 0.01)
         weights = chosen_weights(noisy, k)
         for i, weight in weights.items():
             expected[t] += weight * expert_output(layer.experts, i, x)
             importance[i] += weight
         for i in range(E):
-            load[i] += float(i in weights) if drawn is None else probability_of(clean, noisy, deviation, k, i)
-    return expected, squared_cv_of(importance), squared_cv_of(load)
+            load[i] += float(i in weights) if drawn_E is None else probability_of(clean, noisy, deviation, k, i)
+    return expected, {"importance": squared_cv(importance), "load": squared_cv(load)}
 
 
 def equations(k: int, training: bool) -> Iterator[Check]:
     """Outputs and both losses by plain loops."""
-    layer = _layer(k).train(training)
-    x_BSD = _tokens()
-    drawn_TE = noise((S, E)) if training else None
-    expected, importance, load = _by_hand(layer, x_BSD[0], k, drawn_TE)
+    layer, x_BSD = _layer(experts_per_token=k).train(training), _tokens()
+    expected, losses = _by_hand(layer, x_BSD[0], k, noise((S, E)) if training else None)
     torch.manual_seed(9)
-    y_BSD, info = layer(x_BSD)
-    name = f"equations by float64 loops, k = {k}, {'with' if training else 'without'} noise"
-    yield at_most(f"{name}: outputs differ by", (y_BSD[0].detach() - expected).abs().max(), 1e-12)
-    yield at_most(
-        f"{name}: importance loss differs by", abs(float(info.losses["importance"].value.detach()) - importance), 1e-12
-    )
-    yield at_most(f"{name}: load loss differs by", abs(float(info.losses["load"].value.detach()) - load), 1e-12)
-
-
-def _losses_by_hand(layer: Any, x_TD: Tensor, drawn_TE: Tensor) -> dict[str, float]:
-    _, importance, load = _by_hand(layer, x_TD, 2, drawn_TE)
-    return {"importance": importance, "load": load}
+    name = f"equations, k = {k}, {'with' if training else 'without'} noise"
+    yield from beside_loop(name, layer(x_BSD), expected, losses)
 
 
 def loss_gradients() -> Iterator[Check]:
     """Gradients of both losses against finite differences of the loops."""
-    layer, x_BSD, step = _layer(2).train(), _tokens(8), 1e-5
-    drawn_TE = noise((8, E))
+    layer, x_BSD, drawn_TE = _layer(experts_per_token=2).train(), _tokens(8), noise((8, E))
     torch.manual_seed(9)
-    losses = layer(x_BSD)[1].losses
-    for name in ("importance", "load"):
-        weights = [layer.router.gate.weight_ED, layer.router.gate.noise_ED]
-        gradients = torch.autograd.grad(losses[name].value, weights, retain_graph=True)
+    weights = (layer.router.gate.weight_ED, layer.router.gate.noise_ED)
+    for name, part in layer(x_BSD)[1].losses.items():
         worst = 0.0
-        for weight, gradient in zip(weights, gradients, strict=True):
-            direction = torch.randn(weight.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
-            values = []
-            for sign in (1, -1):
-                with torch.no_grad():
-                    weight.add_(direction, alpha=sign * step)
-                values.append(_losses_by_hand(layer, x_BSD[0], drawn_TE)[name])
-                with torch.no_grad():
-                    weight.sub_(direction, alpha=sign * step)
-            slope = (values[0] - values[1]) / (2 * step)
-            worst = worst_of(worst, abs(slope - float((gradient * direction).sum())))
+        for weight, gradient in zip(weights, torch.autograd.grad(part.value, weights, retain_graph=True), strict=True):
+            loss = lambda name=name: _by_hand(layer, x_BSD[0], 2, drawn_TE)[1][name]  # noqa: E731
+            worst = worst_of(worst, slope_error(loss, weight, gradient, 1e-5))
         yield at_most(f"slope of the {name} loss differs from finite differences by", worst, 1e-6)
 
 

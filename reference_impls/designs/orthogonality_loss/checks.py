@@ -1,59 +1,35 @@
 """OMoE: Mixtral's routing, the loss on pairs of experts, and Gram-Schmidt against a QR decomposition."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 
-from reference_impls.designs.orthogonality_loss.config import OMoEConfig
 from reference_impls.designs.orthogonality_loss.router import make_layer, orthogonality_loss, orthonormalise
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import (
-    against_library,
-    block_of,
-    clear_tokens,
-    decisive,
-    share_weights,
-    weight_map,
-)
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import beside_block, drawn, mixtral_block
 from reference_impls.verify.naive import dot_products, expert_output, largest, tokens
 
 D, F, E, S = 32, 24, 6, 20
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Routing, loss, Gram-Schmidt."""
-    yield from transformers_block()
-    yield from loss()
-    yield from gram_schmidt()
-    yield from outputs()
-
-
-def _layer(orthogonality: str, dtype: torch.dtype = torch.float64) -> Any:
-    torch.manual_seed(0)
-    config = OMoEConfig(d_model=D, d_expert=F, n_experts=E, orthogonality=orthogonality)
-    return decisive(make_layer(config).to(dtype))
+    yield from chain(transformers_block(), loss(), gram_schmidt(), outputs())
 
 
 def transformers_block() -> Iterator[Check]:
     """With the loss setting outputs and gradients are those of Mixtral's block of transformers."""
-    from transformers import MixtralConfig
-    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
-
-    config = MixtralConfig(hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2)
-    block = block_of(MixtralSparseMoeBlock, config)
-    ours = _layer("loss", torch.float32)
-    pairs = weight_map(ours, block)
-    share_weights(pairs)
-    x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 2, (1, S, D), dtype=torch.float32)
-    name = "transformers' MixtralSparseMoeBlock"
-    yield from against_library(name, ours, block, x_BSD, pairs)
+    layer = _layer(orthogonality="loss", dtype=torch.float32)
+    yield from beside_block("", layer, mixtral_block(D, F, E, 2), (1, S, D), 2)
 
 
 def loss() -> Iterator[Check]:
     """The sum by a plain loop; nothing to do for experts without a common weight; descent drives experts apart."""
-    bank = _layer("loss").experts
+    bank = _layer(orthogonality="loss").experts
     flat = [[*bank.w_in_EID[i].flatten().tolist(), *bank.w_out_EDF[i].flatten().tolist()] for i in range(E)]
     expected = 0.0
     for i in range(E):
@@ -63,7 +39,7 @@ def loss() -> Iterator[Check]:
     ours = float(orthogonality_loss(bank).detach())
     yield at_most("the loss differs from a float64 loop by, relatively", abs(ours / expected - 1), 1e-12)
 
-    alike = _layer("loss").experts
+    alike = _layer(orthogonality="loss").experts
     with torch.no_grad():
         for weight in alike.parameters():
             weight.copy_(weight[:1] + 0.1 * weight)
@@ -75,12 +51,12 @@ def loss() -> Iterator[Check]:
         optimiser.step()
     yield at_least("50 steps of descent divide the loss of similar experts by", before / orthogonality_loss(alike), 2)
 
-    apart = _layer("loss").experts
+    separate = _layer(orthogonality="loss").experts
     with torch.no_grad():
-        for weight in apart.parameters():
+        for weight in separate.parameters():
             mask = torch.arange(weight[0].numel()) % E == torch.arange(E)[:, None]
             weight.mul_(mask.view_as(weight))
-    yield at_most("the loss of experts without a common weight", orthogonality_loss(apart), 0)
+    yield at_most("the loss of experts without a common weight", orthogonality_loss(separate), 0)
 
 
 def gram_schmidt() -> Iterator[Check]:
@@ -94,14 +70,14 @@ def gram_schmidt() -> Iterator[Check]:
     gradients = [torch.autograd.grad(basis, x_TKD, direction)[0] for basis in (ours, theirs)]
     yield close("gradient of Gram-Schmidt beside torch's QR", *gradients, rtol=1e-8, atol=1e-9)
     gram_TKK = ours @ ours.transpose(1, 2)
-    yield at_most("the basis of a token misses orthonormality by", (gram_TKK - torch.eye(4)).abs().max(), 1e-10)
+    yield apart("the basis of a token misses orthonormality by", gram_TKK, torch.eye(4).expand(S, 4, 4), 1e-10)
     same = orthonormalise(x_TKD[:, :1].expand(-1, 2, -1))
     yield at_most("a repeated output adds", same[:, 1].abs().max(), 1e-6)
 
 
 def outputs() -> Iterator[Check]:
     """Whole outputs with Gram-Schmidt, by a plain loop over tokens and experts."""
-    ours = _layer("gram-schmidt")
+    ours = _layer(orthogonality="gram-schmidt")
     x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     for t, x in enumerate(x_TD):
@@ -114,5 +90,4 @@ def outputs() -> Iterator[Check]:
         u = made[0] / made[0].norm()
         v = made[1] - (u @ made[1]) * u
         expected[t] = (D / 8) ** 0.5 * (share * u + (1 - share) * v / v.norm())
-    worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
-    yield at_most("Gram-Schmidt outputs, by a float64 loop: largest difference", worst, 1e-9)
+    yield apart("Gram-Schmidt outputs, by a float64 loop: largest difference", ours(x_TD[None])[0][0], expected, 1e-9)

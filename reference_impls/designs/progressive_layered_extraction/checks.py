@@ -1,6 +1,8 @@
 """PLE against a loop over levels, the wiring of a public implementation, and MMoE."""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -8,34 +10,24 @@ from torch import Tensor
 
 from reference_impls.designs.multi_gate_mixture import router as mmoe
 from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
-from reference_impls.designs.progressive_layered_extraction.config import PLEConfig
 from reference_impls.designs.progressive_layered_extraction.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, decisive
+from reference_impls.verify.libraries import beside, drawn, in_both
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output, softmax
 
 D, H, K, OWN, SHARED, B, S = 12, 10, 3, 2, 2, 5, 4
 E = K * OWN + SHARED
 TASK_B = torch.tensor([0, 2, 1, 2, 0])
+_layer = partial(drawn, make_layer, d_model=D, d_expert=H, n_experts=E, n_tasks=K, specific_experts=OWN)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Loop, wiring, MMoE, separation, training."""
     for levels in (1, 2, 3):
-        yield from loop(levels)
-        yield from wiring(levels, torch.float32, rtol=1e-4, atol=1e-5)
-        yield from wiring(levels, torch.float64, rtol=1e-10, atol=1e-12)
-    yield from without_own_experts()
-    yield from separation()
-    yield from unrelated_tasks(entry)
-
-
-def _layer(levels: int, dtype: torch.dtype = torch.float64, own: int = OWN) -> Any:
-    torch.manual_seed(0)
-    config = PLEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K, specific_experts=own, levels=levels)
-    return decisive(make_layer(config).to(dtype))
+        yield from chain(loop(levels), in_both(wiring, levels, rtol=1e-10, atol=1e-12))
+    yield from chain(without_own_experts(), separation(), unrelated_tasks(entry))
 
 
 def _inputs(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -48,7 +40,7 @@ def _banks(layer: Any) -> list[Any]:
 
 def loop(levels: int) -> Iterator[Check]:
     """One example at a time through every level, stream and expert."""
-    ours, x_BSD = _layer(levels), _inputs()
+    ours, x_BSD = _layer(levels=levels), _inputs()
     gates = [level.gate_KCD.detach() for level in ours.router.levels] + [ours.router.gate_KCD.detach()]
     expected = torch.zeros_like(x_BSD)
     for b, task in enumerate(TASK_B.tolist()):
@@ -72,12 +64,12 @@ def loop(levels: int) -> Iterator[Check]:
             expected[b, s] = streams[task]
     worst = (ours(x_BSD, task=TASK_B)[0].detach() - expected).abs().max()
     name = f"levels, streams and experts, by a float64 loop, {levels} levels"
-    yield at_most(f"{name}: largest difference of the outputs", worst, 1e-12)
+    yield at_most(f"{name}: outputs", worst, 1e-12)
 
 
 def wiring(levels: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Lists of expert outputs, stacked for each gate and multiplied by it, as a public implementation has it."""
-    ours = _layer(levels, dtype)
+    ours = _layer(levels=levels, dtype=dtype)
     pairs = {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in ours.named_parameters()}
     theirs_of = {name: pair[1] for name, pair in pairs.items()}
 
@@ -117,7 +109,7 @@ def wiring(levels: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Chec
 
 def without_own_experts() -> Iterator[Check]:
     """One level and shared experts alone: MMoE."""
-    ours = _layer(1, own=0)
+    ours = _layer(levels=1, specific_experts=0)
     theirs: Any = mmoe.make_layer(MMoEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K)).double()
     with torch.no_grad():
         theirs.router.gate_KED.copy_(ours.router.gate_KCD)
@@ -129,7 +121,7 @@ def without_own_experts() -> Iterator[Check]:
 
 def separation() -> Iterator[Check]:
     """One task teaches its own experts and the shared ones, at the last level no other."""
-    ours = _layer(2)
+    ours = _layer(levels=2)
     ours(_inputs(), task=torch.ones(B, dtype=torch.int64))[0].square().sum().backward()
     size_E = ours.experts.w_in_EID.grad.abs().amax((1, 2))
     own = torch.arange(E) // OWN

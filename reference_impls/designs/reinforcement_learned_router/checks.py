@@ -1,35 +1,27 @@
 """The reinforced router: its estimator against the exact gradient, by enumeration, and its outputs by hand."""
 
 from collections.abc import Iterator
-from itertools import product
+from functools import partial
+from itertools import chain, product
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from reference_impls.designs.reinforcement_learned_router.config import ReinforceConfig
 from reference_impls.designs.reinforcement_learned_router.router import make_layer, policy_loss, rewards
 from reference_impls.entry import Entry
 from reference_impls.tasks.clusters import PointSource
-from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_most, close
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import Assignments, against_naive, tokens
 
 D, F, E = 8, 6, 3
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Estimator, rewards, outputs, draws."""
-    yield from estimator()
-    yield from standardised()
-    yield from rewarded()
-    yield from outputs()
-    yield from draws()
-
-
-def _layer() -> Any:
-    torch.manual_seed(0)
-    return decisive(make_layer(ReinforceConfig(d_model=D, d_expert=F, n_experts=E)).double())
+    yield from chain(estimator(), standardised(), rewarded(), outputs(), draws())
 
 
 def estimator() -> Iterator[Check]:
@@ -125,4 +117,4 @@ def draws() -> Iterator[Check]:
     drawn = layer(x_D.expand(1, 20_000, D))[1].routing.expert_A
     often = torch.bincount(drawn, minlength=E) / 20_000
     policy = (layer.router.weight_ED.detach() @ x_D).softmax(-1)
-    yield at_most("frequency of an action away from the policy", (often - policy).abs().max(), 0.015)
+    yield apart("frequency of an action away from the policy", often, policy, 0.015)

@@ -1,39 +1,29 @@
 """ReMoE: outputs and loss against float64 loops, the loss against that of fixed k, no jump where experts vanish."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
-from reference_impls.designs.relu_router.config import ReMoEConfig
 from reference_impls.designs.relu_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most, close, worst_of
-from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import mixed_output, tokens
+from reference_impls.verify.libraries import drawn
+from reference_impls.verify.naive import beside_loop, mixed_output, tokens
 
 D, F, E, K, T = 12, 10, 6, 2, 30
+_tokens = partial(tokens, 1, T, D)
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, experts_per_token=K)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Equations, the loss of fixed k, continuity, gradients."""
     for balance in (True, False):
         yield from equations(balance)
-    yield from fixed_k()
-    yield from continuity()
-    yield from gradient()
-
-
-def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = ReMoEConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=K, **fields)
-    return decisive(make_layer(config).double())
-
-
-def _tokens() -> Tensor:
-    return tokens(1, T, D)
+    yield from chain(fixed_k(), continuity(), gradient())
 
 
 def equations(balance: bool) -> Iterator[Check]:
@@ -47,11 +37,8 @@ def equations(balance: bool) -> Iterator[Check]:
         count = [c + (w > 0) for c, w in zip(count, weights, strict=True)]
     load = [c / T if balance else 1.0 for c in count]
     expected = E / K * sum(f * m for f, m in zip(load, mean, strict=True))
-    y_BTD, info = layer(x_BTD)
-    where = f"equations, {'with' if balance else 'without'} balance, by a float64 loop"
-    worst = (y_BTD[0] - torch.stack(rows)).abs().max()
-    yield at_most(f"{where}: largest difference of the outputs", worst, 1e-12)
-    yield at_most(f"{where}: difference of the loss", abs(info.losses["sparsity"].value - expected), 1e-12)
+    where = f"equations, {'with' if balance else 'without'} balance"
+    yield from beside_loop(where, layer(x_BTD), torch.stack(rows), losses={"sparsity": expected})
     yield at_most(
         f"{where}: difference of the sparsity", abs(layer.router.sparsity - (1 - sum(count) / (T * E))), 1e-12
     )

@@ -1,36 +1,30 @@
 """S-BASE: the plan against POT and, in the limit, scipy's assignment; then outputs, load and causality."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reference_impls.designs.base_assignment.checks import load_and_causality
-from reference_impls.designs.s_base_sinkhorn.config import SBaseConfig
+from reference_impls.designs.base_assignment.checks import load_and_leak
 from reference_impls.designs.s_base_sinkhorn.router import make_layer
 from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import Assignments, against_naive, tensor_sigmoid, tokens
 
 D, F, E = 10, 8, 3
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Plan, limit, equations, causality."""
-    yield from pot()
-    yield from limit()
-    yield from equations()
+    yield from chain(pot(), limit(), equations())
     # With little entropy the largest entries are a balanced assignment.
-    yield from load_and_causality(_layer(epsilon=0.01, sinkhorn_steps=2000))
-
-
-def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    return decisive(make_layer(SBaseConfig(d_model=D, d_expert=F, n_experts=E, **fields)).double())
+    yield from load_and_leak(_layer(epsilon=0.01, sinkhorn_steps=2000))
 
 
 def _one_group(logit_TE: Tensor, epsilon: float, steps: int) -> Tensor:
@@ -57,11 +51,11 @@ def pot() -> Iterator[Check]:
         )  # fmt: skip
     logit_TE = tokens(30, 5, seed=2)
     both = sinkhorn_plan(logit_TE, torch.arange(30) // 20, 2, epsilon=1.0, steps=300)
-    apart = torch.cat([theirs(part, 1.0) for part in logit_TE.split([20, 10])])
-    yield close("POT's ot.sinkhorn, two groups at once", both, apart, rtol=1e-7, atol=1e-9)
+    separate = torch.cat([theirs(part, 1.0) for part in logit_TE.split([20, 10])])
+    yield close("POT's ot.sinkhorn, two groups at once", both, separate, rtol=1e-7, atol=1e-9)
     exact_rows = (both.sum(1) - 1).abs().max()
     yield at_most("a token's mass away from 1", exact_rows, 1e-12)
-    yield at_most("an expert's mass away from its share", (both[:20].sum(0) - 4).abs().max(), 1e-9)
+    yield apart("an expert's mass away from its share", both[:20].sum(0), 4, 1e-9)
 
 
 def limit() -> Iterator[Check]:

@@ -1,7 +1,8 @@
 """SimBal against `OlmoeSparseMoeBlock` of transformers, its loss, and what an orthonormal router promises."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 
 import torch
 
@@ -9,63 +10,37 @@ from reference_impls.core.routing import RoutingContext
 from reference_impls.designs.similarity_preserving_balance.config import SimBalConfig
 from reference_impls.designs.similarity_preserving_balance.router import SimBalRouter, make_layer, orthonormality_loss
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
-from reference_impls.verify.libraries import (
-    against_library,
-    block_of,
-    clear_tokens,
-    decisive,
-    share_weights,
-    weight_map,
-)
-from reference_impls.verify.naive import expert_output, largest, tokens
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
+from reference_impls.verify.libraries import beside_block, drawn, in_both, olmoe_block
+from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S = 32, 48, 8, 3, 20
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, gradients, loss, geometry."""
     for k in (1, 2, 8):
-        yield from transformers_block(k, torch.float32, rtol=1e-4, atol=1e-5)
-        # The reference computes router probabilities in float32 whatever the input: hence not tighter in float64.
-        yield from transformers_block(k, torch.float64, rtol=1e-5, atol=1e-5)
-    yield from equations()
-    yield from loss()
-    yield from geometry()
-
-
-def _layer(k: int, dtype: torch.dtype) -> Any:
-    torch.manual_seed(0)
-    config = SimBalConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k)
-    return decisive(make_layer(config).to(dtype))
+        yield from in_both(transformers_block, k)
+    yield from chain(equations(), loss(), geometry())
 
 
 def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers with the same weights."""
-    from transformers import OlmoeConfig
-    from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
-
-    config = OlmoeConfig(hidden_size=D, intermediate_size=F, num_experts=E, num_experts_per_tok=k, norm_topk_prob=False)
-    block = block_of(OlmoeSparseMoeBlock, config, dtype)
-    ours = _layer(k, dtype)
-    pairs = weight_map(ours, block)
-    share_weights(pairs)
-    x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
-    name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
-    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
+    layer, block = _layer(experts_per_token=k, dtype=dtype), olmoe_block(D, F, E, k, dtype)
+    yield from beside_block(f", k = {k}", layer, block, (B, S, D), k, **tolerance)
 
 
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts."""
-    ours = _layer(2, torch.float64)
+    ours = _layer(experts_per_token=2)
     x_TD = tokens(S, D, seed=5)
     expected = torch.zeros_like(x_TD)
     for t, x in enumerate(x_TD):
-        exponents = [float((r @ x).exp()) for r in ours.router.weight_ED.detach()]
-        for i in largest(exponents, 2):
-            expected[t] += exponents[i] / sum(exponents) * expert_output(ours.experts, i, x)
-    worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+        share = softmax(dot_products(ours.router.weight_ED, x))
+        for i in largest(share, 2):
+            expected[t] += share[i] * expert_output(ours.experts, i, x)
+    yield apart("equations, by a float64 loop: outputs", ours(x_TD[None])[0][0], expected)
 
 
 def loss() -> Iterator[Check]:
@@ -76,7 +51,7 @@ def loss() -> Iterator[Check]:
         for j in range(E):
             expected += abs(sum(a * b for a, b in zip(*weight_ED[[i, j]].tolist(), strict=True)) - (i == j))
     ours = orthonormality_loss(weight_ED)
-    yield at_most("the loss differs from a float64 loop by", abs(float(ours.detach()) - expected), 1e-10)
+    yield apart("the loss differs from a float64 loop by", ours, expected, 1e-10)
     norm = torch.linalg.vector_norm(weight_ED @ weight_ED.T - torch.eye(E, dtype=torch.float64), ord=1)
     (theirs,) = torch.autograd.grad(norm, weight_ED)
     (gradient,) = torch.autograd.grad(ours, weight_ED)

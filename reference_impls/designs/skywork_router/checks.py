@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from reference_impls.core.routing import Progress
 from reference_impls.designs.skywork_router.config import SkyworkConfig
 from reference_impls.designs.skywork_router.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, worst_of
+from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
 from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
@@ -19,9 +20,7 @@ D, F, E, S, K = 16, 12, 6, 40, 2
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs, drops and loss; the coefficient; the gate's scale."""
-    yield from equations()
-    yield from coefficient()
-    yield from scale()
+    yield from chain(equations(), coefficient(), scale())
 
 
 def _layer(**fields: Any) -> Any:
@@ -53,13 +52,11 @@ def equations() -> Iterator[Check]:
             else:
                 dropped += 1
     y_BSD, info = ours(x_TD[None])
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", y_BSD[0], expected)
     yield at_least("assignments that the loop drops", dropped, 1)
-    yield at_most("equations: difference of the drops", abs(info.routing.n_dropped - dropped), 0)
+    yield apart("equations: difference of the drops", info.routing.n_dropped, dropped, 0)
     loss = sum(f * p for f, p in zip(chosen, mean, strict=True))
-    difference = abs(float(info.losses["load_balance"].value.detach()) - loss)
-    yield at_most("equations: difference of the balancing loss", difference, 1e-12)
+    yield apart("equations: difference of the balancing loss", info.losses["load_balance"].value, loss)
 
 
 def coefficient() -> Iterator[Check]:
@@ -86,10 +83,9 @@ def scale() -> Iterator[Check]:
     x_TD = tokens(S, D, seed=5)
     logit_TE = ours.router.logits(x_TD).detach()
     yield at_most("mean of the standardised logits", logit_TE.mean(-1).abs().max(), 1e-12)
-    apart = (logit_TE.std(-1, correction=0) - 1.7).abs().max()
-    yield at_most("deviation of the standardised logits, apart from the scale", apart, 1e-4)
+    separate = (logit_TE.std(-1, correction=0) - 1.7).abs().max()
+    yield at_most("deviation of the standardised logits, apart from the scale", separate, 1e-4)
     with torch.no_grad():
         for weight in (ours.router.weight_ED, ours.router.router_bias_E):
             weight.mul_(10)
-    change = (ours.router.logits(x_TD) - logit_TE).abs().max()
-    yield at_most("change of the logits when the gate is ten times larger", change, 1e-4)
+    yield apart("change of the logits when the gate is ten times larger", ours.router.logits(x_TD), logit_TE, 1e-4)

@@ -1,40 +1,33 @@
 """SparseMixer-v2 against `PhimoeSparseMoeBlock` of transformers, its equations, and what it estimates."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from itertools import chain
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
-from reference_impls.designs.sparsemixer_v2_router.config import SparseMixerConfig
 from reference_impls.designs.sparsemixer_v2_router.router import draw, make_layer, near_softmax
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, block_of, clear_tokens, decisive, only_output, weight_map
+from reference_impls.verify.check import Check, apart, at_least, at_most
+from reference_impls.verify.libraries import beside, block_of, clear_tokens, drawn, only_output, weight_map
 from reference_impls.verify.naive import dot_products, expert_output, softmax, tokens
 
 D, F, E, B, S, WIDTH = 32, 24, 8, 3, 20, 1.2
+_layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E, relative_width=WIDTH)
 
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and gradients in both modes, equations, chances, the estimate."""
     for dtype in (torch.float32, torch.float64):
-        yield from transformers_block(dtype, training=False, rtol=1e-4, atol=1e-5)
+        yield from transformers_block(False, dtype, rtol=1e-4, atol=1e-5)
         # In training the block multiplies by 0.3333 instead of 1/3, a difference of 1e-4 of the value.
-        yield from transformers_block(dtype, training=True, rtol=1e-3, atol=2e-4)
-    yield from equations()
-    yield from chances()
-    yield from estimate()
+        yield from transformers_block(True, dtype, rtol=1e-3, atol=2e-4)
+    yield from chain(equations(), chances(), estimate())
 
 
-def _layer(dtype: torch.dtype, k: int = 2) -> Any:
-    torch.manual_seed(0)
-    config = SparseMixerConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, relative_width=WIDTH)
-    return decisive(make_layer(config).to(dtype)).eval()
-
-
-def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float) -> Iterator[Check]:
+def transformers_block(training: bool, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers, in training with the same numbers drawn."""
     from transformers import PhimoeConfig
     from transformers.models.phimoe.modeling_phimoe import PhimoeSparseMoeBlock
@@ -43,34 +36,24 @@ def transformers_block(dtype: torch.dtype, *, training: bool, **tolerance: float
         hidden_size=D, intermediate_size=F, num_local_experts=E, num_experts_per_tok=2,
         router_jitter_noise=WIDTH / 2, input_jitter_noise=0.0,
     )  # fmt: skip
-    block = block_of(PhimoeSparseMoeBlock, config, dtype)
-    block.train(training)
-    ours = _layer(dtype).train(training)
+    block, ours = block_of(PhimoeSparseMoeBlock, config, dtype), _layer(dtype=dtype)
     ours.load_transformers_block(block)
+    for module in (ours, block):
+        module.train(training)
     x_BSD = clear_tokens(ours.router.logits, 2, (B, S, D), dtype=dtype)
 
-    def seeded(run: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        def with_seed(x_BSD: Tensor) -> Tensor:
-            torch.manual_seed(4)
-            with patch.object(torch, "rand_like", _once_a_round(torch.rand_like)):
-                return run(x_BSD)
+    def layer(x_BSD: Tensor) -> Tensor:
+        torch.manual_seed(4)
+        return only_output(ours)(x_BSD)
 
-        return with_seed
+    def theirs(x_BSD: Tensor) -> Tensor:
+        torch.manual_seed(4)
+        with patch.object(torch, "rand_like", _once_a_round(torch.rand_like)):
+            return only_output(block)(x_BSD)
 
-    mode = "in training, drawn alike" if training else "outside training"
-    yield from beside(
-        f"transformers' PhimoeSparseMoeBlock {mode}, {str(dtype)[6:]}",
-        lambda x: _seeded(ours, x),
-        seeded(only_output(block)), x_BSD,
-        weight_map(ours, block),
-        **tolerance,
-    )  # fmt: skip
-
-
-def _seeded(layer: Any, x_BSD: Tensor) -> Tensor:
-    torch.manual_seed(4)
-    y_BSD: Tensor = layer(x_BSD)[0]
-    return y_BSD
+    case = f"{'in training, drawn alike' if training else 'outside training'}, {dtype}"
+    name = f"transformers' PhimoeSparseMoeBlock {case}"
+    yield from beside(name, layer, theirs, x_BSD, weight_map(ours, block), **tolerance)
 
 
 def _once_a_round(rand_like: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -86,7 +69,7 @@ def _once_a_round(rand_like: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
 
 def equations() -> Iterator[Check]:
     """Outputs outside training for three rounds, by a plain loop."""
-    ours = _layer(torch.float64, k=3)
+    ours = _layer(experts_per_token=3).eval()
     x_TD = tokens(S, D, seed=5)
     expected, near = torch.zeros_like(x_TD), 0
     for t, x in enumerate(x_TD):
@@ -100,8 +83,7 @@ def equations() -> Iterator[Check]:
             left.remove(best)
             near += len(close) if turn == 0 else 0
     y_BSD, info = ours(x_TD[None])
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", y_BSD[0], expected)
     yield at_most("equations: difference of near_experts", abs(info.stats["near_experts"] - near / S), 1e-12)
 
 
@@ -113,14 +95,14 @@ def chances() -> Iterator[Check]:
     torch.manual_seed(0)
     expert_T1, weight_T1 = draw(probability_TE)
     frequency_E = torch.bincount(expert_T1[:, 0], minlength=4) / T
-    apart = (frequency_E - probability_TE[0]).abs().max()
-    yield at_most("frequency of experts drawn, apart from their probability", apart, 4 * 0.5 / T**0.5)
+    separate = (frequency_E - probability_TE[0]).abs().max()
+    yield at_most("frequency of experts drawn, apart from their probability", separate, 4 * 0.5 / T**0.5)
     yield at_most("draws of an expert out of range", frequency_E[3], 0)
     scaled_T = (weight_T1 / probability_TE.gather(1, expert_T1) < 0.5)[:, 0]
     off_best_T = expert_T1[:, 0] != 0
     yield at_most("the best expert scaled by a third", (scaled_T & ~off_best_T).sum(), 0)
     share = float(scaled_T.sum() / off_best_T.sum())
-    yield at_most("share of other draws scaled by a third, apart from 3/4", abs(share - 0.75), 0.02)
+    yield apart("share of other draws scaled by a third, apart from 3/4", share, 0.75, 0.02)
 
 
 def estimate() -> Iterator[Check]:

@@ -10,7 +10,7 @@ from reference_impls.core.routing import Progress
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 from reference_impls.designs.stablemoe_two_stage.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
+from reference_impls.verify.check import Check, apart, at_least, at_most
 from reference_impls.verify.libraries import decisive
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
 
@@ -61,14 +61,12 @@ def equations(second: bool) -> Iterator[Check]:
             dropped += 1
     y_BSD, info = ours(x_BSD, token_id=word_BS)
     stage = "stage two" if second else "stage one"
-    worst = (y_BSD[0].detach() - expected).abs().max()
-    yield at_most(f"equations of {stage}, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart(f"equations of {stage}, by a float64 loop: outputs", y_BSD[0], expected)
     yield at_least(f"{stage}: tokens that the loop drops", dropped, 1)
-    yield at_most(f"equations of {stage}: difference of the drops", abs(info.routing.n_dropped - dropped), 0)
+    yield apart(f"equations of {stage}: difference of the drops", info.routing.n_dropped, dropped, 0)
     balance = sum((len(scores) - S / N) / (S / N) * sum(scores) for scores in chosen) / S
     for name, value in {"load_balance": balance, "distillation": surprise}.items():
-        difference = abs(float(info.losses[name].value.detach()) - value)
-        yield at_most(f"equations of {stage}: difference of {name}", difference, 1e-12)
+        yield apart(f"equations of {stage}: difference of {name}", info.losses[name].value, value)
     yield at_most(f"{stage}: difference of the agreement", abs(info.stats["agreement"] - agree / S), 1e-12)
 
 
@@ -93,4 +91,4 @@ def frozen() -> Iterator[Check]:
     x_BSD, word_BS = _tokens(8)
     ours.eval()
     once, again = (ours(x, token_id=word_BS)[1].routing.load_E for x in (x_BSD, -2 * x_BSD))
-    yield at_most("change of the experts' loads when the vectors change", (once - again).abs().max(), 0)
+    yield apart("change of the experts' loads when the vectors change", once, again, 0)

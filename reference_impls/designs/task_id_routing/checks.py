@@ -1,6 +1,7 @@
 """Task routing against `VitPoseBackboneMoeMLP` of transformers, and the equations in float64."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor
 from reference_impls.designs.task_id_routing.config import TaskIdConfig
 from reference_impls.designs.task_id_routing.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_most, same
+from reference_impls.verify.check import Check, apart, at_most, same
+from reference_impls.verify.libraries import in_both
 from reference_impls.verify.naive import expert_output, tokens
 
 D, F, E, S = 16, 32, 3, 10
@@ -18,10 +20,7 @@ TASK = torch.tensor([2, 0, 2, 1, 5])  # 5 shares the expert of 2
 
 def checks(entry: Entry) -> Iterator[Check]:
     """The reference, the equations, and what a rule promises."""
-    yield from transformers_block(torch.float32, rtol=1e-4, atol=1e-5)
-    yield from transformers_block(torch.float64, rtol=1e-11, atol=1e-12)
-    yield from equations()
-    yield from the_label_alone_decides()
+    yield from chain(in_both(transformers_block, rtol=1e-11, atol=1e-12), equations(), the_label_alone_decides())
 
 
 def _layer() -> Any:
@@ -80,8 +79,7 @@ def equations() -> Iterator[Check]:
         expert = task - E if task >= E else task
         for s in range(S):
             expected[b, s] = expert_output(ours.experts, expert, x_BSD[b, s])
-    worst = (ours(x_BSD, domain=TASK)[0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: largest difference of the outputs", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs", ours(x_BSD, domain=TASK)[0], expected)
 
 
 def the_label_alone_decides() -> Iterator[Check]:
@@ -89,7 +87,7 @@ def the_label_alone_decides() -> Iterator[Check]:
     ours = _layer()
     x_SD = tokens(S, D, seed=6)
     y_BSD, info = ours(x_SD.expand(len(TASK), S, D), domain=TASK)
-    yield at_most("outputs of equal sequences of one task differ by", (y_BSD[0] - y_BSD[2]).abs().max(), 1e-14)
+    yield apart("outputs of equal sequences of one task differ by", y_BSD[0], y_BSD[2], 1e-14)
     expected = torch.tensor([1, 1, 3]) * S
     yield at_most("the load differs from the labels' by", (info.routing.load_E - expected).abs().max(), 0, "tokens")
     yield at_most("trainable weights of the router", sum(1 for _ in ours.router.parameters()), 0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from reference_impls.core.losses import load_balancing_loss, masked_balance_loss
 from reference_impls.designs.top_p_router.config import TopPConfig
 from reference_impls.designs.top_p_router.router import make_layer, top_p_mask
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most, close
+from reference_impls.verify.check import Check, apart, at_least, at_most, close
 from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import mixed_output, tokens
+from reference_impls.verify.naive import dot_products, mixed_output, softmax, tokens
 
 D, F, E, T = 12, 10, 8, 40
 THRESHOLDS = (0.1, 0.4, 0.9)
@@ -20,9 +21,7 @@ THRESHOLDS = (0.1, 0.4, 0.9)
 
 def checks(entry: Entry) -> Iterator[Check]:
     """Choice, balance, equations."""
-    yield from transformers_cut()
-    yield from fixed_k()
-    yield from equations()
+    yield from chain(transformers_cut(), fixed_k(), equations())
 
 
 def transformers_cut() -> Iterator[Check]:
@@ -67,8 +66,7 @@ def equations() -> Iterator[Check]:
         rows, entropy = [], 0.0
         mean, count = [0.0] * E, [0] * E
         for x_D in x_TD:
-            score = [math.exp(float(w_D @ x_D)) for w_D in layer.router.weight_ED.detach()]
-            p = [value / sum(score) for value in score]
+            p = softmax(dot_products(layer.router.weight_ED, x_D))
             weights, passed = [0.0] * E, 0.0
             for i in sorted(range(E), key=lambda i: p[i], reverse=True):
                 weights[i] = p[i]
@@ -83,9 +81,9 @@ def equations() -> Iterator[Check]:
         y_BTD, info = layer(x_TD[None])
         worst = (y_BTD[0] - torch.stack(rows)).abs().max()
         where = f"equations, P = {threshold}, by a float64 loop"
-        yield at_most(f"{where}: largest difference of the outputs", worst, 1e-12)
+        yield at_most(f"{where}: outputs", worst, 1e-12)
         for name, expected in (("load_balance", balance), ("dynamic", entropy)):
-            yield at_most(f"{where}: difference of the loss {name}", abs(info.losses[name].value - expected), 1e-12)
+            yield apart(f"{where}: difference of the loss {name}", info.losses[name].value, expected)
         yield at_most(
             f"{where}: difference of experts_per_token", abs(info.stats["experts_per_token"] - sum(count) / T), 1e-12
         )

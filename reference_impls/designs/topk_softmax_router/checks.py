@@ -9,8 +9,8 @@ import torch
 from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import against_library, clear_tokens, decisive
+from reference_impls.verify.check import Check, apart, at_least, at_most
+from reference_impls.verify.libraries import beside, clear_tokens, decisive, in_both, only_output
 from reference_impls.verify.naive import largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -20,8 +20,7 @@ LIMIT = 1.5  # low enough for ordinary tokens to reach it
 def checks(entry: Entry) -> Iterator[Check]:
     """Outputs and gradients beside transformers, equations, the bias's say."""
     for k in (1, 4, 8):
-        yield from transformers_block(k, torch.float32, rtol=1e-4, atol=1e-5)
-        yield from transformers_block(k, torch.float64, rtol=1e-11, atol=1e-12)
+        yield from in_both(transformers_block, k, rtol=1e-11, atol=1e-12)
     yield from equations()
     yield from bias_moves_the_choice()
 
@@ -70,7 +69,7 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     pairs = {part: (weight, leaves[part]) for part, weight in ours.experts.named_parameters()}
     pairs["the router"] = (ours.router.weight_ED, block.router.weight)
     pairs["the router's bias"] = (ours.router.router_bias_E, block.router.bias)
-    yield from against_library(name, ours, block, x_BSD, pairs, **tolerance)
+    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:
@@ -94,8 +93,7 @@ def equations() -> Iterator[Check]:
                 hidden.append((up + 1) * gate / (1 + math.exp(-1.702 * gate)))
             output = experts.w_out_EDF[i].detach() @ torch.tensor(hidden, dtype=torch.float64)
             expected[t] += math.exp(logits[i]) / total * (output + experts.b_out_ED[i].detach())
-    worst = (ours(x_TD[None])[0][0].detach() - expected).abs().max()
-    yield at_most("equations, by a float64 loop: outputs differ by", worst, 1e-12)
+    yield apart("equations, by a float64 loop: outputs differ by", ours(x_TD[None])[0][0], expected)
     yield at_least("hidden values that reached a clamp", clamped, 50)
 
 
