@@ -102,10 +102,11 @@ def test_rare_groups_stand_together_and_unknown_ones_last():
     assert sum(len(trace.x) for trace in figure.data) == 21
 
 
-def test_every_group_has_a_marker_of_its_own():
+def test_every_group_has_its_colour_and_marker():
     rows = [row(f"m{n}", organisation=f"o{n}", n_layers=n, d_model=n) for n in range(6)]
-    symbols = [trace.marker.symbol for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data]
-    assert len(set(symbols)) == len(symbols), "colour alone must not tell groups apart"
+    markers = [trace.marker for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data]
+    assert len({marker.symbol for marker in markers}) == len(markers) == 6, "colour alone must not tell groups apart"
+    assert len({marker.color for marker in markers} & set(COLOURS)) == 6
 
 
 def test_hover_names_the_sources_and_shows_tags_as_text():
@@ -116,11 +117,8 @@ def test_hover_names_the_sources_and_shows_tags_as_text():
 
 
 def test_points_grow_in_area_with_the_value():
-    rows = [
-        row("a", n_layers=1, d_model=1, d_ffn=100),
-        row("b", n_layers=2, d_model=1, d_ffn=400),
-        row("c", n_layers=3, d_model=1),
-    ]
+    widths = ({"d_ffn": 100}, {"d_ffn": 400}, {})
+    rows = [row(f"m{n}", n_layers=n, d_model=1, **width) for n, width in enumerate(widths, 1)]
     small, large, none = scatter(rows, "n_layers", "d_model", size="d_ffn").data[0].marker.size
     assert none < small < large
     assert (small - 5) * 2 == pytest.approx(large - 5), "a quarter of the value: half of the diameter"
@@ -144,10 +142,3 @@ def test_years_stand_in_order_and_the_oldest_together():
     rows = [row(f"m{year}", n_layers=1, d_model=1, released=str(year)) for year in range(2015, 2025)]
     names = [trace.name for trace in scatter(rows, "n_layers", "d_model", colour="year").data]
     assert names == ["before 2019", "2019", "2020", "2021", "2022", "2023", "2024"]
-
-
-def test_colours_are_told_apart_by_colour_blind_readers():
-    rows = [row(f"m{n}", organisation=f"o{n}", n_layers=n, d_model=n) for n in range(6)]
-    colours = {trace.marker.color for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data}
-    assert len(colours) == 6
-    assert colours <= set(COLOURS)
