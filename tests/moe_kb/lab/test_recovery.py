@@ -31,7 +31,6 @@ def running(lab: Lab, config: dict[str, object]) -> Run:
 
 
 def kill_supervisor(run: Run) -> None:
-    assert run.supervisor is not None
     os.kill(run.supervisor.pid, signal.SIGKILL)
     assert until(lambda: run.supervisor is not None and gone(run.supervisor.pid))
 
@@ -43,7 +42,6 @@ def test_a_killed_supervisor_loses_the_run_and_its_orphan_is_ended(open_lab: Cal
     assert not gone(run.process.pid), "the run outlives its supervisor"
     lost = open_lab().run(run.id)
     assert (lost.status, lost.exit_code) == ("lost", None)
-    assert lost.error is not None
     assert "its supervisor ended before the run did" in lost.error
     assert until(lambda: run.process is not None and gone(run.process.pid))
 
