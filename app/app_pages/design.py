@@ -27,8 +27,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if st.button("Compare", icon=":material/compare:"):
         st.switch_page(ui.page("compare"), query_params={"keys": design.key})
     ui.edit_link(kb, record)
-if design.superseded_by:
-    ui.record_link(f"design:{design.superseded_by}", f"Superseded by {design.superseded_by}")
+ui.superseded(design)
 if implementation:
     status = ":green-badge[complete]" if implementation.status == "complete" else ":orange-badge[partial]"
     with st.container(border=True, gap="xsmall"):
@@ -54,11 +53,8 @@ for equation in design.equations:
         st.markdown(f"**{ui.plain(equation.label)}**")
         ui.latex(equation.latex)
         if equation.legend:
-            st.table(
-                {ui.inline_latex(symbol): ui.plain(words) for symbol, words in equation.legend.items()},
-                border="horizontal",
-                width="content",
-            )
+            legend = {ui.inline_latex(symbol): ui.plain(words) for symbol, words in equation.legend.items()}
+            st.table(legend, border="horizontal", width="content")
         if equation.note:
             st.caption(ui.plain(equation.note))
         ui.cites(kb, [equation])
@@ -81,8 +77,7 @@ with left:
                 {
                     "Property": GATING_PROPERTIES[item.property].label,
                     "Value": f"**{ui.plain(item.value)}**" + (f"  \n{ui.plain(item.note)}" if item.note else ""),
-                    "Source": ui.source_text(kb, item.source, item.locator)
-                    + (" :gray-badge[derived]" if item.status == "derived" else ""),
+                    "Source": ui.sourced(kb, item),
                 }
                 for item in stated
             ],
@@ -94,17 +89,13 @@ with left:
 with right:
     users = ui.cached(type(kb).users, kb, record)
     st.header(f"Used by ({len({user.record for user in users})})", anchor=False)
-    for role, heading in (
-        ("introduces", "Introduced by"),
-        ("uses", "Used by"),
-        ("modifies", "Modified by"),
-        ("studies", "Studied by"),
-    ):
+    headings = {"introduces": "Introduced", "uses": "Used", "modifies": "Modified", "studies": "Studied"}
+    for role, heading in headings.items():
         for kind, plural in (("model", "models"), ("paper", "papers"), ("system", "systems")):
             group = [user for user in users if user.role == role and user.kind == kind]
             if not group:
                 continue
-            st.markdown(f"**{heading} {plural}**" if role != "introduces" else f"**{heading}**")
+            st.markdown(f"**{heading} by**" if role == "introduces" else f"**{heading} by {plural}**")
             for user in group[:12]:
                 ui.user_line(kb, user)
             if len(group) > 12:
@@ -125,17 +116,11 @@ with right:
                         help="→ from this design to the other, ← from the other to this one",
                     )
                     ui.record_link(relation.record, relation.label)
-                st.caption(
-                    (f"{ui.plain(relation.note)} · " if relation.note else "")
-                    + ui.source_text(kb, relation.source, relation.locator)
-                    + (" (derived)" if relation.status == "derived" else "")
-                )
+                st.caption(ui.sourced(kb, relation, note=relation.note))
 
-claims = ui.cached(type(kb).claims, kb, record)
 ui.issues(kb, record)
-if claims:
-    with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
-        ui.claims_table(kb, claims, key="design-claims")
+if ui.cached(type(kb).claims, kb, record):
+    ui.every_claim(kb, record)
 
 ui.related_records(kb, record, key="design-graph")
 ui.provenance(kb, design)

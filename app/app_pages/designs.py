@@ -10,14 +10,7 @@ from moe_kb.queries.designs import COMPONENTS, select_gates, vocabularies
 
 kb = ui.knowledge_base()
 ui.header("Designs", "Click a name to open a design. Tick rows to compare designs.")
-component = st.segmented_control(
-    "Component",
-    list(COMPONENTS),
-    format_func=COMPONENTS.get,
-    required=True,
-    label_visibility="collapsed",
-    **ui.in_address("component", "gating", COMPONENTS),
-)
+component = ui.segmented("Component", "component", COMPONENTS, "gating", bare=True)
 
 
 def compare_button(records: list[str], key: str) -> None:
@@ -64,14 +57,9 @@ able = sum(gate.runs for gate in everything)
 RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
 text, runs = st.columns([3, 2], vertical_alignment="top")
 name = text.text_input("Name", placeholder="part of a name", icon=":material/search:", **ui.in_address("gate", ""))
-wanted_runs = runs.segmented_control(
-    "Implementation",
-    list(RUNS),
-    format_func=RUNS.get,
-    required=True,
-    help="Whether an implementation is installed, to be run in the lab",
-    **ui.in_address("runs", "", RUNS),
-)
+with runs:
+    about = "Whether an implementation is installed, to be run in the lab"
+    wanted_runs = ui.segmented("Implementation", "runs", RUNS, help=about)
 
 present = {
     prop: [value for value in (*values, NOT_REPORTED) if value in {gate.shown(prop) for gate in everything}]
@@ -87,20 +75,11 @@ with st.expander(
     wanted = {}
     for start in range(0, len(filtered), 4):
         for column, prop in zip(st.columns(4), filtered[start : start + 4], strict=False):
-            wanted[prop] = column.multiselect(
-                GATING_PROPERTIES[prop].label,
-                present[prop],
-                placeholder="any",
-                help=meanings[prop],
-                **ui.in_address(prop, [], present[prop]),
-            )
-shown = st.pills(
-    "Columns",
-    list(GATING_PROPERTIES),
-    format_func=lambda name: GATING_PROPERTIES[name].label,
-    selection_mode="multi",
-    **ui.in_address("columns", list(MAIN_GATING_PROPERTIES), GATING_PROPERTIES),
-)
+            with column:
+                label = GATING_PROPERTIES[prop].label
+                wanted[prop] = ui.several(label, prop, present[prop], placeholder="any", help=meanings[prop])
+properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
+shown = ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
 
 rows = select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
 if not rows:
@@ -111,17 +90,16 @@ above = st.container(horizontal=True, vertical_alignment="center")
 
 def column(prop: str):
     """A coloured tag where the property has a fixed set of values, else text."""
-    if prop in VOCABULARIES:
-        return st.column_config.MultiselectColumn(
-            GATING_PROPERTIES[prop].label,
-            options=list(VOCABULARIES[prop]),
-            color=ui.TAGS[: len(VOCABULARIES[prop])],
-            help=meanings[prop],
-            width=40 + 8 * max(len(GATING_PROPERTIES[prop].label), *map(len, present[prop])),
-        )
-    if prop == "k":
-        return st.column_config.TextColumn("k", help=meanings[prop], width=45)
-    return st.column_config.TextColumn(GATING_PROPERTIES[prop].label, help=meanings[prop], width="medium")
+    label, about = GATING_PROPERTIES[prop].label, meanings[prop]
+    if prop not in VOCABULARIES:
+        return st.column_config.TextColumn(label, help=about, width=45 if prop == "k" else "medium")
+    return st.column_config.MultiselectColumn(
+        label,
+        options=list(VOCABULARIES[prop]),
+        color=ui.TAGS[: len(VOCABULARIES[prop])],
+        help=about,
+        width=40 + 8 * max(len(label), *map(len, present[prop])),
+    )
 
 
 table = [
@@ -146,7 +124,5 @@ ui.record_table(
 )
 with above:
     compare_button([gate.record for gate in rows], "gating-table")
-    st.caption(
-        f"{len(rows)} of {len(everything)} gating designs. An empty cell: not reported. Each value's source "
-        "is on the design's page."
-    )
+    shown_of_all = f"{len(rows)} of {len(everything)} gating designs"
+    st.caption(f"{shown_of_all}. An empty cell: not reported. Each value's source is on the design's page.")

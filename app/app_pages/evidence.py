@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 import ui
 
@@ -23,21 +22,13 @@ NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "param
 
 def protocol_asked(protocols: list[Protocol]) -> str:
     """A widget for the protocol; two of one task are distinguished by their names."""
-    by_name = {held.protocol: held.task for held in protocols}
-    tasks = list(by_name.values())
-
-    def label(name: str) -> str:
-        task = TASKS.get(by_name[name], name)
-        return f"{task} ({name})" if tasks.count(by_name[name]) > 1 else task
-
-    return st.segmented_control(
-        "Task",
-        list(by_name),
-        format_func=label,
-        required=True,
-        label_visibility="collapsed",
-        **ui.in_address("protocol", next(iter(by_name)), list(by_name)),
-    )
+    tasks = [held.task for held in protocols]
+    labels = {
+        held.protocol: TASKS.get(held.task, held.protocol)
+        + (f" ({held.protocol})" if tasks.count(held.task) > 1 else "")
+        for held in protocols
+    }
+    return ui.segmented("Task", "protocol", labels, bare=True)
 
 
 def summary(board: Leaderboard) -> None:
@@ -134,17 +125,20 @@ def columns(held: Protocol) -> dict[str, Any]:
 
 def line(standing: Standing, factor: float) -> dict[str, Any]:
     """A row as the tables show it."""
-    information, dropped = standing.metrics.get("information"), standing.metrics.get("dropped_fraction")
+
+    def times(number: float | None, by: float) -> float | None:
+        return None if number is None else number * by
+
     return {
         **asdict(standing),
         "record": standing.record or "",
-        "mean": None if standing.mean is None else standing.mean * factor,
-        "error": None if standing.error is None else standing.error * factor,
-        "dense": standing.against_dense.mean * factor if standing.against_dense else None,
+        "mean": times(standing.mean, factor),
+        "error": times(standing.error, factor),
+        "dense": times(standing.against_dense and standing.against_dense.mean, factor),
         "verdict": [standing.verdict] if standing.verdict else [],
-        "information": None if information is None else 100 * information,
+        "information": times(standing.metrics.get("information"), 100),
         "load_cv": standing.metrics.get("load_cv"),
-        "dropped": None if dropped is None else 100 * dropped,
+        "dropped": times(standing.metrics.get("dropped_fraction"), 100),
         "trend": [value for _, value in standing.curve],
         "note": standing.error_text or standing.why or "",
     }
@@ -192,29 +186,19 @@ def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
         ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
         st.stop()
     st.subheader("Scores", anchor=False)
-    ui.chart(
-        charts.score_chart(board),
-        key=f"scores-{name}",
-        alt=f"{metric_label(headline)} of every design with its standard error",
-    )
+    alt = f"{metric_label(headline)} of every design with its standard error"
+    ui.chart(charts.score_chart(board), key=f"scores-{name}", alt=alt)
     dashed = "The dashed line is the dense control. " if DENSE in scored else ""
     st.caption(f"{dashed}Bars are one standard error over seeds.")
 
     st.subheader("Learning curves", anchor=False)
     best = [key for key, standing in scored.items() if standing.group in ("ranked", "control")]
-    chosen = st.multiselect(
-        "Designs",
-        list(scored),
-        format_func=lambda key: scored[key].name,
-        max_selections=12,
-        **ui.in_address("shown", list(dict.fromkeys([*best[:4], *best[-2:]])), list(scored), current=current),
-    )
+    names = {key: standing.name for key, standing in scored.items()}
+    few = dict.fromkeys([*best[:4], *best[-2:]])
+    chosen = ui.several("Designs", "shown", names, few, max_selections=12, current=current)
     if chosen:
-        ui.chart(
-            charts.curve_chart(board, chosen),
-            key=f"curves-{name}",
-            alt=f"{metric_label(headline)} over the steps, a line a design",
-        )
+        alt = f"{metric_label(headline)} over the steps, a line a design"
+        ui.chart(charts.curve_chart(board, chosen), key=f"curves-{name}", alt=alt)
     else:
         ui.empty("No design is chosen.", "Choose designs above to see how they learnt.")
 
@@ -222,13 +206,7 @@ def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
     if not with_experts:
         return
     st.subheader("Load of the experts", anchor=False)
-    design = st.selectbox(
-        "Design",
-        with_experts,
-        format_func=lambda key: scored[key].name,
-        width=420,
-        **ui.in_address("loads", with_experts[0], with_experts, current=current),
-    )
+    design = ui.select("Design", "loads", with_experts, names=names.get, width=420, current=current)
     loads = kb.expert_loads(name, design)
     if loads:
         alt = "Load of each expert in each layer, of an even share"
@@ -239,11 +217,7 @@ def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
 
 
 kb = ui.knowledge_base()
-ui.header(
-    "Evidence",
-    "The runnable designs compared under one budget on a small model. What holds at this scale need not hold at a "
-    "larger one.",
-)
+ui.header("Evidence", "The runnable designs compared under one budget on a small model; a larger one may differ.")
 protocols = ui.cached(type(kb).protocols, kb)
 if not protocols:
     ui.empty("No comparison has been made yet.", "Run python -m reference_impls bench-designs, then moe-kb build.")
@@ -255,13 +229,7 @@ summary(board)
 tables(board)
 show_charts(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
-    st.download_button(
-        "CSV of all runs",
-        pd.DataFrame(map(asdict, kb.result_runs(protocol))).to_csv(index=False),
-        f"{protocol}.csv",
-        "text/csv",
-        icon=":material/download:",
-    )
+    ui.csv_button(kb.result_runs(protocol), protocol, label="CSV of all runs")
     sql = results.example(protocol)
     st.code(sql, language="sql")
     ui.page_link("query", "Open in the SQL console", {"sql": sql})

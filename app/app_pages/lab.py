@@ -17,14 +17,7 @@ try:
     if "run" in st.query_params:
         one_run(lab, st.query_params["run"])
     else:
-        view = st.segmented_control(
-            "View",
-            ["set-up", "runs"],
-            format_func={"set-up": "Set up a run", "runs": "Runs"}.get,
-            required=True,
-            label_visibility="collapsed",
-            **ui.in_address("view", "set-up", ["set-up", "runs"]),
-        )
+        view = ui.segmented("View", "view", {"set-up": "Set up a run", "runs": "Runs"}, bare=True)
         {"set-up": choose, "runs": all_runs}[view](lab)
 except LabError as error:
     complain(error)

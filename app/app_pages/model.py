@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 import ui
 
@@ -26,24 +25,14 @@ values = ui.cached(type(kb).values, kb, reference)
 
 def about(model: Model) -> None:
     """What the model is, and the papers that describe it."""
-    badges = [
-        (model.organisation, "blue"),
-        (model.released, "gray"),
-        (model.openness, "green"),
-        (model.domain, "gray"),
-        (model.licence, "gray"),
-    ]
-    st.markdown(" ".join(f":{colour}-badge[{ui.plain(text)}]" for text, colour in badges if text))
+    badges = {"organisation": "blue", "released": "gray", "openness": "green", "domain": "gray", "licence": "gray"}
+    said = [(colour, text) for name, colour in badges.items() if (text := getattr(model, name))]
+    st.markdown(" ".join(f":{colour}-badge[{ui.plain(text)}]" for colour, text in said))
     if model.summary:
         st.markdown(ui.plain(model.summary.text))
         ui.cites(kb, model.summary.cites)
-    with st.container(horizontal=True):
-        names = {brief.key: brief.label for brief in kb.briefs("paper")}
-        for paper in model.papers:
-            ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
-        ui.edit_link(kb, reference)
-    if model.superseded_by:
-        ui.record_link(f"model:{model.superseded_by}", f"Superseded by {model.superseded_by}", icon=":material/redo:")
+    ui.papers_line(kb, model.papers, reference)
+    ui.superseded(model)
     ui.issues(kb, reference)
 
 
@@ -54,8 +43,8 @@ def choose(model: Model) -> tuple[str | None, Architecture | None]:
     if not labels:
         return None, None
     start = next((label for label in labels if layers.get(label)), labels[0])
-    widget = st.segmented_control if len(labels) <= 6 else st.selectbox
-    label = widget("Configuration", labels, required=True, **ui.in_address("configuration", start, labels))
+    widget = ui.segmented if len(labels) <= 6 else ui.select
+    label = widget("Configuration", "configuration", labels, start)
     return label, layers.get(label)
 
 
@@ -86,16 +75,8 @@ def computed(architecture: Architecture, label: str, own: Mapping[str, Value]) -
         st.caption(f"Its size cannot be computed: {ui.plain('; '.join(error.missing))}.")
         return
     with st.expander("Parameters computed from its layers, beside those claimed", icon=":material/straighten:"):
-        st.table(
-            [{key: ui.plain(value) for key, value in row.items()} for row in rows],
-            border="horizontal",
-            hide_index=True,
-            alt="Computed parameters beside claimed ones",
-        )
-        st.caption(
-            "A claim of active parameters stands beside the convention that it comes nearest to; printed numbers "
-            "are rounded."
-        )
+        ui.text_table(rows, "Computed parameters beside claimed ones")
+        st.caption("A claim of active parameters stands beside the convention nearest to it; prints are rounded.")
     ui.page_link("size", "Size it: operations, memory, traffic", {"models": f"{record.key}|{label}"})
 
 
@@ -110,20 +91,13 @@ def layers(architecture: Architecture, label: str) -> None:
             alt=f"Layer groups of {record.name} {label}, from the input at the bottom to the output at the top",
         )
     with exact:
-        st.dataframe(
-            pd.DataFrame(layer_table(architecture)),
-            hide_index=True,
-            placeholder="",
+        columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting")}
+        ui.data_table(
+            layer_table(architecture),
+            {**columns, "value": st.column_config.TextColumn("Value", width=170)},
             key=f"layers-{label}",
             alt="Exact settings of every sublayer",
             height=430,
-            column_config={
-                "stack": "Stack",
-                "layers": "Layers",
-                "sublayer": "Sublayer",
-                "setting": "Setting",
-                "value": st.column_config.TextColumn("Value", width=170),
-            },
         )
     status = "" if architecture.status == "reported" else f" ({architecture.status})"
     read = ui.source_text(kb, architecture.source, architecture.locator) + status
@@ -154,17 +128,9 @@ def value_row(value: Value) -> dict[str, str | None]:
 
 def value_table(rows: Sequence[Value], key: str) -> None:
     """Preferred values; a click on a row shows every claim of that field."""
-    frame = pd.DataFrame([value_row(value) for value in rows]).dropna(axis="columns", how="all")
-    picked = st.dataframe(
-        frame,
-        hide_index=True,
-        placeholder="",
-        key=key,
-        on_select="rerun",
-        selection_mode="single-row",
-        alt="Values with unit, precision and source",
-        height="content" if len(rows) <= 14 else 520,
-        column_config={
+    picked = ui.data_table(
+        [value_row(value) for value in rows],
+        {
             "field": st.column_config.TextColumn("Field", pinned=True, width=190),
             "value": st.column_config.TextColumn("Value", alignment="right"),
             "unit": "Unit",
@@ -176,6 +142,12 @@ def value_table(rows: Sequence[Value], key: str) -> None:
             "more": st.column_config.TextColumn("Others", help="Further claims of the field: click the row"),
             "differs": st.column_config.TextColumn("Sources differ", width=330),
         },
+        key=key,
+        alt="Values with unit, precision and source",
+        sparse=True,
+        height="content" if len(rows) <= 14 else 520,
+        on_select="rerun",
+        selection_mode="single-row",
     )
     chosen = picked.selection.rows
     if chosen and chosen[0] < len(rows):
@@ -199,9 +171,7 @@ def value_tables(label: str | None) -> None:
         value_table(whole, "values-whole")
     if not listed and not whole:
         ui.empty("No values are reported for this model.", "Add claims to its file.")
-    with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="every-claim") as every:
-        if every.open:
-            ui.claims_table(kb, kb.claims(reference), key="all-claims")
+    ui.every_claim(kb, reference)
 
 
 def routers() -> None:
@@ -210,14 +180,7 @@ def routers() -> None:
     claims = ui.cached(type(kb).routers, kb, reference)
     for design, name in {claim.record: claim.name for claim in claims}.items():
         ui.record_link(design, name, icon=":material/alt_route:")
-        st.caption(
-            "; ".join(
-                f"{ui.plain(claim.type)}{' (derived)' if claim.status == 'derived' else ''}, "
-                + ui.source_text(kb, claim.source, claim.locator)
-                for claim in claims
-                if claim.record == design
-            )
-        )
+        st.caption("; ".join(ui.sourced(kb, claim, note=claim.type) for claim in claims if claim.record == design))
     if not claims:
         st.caption("Its router is not reported.")
 
@@ -229,30 +192,21 @@ def evaluations() -> None:
     if not scores:
         st.caption("No scores in the surveys' tables.")
         return
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "configuration": value.preferred.configuration,
-                    "benchmark": label_of(value.field),
-                    "score": value.preferred.number,
-                    "setting": value.setting,
-                    "source": ui.source_name(kb, value.preferred.source, value.preferred.locator),
-                }
-                for value in scores
-            ]
-        ),
-        hide_index=True,
-        placeholder="",
+    columns = {name: name.capitalize() for name in ("configuration", "benchmark", "score", "setting", "source")}
+    ui.data_table(
+        [
+            {
+                "configuration": value.preferred.configuration,
+                "benchmark": label_of(value.field),
+                "score": value.preferred.number,
+                "setting": value.setting,
+                "source": ui.source_name(kb, value.preferred.source, value.preferred.locator),
+            }
+            for value in scores
+        ],
+        columns | {"score": st.column_config.NumberColumn("Score", format="%.1f")},
         key="scores",
         alt="Benchmark scores",
-        column_config={
-            "configuration": "Configuration",
-            "benchmark": "Benchmark",
-            "score": st.column_config.NumberColumn("Score", format="%.1f"),
-            "setting": "Setting",
-            "source": "Source",
-        },
     )
     st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
 

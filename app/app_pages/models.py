@@ -25,19 +25,10 @@ if not rows:
 
 years = sorted({row.year for row in rows if row.year})
 with st.container(horizontal=True, vertical_alignment="bottom", key="model-filters"):
-    text = st.text_input(
-        "Search",
-        icon=":material/search:",
-        width=220,
-        placeholder="Name, organisation, router …",
-        **ui.in_address("q", ""),
-    )
+    text = ui.search("Name, organisation, router …", width=220)
     makers = sorted({row.organisation for row in rows if row.organisation}, key=str.casefold)
-    organisations = st.multiselect(
-        "Organisation", makers, width=230, placeholder="any", **ui.in_address("organisation", [], makers)
-    )
-    kinds = sorted({row.openness or NOT_REPORTED for row in rows})
-    openness = st.pills("Openness", kinds, selection_mode="multi", **ui.in_address("openness", [], kinds))
+    organisations = ui.several("Organisation", "organisation", makers, width=230, placeholder="any")
+    openness = ui.pills("Openness", "openness", sorted({row.openness or NOT_REPORTED for row in rows}))
     span = None
     if len(years) > 1:
         all_years = (years[0], years[-1])
@@ -50,7 +41,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="model-filte
     )
 
 found = select_configurations(
-    rows, text=text or "", openness=openness, organisations=organisations, years=span, released_config=released_config
+    rows, text=text, openness=openness, organisations=organisations, years=span, released_config=released_config
 )
 if not found:
     ui.empty("No results.", "Remove a filter.")
@@ -59,49 +50,22 @@ if not found:
 # --- chart -------------------------------------------------------------------------------------------------------
 
 
-def open_point() -> None:
-    points = st.session_state["model-chart"].selection.points
-    if points:
-        ui.open_record(points[0]["customdata"])
-
-
 controls, picture = st.columns([1, 4], gap="medium")
 with controls:
     names = list(MEASURES)
-    x = st.selectbox("Horizontal axis", names, format_func=label_of, **ui.in_address("x", "params_total", names))
+    x = ui.select("Horizontal axis", "x", names, "params_total", names=label_of)
     log_x = st.toggle("Logarithmic", **ui.in_address(f"log-{x}", MEASURES[x].log))
-    y = st.selectbox("Vertical axis", names, format_func=label_of, **ui.in_address("y", "params_active", names))
+    y = ui.select("Vertical axis", "y", names, "params_active", names=label_of)
     log_y = log_x if x == y else st.toggle("Logarithmic", **ui.in_address(f"log-{y}", MEASURES[y].log))
-    colour = st.selectbox(
-        "Colour",
-        ["none", *COLOUR_BY],
-        format_func=lambda name: COLOUR_BY.get(name, "None"),
-        **ui.in_address("colour", "described_by", ["none", *COLOUR_BY]),
-    )
-    size = st.selectbox(
-        "Size of points",
-        ["none", *names],
-        format_func=lambda name: "Equal" if name == "none" else label_of(name),
-        **ui.in_address("size", "none", ["none", *names]),
-    )
+    colour = ui.select("Colour", "colour", {"none": "None", **COLOUR_BY}, "described_by")
+    size = ui.select("Size of points", "size", {"none": "Equal"} | {name: label_of(name) for name in names})
 drawn = plottable(found, x, y, log_x=log_x, log_y=log_y)
 with picture:
     if drawn:
-        figure = scatter(
-            found,
-            x,
-            y,
-            log_x=log_x,
-            log_y=log_y,
-            colour=None if colour == "none" else colour,
-            size=None if size == "none" else size,
-        )
-        ui.chart(
-            figure,
-            key="model-chart",
-            on_select=open_point,
-            alt=f"{label_of(y)} against {label_of(x)} of {len(drawn)} configurations",
-        )
+        by = {name: None if choice == "none" else choice for name, choice in (("colour", colour), ("size", size))}
+        figure = scatter(found, x, y, log_x=log_x, log_y=log_y, **by)
+        alt = f"{label_of(y)} against {label_of(x)} of {len(drawn)} configurations"
+        ui.chart(figure, key="model-chart", opens=True, alt=alt)
         st.caption(
             f"{len(drawn)} of {len(found)} configurations have both values. Point at one for its sources; click it "
             "for the model's page. ≠ marks a value on which sources differ."
@@ -155,14 +119,9 @@ def styled(shown: list[ConfigurationRow]) -> Any:
     return style
 
 
-st.dataframe(
+ui.data_table(
     styled(found),
-    hide_index=True,
-    key="model-table",
-    height=620,
-    placeholder="",
-    alt="Hyperparameters of every configuration found",
-    column_config={
+    {
         "name": st.column_config.ButtonColumn(
             "Model",
             key="model-open",
@@ -184,6 +143,9 @@ st.dataframe(
             for name in COLUMNS
         },
     },
+    key="model-table",
+    alt="Hyperparameters of every configuration found",
+    height=620,
 )
 st.caption(
     f"{len(found)} of {len(rows)} configurations. Shaded values: sources differ (≠), or differed and a note says which "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -16,10 +15,8 @@ from moe_kb.settings import view_address
 TIMELINE_LABELS = {"timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
 
 kb = ui.knowledge_base()
-ui.header(
-    "Mixture of experts, a living survey",
-    "Papers, designs, models and systems, every value with its source, and designs that run.",
-)
+subtitle = "Papers, designs, models and systems, every value with its source, and designs that run."
+ui.header("Mixture of experts, a living survey", subtitle)
 
 # --- ways in -----------------------------------------------------------------------------------------------------
 
@@ -48,23 +45,12 @@ with add.popover("Add a paper", icon=":material/add:", width="stretch"):
 stats = ui.cached(type(kb).stats, kb)
 records, designs = stats.records, stats.designs_by_component
 gates, without = designs.get("gating", 0), len(stats.missing.gating_designs_without_implementation)
+nodes = sum(taxonomy.nodes for taxonomy in stats.taxonomies.values())
 tiles = [
     ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
-    (
-        "Taxonomy nodes",
-        sum(taxonomy.nodes for taxonomy in stats.taxonomies.values()),
-        "taxonomy",
-        {},
-        "Browse the taxonomy",
-    ),
+    ("Taxonomy nodes", nodes, "taxonomy", {}, "Browse the taxonomy"),
     ("Gating designs", gates, "designs", {}, "Compare the gates"),
-    (
-        "Other designs",
-        sum(n for name, n in designs.items() if name != "gating"),
-        "designs",
-        {"component": "loss"},
-        "Losses, experts, schemes",
-    ),
+    ("Other designs", sum(designs.values()) - gates, "designs", {"component": "loss"}, "Losses, experts, schemes"),
     ("Models", records.get("model", 0), "models", {}, "See the models"),
     ("Claims with a source", stats.claims, "query", {}, "Query the claims"),
     ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
@@ -85,11 +71,8 @@ st.caption(
 with st.container(horizontal=True):
     if stats.implementations:
         missing = f"; {without} have no implementation yet" if without else ""
-        ui.page_link(
-            "designs",
-            f"{gates - without} of {gates} gating designs can be run{missing}",
-            {"runs": "no"} if without else None,
-        )
+        label = f"{gates - without} of {gates} gating designs can be run{missing}"
+        ui.page_link("designs", label, {"runs": "no"} if without else None)
         ui.page_link("evidence", "What the runnable designs do under one budget")
     if stats.configurations:
         ui.page_link("trends", "How the designs of released models moved over time")
@@ -113,30 +96,21 @@ def show_timeline(timelines: dict[str, str]) -> None:
     """One of the surveys' timelines, of all organisations or of some."""
     st.header("Models through time", anchor=False)
     which, who = st.columns([1, 2], vertical_alignment="top")
-    table = which.segmented_control(
-        "Timeline",
-        list(timelines),
-        format_func=lambda key: TIMELINE_LABELS.get(key, key),
-        required=True,
-        **ui.in_address("timeline", next(iter(timelines)), timelines),
-    )
+    with which:
+        table = ui.segmented("Timeline", "timeline", {key: TIMELINE_LABELS.get(key, key) for key in timelines})
     models = ui.cached(type(kb).timeline, kb, table)
     everyone = sorted({model.organisation for model in models}, key=str.lower)
     # The address has called it affiliation since the first version.
-    chosen = tuple(
-        who.multiselect(
-            "Organisation", everyone, placeholder="all organisations", **ui.in_address("affiliation", [], everyone)
-        )
-    )
+    with who:
+        chosen = tuple(ui.several("Organisation", "affiliation", everyone, placeholder="all organisations"))
     rows = [model for model in models if not chosen or model.organisation in chosen]
     if not rows:
         ui.empty("No results.", "Clear the choice or switch the timeline.")
         return
-    key = f"timeline-{table}"
     ui.chart(
         ui.cached(timeline_figure, kb, table, chosen),
-        key=key,
-        on_select=partial(ui.point_clicked, key),
+        key=f"timeline-{table}",
+        opens=True,
         alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
     )
     record = kb.table(table)
@@ -147,14 +121,8 @@ def show_timeline(timelines: dict[str, str]) -> None:
     with st.expander("As a table"):
         ui.record_table(
             [asdict(model) | {"record": model.record or ""} for model in rows],
-            {
-                "period": "Period",
-                "openness": "Weights",
-                "domain": "Domain",
-                "organisation": "Organisation",
-                "name": "Record",
-                "released": "Release date",
-            },
+            {name: name.capitalize() for name in ("period", "domain", "organisation")}
+            | {"openness": "Weights", "name": "Record", "released": "Release date"},
             key="timeline-table",
             alt="The timeline's models",
             name="label",

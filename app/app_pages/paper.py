@@ -31,8 +31,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if ui.is_web(address):
             st.link_button(label, address, icon=":material/open_in_new:", type="tertiary")
     ui.edit_link(kb, record)
-if paper.superseded_by:
-    ui.record_link(f"paper:{paper.superseded_by}", f"Superseded by {paper.superseded_by}", icon=":material/redo:")
+ui.superseded(paper)
 if paper.authors:
     more = "" if paper.authors_complete is not False else " and others"
     st.markdown(ui.plain(", ".join(paper.authors) + more))
@@ -66,11 +65,7 @@ with left:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.badge(usage.role, color="orange" if usage.role == "introduces" else "gray")
                 ui.record_link(usage.record, f"{usage.name} ({usage.component})")
-                st.caption(
-                    (f"{ui.plain(usage.note)} · " if usage.note else "")
-                    + ui.source_text(kb, usage.source, usage.locator)
-                    + (" (derived)" if usage.status == "derived" else "")
-                )
+                st.caption(ui.sourced(kb, usage, note=usage.note))
     else:
         st.caption("No design record names it yet.")
     if page.models:
@@ -95,12 +90,10 @@ with right:
 
 # --- the rest of what is known -----------------------------------------------------------------------------------
 
-claims = ui.cached(type(kb).claims, kb, record)
-if claims:
+if ui.cached(type(kb).claims, kb, record):
     st.header("Claims", anchor=False)
     ui.issues(kb, record)
-    with st.expander(f"Every value that a source gives ({len(claims)})", icon=":material/format_quote:"):
-        ui.claims_table(kb, claims, key="paper-claims")
+    ui.every_claim(kb, record)
 
 ui.related_records(kb, record, key="paper-graph")
 ui.provenance(kb, paper)

@@ -14,40 +14,25 @@ if not everything:
     ui.empty("No papers.", "Add one as data/papers/<year>/<key>.yaml and run moe-kb check.")
     st.stop()
 
-text = st.text_input(
-    "Search",
-    icon=":material/search:",
-    **ui.in_address("q", ""),
-    placeholder="a name or a part of one, an author, words of a title or summary",
-)
+text = ui.search("a name or a part of one, an author, words of a title or summary")
 nodes = ui.cached(type(kb).node_labels, kb)
 span = (min(paper.year for paper in everything), max(paper.year for paper in everything))
 first, second = st.columns([2, 1])
-node = first.selectbox(
-    "Classified as",
-    list(nodes),
-    format_func=nodes.get,
-    index=None,
-    placeholder="any node of any taxonomy",
-    **ui.in_address("under", None, nodes),
-)
+with first:
+    node = ui.select("Classified as", "under", nodes, None, index=None, placeholder="any node of any taxonomy")
 years = second.slider("Years", *span, **ui.in_address("years", span)) if span[0] < span[1] else span
 first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
-known = venues(everything)
-wanted_venues = first.multiselect("Venue", known, placeholder="any venue", **ui.in_address("venue", [], known))
-kinds = sorted({paper.scope for paper in everything})
-scopes = second.multiselect(
-    "Scope",
-    kinds,
-    placeholder="any scope",
-    **ui.in_address("scope", [], kinds),
-    help="core: about mixtures of experts; the others are here because a survey leans on them",
-)
+with first:
+    wanted_venues = ui.several("Venue", "venue", venues(everything), placeholder="any venue")
+with second:
+    about = "core: about mixtures of experts; the others are here because a survey leans on them"
+    kinds = sorted({paper.scope for paper in everything})
+    scopes = ui.several("Scope", "scope", kinds, placeholder="any scope", help=about)
 code = third.toggle("Has code", **ui.in_address("code", False))
 
 rows = kb.papers(
     Facets(
-        text=text.strip(),
+        text=text,
         node=node,
         years=None if years == span else years,
         venues=tuple(wanted_venues),
@@ -55,7 +40,7 @@ rows = kb.papers(
         with_code=code,
     )
 )
-if text.strip() and (others := kb.elsewhere(text.strip())):
+if text and (others := kb.elsewhere(text)):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Also found:", width="content")
         for hit in others:
@@ -66,13 +51,13 @@ if not rows:
 
 st.caption(
     f"{len(rows)} of {len(everything)} papers, "
-    + ("best match first" if text.strip() else "newest first")
+    + ("best match first" if text else "newest first")
     + ". Click a heading to sort."
 )
 columns = {
     "year": st.column_config.NumberColumn("Year", format="%d", width=60),
     "title": st.column_config.TextColumn("Title", width=350),
-    **({"found": st.column_config.TextColumn("Found in", width=300)} if text.strip() else {}),
+    **({"found": st.column_config.TextColumn("Found in", width=300)} if text else {}),
     "venue": st.column_config.TextColumn("Venue", width=110),
     "url": st.column_config.LinkColumn("Link", display_text="read", width=60),
     "code": st.column_config.LinkColumn("Code", display_text="code", width=60),

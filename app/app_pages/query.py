@@ -49,43 +49,27 @@ with aside:
     if tables.open:
         with tables:
             schema = {table.name: table for table in ui.cached(type(kb).schema, kb)}
-            name = st.selectbox("Table or view", list(schema), **ui.in_address("table", next(iter(schema)), schema))
+            name = ui.select("Table or view", "table", list(schema))
             st.caption(f"{schema[name].kind.capitalize()}. {ui.plain(schema[name].description)}")
-            st.button(
-                "Show its first rows",
-                on_click=take,
-                args=(first_rows(name),),
-                icon=":material/table_rows:",
-                key="first-rows",
-            )
-            st.dataframe(
-                pd.DataFrame(
-                    [
-                        {"column": column.name, "meaning": column.description, "type": column.type}
-                        for column in schema[name].columns
-                    ]
-                ),
-                hide_index=True,
+            first = {"key": "first-rows", "on_click": take, "args": (first_rows(name),)}
+            st.button("Show its first rows", icon=":material/table_rows:", **first)
+            ui.data_table(
+                [
+                    {"column": column.name, "meaning": column.description, "type": column.type}
+                    for column in schema[name].columns
+                ],
+                {"column": "Column", "meaning": st.column_config.TextColumn("Meaning", width="large"), "type": "Type"},
                 key="schema-columns",
-                height=430,
                 alt=f"Columns of {name}",
-                column_config={
-                    "column": "Column",
-                    "meaning": st.column_config.TextColumn("Meaning", width="large"),
-                    "type": "Type",
-                },
+                height=430,
             )
 
 # --- the question ------------------------------------------------------------------------------------------------
 
 with main:
     with st.form("console", border=False):
-        st.text_area(
-            "SQL",
-            key="sql",
-            height=190,
-            help=f"One SELECT. At most {MAX_ROWS:,} rows and five seconds. Control and Enter run it.",
-        )
+        limits = f"One SELECT. At most {MAX_ROWS:,} rows and five seconds. Control and Enter run it."
+        st.text_area("SQL", key="sql", height=190, help=limits)
         st.form_submit_button("Run", type="primary", icon=":material/play_arrow:", on_click=take)
     answer = ask(str(kb.database), kb.content_hash, asked)
     if isinstance(answer, str):
@@ -93,29 +77,12 @@ with main:
         st.stop()
     taken = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'} in {answer.seconds * 1000:.0f} ms"
     if answer.truncated:
-        st.warning(
-            f"Cut off after {len(answer.rows):,} rows: there are more. Add a LIMIT or a WHERE.",
-            icon=":material/content_cut:",
-        )
+        cut = f"Cut off after {len(answer.rows):,} rows: there are more. Add a LIMIT or a WHERE."
+        st.warning(cut, icon=":material/content_cut:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        show = st.segmented_control(
-            "Show",
-            ["table", "chart"],
-            format_func=str.capitalize,
-            required=True,
-            label_visibility="collapsed",
-            **ui.in_address("show", "table", ["table", "chart"]),
-        )
+        show = ui.segmented("Show", "show", {"table": "Table", "chart": "Chart"}, bare=True)
         st.caption(taken)
-        st.download_button(
-            "Download CSV",
-            to_csv(answer),
-            file_name="query.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            disabled=not answer.columns,
-        )
+        ui.csv_button(to_csv(answer), "query", disabled=not answer.columns)
     if not answer.rows:
         ui.empty("No rows.", "The query is right, and nothing in the database answers it.")
         st.stop()
@@ -124,54 +91,28 @@ with main:
 
     numbers = numeric_columns(answer)
     if show == "table":
-        frame = pd.DataFrame(answer.rows, columns=answer.columns)
-        links = {
-            name: st.column_config.LinkColumn(name)
-            for name in answer.columns
-            if name not in numbers and all_links(answer, name)
-        }
-        st.dataframe(
-            frame,
-            hide_index=True,
+        words = [name for name in answer.columns if name not in numbers]
+        ui.data_table(
+            pd.DataFrame(answer.rows, columns=answer.columns),
+            {name: st.column_config.LinkColumn(name) for name in words if all_links(answer, name)},
             key="result",
             alt="Result of the query",
             placeholder="NULL",  # as SQL calls it; the table would say None
-            column_config=links,
-            height="auto" if len(frame) <= 12 else 560,
+            height="auto" if len(answer.rows) <= 12 else 560,
         )
     elif not numbers:
         ui.empty("No column holds numbers.", "Select one, for instance count(*), to draw a chart.")
     else:
         start_x, start_y = sensible_axes(answer, asked)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            kind = st.segmented_control(
-                "Kind", list(KINDS), format_func=KINDS.get, required=True, **ui.in_address("kind", "scatter", KINDS)
-            )
-            x = st.selectbox(
-                "Horizontal", answer.columns, width=220, **ui.in_address("x", start_x or numbers[0], answer.columns)
-            )
-            y = st.selectbox(
-                "Vertical",
-                numbers,
-                width=220,
-                disabled=kind == "histogram",
-                **ui.in_address("y", start_y if start_y in numbers else numbers[0], numbers),
-            )
-            group = st.selectbox(
-                "Colour",
-                ["none", *answer.columns],
-                width=180,
-                **ui.in_address("colour", "none", ["none", *answer.columns]),
-            )
+            kind = ui.segmented("Kind", "kind", KINDS, "scatter")
+            x = ui.select("Horizontal", "x", answer.columns, start_x or numbers[0], width=220)
+            start_y = start_y if start_y in numbers else numbers[0]
+            y = ui.select("Vertical", "y", numbers, start_y, width=220, disabled=kind == "histogram")
+            group = ui.select("Colour", "colour", ["none", *answer.columns], width=180)
             log_x = st.toggle("Log horizontal", disabled=x not in numbers, **ui.in_address("log-x", False))
             log_y = st.toggle("Log vertical", disabled=kind == "histogram", **ui.in_address("log-y", False))
-        figure = result_chart(
-            answer,
-            kind,
-            x,
-            y,
-            group=None if group == "none" else group,
-            log_x=log_x and x in numbers,
-            log_y=log_y and kind != "histogram",
-        )
+        group = None if group == "none" else group
+        logs = {"log_x": log_x and x in numbers, "log_y": log_y and kind != "histogram"}
+        figure = result_chart(answer, kind, x, y, group=group, **logs)
         ui.chart(figure, key="result-chart", alt=f"{KINDS[kind]}: {y} against {x}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from math import gcd
 
@@ -22,6 +23,7 @@ from moe_kb.sizing.report import SCOPE
 from moe_kb.sizing.what_if import Experts, Sized, experts_of, sized, with_experts
 
 MOST = 5
+USUAL_DEVICE = "h200-sxm"
 CONTEXTS = [2**power for power in range(7, 21)]
 BATCHES = [2**power for power in range(11)]
 #: Shown where nothing is asked for, as far as they are there.
@@ -69,9 +71,8 @@ def chosen_configurations() -> list[str]:
 def chosen_setting() -> tuple[Setting, list[Device], Device | None]:
     """Context, batch, devices and precision, with the accelerators that have what is needed and the one chosen."""
     with st.grid(5, min_column_width=180):
-        context = st.select_slider(
-            "Context, tokens", CONTEXTS, format_func=lambda n: f"{n:,}", **ui.in_address("context", 8192, CONTEXTS)
-        )
+        address = ui.in_address("context", 8192, CONTEXTS)
+        context = st.select_slider("Context, tokens", CONTEXTS, format_func="{:,}".format, **address)
         batch = st.select_slider("Batch size, sequences", BATCHES, **ui.in_address("batch", 1, BATCHES))
         expert_parallel = st.number_input(
             "Expert parallelism, devices",
@@ -80,25 +81,15 @@ def chosen_setting() -> tuple[Setting, list[Device], Device | None]:
             help="The routed experts of a layer are spread over so many devices",
             **ui.in_address("expert_parallel", 8, range(1, 4097)),
         )
-        weights = st.selectbox(
-            "Weight precision",
-            list(FORMATS),
-            format_func=lambda key: FORMATS[key].label,
-            **ui.in_address("weights", "bf16", FORMATS),
-        )
+        formats = {key: form.label for key, form in FORMATS.items()}
+        weights = ui.select("Weight precision", "weights", formats, "bf16")
         devices = kb.devices(FORMATS[weights])
         by_key = {device.key: device for device in devices}
         device = None
         if by_key:
-            first = "h200-sxm" if "h200-sxm" in by_key else next(iter(by_key))
-            device = by_key[
-                st.selectbox(
-                    "Accelerator",
-                    list(by_key),
-                    format_func=lambda key: by_key[key].name,
-                    **ui.in_address("accelerator", first, by_key),
-                )
-            ]
+            first = USUAL_DEVICE if USUAL_DEVICE in by_key else next(iter(by_key))
+            names = {key: known.name for key, known in by_key.items()}
+            device = by_key[ui.select("Accelerator", "accelerator", names, first)]
     return Setting(context, batch, expert_parallel, FORMATS[weights]), devices, device
 
 
@@ -211,31 +202,21 @@ def formula(title: str) -> None:
         st.markdown(f"**Includes.** {words.counted}\n\n**Excludes.** {words.left_out}")
 
 
-def chart(name: str, draw: Callable[[], go.Figure], alt: str, on_select: Callable[[], None] | None = None) -> None:
+def chart(name: str, draw: Callable[[], go.Figure], alt: str, *, opens: bool = False) -> None:
     """A chart of what is shown, drawn anew when that changes."""
     about = (*(item.key for item in shown), repr(setting), device.key if device and name == "roofline" else "")
 
     def drawn(kb: KnowledgeBase, *_about: str) -> go.Figure:
         return draw()
 
-    ui.chart(ui.cached(drawn, kb, name, *about), key=f"size-{name}", alt=alt, on_select=on_select)
-
-
-def table(rows: list[dict[str, str]], alt: str) -> None:
-    """A small table of text."""
-    st.table(
-        [{ui.plain(key): ui.plain(value) for key, value in row.items()} for row in rows],
-        border="horizontal",
-        hide_index=True,
-        alt=alt,
-    )
+    ui.chart(ui.cached(drawn, kb, name, *about), key=f"size-{name}", alt=alt, opens=opens)
 
 
 def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
     """Parameters, operations, memory, traffic and cache."""
     st.subheader("Parameters", anchor=False)
     chart("parameters", partial(charts.parameters, shown), "Parameters by part, in all and of one token, stacked")
-    table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
+    ui.text_table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
     formula("Parameters")
     st.subheader("Operations", anchor=False)
     chart("operations", partial(charts.operations, shown), "Operations of one token by part, prefill and decode")
@@ -247,7 +228,7 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
             "weights",
             partial(charts.weights, shown, devices),
             "Bytes of the weights in every format, over the memory of accelerators",
-            on_select=partial(ui.point_clicked, "size-weights"),
+            opens=True,
         )
         st.caption("The strokes at the bottom are the accelerators known; click one to choose it.")
         formula("Weight memory")
@@ -262,7 +243,7 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
     st.subheader("Cache of a sequence", anchor=False)
     chart("cache", partial(charts.cache, shown), "Bytes of one sequence's cache against its tokens")
     st.caption("Numbers in 16 bits. A ring marks where a sliding window is full; the dashed line is the context.")
-    table(size_tables.cache_rows(shown), "KV cache per token, windows and constant state of every cache")
+    ui.text_table(size_tables.cache_rows(shown), "KV cache per token, windows and constant state of every cache")
     formula("Cache")
 
 
@@ -275,28 +256,15 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
         f"Attainable operations against intensity on {device.name}, with a prefill and a decoding step of each",
     )
     st.caption("Circles: a prefill; diamonds: a decoding step of the batch, each on as many devices as hold the model.")
-    table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
+    ui.text_table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
     formula("Roofline")
     st.subheader("Minimum number of devices", anchor=False)
     setting = shown[0].size.setting
-    st.caption(
-        f"Weights in {ui.plain(setting.weights.label)}, with the cache of "
-        f"{setting.batch:,} × {setting.context:,} tokens."
-    )
+    tokens = f"{setting.batch:,} × {setting.context:,} tokens"
+    st.caption(f"Weights in {ui.plain(setting.weights.label)}, with the cache of {tokens}.")
     labels = [item.label for item in shown]
     ui.record_table(
-        [
-            {
-                "record": row.record,
-                "name": row.name,
-                **dict(zip(labels, row.devices, strict=True)),
-                "memory": row.memory,
-                "bandwidth": row.bandwidth,
-                "peak": row.peak,
-                "arithmetic": row.arithmetic,
-            }
-            for row in size_tables.device_rows(shown, devices)
-        ],
+        [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
         {
             **{label: st.column_config.NumberColumn(label, format="localized") for label in labels},
             "memory": "Memory",
@@ -331,7 +299,7 @@ if changed:
     baseline, modified = changed
     shown.insert(shown.index(baseline) + 1, modified)
     st.subheader(f"What the change does to {ui.plain(baseline.label)}", anchor=False)
-    table(size_tables.change_rows(baseline, modified, device), "Baseline and modified, a row for each quantity")
+    ui.text_table(size_tables.change_rows(baseline, modified, device), "Baseline and modified, a row for each quantity")
 with st.container(horizontal=True, gap="small"):
     for record, label in dict.fromkeys((item.record, item.label) for item in shown if item.record):
         ui.record_link(record, label, icon=":material/deployed_code:", help="Its page, with every value's source")
@@ -342,13 +310,12 @@ if device is None:
 on_device(shown, devices, device)
 unable = [configuration for configuration in known.values() if configuration.why]
 with st.expander(f"{len(unable)} configurations that cannot be sized, and why", icon=":material/block:"):
-    st.dataframe(
+    ui.data_table(
         [{"configuration": configuration.label, "why": configuration.why} for configuration in unable],
-        hide_index=True,
-        placeholder="",
-        alt="Configurations that cannot be sized",
-        column_config={
+        {
             "configuration": st.column_config.TextColumn("Configuration", width=240),
             "why": st.column_config.TextColumn("Why", width=700),
         },
+        key="size-unable",
+        alt="Configurations that cannot be sized",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pandas as pd
 import streamlit as st
@@ -30,14 +31,7 @@ if asked:
         target = kb.resolve(asked, "table")
     kind, _, key = target.partition(":")
 
-view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    format_func=VIEWS.get,
-    required=True,
-    label_visibility="collapsed",
-    **ui.in_address("view", f"{kind}s" if kind else "evaluations", VIEWS),
-)
+view = ui.segmented("View", "view", VIEWS, f"{kind}s" if kind else "evaluations", bare=True)
 
 
 def show_evaluations() -> None:
@@ -47,25 +41,14 @@ def show_evaluations() -> None:
         return
     present = [name for name in BENCHMARKS if any(row.benchmark == name for row in rows)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        benchmark = st.segmented_control(
-            "Benchmark", present, format_func=label_of, required=True, **ui.in_address("benchmark", present[0], present)
-        )
-        against = st.segmented_control(
-            "Against",
-            list(AGAINST),
-            format_func=label_of,
-            required=True,
-            **ui.in_address("against", "params_active", AGAINST),
-        )
+        benchmark = ui.segmented("Benchmark", "benchmark", present, names=label_of)
+        against = ui.segmented("Against", "against", AGAINST, "params_active", names=label_of)
         settings = sorted({row.setting for row in rows if row.benchmark == benchmark})
-        wanted = st.pills("Setting", settings, selection_mode="multi", **ui.in_address("setting", [], settings))
+        wanted = ui.pills("Setting", "setting", settings)
     found = [row for row in rows if row.benchmark == benchmark and (not wanted or row.setting in wanted)]
     if any(row.against(against) is not None for row in found):
-        ui.chart(
-            score_chart(found, benchmark, against),
-            key="score-chart",
-            alt=f"{label_of(benchmark)} scores against {label_of(against).lower()}",
-        )
+        alt = f"{label_of(benchmark)} scores against {label_of(against).lower()}"
+        ui.chart(score_chart(found, benchmark, against), key="score-chart", alt=alt)
     unplaced = sum(row.against(against) is None for row in found)
     st.caption(
         "Scores of different settings are not comparable with each other: colour and shape show the number of shots."
@@ -73,13 +56,8 @@ def show_evaluations() -> None:
     )
     ui.record_table(
         [
-            {
-                "record": row.record,
-                "label": row.label,
-                "organisation": row.organisation,
-                "released": row.released,
-                "score": row.score,
-                "setting": row.setting,
+            asdict(row)
+            | {
                 "source": ui.source_name(kb, row.source, row.locator),
                 "active": row.params_active and row.params_active / 1e9,
                 "total": row.params_total and row.params_total / 1e9,
@@ -121,26 +99,20 @@ def show_systems() -> None:
     notes = sorted({note for row in rows for note in row.notes})
     for note in notes:
         st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "name": row.name,
-                    "organisation": row.organisation,
-                    **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
-                    "stars": row.stars and row.stars.number,
-                    "as_of": row.stars and row.stars.as_of,
-                    "parallelism": "; ".join(row.parallelism) or None,
-                    "repository": row.repository if ui.is_web(row.repository) else None,
-                }
-                for row in rows
-            ]
-        ),
-        hide_index=True,
-        key="system-table",
-        placeholder="",
-        alt="Systems with what they optimise, stars and repository",
-        column_config={
+    ui.data_table(
+        [
+            {
+                "name": row.name,
+                "organisation": row.organisation,
+                **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
+                "stars": row.stars and row.stars.number,
+                "as_of": row.stars and row.stars.as_of,
+                "parallelism": "; ".join(row.parallelism) or None,
+                "repository": row.repository if ui.is_web(row.repository) else None,
+            }
+            for row in rows
+        ],
+        {
             "name": st.column_config.TextColumn("System", pinned=True),
             "organisation": "Organisation",
             **OPTIMISES,
@@ -149,16 +121,13 @@ def show_systems() -> None:
             "parallelism": st.column_config.TextColumn("Parallelism", width=310),
             "repository": st.column_config.LinkColumn("Repository"),
         },
+        key="system-table",
+        alt="Systems with what they optimise, stars and repository",
     )
     st.subheader("One system", anchor=False)
     by_key = {row.key: row for row in rows}
-    chosen = st.selectbox(
-        "System",
-        list(by_key),
-        format_func=lambda key: by_key[key].name,
-        width=420,
-        **ui.in_address("system", key if kind == "system" else next(iter(by_key)), by_key),
-    )
+    names = {row.key: row.name for row in rows}
+    chosen = ui.select("System", "system", names, key if kind == "system" else rows[0].key, width=420)
     system = by_key[chosen]
     with st.container(border=True):
         st.markdown(
@@ -171,15 +140,9 @@ def show_systems() -> None:
         st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(system.optimises.get(aspect))}" for aspect in OPTIMISES))
         if system.repository:
             st.markdown("Repository: " + ui.outside(system.repository, system.repository))
-        names = {brief.key: brief.label for brief in kb.briefs("paper")}
-        with st.container(horizontal=True):
-            for paper in system.papers:
-                ui.record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
-            ui.edit_link(kb, system.record)
+        ui.papers_line(kb, system.papers, system.record)
         ui.issues(kb, system.record)
-        with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="system-claims") as every:
-            if every.open:
-                ui.claims_table(kb, kb.claims(system.record), key="system-claim-table")
+        ui.every_claim(kb, system.record)
 
 
 def show_tables() -> None:
@@ -187,14 +150,8 @@ def show_tables() -> None:
     if not tables:
         ui.empty("No transcribed tables yet.", "Add one as data/tables/<key>.yaml.")
         return
-    by_key = {brief.key: brief for brief in tables}
-    chosen = st.selectbox(
-        "Table",
-        list(by_key),
-        format_func=lambda key: by_key[key].name,
-        width=420,
-        **ui.in_address("table", key if kind == "table" else next(iter(by_key)), by_key),
-    )
+    labels = {brief.key: brief.name for brief in tables}
+    chosen = ui.select("Table", "table", labels, key if kind == "table" else tables[0].key, width=420)
     table = kb.table(chosen)
     st.markdown(f"**{ui.plain(table.title)}**")
     st.caption("Source: " + ui.source_text(kb, table.source, table.locator))
@@ -226,14 +183,9 @@ def show_tables() -> None:
         longest = max((len(str(cell)) for cell in frame[name] if cell is not None), default=0)
         return min(340, 24 + 8 * max(longest, len(heading)))
 
-    st.dataframe(
+    ui.data_table(
         frame,
-        hide_index=True,
-        key=f"table-{chosen}",
-        placeholder="",
-        alt=table.title,
-        height=620 if len(rows) > 40 else "content",
-        column_config={
+        {
             "row": st.column_config.TextColumn("Row", width="small"),
             "label": st.column_config.TextColumn("As printed", pinned=True, width=width("label", "As printed")),
             "about": st.column_config.TextColumn(
@@ -248,6 +200,9 @@ def show_tables() -> None:
                 for column in table.columns
             },
         },
+        key=f"table-{chosen}",
+        alt=table.title,
+        height=620 if len(rows) > 40 else "content",
     )
 
 
@@ -256,7 +211,7 @@ def _printed(cell: object) -> str | None:
     if cell is None:
         return None
     if isinstance(cell, list):
-        return "; ".join(filter(None, (_printed(one) for one in cell)))
+        return "; ".join(filter(None, (_printed(part) for part in cell)))
     if isinstance(cell, dict):
         return str(cell.get("printed", "")) + (" (derived)" if cell.get("status") == "derived" else "")
     return str(cell)

@@ -53,20 +53,14 @@ left.segmented_control(
     on_change=survey_chosen,
     required=True,
 )
-names = ui.cached(type(kb).node_labels, kb, survey)
-right.selectbox("Node", list(names), format_func=names.get, **ui.in_address("node", node))
+with right:
+    ui.select("Node", "node", ui.cached(type(kb).node_labels, kb, survey), node)
 
 trail = ui.cached(type(kb).ancestors, kb, node)
 with st.container(horizontal=True, gap="small"):
     for name, label in trail[:-1]:
-        st.button(
-            ui.plain(label),
-            key=f"up-{name}",
-            on_click=go_to,
-            args=(name,),
-            type="tertiary",
-            icon=":material/chevron_left:",
-        )
+        up = {"key": f"up-{name}", "on_click": go_to, "args": (name,)}
+        st.button(ui.plain(label), type="tertiary", icon=":material/chevron_left:", **up)
 ui.chart(
     ui.cached(picture, kb, node),
     key=f"icicle-{node}",
@@ -89,64 +83,42 @@ for line in ui.cached(type(kb).mappings, kb, node):
         st.caption(ui.plain(line.reason))
 
 held = ui.cached(type(kb).node_records, kb, node)
-titles = {
-    "paper": f"Papers ({len(held['paper'])})",
-    "design": f"Designs ({len(held['design'])})",
-    "model": f"Models ({len(held['model'])})",
-    "graph": "Graph",
-}
-papers, designs, models, graph = st.tabs(list(titles.values()), key="held")
-common = {
+*lists, graph = st.tabs([*(f"{kind.capitalize()}s ({len(rows)})" for kind, rows in held.items()), "Graph"], key="held")
+columns = {
     "year": st.column_config.NumberColumn("Year", format="%d", width=60),
     "printed": st.column_config.ListColumn("Printed as", width="medium"),
     "nodes": st.column_config.ListColumn("Classified as", width="large"),
-    "placed_by": st.column_config.ListColumn("Classified by", width="medium"),
-}
-reached = {
-    "year": common["year"],
     "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
     "through": st.column_config.ListColumn("Through the paper", width="large"),
     "placed_by": st.column_config.ListColumn("Classified by", width="medium"),
 }
-with papers:
-    if held["paper"]:
-        ui.record_table(
-            held["paper"],
-            common,
-            key="node-papers",
-            alt="Papers at this node or below",
-            name_label="Paper",
-            name_width=230,
-        )
-    else:
-        ui.empty("No papers here.", "Click a box above, or choose another node.")
-with designs:
-    runs = sum(row.runs for row in held["design"])
-    st.caption(f"Classified here, or introduced, used or modified by such a paper. {runs} can be run in the lab.")
-    if held["design"]:
-        ui.record_table(
-            held["design"],
-            reached,
-            key="node-designs",
-            alt="Designs at this node or of its papers",
-            name_label="Design",
-            name_width=230,
-        )
-    else:
-        ui.empty("No designs here.", "Its papers may not have a design record yet.")
-with models:
-    st.caption("Described by a paper classified here.")
-    if held["model"]:
-        ui.record_table(
-            held["model"],
-            reached,
-            key="node-models",
-            alt="Models of this node's papers",
-            name_label="Model",
-            name_width=230,
-        )
-    else:
-        ui.empty("No models here.", "Its papers may describe none.")
+runs = sum(row.runs for row in held["design"])
+reached = ("year", "runs", "through", "placed_by")
+for tab, kind, shown, about, advice in (
+    (lists[0], "paper", ("year", "printed", "nodes", "placed_by"), "", "Click a box above, or choose another node."),
+    (
+        lists[1],
+        "design",
+        reached,
+        f"Classified here, or introduced, used or modified by such a paper. {runs} can be run in the lab.",
+        "Its papers may not have a design record yet.",
+    ),
+    (lists[2], "model", reached, "Described by a paper classified here.", "Its papers may describe none."),
+):
+    with tab:
+        if about:
+            st.caption(about)
+        if held[kind]:
+            ui.record_table(
+                held[kind],
+                {name: columns[name] for name in shown},
+                key=f"node-{kind}s",
+                alt=f"{kind.capitalize()}s at this node or below, or of its papers",
+                name_label=kind.capitalize(),
+                name_width=230,
+            )
+        else:
+            ui.empty(f"No {kind}s here.", advice)
 with graph:
     st.caption("Anything in the knowledge base with its related records, one step around. Click a point to go there.")
     everything = {f"node:{node}": f"{tree.label} (this node)"} | {
@@ -154,7 +126,5 @@ with graph:
         for brief in ui.cached(type(kb).briefs, kb)
         if brief.kind in ("paper", "design", "model", "system")
     }
-    centre = st.selectbox(
-        "Around", list(everything), format_func=everything.get, **ui.in_address("around", f"node:{node}", everything)
-    )
+    centre = ui.select("Around", "around", everything, f"node:{node}")
     ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

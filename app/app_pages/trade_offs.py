@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 import ui
@@ -13,7 +12,7 @@ import ui
 from moe_kb.analysis.metrics import COST, METRICS, PERFORMANCE, SIDES, SYMBOLS, Side
 from moe_kb.analysis.trade_offs import WIDELY_HELD, Entry, TradeOffs, conditions, in_words
 from moe_kb.charts import trade_offs as charts
-from moe_kb.fields import BENCHMARKS
+from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.measurements import UNSTATED, Measurements
 from moe_kb.sizing.precision import FORMATS
@@ -33,34 +32,20 @@ def metrics_asked(held: Measurements) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="top", key="trade-offs-metrics"):
         if held.benchmarks:
-            asked["benchmark"] = st.segmented_control(
-                "Accuracy: benchmark",
-                held.benchmarks,
-                format_func=lambda name: BENCHMARKS[name].label,
-                required=True,
-                **ui.in_address("benchmark", held.benchmarks[0], held.benchmarks),
-            )
+            asked["benchmark"] = ui.segmented("Accuracy: benchmark", "benchmark", held.benchmarks, names=label_of)
             counted = conditions(held, asked["benchmark"])
             settings = {in_words(condition, counted): number for condition, number in counted.items()}
-            asked["setting"] = st.segmented_control(
+            asked["setting"] = ui.segmented(
                 "Setting",
-                list(settings),
-                format_func=lambda name: f"{name} ({settings[name]})",
-                required=True,
+                "setting",
+                {name: f"{name} ({number})" for name, number in settings.items()},
                 help="With the number of configurations. Scores of different settings are never drawn together.",
-                **ui.in_address("setting", next(iter(settings)), list(settings)),
             )
         for name, label, metrics, usual in (
             ("performance", SIDES["performance"], PERFORMANCE, "context_length"),
             ("cost", SIDES["cost"], COST, "params_active"),
         ):
-            asked[name] = st.selectbox(
-                label,
-                list(metrics),
-                format_func=lambda key: METRICS[key].title,
-                width=265,
-                **ui.in_address(name, usual, metrics),
-            )
+            asked[name] = ui.select(label, name, metrics, usual, names=lambda key: METRICS[key].title, width=265)
     return asked
 
 
@@ -75,28 +60,15 @@ def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
             ("batch", "Batch size", BATCHES, 1),
         ):
             if name in needs:
-                asked[name] = st.selectbox(
-                    label, options, format_func=lambda n: f"{n:,}", width=170, **ui.in_address(name, usual, options)
-                )
+                asked[name] = ui.select(label, name, options, usual, names="{:,}".format, width=170)
         if "weights" in needs:
-            asked["weights"] = st.selectbox(
-                "Weight precision",
-                list(FORMATS),
-                format_func=lambda key: FORMATS[key].label,
-                width=290,
-                **ui.in_address("weights", "bf16", FORMATS),
-            )
+            formats = {key: form.label for key, form in FORMATS.items()}
+            asked["weights"] = ui.select("Weight precision", "weights", formats, "bf16", width=290)
         if "device" in needs:
-            by_key = {device.key: device for device in ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])}
-            if by_key:
+            devices = ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])
+            if by_key := {device.key: f"{device.name}, {device.arithmetic}" for device in devices}:
                 usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
-                asked["accelerator"] = st.selectbox(
-                    "Accelerator",
-                    list(by_key),
-                    format_func=lambda key: f"{by_key[key].name}, {by_key[key].arithmetic}",
-                    width=290,
-                    **ui.in_address("accelerator", usual_key, by_key),
-                )
+                asked["accelerator"] = ui.select("Accelerator", "accelerator", by_key, usual_key, width=290)
     return asked
 
 
@@ -118,22 +90,14 @@ def coverage(held: Measurements, found: TradeOffs) -> None:
         "bounds that a roofline sets, no measurements."
     )
     if found.choice.condition.setting == UNSTATED:
-        st.warning(
-            "The setting of these scores is not reported, so they may not be comparable with each other.",
-            icon=":material/warning:",
-        )
+        why = "The setting of these scores is not reported, so they may not be comparable with each other."
+        st.warning(why, icon=":material/warning:")
 
 
 def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple[Side, Side]:
     """The chart of two sides that is asked for, and that of all three; returns the two sides."""
-    pair = st.segmented_control(
-        "Chart",
-        list(PAIRS),
-        format_func=lambda name: " against ".join(SIDES[side].lower() for side in reversed(PAIRS[name])).capitalize(),
-        required=True,
-        label_visibility="collapsed",
-        **ui.in_address("picture", "accuracy-cost", PAIRS),
-    )
+    pairs = {name: f"{SIDES[y]} against {SIDES[x].lower()}" for name, (x, y) in PAIRS.items()}
+    pair = ui.segmented("Chart", "picture", pairs, bare=True)
     x, y = PAIRS[pair]
     title, excluded = found.choice.title, found.excluded_settings
     if found.having((x, y)):
@@ -142,11 +106,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
             "On the frontier: no other ranked configuration is at least as good in both and better in one. Point at a "
             "mark for its sources; click it for the model's page. ≠ marks a value on which sources differ."
             + (f" Excludes scores under {excluded} other setting{'s' if excluded > 1 else ''}." if excluded else "")
-            + (
-                " Base and tuned models stand together; the table says what the source calls each."
-                if y == "accuracy"
-                else ""
-            )
+            + (" Base and tuned models stand together; the table says which is which." if y == "accuracy" else "")
         )
     else:
         ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
@@ -154,9 +114,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
     if found.having():
         alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
         drawn(kb, "trade-offs-three", alt, (None, None), asked)
-        st.caption(
-            "Better is up on every axis. Blue lines: no other is at least as good in all three and better in one."
-        )
+        st.caption("Better is up on every axis. Blue: no other is at least as good in all three and better in one.")
     else:
         ui.empty("No configuration has all three values.", "Choose another metric; below stands what each one lacks.")
     return x, y
@@ -164,7 +122,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
 
 def drawn(kb: KnowledgeBase, key: str, alt: str, sides: tuple[Side | None, Side | None], asked: dict[str, Any]) -> None:
     """A chart whose marks open their models."""
-    ui.chart(ui.cached(figure, kb, *sides, **asked), key=key, alt=alt, on_select=partial(ui.point_clicked, key))
+    ui.chart(ui.cached(figure, kb, *sides, **asked), key=key, alt=alt, opens=True)
 
 
 def line(kb: KnowledgeBase, found: TradeOffs, entry: Entry, frontiers: dict[str, set]) -> dict[str, Any]:
@@ -207,9 +165,8 @@ def values_table(kb: KnowledgeBase, found: TradeOffs, x: Side, y: Side) -> None:
         ),
     }
     for side, metric in (("performance", found.choice.performance), ("cost", found.choice.cost)):
-        columns[side] = st.column_config.NumberColumn(
-            metric.title, format=metric.digits, width=24 + 6 * len(metric.title)
-        )
+        width = 24 + 6 * len(metric.title)
+        columns[side] = st.column_config.NumberColumn(metric.title, format=metric.digits, width=width)
     columns["frontier"] = st.column_config.MultiselectColumn(
         "Frontier",
         options=["two", "three"],
@@ -244,13 +201,9 @@ def missing_table(found: TradeOffs) -> None:
     st.caption("Those that lack least come first; click a name for the record that a source could complete.")
     ui.record_table(
         [
-            {
-                "record": entry.subject.record,
-                "label": entry.subject.label,
-                "domain": entry.subject.domain,
-                **entry.missing,
-            }
+            {"record": about.record, "label": about.label, "domain": about.domain, **entry.missing}
             for entry in lacking
+            if (about := entry.subject)
         ],
         {
             **{side: st.column_config.TextColumn(f"{label}: why not", width=270) for side, label in SIDES.items()},
@@ -306,10 +259,7 @@ def formulas(kb: KnowledgeBase, found: TradeOffs) -> None:
 
 kb = ui.knowledge_base()
 held = ui.cached(type(kb).measurements, kb)
-ui.header(
-    "Trade-offs",
-    "Models by quality, speed and cost: what the records hold, and what follows from the layers by a formula.",
-)
+ui.header("Trade-offs", "Models by quality, speed and cost: what records hold, and what follows from the layers.")
 if not held.subjects:
     ui.empty("No models yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
@@ -320,15 +270,7 @@ found = ui.cached(type(kb).tradeoffs, kb, **asked)
 coverage(held, found)
 x, y = show_charts(kb, found, asked)
 values_table(kb, found, x, y)
-st.download_button(
-    "Download CSV",
-    pd.DataFrame(found.table()).to_csv(index=False),
-    file_name="trade-offs.csv",
-    mime="text/csv",
-    icon=":material/download:",
-    on_click="ignore",
-    help="All configurations with values, sources, formulas, and what is missing",
-)
+ui.csv_button(found.table(), "trade-offs", help="All configurations: values, sources, formulas, what is missing")
 missing_table(found)
 with st.expander("Formulas, symbols and datasheet values of the accelerator", icon=":material/function:"):
     formulas(kb, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -22,11 +21,6 @@ VIEWS = {"measure": "One measure", "glance": "All measures", "table-2": "Questio
 APART = "Marks that would hide one another are spread a little."
 HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
 BAND = f"Line: median of the calendar year; band: its middle half; excludes years of fewer than {ENOUGH}."
-
-
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A chart whose marks open their records."""
-    ui.chart(figure, key=key, alt=alt, on_select=partial(ui.point_clicked, key))
 
 
 def table(
@@ -74,24 +68,12 @@ def table(
         name_width=220,
         height=38 + 35 * min(len(lines), 14),
     )
-    st.download_button(
-        "Download CSV",
-        pd.DataFrame(lines).drop(columns=["exact", "differ"]).to_csv(index=False),
-        f"{file}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    ui.csv_button(pd.DataFrame(lines).drop(columns=["exact", "differ"]), file)
 
 
 def answered() -> None:
     """A question of Table 2, its count and its chart."""
-    asked = st.selectbox(
-        "Question",
-        list(QUESTIONS),
-        format_func=lambda name: QUESTIONS[name].title,
-        **ui.in_address("question", next(iter(QUESTIONS)), QUESTIONS),
-    )
+    asked = ui.select("Question", "question", {name: question.title for name, question in QUESTIONS.items()})
     question, answer = QUESTIONS[asked], ui.cached(type(kb).survey_answer, kb, asked)
     st.caption(f"Survey A, {question.at}: {question.said}")
     if not answer.observations:
@@ -99,10 +81,11 @@ def answered() -> None:
         return
     counted = ", ".join(f"**{yes} of {n}** {standing}" for standing, yes, n in answer.tally)
     st.markdown(f"{question.counted.capitalize()}: {counted}.")
-    chart(
+    ui.chart(
         survey_questions.figure(answer),
-        f"question-{asked}",
-        f"{question.title} {len(answer.observations)} configurations, those of the table apart from newer ones",
+        key=f"question-{asked}",
+        alt=f"{question.title} {len(answer.observations)} configurations, those of the table apart from newer ones",
+        opens=True,
     )
     st.caption(
         "Values are the preferred ones of the records, which may differ from what the table prints (≠). "
@@ -137,14 +120,13 @@ def one_measure(found: Trend, colour: str) -> None:
             st.caption(ui.source_text(kb, defined.source, defined.locator), width="content")
     dated = found.dated
     if not dated:
-        ui.empty(
-            "No configuration here has this measure and a release date.", "Choose another measure or remove a filter."
-        )
+        ui.empty("No configuration here has this measure and a release date.", "Choose another or remove a filter.")
         return
-    chart(
+    ui.chart(
         trends.by_date(dated, field.name, colour),
-        f"trend-{field.name}",
-        f"{field.label} of {len(dated)} configurations by release date",
+        key=f"trend-{field.name}",
+        alt=f"{field.label} of {len(dated)} configurations by release date",
+        opens=True,
     )
     if words := [f"{year.year} **{ui.plain(year.word)}** ({year.count} of {year.of})" for year in found.commonest]:
         st.markdown(f"Commonest: {', '.join(words)}.")
@@ -165,51 +147,23 @@ def filters(view: str) -> tuple[str, str, str, bool]:
     name = FOLLOWED[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if view == "measure":
-            name = st.selectbox(
-                "Measure",
-                FOLLOWED,
-                format_func=lambda measure: TRENDS[measure].label,
-                width=230,
-                **ui.in_address("measure", FOLLOWED[0], FOLLOWED),
-            )
-        colour = st.selectbox(
-            "Colour",
-            list(COLOUR_BY),
-            format_func=COLOUR_BY.get,
-            width=190,
-            **ui.in_address("colour", "organisation", COLOUR_BY),
-        )
-        text = st.text_input(
-            "Search",
-            icon=":material/search:",
-            width=230,
-            placeholder="Name, organisation, router …",
-            **ui.in_address("q", ""),
-        )
+            name = ui.select("Measure", "measure", {name: TRENDS[name].label for name in FOLLOWED}, width=230)
+        colour = ui.select("Colour", "colour", COLOUR_BY, width=190)
+        text = ui.search("Name, organisation, router …", width=230)
         largest_only = st.toggle(
             "Largest of each model",
             help="One configuration a model, so that large families do not count more",
             **ui.in_address("largest", False),
         )
-    return name, colour, text or "", largest_only
+    return name, colour, text, largest_only
 
 
 kb = ui.knowledge_base()
-ui.header(
-    "Trends",
-    "How the designs of released models moved over time. Every mark is a configuration and leads to its model.",
-)
+ui.header("Trends", "How the designs of released models moved over time. Every mark leads to its model.")
 if not kept_by(kb, "", False):
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
-view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    format_func=VIEWS.get,
-    required=True,
-    label_visibility="collapsed",
-    **ui.in_address("view", "measure", VIEWS),
-)
+view = ui.segmented("View", "view", VIEWS, bare=True)
 if view == "table-2":
     answered()
     st.stop()
@@ -218,10 +172,11 @@ kept = kept_by(kb, text, largest_only)
 if not kept:
     ui.empty("No results.", "Remove a filter.")
 elif view == "glance":
-    chart(
+    ui.chart(
         ui.cached(glance, kb, colour, text, largest_only),
-        "glance",
-        f"{len(SIDE_BY_SIDE)} measures of {len(kept)} configurations by release date",
+        key="glance",
+        alt=f"{len(SIDE_BY_SIDE)} measures of {len(kept)} configurations by release date",
+        opens=True,
     )
     st.caption(f"{BAND} {HOLLOW}")
     table([observation for observation in kept if observation.released], SIDE_BY_SIDE, "trends")

@@ -9,7 +9,7 @@ import ui
 
 from moe_kb.lab import Entry, Lab, browsing, details
 
-from .set_up import set_up
+from .set_up import STATUS, set_up
 
 
 def choose(lab: Lab) -> None:
@@ -37,13 +37,13 @@ def another(entries: Mapping[str, Entry]) -> Entry:
     """The implementation chosen, and the way to another: back to all, or by typing."""
     ordered = [entry.key for members in browsing.search(entries.values()).values() for entry in members]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = st.selectbox(
+        key = ui.select(
             "Implementation",
-            ordered,
-            format_func=lambda key: browsing.choice_label(entries[key]),
+            "implementation",
+            {key: browsing.choice_label(entries[key]) for key in ordered},
+            None,
             width=560,
             help="Type a part of a name, a year or a family.",
-            **ui.in_address("implementation", None, ordered),
         )
         st.button("All implementations", on_click=leave, icon=":material/apps:", type="tertiary", key="all")
     return entries[key]
@@ -57,22 +57,10 @@ def leave() -> None:
 def browse(entries: Mapping[str, Entry]) -> None:
     """Every implementation by family: a link to each, with its summary, year, status and tasks."""
     known = browsing.families(entries.values())
-    text = st.text_input(
-        "Search",
-        placeholder="words of a name or summary, a year, a task, partial",
-        width=560,
-        icon=":material/search:",
-        **ui.in_address("q", ""),
-    )
+    text = ui.search("words of a name or summary, a year, a task, partial", width=560)
     counts = {family: len(members) for family, members in browsing.search(entries.values(), text).items()}
-    wanted = st.pills(
-        "Family",
-        known,
-        format_func=lambda family: f"{family.capitalize()} {counts.get(family, 0)}",
-        selection_mode="multi",
-        label_visibility="collapsed",
-        **ui.in_address("family", [], known),
-    )
+    families = {family: f"{family.capitalize()} {counts.get(family, 0)}" for family in known}
+    wanted = ui.pills("Family", "family", families, bare=True)
     found = browsing.search(entries.values(), text, wanted)
     if not found:
         ui.empty("No implementation passes.", "Use fewer words, or another family.")
@@ -91,15 +79,10 @@ def card(entry: Entry) -> None:
     with st.container(border=True, gap="xxsmall", height="stretch"):
         ui.record_link(f"implementation:{entry.key}", entry.name)
         st.caption(ui.plain(entry.summary))
-        st.markdown(" ".join(badges(entry, year=known.year)))
-
-
-def badges(entry: Entry, *, year: int | None) -> list[str]:
-    """Year, status, tasks and a leak, as small labels."""
-    leak = browsing.causality(details(entry))
-    return [
-        *([f":gray-badge[{year}]"] if year else []),
-        ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]",
-        f":gray-badge[{ui.plain(', '.join(entry.tasks))}]",
-        *([":violet-badge[not causal]"] if leak else []),
-    ]
+        badges = (
+            f":gray-badge[{known.year}]" if known.year else "",
+            STATUS[entry.status],
+            f":gray-badge[{ui.plain(', '.join(entry.tasks))}]",
+            ":violet-badge[not causal]" if browsing.causality(known) else "",
+        )
+        st.markdown(" ".join(filter(None, badges)))

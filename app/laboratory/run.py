@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 import ui
 
@@ -14,14 +13,7 @@ from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, flat_settings, metric_
 from .set_up import reuse
 from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
 
-BADGE = {
-    "queued": "gray",
-    "running": "blue",
-    "completed": "green",
-    "failed": "red",
-    "cancelled": "orange",
-    "lost": "red",
-}
+BADGE = {"queued": "gray", "running": "blue", "completed": "green", "cancelled": "orange"}  # the others are red
 SHOWN = {"lost": "crashed"}  # what a status is called, where it is not its name
 
 
@@ -30,13 +22,8 @@ def one_run(lab: Lab, run_id: str) -> None:
     run = lab.run(run_id)
     with st.container(horizontal=True):
         st.button("All runs", on_click=leave_to, args=("runs",), icon=":material/arrow_back:", type="tertiary")
-        st.button(
-            "Set up another with these settings",
-            on_click=reuse,
-            args=(lab, run),
-            icon=":material/replay:",
-            type="tertiary",
-        )
+        label = "Set up another with these settings"
+        st.button(label, on_click=reuse, args=(lab, run), icon=":material/replay:", type="tertiary")
 
     # Polls while the run goes on; its end reruns the page, which then polls no more.
     @st.fragment(run_every=POLL_SECONDS if run.active else None)
@@ -48,16 +35,13 @@ def one_run(lab: Lab, run_id: str) -> None:
 
     live()
     with st.expander("Settings", icon=":material/tune:"):
-        st.dataframe(
-            pd.DataFrame(
-                [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()]
-            ),
-            hide_index=True,
+        ui.data_table(
+            [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()],
+            {"setting": "Setting", "value": "Value"},
             key="run-config",
             alt="Settings of the run",
             width=520,
             height=430,
-            column_config={"setting": "Setting", "value": "Value"},
         )
     if not run.active:
         with st.popover("Delete this run", icon=":material/delete:", type="tertiary"):
@@ -78,7 +62,7 @@ def watch(lab: Lab, run: Run) -> None:
     key = lab.current_key(run.implementation)
     name = known[key].name if key in known else run.implementation
     heading.markdown(
-        f"### {ui.plain(name)} :{BADGE[run.status]}-badge[{status}]\n\n"
+        f"### {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
     )
     if run.active and action.button(
@@ -87,18 +71,15 @@ def watch(lab: Lab, run: Run) -> None:
         lab.cancel(run.id)
         st.rerun(scope="fragment")
     if run.status == "queued":
-        waiting = [one.id for one in reversed(lab.runs(MAX_RUNS)) if one.status == "queued"]
-        st.info(
-            f"Number {waiting.index(run.id) + 1 if run.id in waiting else 1} in the queue; one run goes at a time.",
-            icon=":material/hourglass:",
-        )
+        waiting = [other.id for other in reversed(lab.runs(MAX_RUNS)) if other.status == "queued"]
+        place = waiting.index(run.id) + 1 if run.id in waiting else 1
+        st.info(f"Number {place} in the queue; one run goes at a time.", icon=":material/hourglass:")
     if run.error:
         st.error(ui.plain(run.error), title="It did not complete", icon=":material/error:")
     progress = curves.progress
     if progress and progress.steps:
-        left = (
-            f", about {duration(progress.eta_seconds)} left" if run.active and progress.eta_seconds is not None else ""
-        )
+        known_end = run.active and progress.eta_seconds is not None
+        left = f", about {duration(progress.eta_seconds)} left" if known_end else ""
         st.progress(min(progress.step / progress.steps, 1.0), f"Step {progress.step:,} of {progress.steps:,}{left}")
     elif run.status == "running":
         st.progress(0.0, "Starting: loading PyTorch and the data …")
@@ -121,9 +102,7 @@ def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) 
         return
     first = [name for name in run_metrics.MAIN if name in present]
     others = [name for name in present if name not in first]
-    more = st.multiselect(
-        "More curves", others, format_func=run_metrics.metric_label, **ui.in_address("curves", [], others)
-    )
+    more = ui.several("More curves", "curves", others, names=run_metrics.metric_label)
     meanings = metric_meanings(entry.page) if entry else {}
     with st.grid(2, min_column_width=420, gap="medium"):
         for name in [*first, *(name for name in more if name in present)]:
@@ -146,14 +125,8 @@ def loads(curves: RunCurves) -> None:
     moved = [layer for layer, loads in curves.load_history.items() if len(loads) > 1]
     chosen = None
     if moved:
-        chosen = st.segmented_control(
-            "Load per expert",
-            ["", *moved],
-            format_func=lambda layer: f"{layer} over the steps" if layer else "latest, every layer",
-            required=True,
-            label_visibility="collapsed",
-            **ui.in_address("load", "", moved),
-        )
+        views = {"": "latest, every layer"} | {layer: f"{layer} over the steps" for layer in moved}
+        chosen = ui.segmented("Load per expert", "load", views, bare=True)
     even = "Assignments that each expert was asked to take, as a multiple of an even share (1)"
     if chosen:
         ui.chart(
@@ -185,9 +158,5 @@ def numbers(run: Run, curves: RunCurves) -> None:
         st.metric(f"{label}, valid", score, border=True)
         st.metric("Dropped, training", run_metrics.metric_text("dropped_fraction", dropped), border=True)
         st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
-        st.metric(
-            "Parameters",
-            compact(run.estimate.params_total),
-            border=True,
-            help=f"{run.estimate.params_active:,} used by a token",
-        )
+        active = f"{run.estimate.params_active:,} used by a token"
+        st.metric("Parameters", compact(run.estimate.params_total), border=True, help=active)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 import ui
 
@@ -34,14 +33,9 @@ def all_runs(lab: Lab) -> None:
     @st.fragment(run_every=POLL_SECONDS if any(run.active for run in runs) else None)
     def listed() -> None:
         now = lab.runs(MAX_RUNS)
-        st.dataframe(
-            pd.DataFrame([row_of(lab, run) for run in now]).dropna(axis="columns", how="all"),
-            hide_index=True,
-            key="runs",
-            alt="Runs, newest first",
-            height="auto" if len(now) <= 12 else 460,
-            placeholder="",
-            column_config={
+        ui.data_table(
+            [row_of(lab, run) for run in now],
+            {
                 "id": st.column_config.ButtonColumn(
                     "Run",
                     key="open-run",
@@ -64,6 +58,10 @@ def all_runs(lab: Lab) -> None:
                 "parameters": "Parameters",
                 "steps": "Steps",
             },
+            key="runs",
+            alt="Runs, newest first",
+            sparse=True,
+            height="auto" if len(now) <= 12 else 460,
         )
         if any(run.active for run in runs) and not any(run.active for run in now):
             st.rerun()
@@ -72,45 +70,22 @@ def all_runs(lab: Lab) -> None:
     st.subheader("Compare curves", anchor=False)
     labels = {run.id: run_metrics.run_label(run) for run in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(
-            "Runs",
-            list(labels),
-            format_func=labels.get,
-            width=620,
-            placeholder="Choose two or more",
-            max_selections=12,
-            **ui.in_address("runs", [], labels),
-        )
+        chosen = ui.several("Runs", "runs", labels, width=620, placeholder="Choose two or more", max_selections=12)
         curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
         metrics = list(dict.fromkeys(name for curve in curves.values() for name in run_metrics.metrics_of(curve)))
         metrics = metrics or [run_metrics.HEADLINES[0]]
         usual = next((name for name in run_metrics.HEADLINES if name in metrics), metrics[0])
-        metric = st.selectbox(
-            "Metric",
-            metrics,
-            format_func=run_metrics.metric_label,
-            width=330,
-            **ui.in_address("metric", usual, metrics),
-        )
-        split = st.segmented_control(
-            "Split",
-            ["valid", "train"],
-            format_func={"valid": "Validation", "train": "Training"}.get,
-            required=True,
-            **ui.in_address("split", "valid", ["valid", "train"]),
-        )
+        metric = ui.select("Metric", "metric", metrics, usual, names=run_metrics.metric_label, width=330)
+        split = ui.segmented("Split", "split", {"valid": "Validation", "train": "Training"})
     if not chosen:
         st.caption("Choose runs to see their curves in one chart and the settings in which they differ.")
         return
-    ui.chart(
-        lab_charts.comparison_chart(curves, metric, split),
-        key="comparison",
-        alt=f"{run_metrics.metric_label(metric)} of {len(chosen)} runs",
-    )
+    alt = f"{run_metrics.metric_label(metric)} of {len(chosen)} runs"
+    ui.chart(lab_charts.comparison_chart(curves, metric, split), key="comparison", alt=alt)
     differing = run_metrics.differing_settings([run for run in runs if run.id in chosen])
     if differing:
         st.markdown("**Settings that differ**")
-        st.dataframe(pd.DataFrame(differing), hide_index=True, key="differing", alt="Settings in which the runs differ")
+        ui.data_table(differing, {}, key="differing", alt="Settings in which the runs differ")
     elif len(chosen) > 1:
         st.caption("These runs have the same settings.")
 

@@ -27,6 +27,7 @@ from moe_kb.lab import (
 
 from .shared import MAX_RUNS, complain, duration, leave_to, show_run
 
+STATUS = {"complete": ":green-badge[complete]", "partial": ":orange-badge[partial]"}
 SEVERITY = {"error": st.error, "warning": st.warning, "info": st.info}
 
 
@@ -54,12 +55,14 @@ def describe(entry: Entry) -> None:
     """What it does, how far it goes, and the records it implements."""
     known = details(entry)
     st.markdown(ui.plain(entry.summary))
-    status = ":green-badge[complete]" if entry.status == "complete" else ":orange-badge[partial]"
-    marks = [f":blue-badge[{ui.plain(known.family)}]"] if known.family else []
-    marks += [f":gray-badge[{known.year}]"] if known.year else []
-    leak = browsing.causality(known)
-    marks += [status, *([f":violet-badge[{ui.plain(leak)}]"] if leak else [])]
-    st.markdown(" ".join(marks))
+    causality = browsing.causality(known)
+    badges = (
+        f":blue-badge[{ui.plain(known.family)}]" if known.family else "",
+        f":gray-badge[{known.year}]" if known.year else "",
+        STATUS[entry.status],
+        f":violet-badge[{ui.plain(causality)}]" if causality else "",
+    )
+    st.markdown(" ".join(filter(None, badges)))
     if known.gap:
         st.markdown(f"**Not reported:** {ui.plain(known.gap)}")
     st.caption("Checked against " + ui.plain(entry.verified_against))
@@ -96,16 +99,11 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
     task = browsing.task_field(fields)
     values: dict[str, Any] = {}
     if task:
-        values[task.name] = st.segmented_control(
-            "Task",
-            task.choices,
-            format_func=lambda name: str(name).capitalize(),
-            required=True,
-            help=ui.plain(task.help) if task.help else None,
-            **ui.in_address("task", task.default, task.choices),
-        )
+        choices = {name: str(name).capitalize() for name in task.choices}
+        about = ui.plain(task.help) if task.help else None
+        values[task.name] = ui.segmented("Task", "task", choices, task.default, help=about)
         fields = form_fields(entry.config_class, config_from_form([task], values))
-    every_task = {name for one in lab.catalogue() for name in one.tasks}
+    every_task = {name for entry in lab.catalogue() for name in entry.tasks}
     for group, members in browsing.groups(fields, values[task.name] if task else None, every_task).items():
         with st.container(border=True):
             st.markdown(f"**{ui.plain((group or 'settings').capitalize())}**")
@@ -116,13 +114,8 @@ def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]
     if changed:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Changed: " + ui.plain(", ".join(changed)))
-            st.button(
-                "Back to the defaults",
-                on_click=typed_in(entry.key).clear,
-                icon=":material/undo:",
-                type="tertiary",
-                key="defaults",
-            )
+            forget = typed_in(entry.key).clear
+            st.button("Back to the defaults", on_click=forget, icon=":material/undo:", type="tertiary", key="defaults")
     return fields, values
 
 
@@ -140,26 +133,16 @@ def setting(key: str, field: FormField) -> Any:
     wanted = of(value) if field.kind in ("int", "float") else value
     if widget not in st.session_state or st.session_state[widget] != wanted:
         st.session_state[widget] = wanted
-    given = {
-        "key": widget,
-        "help": ui.plain(field.help) if field.help else None,
-        "on_change": keep,
-        "args": (key, field, widget),
-    }
+    about = ui.plain(field.help) if field.help else None
+    given = {"key": widget, "help": about, "on_change": keep, "args": (key, field, widget)}
     if field.kind == "bool":
         return st.toggle(label, **given)
     if field.kind == "choice":
         return st.selectbox(label, list(field.choices), **given)
     if field.kind == "text":
         return st.text_input(label, **given) or (None if field.optional else "")
-    return st.number_input(
-        label,
-        of(field.minimum),
-        of(field.maximum),
-        step=of(field.step),
-        format="%d" if field.kind == "int" else "%g",
-        **given,
-    )
+    digits = "%d" if field.kind == "int" else "%g"
+    return st.number_input(label, of(field.minimum), of(field.maximum), step=of(field.step), format=digits, **given)
 
 
 def reuse(lab: Lab, run: Run) -> None:
@@ -218,8 +201,7 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
                 show_run(run.id)
                 st.rerun()
     for finding in checked.findings:
-        SEVERITY[finding.severity](
-            ui.plain(f"{finding.message}. {finding.fix}."), title=ui.plain(finding.place.removeprefix("config."))
-        )
+        place = ui.plain(finding.place.removeprefix("config."))
+        SEVERITY[finding.severity](ui.plain(f"{finding.message}. {finding.fix}."), title=place)
     if checked.ok and not checked.findings:
         st.caption(":material/check: The settings are right, and this machine can run them.")

@@ -20,7 +20,7 @@ def laboratory(home: str) -> Lab:
 
 
 def complain(error: LabError) -> None:
-    """The place, the rule and the mend."""
+    """The place, the rule and the fix."""
     st.error(ui.plain(f"{error.rule}. {error.fix}"), title=ui.plain(error.place), icon=":material/error:")
 
 
@@ -31,9 +31,9 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    return (
-        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    )
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def moment(seconds: float | None) -> str | None:

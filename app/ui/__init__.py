@@ -8,7 +8,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 from .address import in_address
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, stale_banner
-from .charts import PLOTLY, chart, graph, inline_latex, latex, point_clicked, related_records
+from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .links import (
     asked,
     bibtex_box,
@@ -19,10 +19,25 @@ from .links import (
     outside,
     page,
     page_link,
+    papers_line,
     problem,
     record_link,
     source_name,
     source_text,
     source_url,
+    sourced,
+    superseded,
 )
-from .tables import TAGS, claims_table, compared, differing, provenance, record_table, user_line
+from .tables import (
+    TAGS,
+    claims_table,
+    compared,
+    data_table,
+    differing,
+    every_claim,
+    provenance,
+    record_table,
+    text_table,
+    user_line,
+)
+from .widgets import csv_button, pills, search, segmented, select, several

@@ -72,11 +72,9 @@ def stale_banner() -> None:
     """Say so where the database is older than the records."""
     kb = knowledge_base()
     if kb.stale:
-        st.warning(
-            "The records have findings, so an earlier build of the database answers. Run `moe-kb check`.",
-            icon=":material/history:",
-        )
-        with st.expander("Findings"):
+        why = "The records have issues, so an earlier build of the database answers. Run `moe-kb check`."
+        st.warning(why, icon=":material/history:")
+        with st.expander("Issues"):
             st.text(kb.stale)
 
 

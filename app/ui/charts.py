@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -38,15 +39,20 @@ PLOTLY = {
 _INK = {"light": "#3a4450", "dark": "#c9d1db"}
 
 
-def chart(figure: go.Figure, *, key: str, alt: str, on_select: Any = None, height: Any = "content") -> Any:
-    """A figure in the app's theme; with `on_select` a click on a point selects it."""
-    ink = _INK.get(str(st.context.theme.type), _INK["light"])
-    shown = _inked(figure, ink)
-    if on_select is None:
-        return st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height=height)
-    return st.plotly_chart(
-        shown, key=key, alt=alt, config=PLOTLY, height=height, on_select=on_select, selection_mode="points"
-    )
+def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_select: Any = None) -> None:
+    """A figure in the app's theme.
+
+    Args:
+        figure: What is drawn.
+        key: Unique on the page.
+        alt: What it shows, for screen readers.
+        opens: Whether a click on a point opens the record that the point carries as customdata.
+        on_select: What else a click on a point calls.
+    """
+    shown = _inked(figure, _INK.get(str(st.context.theme.type), _INK["light"]))
+    called = partial(_point_clicked, key) if opens else on_select
+    click = {"on_select": called, "selection_mode": "points"} if called else {}
+    st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height="content", **click)
 
 
 #: Copying a figure costs more than all else of showing it; of figures that are kept (`ui.cached`) the copies are too.
@@ -77,8 +83,7 @@ def inline_latex(formula: str) -> str:
     return "$" + formula.replace("$", r"\$") + "$"
 
 
-def point_clicked(key: str) -> None:
-    """Open the record that a clicked point of a figure carries as customdata."""
+def _point_clicked(key: str) -> None:
     points = st.session_state[key].selection.points
     if points and isinstance(points[0].get("customdata"), str):
         open_record(points[0]["customdata"])
@@ -98,21 +103,16 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
     chart(
         cached(_neighbourhood, kb, record),
         key=f"{key}-{record}",
-        on_select=partial(point_clicked, f"{key}-{record}"),
+        opens=True,
         alt="What points to the record on the left, what it points to on the right, coloured by type of edge",
     )
     if max(forward, len(found) - forward) > LIMIT:
         st.caption(f"The picture shows {LIMIT} on each side; the table shows all {len(found)}.")
     record_table(
         [
-            {
-                "record": neighbour.record,
-                "name": neighbour.name,
-                "kind": neighbour.kind,
-                "year": neighbour.year,
+            asdict(neighbour)
+            | {
                 "edge": f"→ {neighbour.type}" if neighbour.forward else f"← {neighbour.type}",
-                "status": neighbour.status,
-                "note": neighbour.note,
                 "source": source_name(kb, neighbour.source, neighbour.locator),
             }
             for neighbour in found

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 
 from moe_kb.errors import MoeKbError, NotFoundError
 from moe_kb.format import citation
 from moe_kb.kb import KnowledgeBase
+from moe_kb.records import Record
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
 
 from .address import addressed
 from .base import cached, plain
 
-#: The page that shows a record of each kind. Systems and tables are shown on the systems page,
-#: accelerators on that of sizes.
-DETAIL = {"paper": "paper", "design": "design", "model": "model"}
+#: The page that shows a record of each kind, and the parameter of its address that names the record.
+PLACES = {
+    **{kind: (kind, "key") for kind in ("paper", "design", "model")},
+    **dict.fromkeys(("system", "table"), ("systems", "key")),
+    "node": ("taxonomy", "node"),
+    "implementation": ("lab", "implementation"),
+    "accelerator": ("size", "accelerator"),
+}
 
 
 def page(name: str) -> str:
@@ -29,19 +36,12 @@ def page(name: str) -> str:
 def place_of(record: str) -> tuple[str, dict[str, str]] | None:
     """Page and query of a record or taxonomy node; None where no page shows it."""
     kind, _, key = record.partition(":")
-    if kind in DETAIL:
-        return page(DETAIL[kind]), {"key": key}
-    if kind == "node":
-        return page("taxonomy"), {"node": key}
-    if kind == "taxonomy":
-        return page("taxonomy"), {"node": f"{key}:"}
-    if kind == "implementation":
-        return page("lab"), {"implementation": key}
-    if kind == "accelerator":
-        return page("size"), {"accelerator": key}
-    if kind in ("system", "table"):
-        return page("systems"), {"key": key}
-    return None
+    if kind == "taxonomy":  # its root is a node
+        kind, key = "node", f"{key}:"
+    if kind not in PLACES:
+        return None
+    name, parameter = PLACES[kind]
+    return page(name), {parameter: key}
 
 
 def open_record(record: str) -> None:
@@ -125,6 +125,28 @@ def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = Non
         return name
     # A path in a narrow column breaks after its slashes and underscores instead of running out of the table.
     return f"{name}, " + re.sub(r"([/_])", "\\1\u200b", plain(locator))
+
+
+def sourced(kb: KnowledgeBase, item: Any, *, note: str | None = None) -> str:
+    """Markdown of what stands behind a claim: its note, its source, and whether it was derived."""
+    derived = " (derived)" if item.status == "derived" else ""
+    return (f"{plain(note)} · " if note else "") + source_text(kb, item.source, item.locator) + derived
+
+
+def superseded(record: Record) -> None:
+    """A link to the record that stands in this one's place, if there is one."""
+    if record.superseded_by:
+        kind, other = record.reference.partition(":")[0], record.superseded_by
+        record_link(f"{kind}:{other}", f"Superseded by {other}", icon=":material/redo:")
+
+
+def papers_line(kb: KnowledgeBase, papers: Iterable[str], record: str) -> None:
+    """Links to papers by their keys, and the button to edit the record that names them."""
+    names = {brief.key: brief.label for brief in cached(KnowledgeBase.briefs, kb, "paper")}
+    with st.container(horizontal=True):
+        for paper in papers:
+            record_link(f"paper:{paper}", names.get(paper, paper), icon=":material/article:")
+        edit_link(kb, record)
 
 
 def source_name(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:

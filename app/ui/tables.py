@@ -14,8 +14,8 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import User
 from moe_kb.records import Record
 
-from .base import plain
-from .links import open_record, record_link, source_name, source_text, source_url
+from .base import cached, plain
+from .links import open_record, record_link, source_name, source_text, source_url, sourced
 
 #: Colours of tags in tables, one per value in the vocabulary's order.
 TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "orange", "green", "violet", "red"]
@@ -46,9 +46,7 @@ def record_table(
         name_width: Width of the name column.
         selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
     """
-    frame = pd.DataFrame(
-        [{column: _cell(row, column) for column in (name, *columns)} for row in rows], columns=[name, *columns]
-    )
+    cells = [{column: _cell(row, column) for column in (name, *columns)} for row in rows]
     opener = st.column_config.ButtonColumn(
         name_label,
         key=f"{key}-open",
@@ -58,14 +56,12 @@ def record_table(
         width=name_width,
         help="Click a name to open its page",
     )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config={name: opener, **columns},
+    data_table(
+        pd.DataFrame(cells, columns=[name, *columns]),
+        {name: opener, **columns},
         key=key,
         alt=alt,
         height=height,
-        placeholder="",
         on_select="rerun" if selectable else "ignore",
         selection_mode="multi-row",
     )
@@ -78,33 +74,57 @@ def _cell(row: Any, column: str) -> Any:
     return row.get(column) if isinstance(row, Mapping) else getattr(row, column)
 
 
+def data_table(rows: Any, columns: Mapping[str, Any], *, key: str, alt: str, sparse: bool = False, **given: Any) -> Any:
+    """A sortable table of values.
+
+    Args:
+        rows: Dictionaries, dataclasses or a styled frame.
+        columns: Column to heading or `st.column_config`.
+        key: Unique on the page.
+        alt: What the table shows, for screen readers.
+        sparse: Whether columns without any value are left out.
+        given: Arguments of `st.dataframe`.
+    """
+    frame = pd.DataFrame(rows) if isinstance(rows, list) else rows
+    frame = frame.dropna(axis="columns", how="all") if sparse else frame
+    settings = {"hide_index": True, "placeholder": "", **given}
+    return st.dataframe(frame, key=key, alt=alt, column_config=columns, **settings)
+
+
+def text_table(rows: Sequence[Mapping[str, str]], alt: str) -> None:
+    """A small table of text from records."""
+    shown = [{plain(key): plain(value) for key, value in row.items()} for row in rows]
+    st.table(shown, border="horizontal", hide_index=True, alt=alt)
+
+
+def every_claim(kb: KnowledgeBase, record: str) -> None:
+    """An expander with every claim of a record, which are looked up when it is opened."""
+    with st.expander("Every claim", icon=":material/list:", on_change="rerun", key="every-claim") as every:
+        if every.open:
+            claims_table(kb, cached(KnowledgeBase.claims, kb, record), key="claims")
+
+
 def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> None:
     """Every claim with its unit, precision and source; the preferred one at the front of its field."""
-    rows = []
-    for claim in claims:
-        rows.append(
-            {
-                "shown": claim.preferred,
-                "configuration": claim.configuration,
-                "field": claim.field,
-                "value": claim.shown,
-                "exact": claim.text if claim.text != claim.shown else None,
-                "unit": claim.unit,
-                "status": claim.status,
-                "condition": joined(claim.setting, claim.scope, claim.counting) or None,
-                "source": source_name(kb, claim.source, claim.locator),
-                "link": source_url(kb, claim.source),
-                "note": claim.note,
-            }
-        )
-    frame = pd.DataFrame(rows).dropna(axis="columns", how="all")
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key=key,
-        alt="Claims with their sources",
-        placeholder="",
-        column_config={
+    rows = [
+        {
+            "shown": claim.preferred,
+            "configuration": claim.configuration,
+            "field": claim.field,
+            "value": claim.shown,
+            "exact": claim.text if claim.text != claim.shown else None,
+            "unit": claim.unit,
+            "status": claim.status,
+            "condition": joined(claim.setting, claim.scope, claim.counting) or None,
+            "source": source_name(kb, claim.source, claim.locator),
+            "link": source_url(kb, claim.source),
+            "note": claim.note,
+        }
+        for claim in claims
+    ]
+    data_table(
+        rows,
+        {
             "shown": st.column_config.CheckboxColumn("Preferred", help="The value shown where there is room for one"),
             "configuration": "Configuration",
             "field": "Field",
@@ -117,6 +137,9 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
             "link": st.column_config.LinkColumn("Link", display_text="open"),
             "note": "Note",
         },
+        key=key,
+        alt="Claims with their sources",
+        sparse=True,
     )
 
 
@@ -124,11 +147,7 @@ def user_line(kb: KnowledgeBase, user: User) -> None:
     """Who uses a design, with what and where it is said."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         record_link(user.record, user.label)
-        st.caption(
-            (f"{plain(user.detail)} · " if user.detail else "")
-            + source_text(kb, user.source, user.locator)
-            + (" (derived)" if user.status == "derived" else "")
-        )
+        st.caption(sourced(kb, user, note=user.detail))
 
 
 def differing(name: str, differs: bool) -> str:

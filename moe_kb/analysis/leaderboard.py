@@ -187,12 +187,11 @@ def _with_ranks(
     """One seed cannot tell which of two designs is better, so it gives no rank."""
     ranked = [scores[standing.implementation] for standing in standings if standing.group == "ranked"]
     for standing in standings:
+        rank = None
         if standing.group == "ranked" and standing.seeds > 1:
             own = scores[standing.implementation]
-            better = sum(_verdict(paired(other, own), sign) == "better" for other in ranked if other is not own)
-            yield replace(standing, rank=1 + better)
-        else:
-            yield standing
+            rank = 1 + sum(_verdict(paired(other, own), sign) == "better" for other in ranked if other is not own)
+        yield replace(standing, rank=rank)
 
 
 def _error(values: Sequence[float]) -> float | None:

@@ -55,18 +55,16 @@ def parameter_rows(configurations: Sequence[Sized]) -> list[Cells]:
     def counted(field: str) -> Callable[[Sized], str]:
         return lambda sized: f"{round(getattr(sized.size.parameters, field)):,}"
 
+    def sparsity(sized: Sized) -> str:
+        return f"{sized.size.parameters.sparsity:.1%}"
+
+    def granularity(sized: Sized) -> str:
+        return f"{sized.size.experts.granularity:.3g}" if sized.size.experts else "no experts"
+
     return [
         *(row(name, includes, counted(field)) for field, (name, includes) in CONVENTIONS.items()),
-        row(
-            "Sparsity",
-            "share of all parameters that a token does not use",
-            lambda sized: f"{sized.size.parameters.sparsity:.1%}",
-        ),
-        row(
-            "Granularity",
-            "8 D² over the weights of one expert: how finely a layer is cut",
-            lambda sized: f"{sized.size.experts.granularity:.3g}" if sized.size.experts else "no experts",
-        ),
+        row("Sparsity", "share of all parameters that a token does not use", sparsity),
+        row("Granularity", "8 D² over the weights of one expert: how finely a layer is cut", granularity),
     ]
 
 
@@ -90,10 +88,8 @@ def cache_rows(configurations: Sequence[Sized]) -> list[Cells]:
             "Read by one token": kept(cache.read(setting.context, setting.context)),
         }
         rows.append(row)
-    if not any(row["Encoder's tokens"] for row in rows):
-        for row in rows:
-            del row["Encoder's tokens"]
-    return rows
+    empty = set() if any(row["Encoder's tokens"] for row in rows) else {"Encoder's tokens"}
+    return [{name: cell for name, cell in row.items() if name not in empty} for row in rows]
 
 
 def roofline_rows(configurations: Sequence[Sized], device: Device) -> list[Cells]:

@@ -164,21 +164,19 @@ class TradeOffs:
             }
             for side in SIDES:
                 value, metric = entry.values.get(side), choice.metric(side)
-                if metric is None:
-                    row |= {side: None, f"{side}_of": f"{choice.benchmark}, {in_words(choice.condition)}"}
-                else:
+                of = f"{choice.benchmark}, {in_words(choice.condition)}"
+                if metric is not None:
                     held = [words for need, words in settings.items() if need in metric.needs and words]
-                    row |= {side: None, f"{side}_of": "; ".join([metric.key, *held])}
-                row |= dict.fromkeys(f"{side}_{name}" for name in ("kind", "source", "locator", "formula"))
-                if value is not None:
-                    row |= {
-                        side: value.number,
-                        f"{side}_kind": value.kind,
-                        f"{side}_source": value.source,
-                        f"{side}_locator": value.locator,
-                        f"{side}_formula": metric.formula if metric and value.kind == "computed" else None,
-                    }
-                row[f"{side}_missing"] = entry.missing.get(side)
+                    of = "; ".join([metric.key, *held])
+                row |= {
+                    side: value.number if value else None,
+                    f"{side}_of": of,
+                    f"{side}_kind": value.kind if value else None,
+                    f"{side}_source": value.source if value else None,
+                    f"{side}_locator": value.locator if value else None,
+                    f"{side}_formula": metric.formula if metric and value and value.kind == "computed" else None,
+                    f"{side}_missing": entry.missing.get(side),
+                }
             rows.append(row)
         return rows
 

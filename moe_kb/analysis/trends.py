@@ -117,10 +117,8 @@ class Trend:
         for observation in self.dated:
             if observation.year is not None:
                 years.setdefault(observation.year, []).append(str(observation.value(self.field.name)))
-        return [
-            Commonest(year, *Counter(sorted(words)).most_common(1)[0], len(words))
-            for year, words in sorted(years.items())
-        ]
+        commonest = {year: Counter(sorted(words)).most_common(1)[0] for year, words in sorted(years.items())}
+        return [Commonest(year, *found, len(years[year])) for year, found in commonest.items()]
 
 
 def trend(observations: Sequence[Observation], name: str) -> Trend:
@@ -138,12 +136,10 @@ def largest(observations: Iterable[Observation]) -> list[Observation]:
     """Of every model the configuration with the most parameters, so that large families do not count more."""
     best: dict[str, Observation] = {}
     for observation in observations:
-        other = best.get(observation.record)
-        total = observation.number("params_total") or 0
-        if other is None or total > (other.number("params_total") or 0):
+        other = best.setdefault(observation.record, observation)
+        if (observation.number("params_total") or 0) > (other.number("params_total") or 0):
             best[observation.record] = observation
-    kept = {id(observation) for observation in best.values()}
-    return [observation for observation in observations if id(observation) in kept]
+    return [observation for observation in observations if best[observation.record] is observation]
 
 
 def yearly(observations: Iterable[Observation], name: str) -> list[Year]:
@@ -189,12 +185,8 @@ def observations(configurations: Iterable[ConfigurationRow], routing: Routing) -
         by_paper = routing.balancing.get(row.record, Balancing(None, None))
         balancing, balanced_by = _balance(layers, routing.loss_weights.get(where), by_paper)
         router = row.words["router"] or ""
-        words = {
-            "score": _score(layers),
-            "router": routing.designs.get(router, router) or None,
-            "balancing": balancing,
-            "activation": activation,
-        }
+        design = routing.designs.get(router, router) or None
+        words = {"score": _score(layers), "router": design, "balancing": balancing, "activation": activation}
         dated_by = {"released": routing.dated_by.get(row.record, "")}
         kept = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
         kept |= {

@@ -92,9 +92,4 @@ def _names(result: QueryResult) -> Callable[[Sequence[Any]], str]:
     """What a point is called: the first column that holds text."""
     numbers = set(numeric_columns(result))
     position = next((i for i, name in enumerate(result.columns) if name not in numbers), None)
-
-    def name(row: Sequence[Any]) -> str:
-        text = "" if position is None or row[position] is None else str(row[position])
-        return escaped(text[:80])
-
-    return name
+    return lambda row: "" if position is None or row[position] is None else escaped(str(row[position])[:80])

@@ -86,7 +86,7 @@ def _bars(
                 legendgroup=part,
                 showlegend=number == 1,
                 marker={"color": colour, "line": {"width": 0}},
-                customdata=[f"{text(row[part])} · {_share(row[part], row)}" for row in column],
+                customdata=[f"{text(row[part])} · {row[part] / (sum(row.values()) or 1):.1%}" for row in column],
                 hovertemplate="%{y}<br>" + part + ": %{customdata}<extra></extra>",
                 row=1,
                 col=number,
@@ -123,15 +123,9 @@ def _bars(
 
 
 def _operations(number: float) -> str:
-    for letter, factor in (("P", 1e15), ("T", 1e12), ("G", 1e9)):
-        if number >= factor:
-            return f"{number / factor:.3g}{letter}"
-    return f"{number / 1e6:.3g}M"
-
-
-def _share(value: float, row: dict[str, float]) -> str:
-    total = sum(row.values())
-    return f"{value / total:.1%}" if total else ""
+    units = {"P": 1e15, "T": 1e12, "G": 1e9}
+    letter, factor = next(((letter, unit) for letter, unit in units.items() if number >= unit), ("M", 1e6))
+    return f"{number / factor:.3g}{letter}"
 
 
 def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:

@@ -27,9 +27,8 @@ def figure(answer: Answer) -> go.Figure:
     categories = trends.ordered(drawn, question.y)
     if question.x is None:
         dates = positions([observation.released or "" for observation in drawn])
-        places: list[tuple[Any, float]] = list(
-            zip(dates, trend_marks.heights(drawn, question.y, categories), strict=True)
-        )
+        heights = trend_marks.heights(drawn, question.y, categories)
+        places: list[tuple[Any, float]] = list(zip(dates, heights, strict=True))
     else:
         places = trend_marks.against(drawn, question.x, question.y)
     out = go.Figure(_lines(question, drawn))

@@ -42,9 +42,8 @@ def _categories(names: Sequence[str], room: float) -> dict[str, Any]:
 
 def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
     """Stars of each repository, largest at the top, on a logarithmic axis."""
-    known = sorted(
-        ((row.name, row.stars) for row in rows if row.stars and row.stars.number), key=lambda row: row[1].number
-    )
+    with_stars = [(row.name, row.stars) for row in rows if row.stars and row.stars.number]
+    known = sorted(with_stars, key=lambda row: row[1].number)
     dates = sorted({stars.as_of for _, stars in known if stars.as_of})
     figure = go.Figure(
         go.Scatter(

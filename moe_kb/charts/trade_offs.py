@@ -45,9 +45,8 @@ def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
     ys = [choice.shown(entry.values[y], y) for entry in points]
     on = [entry.subject.where in best for entry in points]
     log_x, log_y = _log(x, xs), _log(y, ys)
-    names = [
-        entry.subject.label if len(points) <= NAMED or kept else "" for entry, kept in zip(points, on, strict=True)
-    ]
+    few = len(points) <= NAMED
+    names = [entry.subject.label if few or kept else "" for entry, kept in zip(points, on, strict=True)]
     steps = [(a, b) for a, b, kept in sorted(zip(xs, ys, on, strict=True)) if kept]
     # Between two marks one has at least what the worse of them gives.
     corners = [(b[0], a[1]) if choice.sign(x) < 0 else (a[0], b[1]) for a, b in pairwise(steps)]

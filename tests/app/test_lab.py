@@ -66,12 +66,8 @@ def test_the_form_is_made_from_the_config_class(open_page, texts):
     elsewhere = {"task", "n_clusters", "cluster_unit"}  # the task is chosen above; these belong to another
     for name, field in find("switch-top1-router").config_class.flat_fields().items():
         key = f"set-switch-top1-router-{name}"
-        found = [
-            w
-            for kind in ("number_input", "selectbox", "toggle", "text_input")
-            for w in getattr(at, kind)
-            if w.key == key
-        ]
+        kinds = ("number_input", "selectbox", "toggle", "text_input")
+        found = [widget for kind in kinds for widget in getattr(at, kind) if widget.key == key]
         assert [widget.value for widget in found] == ([] if name in elsewhere else [field.default]), name
     steps = number(at, "steps")
     assert (steps.min, steps.max) == (1, 100_000)
@@ -87,9 +83,8 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
     assert sorted(links(at)) == sorted(entry.name for entry in entries)
     assert [h.value.lower() for h in at.subheader] == families(entries)
     said = texts(at)
-    assert all(
-        part in said for part in (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters")
-    )
+    badges = (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters")
+    assert all(badge in said for badge in badges)
     at.text_input(key="in-q").set_value("hash").run()
     assert any("ash" in link for link in links(at))
     assert len(links(at)) < 5
@@ -269,7 +264,7 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     assert "bits_per_byte" not in listed
 
 
-def test_no_runs_yet(open_page, texts):
+def test_an_unused_lab_has_no_runs(open_page, texts):
     assert "No runs yet" in texts(open_page("lab", view="runs"))
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
+import ui
 from streamlit.testing.v1 import AppTest
 
 PAGES = ("overview", "taxonomy", "papers", "designs", "compare")
-
-
-def _ui():
-    import ui
-
-    return ui
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -21,7 +19,7 @@ def test_every_index_page_opens_without_a_query(open_page, name):
     assert not at.error
 
 
-@pytest.mark.parametrize(("name", "index"), [("paper", "papers"), ("design", "designs")])
+@pytest.mark.parametrize(("name", "index"), [("paper", "papers"), ("design", "designs"), ("model", "models")])
 def test_a_detail_page_without_a_key_says_where_to_choose(open_page, texts, name, index):
     at = open_page(name)
     assert f"No {name} is chosen." in texts(at)
@@ -36,6 +34,30 @@ def test_an_unknown_key_is_answered_with_close_ones(open_page, name):
     assert at.get("page_link")[-1].label == f"All {name}s"
 
 
+@pytest.mark.parametrize(
+    ("page", "title", "query"),
+    [
+        ("papers", "Papers", {"under": "no:such", "venue": "nowhere", "code": "maybe"}),
+        ("papers", "Papers", {"years": "x-y"}),
+        ("papers", "Papers", {"years": "2030-1900"}),
+        ("papers", "Papers", {"q": '" OR 1=1 --'}),
+        ("papers", "Papers", {"q": "top-k C++ it's AND (" * 250}),
+        ("designs", "Designs", {"component": "nothing"}),
+        ("designs", "Designs", {"chooser": "nobody", "columns": "none", "gate": "zz"}),
+    ],
+)
+def test_senseless_addresses_do_no_harm(open_page, page, title, query):
+    at = open_page(page, **query)
+    assert not at.error
+    assert at.title[0].value == title
+
+
+@pytest.mark.parametrize("page", ["model", "systems"])
+@pytest.mark.parametrize("key", ["nothing", "<b>", "paper:alpha", "' OR 1=1"])
+def test_unknown_keys_end_in_a_message(open_page, page, key):
+    assert open_page(page, key=key).error
+
+
 def test_close_records_of_an_unknown_key_can_be_opened(open_page):
     links = open_page("paper", key="alphas").get("page_link")
     assert [link.label for link in links] == ["Alpha (2021)", "All papers"]
@@ -44,10 +66,8 @@ def test_close_records_of_an_unknown_key_can_be_opened(open_page):
 def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_page, tree, texts):
     open_page("papers")
     broken = tree / "data" / "papers" / "2020" / "beta.yaml"
-    broken.write_text(
-        broken.read_text(encoding="utf-8").replace("node: algorithm/gating", "node: no-such-node"), encoding="utf-8"
-    )
-    _ui().base._open.clear()
+    broken.write_text(broken.read_text().replace("node: algorithm/gating", "node: no-such-node"))
+    ui.base._open.clear()
     at = open_page("papers")
     assert "an earlier build of the database answers" in texts(at)
     assert "no-such-node" in texts(at)
@@ -56,7 +76,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
 
 def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):
     (tree / "data" / "papers" / "2020" / "beta.yaml").write_text("key: [unclosed", encoding="utf-8")
-    _ui().base._open.clear()
+    ui.base._open.clear()
     at = open_page("overview")
     assert len(at.error) == 1
     assert "beta.yaml" in at.error[0].value.replace("\\", "")
@@ -64,9 +84,7 @@ def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):
 
 def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
     monkeypatch.setenv("MOE_KB_ROOT", str(tmp_path))
-    from pathlib import Path
-
-    at = AppTest.from_file(str(Path(_ui().__file__).parents[1] / "main.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(Path(ui.__file__).parents[1] / "main.py"), default_timeout=30).run()
     assert not at.exception
     assert "holds no data/ folder" in at.error[0].value
 
@@ -93,18 +111,18 @@ def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
     ],
 )
 def test_record_text_cannot_act_as_markup(text, shown):
-    assert _ui().plain(text) == shown
+    assert ui.plain(text) == shown
 
 
 @pytest.mark.parametrize(
     "address", [None, "", "javascript:alert(1)", "data:text/html,x", "ftp://example.org/x", "/etc"]
 )
 def test_only_web_addresses_become_links(address):
-    assert _ui().outside("label", address) == "label"
+    assert ui.outside("label", address) == "label"
 
 
 def test_an_address_cannot_break_out_of_its_link():
-    assert _ui().outside("a]b", "https://example.org/a)(b") == r"[a\]b](https://example.org/a%29%28b)"
+    assert ui.outside("a]b", "https://example.org/a)(b") == r"[a\]b](https://example.org/a%29%28b)"
 
 
 @pytest.mark.parametrize(
@@ -118,33 +136,30 @@ def test_an_address_cannot_break_out_of_its_link():
     ],
 )
 def test_every_record_and_node_has_its_page(open_page, record, page, query):
-    assert _ui().links.place_of(record) == (f"app_pages/{page}.py", query)
+    assert ui.links.place_of(record) == (f"app_pages/{page}.py", query)
     at = open_page(page, **query)
     assert at.title[0].value
     assert not at.error
 
 
 def test_a_root_of_a_taxonomy_opens_that_taxonomy(open_page):
-    _, query = _ui().links.place_of("taxonomy:second")
+    _, query = ui.links.place_of("taxonomy:second")
     assert open_page("taxonomy", **query).segmented_control(key="survey").value == "second"
 
 
 def test_a_formula_cannot_end_itself():
-    assert _ui().inline_latex("x$ ![i](http://e.example) $y") == r"$x\$ ![i](http://e.example) \$y$"
+    assert ui.inline_latex("x$ ![i](http://e.example) $y") == r"$x\$ ![i](http://e.example) \$y$"
 
 
 def test_figures_offer_no_upload():
-    config = _ui().PLOTLY
+    config = ui.PLOTLY
     assert config["showSendToCloud"] is False
     assert config["displaylogo"] is False
     assert {"sendDataToCloud", "sendChartToCloud"} <= set(config["modeBarButtonsToRemove"])
 
 
 def test_the_server_listens_on_this_machine_only():
-    import tomllib
-    from pathlib import Path
-
-    config = tomllib.loads((Path(_ui().__file__).parents[1] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    config = tomllib.loads((Path(ui.__file__).parents[1] / ".streamlit" / "config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"
     assert config["server"]["enableXsrfProtection"] is True
     assert config["browser"]["gatherUsageStats"] is False
@@ -152,9 +167,7 @@ def test_the_server_listens_on_this_machine_only():
 
 
 def test_no_page_lets_record_text_act_as_html():
-    from pathlib import Path
-
-    for page in Path(_ui().__file__).parents[1].rglob("*.py"):
+    for page in Path(ui.__file__).parents[1].rglob("*.py"):
         text = page.read_text(encoding="utf-8")
         assert "unsafe_allow_html" not in text, page
         assert "st.html(" not in text, page

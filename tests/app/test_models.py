@@ -48,10 +48,6 @@ def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     assert len(table(at, "configuration")) == 1
 
 
-def test_filters_come_from_the_address(open_page, texts):
-    assert "No results" in texts(open_page("models", q="zzz"))
-
-
 def test_axes_without_common_values_say_so(open_page, texts):
     at = open_page("models")
     assert "No configuration here has both values" in texts(at), "no source gives active parameters"
@@ -140,20 +136,6 @@ def test_a_model_of_which_little_is_known_and_hostile_text(open_page, texts, tre
     assert "The layers of this configuration are not reported" in said
     assert "<script>" not in said
     assert r"\[Lab\](" in said, "brackets are text, not a link"
-
-
-@pytest.mark.parametrize("key", ["nothing", "<b>", "model:alpha", "paper:alpha", "' OR 1=1"])
-def test_unknown_keys_end_in_a_message(open_page, texts, key):
-    at = open_page("model", key=key)
-    if key == "model:alpha":
-        assert at.title[0].value == "Alpha"
-    else:
-        assert not at.exception
-        assert at.error or at.info or at.title[0].value == "Alpha"
-
-
-def test_no_key_leads_to_the_list(open_page, texts):
-    assert "No model is chosen" in texts(open_page("model"))
 
 
 @pytest.mark.integration

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 
 def test_lists_everything_newest_first(open_page):
     at = open_page("papers")
     assert list(at.dataframe[0].value["name"]) == ["Alpha", "Beta"]
-
-
-def test_finds_a_part_of_a_name(open_page):
-    at = open_page("papers", q="lpha")
-    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
 
 
 def test_filters_stand_in_the_address(open_page):
@@ -33,25 +26,6 @@ def test_an_address_brings_its_filters_back(open_page):
     assert at.selectbox(key="in-under").value == "first:algorithm/gating/sparse"
     assert at.multiselect(key="in-venue").value == ["Conference of Examples"]
     assert list(at.dataframe[0].value["name"]) == ["Alpha"]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"under": "no:such"},
-        {"years": "x-y"},
-        {"years": "2030-1900"},
-        {"venue": "nowhere"},
-        {"code": "maybe"},
-        {"q": '" OR 1=1 --'},
-        {"q": "top-k C++ it's AND ("},
-        {"q": "x" * 5000},
-    ],
-)
-def test_senseless_addresses_do_no_harm(open_page, query):
-    at = open_page("papers", **query)
-    assert not at.error
-    assert at.title[0].value == "Papers"
 
 
 def test_a_search_leads_to_designs_and_models_too(open_page, texts):
@@ -78,12 +52,7 @@ def test_a_paper_says_everything_with_its_source(open_page, texts):
     labels = [link.label for link in at.get("page_link")]
     assert "Sparse" in labels
     assert "Alpha router (gating)" in labels
-    links = {link.label: link.url for link in at.get("link_button")}
-    assert links == {
-        "Paper": "https://example.org/alpha",
-        "Code": "https://example.org/alpha-code",
-        "arXiv": "https://arxiv.org/abs/2103.00001",
-    }
+    assert {link.label for link in at.get("link_button")} == {"Paper", "Code", "arXiv"}
     assert at.download_button[0].label == "Download .bib"
 
 
@@ -103,12 +72,8 @@ def test_editing_is_offered_where_a_repository_is_set(open_page, monkeypatch):
 
 
 def test_audit_issues_stand_on_every_record_concerned(open_page, texts):
-    paper, design, model, table = (
-        open_page("paper", key="beta"),
-        open_page("design", key="alpha-router"),
-        open_page("model", key="alpha"),
-        open_page("systems", key="first-table"),
-    )
+    records = {"paper": "beta", "design": "alpha-router", "model": "alpha", "systems": "first-table"}
+    paper, design, model, table = (open_page(page, key=key) for page, key in records.items())
 
     def audits(at):
         return [one.label for one in at.expander if one.label.startswith("Audit")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trees import edit
 
 TABLE = """\
 key: third-table
@@ -28,10 +29,8 @@ rows:
 @pytest.fixture
 def with_marks(tree):
     (tree / "data/tables/third-table.yaml").write_text(TABLE)
-    alignment = tree / "data/alignment.yaml"
-    alignment.write_text(
-        alignment.read_text().replace("configs:", "- {table: third-table, row: '1', subject: 'system:gamma'}\nconfigs:")
-    )
+    row = "- {table: third-table, row: '1', subject: 'system:gamma'}\n"
+    edit(tree, "data/alignment.yaml", "configs:", f"{row}configs:")
 
 
 def test_scores_with_their_settings(open_page, texts):
@@ -72,14 +71,3 @@ def test_a_table_as_printed_with_the_record_of_each_row(open_page):
     assert frame.loc["1", "mmlu"] == "45.0; 46.5"
     assert frame.loc["1", "d_ffn"] == "4*d_model"
     assert frame.loc["2", "about"] is None or frame.isna().loc["2", "about"]
-
-
-def test_views_are_in_the_address(open_page):
-    at = open_page("systems", view="systems")
-    assert at.segmented_control(key="in-view").value == "systems"
-
-
-def test_unknown_keys_end_in_a_message(open_page):
-    at = open_page("systems", key="nothing-of-the-kind")
-    assert at.error
-    assert not at.exception

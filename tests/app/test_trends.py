@@ -69,11 +69,6 @@ def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
     assert "No configurations yet" in texts(open_page("trends"))
 
 
-def test_the_overview_leads_here(open_page):
-    labels = [link.label for link in open_page("overview").get("page_link")]
-    assert "How the designs of released models moved over time" in labels
-
-
 @pytest.mark.integration
 def test_the_real_data_in_every_view(open_real_page, texts):
     at = open_real_page("trends", measure="granularity")

@@ -99,10 +99,10 @@ def test_rare_groups_stand_together_and_unknown_ones_last():
     assert sum(len(trace.x) for trace in figure.data) == 21
 
 
-def test_groups_differ_in_marker_and_colour():
+def test_every_group_has_its_colour_and_marker():
     rows = [row(f"m{n}", organisation=f"o{n}", n_layers=n, d_model=n) for n in range(6)]
     markers = [trace.marker for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data]
-    assert len({marker.symbol for marker in markers}) == 6, "colour alone must not tell groups apart"
+    assert len({marker.symbol for marker in markers}) == len(markers) == 6, "colour alone must not tell groups apart"
     assert len({marker.color for marker in markers} & set(COLOURS)) == 6
 
 
@@ -114,11 +114,8 @@ def test_hover_names_the_sources_and_shows_tags_as_text():
 
 
 def test_points_grow_in_area_with_the_value():
-    rows = [
-        row("a", n_layers=1, d_model=1, d_ffn=100),
-        row("b", n_layers=2, d_model=1, d_ffn=400),
-        row("c", n_layers=3, d_model=1),
-    ]
+    widths = ({"d_ffn": 100}, {"d_ffn": 400}, {})
+    rows = [row(f"m{n}", n_layers=n, d_model=1, **width) for n, width in enumerate(widths, 1)]
     small, large, none = scatter(rows, "n_layers", "d_model", size="d_ffn").data[0].marker.size
     assert none < small < large
     assert (small - 5) * 2 == pytest.approx(large - 5), "a quarter of the value: half of the diameter"

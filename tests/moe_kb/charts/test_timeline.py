@@ -53,9 +53,8 @@ def dated(tmp_path):
 def test_rows_carry_what_the_source_draws(dated):
     alpha, closed = dated.timeline("timeline-2025")
     assert alpha == TimelineModel("Alpha <b>", "2021", "open", "NLP", "Example Lab", "model:alpha", "Alpha", "2021-03")
-    assert closed == TimelineModel(
-        "Closed one", "2021 Jan. – Mar.", "closed", "Poetry", "not reported", None, "Closed one", None
-    )
+    drawn = ("2021 Jan. – Mar.", "closed", "Poetry", "not reported")
+    assert closed == TimelineModel("Closed one", *drawn, None, "Closed one", None)
 
 
 @pytest.mark.integration

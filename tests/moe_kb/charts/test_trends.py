@@ -66,9 +66,8 @@ def test_words_stand_in_rows_commonest_on_top():
 
 
 def test_medians_need_two_years():
-    found = [
-        observed(f"{year}{n}", released=str(year), granularity=n) for year in (2023, 2024) for n in (1.0, 2.0, 3.0)
-    ]
+    years = ("2023", "2024")
+    found = [observed(f"{year}{n}", released=year, granularity=n) for year in years for n in (1.0, 2.0, 3.0)]
 
     def medians(observations):
         figure = by_date(observations, "granularity", "organisation")

@@ -27,7 +27,6 @@ def test_a_running_run_is_asked_to_finish(lab: Lab) -> None:
     ended = lab.wait(run.id, 10)
     assert (ended.status, ended.exit_code, ended.error) == ("cancelled", 130, None)
     end = lab.curves(run.id).end
-    assert end is not None
     assert end.status == "cancelled"
 
 
@@ -50,7 +49,6 @@ def test_a_stubborn_run_is_killed_after_the_grace_period(lab: Lab) -> None:
     lab.cancel(run.id)
     ended = lab.wait(run.id, 10)
     assert (ended.status, ended.exit_code) == ("cancelled", -9)
-    assert ended.process is not None
     assert gone(ended.process.pid)
 
 
@@ -94,7 +92,6 @@ def test_a_supervisor_asked_to_stop_cancels_its_run_and_leaves_the_queue(lab: La
     wait_for_step(lab, running.id)
     queued = lab.launch("demo", {})
     supervisor = lab.run(running.id).supervisor
-    assert supervisor is not None
     os.kill(supervisor.pid, 15)
     assert until(lambda: gone(supervisor.pid))
     # The next look notices the queue without a supervisor, and starts another.

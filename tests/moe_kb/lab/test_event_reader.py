@@ -40,12 +40,16 @@ def texts(batch: EventBatch) -> list[str]:
     return [event.text for event in batch.events if isinstance(event, Message)]
 
 
-def test_no_file_is_no_events(tmp_path: Path) -> None:
-    assert read_events(tmp_path / "events.jsonl") == EventBatch((), (), 0, 0, False)
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.jsonl"
 
 
-def test_a_half_written_line_waits_for_its_other_half(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_no_file_is_no_events(path: Path) -> None:
+    assert read_events(path) == EventBatch((), (), 0, 0, False)
+
+
+def test_a_half_written_line_waits_for_its_other_half(path: Path) -> None:
     whole = message("first") + message("second")
     path.write_bytes(whole[:-10])
     batch = read_events(path)
@@ -57,8 +61,7 @@ def test_a_half_written_line_waits_for_its_other_half(tmp_path: Path) -> None:
     assert (texts(rest), rest.offset, rest.pending) == (["second"], len(whole), 0)
 
 
-def test_a_bad_line_is_named_by_its_number_also_far_into_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_a_bad_line_is_named_by_its_number_also_far_into_the_file(path: Path) -> None:
     path.write_bytes(message("a") * 40 + b"{oops\n" + message("b"))
     batch = read_events(path, len(message("a")) * 30)
     assert [problem.line for problem in batch.problems] == [41]
@@ -86,8 +89,7 @@ def test_a_bad_line_is_named_by_its_number_also_far_into_the_file(tmp_path: Path
         ),
     ],
 )
-def test_what_is_not_an_event_is_told_with_the_reason(tmp_path: Path, line: bytes, rule: str, told: str) -> None:
-    path = tmp_path / "events.jsonl"
+def test_what_is_not_an_event_is_told_with_the_reason(path: Path, line: bytes, rule: str, told: str) -> None:
     path.write_bytes(line + b"\n" + message("after"))
     batch = read_events(path)
     assert texts(batch) == ["after"]
@@ -98,8 +100,7 @@ def test_what_is_not_an_event_is_told_with_the_reason(tmp_path: Path, line: byte
 
 
 @pytest.mark.parametrize("length", [MAX_LINE, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH + 5])
-def test_a_line_too_long_is_passed_over_once_it_ends(tmp_path: Path, length: int) -> None:
-    path = tmp_path / "events.jsonl"
+def test_a_line_too_long_is_passed_over_once_it_ends(path: Path, length: int) -> None:
     path.write_bytes(message("before") + b"x" * length)
     growing = read_all(path)
     assert (texts(growing), growing.problems, growing.pending) == (["before"], (), length)
@@ -111,10 +112,9 @@ def test_a_line_too_long_is_passed_over_once_it_ends(tmp_path: Path, length: int
     assert rest.offset == path.stat().st_size
 
 
-def test_a_file_too_large_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_too_large_is_read_up_to_the_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = message("a")
     monkeypatch.setattr(events_module, "MAX_FILE", 10 * len(line))
-    path = tmp_path / "events.jsonl"
     path.write_bytes(line * 12)
     batch = read_events(path)
     assert len(batch.events) == 10
@@ -122,8 +122,7 @@ def test_a_file_too_large_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: p
     assert batch.pending == 2 * len(line)
 
 
-def test_a_file_larger_than_a_batch_comes_in_batches(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_a_file_larger_than_a_batch_comes_in_batches(path: Path) -> None:
     lines = [message(f"{index}" + "x" * 50_000) for index in range(200)]
     path.write_bytes(b"".join(lines))
     first = read_events(path)
@@ -132,8 +131,7 @@ def test_a_file_larger_than_a_batch_comes_in_batches(tmp_path: Path) -> None:
     assert len(read_all(path).events) == 200
 
 
-def test_many_bad_lines_come_in_batches(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_many_bad_lines_come_in_batches(path: Path) -> None:
     path.write_bytes(b"?\n" * 250)
     first = read_events(path)
     assert (len(first.problems), first.more, first.offset) == (MAX_PROBLEMS, True, 2 * MAX_PROBLEMS)
@@ -141,8 +139,7 @@ def test_many_bad_lines_come_in_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [-1, 10**12])
-def test_an_offset_outside_the_file_starts_again(tmp_path: Path, offset: int) -> None:
-    path = tmp_path / "events.jsonl"
+def test_an_offset_outside_the_file_starts_again(path: Path, offset: int) -> None:
     path.write_bytes(message("a"))
     assert texts(read_events(path, offset)) == ["a"]
 
@@ -158,16 +155,13 @@ def test_links_pipes_and_folders_are_not_opened(tmp_path: Path) -> None:
         assert find_end(path) is None
 
 
-def test_the_end_is_found_without_reading_the_whole_file(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_the_end_is_found_without_reading_the_whole_file(path: Path) -> None:
     assert find_end(path) is None
     path.write_bytes(message("a") * 50_000 + end("completed"))
     found = find_end(path)
-    assert found is not None
     assert found.status == "completed"
     path.write_bytes(end("failed") + b'{"type": "end" broken\n' + end("completed")[:-1])
     found = find_end(path)
-    assert found is not None
     assert found.status == "failed", "a broken or half-written end is none"
 
 
@@ -182,8 +176,7 @@ PIECES = st.lists(
 
 @MANY
 @given(pieces=PIECES)
-def test_any_bytes_are_read_without_an_error_and_line_by_line(tmp_path: Path, pieces: list[bytes]) -> None:
-    path = tmp_path / "events.jsonl"
+def test_any_bytes_are_read_without_an_error_and_line_by_line(path: Path, pieces: list[bytes]) -> None:
     data = b"".join(pieces)
     path.write_bytes(data)
     batch = read_events(path)
@@ -196,8 +189,7 @@ def test_any_bytes_are_read_without_an_error_and_line_by_line(tmp_path: Path, pi
 
 @MANY
 @given(pieces=PIECES, data=st.data())
-def test_a_file_read_while_it_grows_gives_the_same(tmp_path: Path, pieces: list[bytes], data: st.DataObject) -> None:
-    path = tmp_path / "events.jsonl"
+def test_a_file_read_while_it_grows_gives_the_same(path: Path, pieces: list[bytes], data: st.DataObject) -> None:
     content = b"".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
     events, problems, offset = [], [], 0

@@ -106,12 +106,8 @@ def test_a_damaged_database_is_named(home: Path) -> None:
 def test_errors_of_the_laboratory_are_errors_of_moe_kb() -> None:
     error = StoreError("runs.db", "it is damaged", "Move it away")
     assert isinstance(error, MoeKbError)
-    assert (str(error), error.place, error.rule, error.fix) == (
-        "runs.db: it is damaged. Move it away",
-        "runs.db",
-        "it is damaged",
-        "Move it away",
-    )
+    assert (error.place, error.rule, error.fix) == ("runs.db", "it is damaged", "Move it away")
+    assert str(error) == "runs.db: it is damaged. Move it away"
 
 
 def test_a_relative_home_is_the_same_from_every_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

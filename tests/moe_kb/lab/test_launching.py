@@ -27,14 +27,11 @@ def test_a_run_completes_and_tells_its_curves(lab: Lab, home: Path) -> None:
     assert run.seconds is not None
     assert 0 < run.seconds < 10
     told = lab.curves(run.id)
-    assert told.start is not None
     assert told.start.implementation == "demo"
     assert told.train["loss"].steps == (1, 2, 3, 4)
     assert told.valid["loss"].values == (0.5,)
     assert told.loads["0"].experts == (4.0, 1.0)
-    assert told.progress is not None
     assert (told.progress.step, told.progress.steps) == (4, 4)
-    assert told.end is not None
     assert told.end.summary == {"loss": 0.5}
     assert told.problems == ()
 
@@ -93,7 +90,6 @@ def test_a_failure_that_the_run_explains_keeps_its_words(lab: Lab) -> None:
 def test_an_exit_without_end_event_is_a_failure(lab: Lab) -> None:
     run = lab.wait(lab.launch("demo", {"behaviour": "silent"}).id, 15)
     assert (run.status, run.exit_code) == ("failed", 0)
-    assert run.error is not None
     assert "without an `end` event" in run.error
 
 
@@ -133,7 +129,6 @@ def test_a_value_that_is_not_finite_is_kept_as_none(lab: Lab) -> None:
 def test_a_run_ends_at_its_time_limit(lab: Lab) -> None:
     run = lab.wait(lab.launch("demo", {"steps": 100, "pause": 0.1}, max_seconds=0.5).id, 15)
     assert run.status == "failed"
-    assert run.error is not None
     assert run.error.startswith("the run was ended at its time limit of 0.5 s")
     assert run.exit_code == 130, "it was asked to finish before it was killed"
 
@@ -195,7 +190,6 @@ def test_a_supervisor_that_cannot_start_fails_the_run_and_says_why(
         lab.launch("demo", {})
     run = lab.runs()[0]
     assert run.status == "failed"
-    assert run.error is not None
     assert "psutil is broken here" in run.error
     monkeypatch.setenv("PYTHONPATH", path)
     assert lab.wait(lab.launch("demo", {}).id, 15).status == "completed"
@@ -212,7 +206,6 @@ def test_the_supervisor_is_reaped_by_the_process_that_started_it(open_lab: Calla
     lab = open_lab()
     lab.wait(lab.launch("demo", {}).id, 15)
     supervisor = lab.runs()[0].supervisor
-    assert supervisor is not None
     assert until(lambda: not psutil.pid_exists(supervisor.pid), 5), "the supervisor became a zombie"
 
 
@@ -236,10 +229,8 @@ def test_the_last_values_of_ended_runs_are_read_once(lab: Lab, home: Path, monke
         for run in runs:
             told, whole = lab.latest(run), CurveReader(home / run.id / "events.jsonl").read()
             assert told.progress == whole.progress
-            assert {name: curve.values for name, curve in told.train.items()} == {
-                name: curve.values[-1:] for name, curve in whole.train.items()
-            }
             assert told.train
+            assert all(told.train[name].values == curve.values[-1:] for name, curve in whole.train.items())
     assert len(opened) == 2 + 6, "once for each run, and the six readings of this test itself"
     lab.delete(runs[0].id)
     assert lab.latest(runs[0]).train == {}
@@ -249,7 +240,6 @@ def test_the_last_values_of_a_run_under_way_grow(lab: Lab) -> None:
     run = lab.launch("demo", {"steps": 1000, "pause": 0.02})
     assert until(lambda: lab.latest(lab.run(run.id)).train)
     first = lab.latest(lab.run(run.id)).progress
-    assert first is not None
     assert until(lambda: (now := lab.latest(lab.run(run.id)).progress) is not None and now.step > first.step)
     lab.cancel(run.id)
     lab.wait(run.id, 15)

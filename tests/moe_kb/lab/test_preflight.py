@@ -25,7 +25,6 @@ def test_nothing_to_say_when_all_is_well() -> None:
     assert checked.ok
     assert checked.findings == ()
     assert checked.config == {"behaviour": "ok", "steps": 3, "pause": 0.0, "memory_mib": 10}
-    assert checked.estimate is not None
     assert checked.estimate.params_active == 250
 
 

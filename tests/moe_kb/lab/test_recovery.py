@@ -31,7 +31,6 @@ def running(lab: Lab, config: dict[str, object]) -> Run:
 
 
 def kill_supervisor(run: Run) -> None:
-    assert run.supervisor is not None
     os.kill(run.supervisor.pid, signal.SIGKILL)
     assert until(lambda: run.supervisor is not None and gone(run.supervisor.pid))
 
@@ -43,7 +42,6 @@ def test_a_killed_supervisor_loses_the_run_and_its_orphan_is_ended(open_lab: Cal
     assert not gone(run.process.pid), "the run outlives its supervisor"
     lost = open_lab().run(run.id)
     assert (lost.status, lost.exit_code) == ("lost", None)
-    assert lost.error is not None
     assert "its supervisor ended before the run did" in lost.error
     assert until(lambda: run.process is not None and gone(run.process.pid))
 
@@ -146,9 +144,8 @@ def test_a_run_killed_before_its_pid_was_recorded_is_found_by_its_mark(home: Pat
     (home / run_id).mkdir()
     store.add(run_id, "demo", "fake_package", {}, RunEstimate(1, 1.0, 1, 1), 60)
     assert store.claim(Identity.own()) is not None
-    child = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, "MOE_KB_RUN": str(home / run_id)}
-    )
+    marked = {**os.environ, "MOE_KB_RUN": str(home / run_id)}
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=marked)
     assert Lab(home, entries(), timing=FAST).run(run_id).status == "lost"
     assert child.wait(5) == -signal.SIGKILL
 
@@ -180,10 +177,8 @@ for _ in range(3):
     print(lab.launch("demo", {}).id)
 """
     begin = str(time.time() + 1.0)
-    apps = [
-        subprocess.Popen([sys.executable, "-c", program, str(home), begin], stdout=subprocess.PIPE, text=True)
-        for _ in range(launchers)
-    ]
+    command = [sys.executable, "-c", program, str(home), begin]
+    apps = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(launchers)]
     ids = [line for app in apps for line in app.communicate(timeout=30)[0].split()]
     assert [app.returncode for app in apps] == [0] * launchers
     assert len(ids) == len(set(ids)) == 3 * launchers

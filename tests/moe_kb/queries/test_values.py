@@ -19,7 +19,7 @@ def claim(value: object, printed: str | None = None, status: str = "reported") -
 
 
 @pytest.mark.parametrize(
-    ("one", "text", "digit"),
+    ("value", "text", "digit"),
     [
         (claim(47_000_000_000, "47B"), "47B", "to 1B"),
         (claim(46_702_792_704), "46,702,792,704", "exact"),
@@ -31,8 +31,8 @@ def claim(value: object, printed: str | None = None, status: str = "reported") -
         (claim(True), "true", ""),
     ],
 )
-def test_a_value_is_shown_as_printed_with_its_precision(one, text, digit):
-    assert (shown(one), precision(one)) == (text, digit)
+def test_a_value_is_shown_as_printed_with_its_precision(value, text, digit):
+    assert (shown(value), precision(value)) == (text, digit)
 
 
 def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
@@ -47,10 +47,7 @@ def test_the_best_source_comes_first_and_a_disagreement_names_both_values(kb):
 
 def test_measurements_under_different_settings_are_different_values(kb):
     scores = [value for value in kb.values("alpha")["1B"] if value.field == "mmlu"]
-    assert [(value.label, value.preferred.number) for value in scores] == [
-        ("MMLU, 0-shot", 46.5),
-        ("MMLU, 5-shot", 45.0),
-    ]
+    assert {value.label: value.preferred.number for value in scores} == {"MMLU, 0-shot": 46.5, "MMLU, 5-shot": 45.0}
 
 
 def test_every_claim_is_in_exactly_one_value(kb):
@@ -70,12 +67,8 @@ def test_computed_parameters_stand_beside_those_claimed():
     built = architecture(small.ATTENTION, small.MOE, repeat=2)
     p = count(built)
     near = round(p.active_excl_embeddings_and_head) + 3
-    rows = {
-        row["Parameters"]: row
-        for row in claimed_rows(
-            built, {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
-        )
-    }
+    claims = {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
+    rows = {row["Parameters"]: row for row in claimed_rows(built, claims)}
     assert rows["Total"]["Computed"] == f"{p.total:,}"
     assert rows["Total"]["Difference"] == "+100.00%"
     assert rows["Active, without both"]["Claimed"] == f"{near:,}"
@@ -157,15 +150,11 @@ def test_every_architecture_of_the_real_data_has_a_picture_and_a_table(real_kb):
     drawn = 0
     for brief in real_kb.briefs("model"):
         for configuration in real_kb.model(brief.key).configurations:
-            if configuration.architecture:
-                architecture = configuration.architecture
-                layers = sum(stack.n_layers for stack in architecture.stacks.values())
+            if architecture := configuration.architecture:
                 said = " ".join(words(layer_diagram(architecture)))
-                assert all(f"{stack.n_layers} layers" in said for stack in architecture.stacks.values())
                 assert layer_table(architecture)
-                assert all(
-                    describe(part) for stack in architecture.stacks.values() for x in stack.layers() for part in x
-                )
-                assert layers > 0
+                for stack in architecture.stacks.values():
+                    assert f"{stack.n_layers} layers" in said
+                    assert all(describe(part) for layer in stack.layers() for part in layer)
                 drawn += 1
     assert drawn >= 51
