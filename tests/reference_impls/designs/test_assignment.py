@@ -114,15 +114,6 @@ def maxscore_layer(**fields):
     return layer
 
 
-@settings(max_examples=20, deadline=None)
-@given(length=st.integers(1, 17), k=st.integers(1, 4), training=st.booleans())
-def test_loads_are_even_in_every_sequence_in_training_and_outside(length, k, training):
-    routing = maxscore_layer(experts_per_token=k).train(training)(torch.randn(3, length, 8))[1].routing
-    cell_A = routing.token_A // length * 4 + routing.expert_A
-    assert torch.bincount(cell_A).max() <= -(-k * length // 4)
-    assert len(set(zip(routing.token_A.tolist(), routing.expert_A.tolist(), strict=True))) == 3 * length * k
-
-
 def test_the_factor_of_second_weights_falls_to_one_and_stays():
     layer, x_BSD = maxscore_layer(second_weight_start=4.0, second_weight_steps=3), torch.randn(1, 8, 8)
     seen = []

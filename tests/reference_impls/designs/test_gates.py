@@ -5,7 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impls import make_layer
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.noise import NoisyLogits
 from reference_impls.designs.dselect_k import router as dselect_k
@@ -166,32 +165,6 @@ def test_numbers_without_an_expert_cost_and_powers_of_two_have_none():
 def test_any_number_of_experts_has_groups(n_experts: int, n_groups: int):
     config = TwoStageConfig.with_experts(n_experts)
     assert (config.n_groups, config.active_experts) == (n_groups, n_experts / n_groups)
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-    gates=st.tuples(*2 * [st.sampled_from(["softmax", "laplace"])]), groups=st.sampled_from([1, 2, 3, 6]),
-    T=st.integers(0, 9), seed=st.integers(0, 2**31),
-)  # fmt: skip
-def test_every_token_has_all_experts_of_one_group(gates: tuple[str, str], groups: int, T: int, seed: int):
-    torch.manual_seed(seed)
-    x_BSD = torch.randn(1, T, 8)
-    y_BSD, info = make_layer(
-        "hierarchical-two-stage-gate",
-        d_model=8,
-        d_expert=4,
-        n_experts=6,
-        n_groups=groups,
-        coarse_gate=gates[0],
-        fine_gate=gates[1],
-    )(x_BSD)
-    routing = info.routing
-    size = 6 // groups
-    assert y_BSD.shape == x_BSD.shape
-    assert routing.expert_A.numel() == T * size
-    assert torch.equal(routing.expert_A.view(T, size) % size, torch.arange(size).expand(T, size))
-    assert bool((routing.weight_A.view(T, size).sum(-1) <= 1 + 1e-6).all())
-    assert 0 <= info.stats["group_probability"] <= 1 + 1e-6
 
 
 def test_the_laplace_gate_prefers_the_nearest_point_and_ignores_lengths():
