@@ -11,7 +11,6 @@ from reference_impls import make_layer
 from reference_impls.__main__ import main
 from reference_impls.catalogue import entries, find, nearest
 from reference_impls.config import ConfigError, check_config
-from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
 from reference_impls.entry import Entry, PageError
 from reference_impls.tasks.train import make_task
 
@@ -155,36 +154,6 @@ def test_a_wrong_config_names_the_field_and_the_bound(values, message):
         check_config(find("mixtral-top2-router").config_class, values)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
-
-
-def test_a_switch_model_needs_a_switch_layer():
-    with pytest.raises(ConfigError, match=r"^moe_every = 3 must be at most n_layers = 2"):
-        check_config(find("switch-top1-router").config_class, {"moe_every": 3, "n_layers": 2})
-    with pytest.raises(ConfigError, match="routing_group = 'core'"):
-        check_config(find("switch-top1-router").config_class, {"routing_group": "core"})
-
-
-def test_a_gshard_model_needs_a_gshard_layer():
-    with pytest.raises(ConfigError, match=r"^moe_every = 3 must be at most n_layers = 2"):
-        check_config(find("gshard-top2").config_class, {"moe_every": 3, "n_layers": 2})
-    with pytest.raises(ConfigError, match="second_policy_train = 'none'"):
-        check_config(find("gshard-top2").config_class, {"second_policy_train": "none"})
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
-        ({"n_groups": 16}, "n_groups = 16 must be at most n_experts / 2 = 8"),
-        ({"top_groups": 5}, "top_groups = 5 must be at most n_groups = 4"),
-        ({"experts_per_token": 9}, "experts_per_token = 9 must be at most 8, the experts of top_groups = 2"),
-        ({"shared_experts": -1}, "shared_experts = -1: input should be greater than or equal to 0"),
-    ],
-)
-def test_groups_that_do_not_fit_are_told(values, message):
-    with pytest.raises(ConfigError) as caught:
-        check_config(DeepSeekV3Config, values)
-    assert str(caught.value).startswith(message)
 
 
 def test_configs_are_frozen_and_forbid_strangers():

@@ -164,21 +164,6 @@ def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, caps
     assert (status, shown) == (2, "error: steps = 'many': input should be a valid integer (default 240)\n")
 
 
-@pytest.mark.parametrize(
-    ("key", "fields", "told"),
-    [
-        ("hash", ["--vocabulary", 255], "vocabulary = 255 must be at least 256, the token ids of the text task"),
-        (
-            "random-routed-experts", ["--task", "clusters", "--n-clusters", 100],
-            "vocabulary = 256 must be at least 400, the token ids of the clusters task",
-        ),
-    ],
-)  # fmt: skip
-def test_a_table_that_lacks_token_ids_of_the_task_is_told_before_training(capsys, key, fields, told):
-    status, shown = run_here(capsys, key, *fields)
-    assert (status, shown) == (2, f"error: {told}\n")
-
-
 @pytest.mark.parametrize(("key", "told"), [("swich", "switch-top1-router"), ("nothing", "see `list`")])
 def test_an_unknown_key_is_one_line_with_the_nearest(capsys, key, told):
     assert run_here(capsys, key, "--steps", 2) == (2, f"error: no implementation '{key}' ({told})\n")

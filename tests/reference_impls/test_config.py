@@ -40,8 +40,3 @@ def test_a_wrong_section_names_field_and_fix(values, message):
         check_config(CONFIG, values)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
-
-
-def test_a_table_too_small_is_refused():
-    with pytest.raises(ConfigError, match=r"^vocabulary = 100 must be at least 256, the token ids of the text task"):
-        check_config(find("hash-routing").config_class, {"vocabulary": 100})

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.config import ConfigError, check_config
 from reference_impls.core.build import dense_layer
 from reference_impls.tasks.multitask import MultitaskTask, RegressionSource, correlation_root
 
@@ -73,20 +72,6 @@ def test_errors_are_told_by_task(tiny_config):
     assert not outcome.infos
     (note,) = task.notes()
     assert note[1].startswith("3 regressions; a constant would have a squared error of ")
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"task": "clusters", "n_tasks": 3}, "n_tasks = 3 must be at least n_clusters = 16"),
-        ({"task": "clusters", "cluster_unit": "token"}, "cluster_unit = 'token' must be 'sequence'"),
-        ({"task": "text"}, "task = 'text'"),
-    ],
-)
-def test_tasks_that_do_not_fit_are_told(values, message):
-    with pytest.raises(ConfigError) as caught:
-        check_config(CONFIG, values)
-    assert str(caught.value).startswith(message)
 
 
 def test_more_tasks_than_coordinates_are_refused():

@@ -55,6 +55,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("zero-expert-router", {"choices_per_token": 13}, "must be at most n_experts + zero_experts = 12"),
     ("zero-expert-router", {"expected_experts": 4}, "expected_experts = 4 must be at most choices_per_token = 3"),
     ("zero-expert-router", {"n_experts": 1}, "expected_experts = 2 must be at most n_experts = 1"),
+    ("switch-top1-router", {"moe_every": 3, "n_layers": 2}, "moe_every = 3 must be at most n_layers = 2"),
+    ("switch-top1-router", {"routing_group": "core"}, "routing_group = 'core'"),
+    ("gshard-top2", {"second_policy_train": "none"}, "second_policy_train = 'none'"),
+    ("deepseek-v3-router", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
+    ("deepseek-v3-router", {"n_groups": 16}, "n_groups = 16 must be at most n_experts / 2 = 8"),
+    ("deepseek-v3-router", {"top_groups": 5}, "top_groups = 5 must be at most n_groups = 4"),
+    (
+        "deepseek-v3-router",
+        {"experts_per_token": 9},
+        "experts_per_token = 9 must be at most 8, the experts of top",
+    ),
+    ("deepseek-v3-router", {"shared_experts": -1}, "shared_experts = -1: input should be greater than or equal to 0"),
+    ("multi-gate-mixture", CLUSTERS | {"n_tasks": 3}, "n_tasks = 3 must be at least n_clusters = 16"),
+    ("multi-gate-mixture", CLUSTERS | {"cluster_unit": "token"}, "cluster_unit = 'token' must be 'sequence'"),
+    ("multi-gate-mixture", {"task": "text"}, "task = 'text'"),
+    ("hash-routing", {"vocabulary": 100}, "vocabulary = 100 must be at least 256, the token ids of the text task"),
+    ("random-routed-experts", CLUSTERS | {"n_clusters": 100}, "vocabulary = 256 must be at least 400, the token ids"),
 ]
 
 

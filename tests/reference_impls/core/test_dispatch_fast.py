@@ -7,6 +7,8 @@ import threading
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from reference_impls.core import buffer_pool, dispatch
@@ -83,6 +85,23 @@ def test_the_fast_dispatch_equals_the_definition(backend, pattern, bank_class, d
     with gemm.backend(backend):
         got = results(dispatch_sorted, x_TD, routing, bank)
     assert_equal(got, results(dispatch_loop, x_TD, routing, bank), **tolerance)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n_tokens=st.integers(1, 9),
+    n_experts=st.integers(1, 5),
+    n_assignments=st.integers(0, 30),
+    bank_class=st.sampled_from([ReLUExperts, SwiGLUExperts]),
+    seed=st.integers(0, 2**31),
+)
+def test_any_assignments_equal_the_definition(n_tokens, n_experts, n_assignments, bank_class, seed):
+    """A token may appear never, or several times, also at the same expert."""
+    torch.manual_seed(seed)
+    bank, x_TD = bank_class(n_experts, D, FF).double(), torch.randn(n_tokens, D, dtype=torch.float64)
+    token_A, expert_A = torch.randint(n_tokens, (n_assignments,)), torch.randint(n_experts, (n_assignments,))
+    routing = routing_of(token_A, expert_A, torch.randn(n_assignments, dtype=torch.float64))
+    assert_equal(results(dispatch_sorted, x_TD, routing, bank), results(dispatch_loop, x_TD, routing, bank), **FP64)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -178,6 +197,7 @@ def test_bfloat16_stays_within_its_precision_of_float32(backend):
     with gemm.backend(backend):
         got = results(dispatch_sorted, x_TD, routing, bank)
     expected = results(dispatch_loop, x_TD.float(), routing, bank.float())
+    assert got[0].dtype == torch.bfloat16
     for a, b in zip(got, expected, strict=True):
         assert (a.float() - b).norm() <= 0.02 * b.norm()
 

@@ -4,23 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
-from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, in_bins, isotonic
+from reference_impls.designs.calibrated_fusion.calibration import Calibrator, calibration_error, in_bins
 from reference_impls.designs.calibrated_fusion.router import calibrator_of, fuse, run_model
 from reference_impls.tasks.clusters import ClustersTask
 
 ENTRY = find("calibrated-fusion")
-
-
-@settings(deadline=None, max_examples=40)
-@given(E=st.integers(1, 3), C=st.integers(1, 12), seed=st.integers(0, 2**31))
-def test_isotonic_fits_do_not_fall_and_keep_the_mean(E: int, C: int, seed: int):
-    generator = torch.Generator().manual_seed(seed)
-    value_EC = torch.rand(E, C, dtype=torch.float64, generator=generator)
-    weight_EC = torch.rand(E, C, dtype=torch.float64, generator=generator) + 0.1
-    fit_EC = isotonic(value_EC, weight_EC)
-    assert bool((fit_EC.diff(dim=-1) >= -1e-12).all())
-    torch.testing.assert_close((fit_EC * weight_EC).sum(1), (value_EC * weight_EC).sum(1))
-    torch.testing.assert_close(isotonic(fit_EC, weight_EC), fit_EC)
 
 
 def test_a_calibrator_that_has_seen_nothing_is_the_identity_up_to_a_bin():

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reference_impls.catalogue import find
 from reference_impls.config import check_config
@@ -13,18 +11,6 @@ from reference_impls.tasks.language import TextTask
 
 SMALL = {"d_model": 16, "n_heads": 2, "n_layers": 2, "d_expert": 12, "domain_bytes": 40_000, "sequence_length": 32,
          "batch_size": 4, "validation_sequences": 8}  # fmt: skip
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    E=st.integers(1, 5), B=st.integers(1, 3), S=st.integers(1, 9), seed=st.integers(0, 999),
-    inference=st.sampled_from(["history", "last", "average"]),
-)  # fmt: skip
-def test_weights_are_a_distribution_that_starts_uniform(E, B, S, seed, inference):
-    torch.manual_seed(seed)
-    weight_EBS = log_weights(-5 * torch.rand(E, B, S, dtype=torch.float64), inference).exp()
-    torch.testing.assert_close(weight_EBS.sum(0), torch.ones(B, S, dtype=torch.float64))
-    torch.testing.assert_close(weight_EBS[..., 0], torch.full((E, B), 1 / E, dtype=torch.float64))
 
 
 def test_one_expert_that_foresees_everything_wins():
