@@ -147,7 +147,7 @@ def mixtral_block(d_model: int, d_expert: int, n_experts: int, k: int, dtype: to
     from transformers import MixtralConfig
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
-    sizes = {"hidden_size": d_model, "intermediate_size": d_expert, "num_local_experts": n_experts}
+    sizes: dict[str, Any] = {"hidden_size": d_model, "intermediate_size": d_expert, "num_local_experts": n_experts}
     return block_of(MixtralSparseMoeBlock, MixtralConfig(**sizes, num_experts_per_tok=k), dtype)
 
 
@@ -156,7 +156,7 @@ def olmoe_block(d_model: int, d_expert: int, n_experts: int, k: int, dtype: torc
     from transformers import OlmoeConfig
     from transformers.models.olmoe.modeling_olmoe import OlmoeSparseMoeBlock
 
-    sizes = {"hidden_size": d_model, "intermediate_size": d_expert, "num_experts": n_experts}
+    sizes: dict[str, Any] = {"hidden_size": d_model, "intermediate_size": d_expert, "num_experts": n_experts}
     return block_of(OlmoeSparseMoeBlock, OlmoeConfig(**sizes, num_experts_per_tok=k, norm_topk_prob=False), dtype)
 
 

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,7 +63,7 @@ def _losses(weight: Tensor, x_BSD: Tensor, k: int, noise_BSE: Tensor | None) -> 
 
 def algorithm(priority: str, k: int, factor: float, *, training: bool) -> Iterator[Check]:
     """Outputs, demand, refused weight and losses by plain loops over sequences, ranks and tokens."""
-    fields = {"capacity_factor_train" if training else "capacity_factor_eval": factor}
+    fields: dict[str, Any] = {"capacity_factor_train" if training else "capacity_factor_eval": factor}
     ours, x_BSD = _layer(priority=priority, experts_per_token=k, **fields).train(training), _tokens()
     noise_BSE = _noise() if training else None
     capacity, rows, demands, wanted, served = math.ceil(factor * k * S / E), [], [], 0.0, 0.0
@@ -91,7 +92,7 @@ def loss_slopes() -> Iterator[Check]:
     weight = ours.router.weight_ED
     for loss, part in ours(x_BSD)[1].losses.items():
         (gradient,) = torch.autograd.grad(part.value, weight, retain_graph=True)
-        error = slope_error(lambda loss=loss: _losses(weight, x_BSD, 2, noise_BSE)[loss], weight, gradient, 1e-5)
+        error = slope_error(lambda: _losses(weight, x_BSD, 2, noise_BSE)[loss], weight, gradient, 1e-5)  # noqa: B023
         yield at_most(f"slope of the {loss} loss differs from finite differences by", error, 1e-6)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -24,7 +25,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from drops()
 
 
-def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(devices: int, top: int, k: int, dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers."""
     from transformers import DeepseekV2Config as TheirConfig
     from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe
@@ -76,7 +77,7 @@ def equations() -> Iterator[Check]:
 def drops() -> Iterator[Check]:
     """In training, what each device keeps: by a plain loop over what was wanted."""
     devices, top, k = 4, 2, 3
-    fields = {"spared_sequences": 0.3, "device_capacity_factor": 4 / 5}
+    fields: dict[str, Any] = {"spared_sequences": 0.3, "device_capacity_factor": 4 / 5}
     ours = _layer(experts_per_token=k, n_devices=devices, top_devices=top, **fields).eval()
     x_BSD = tokens(B, S, D, seed=6)
     wanted, kept = ours(x_BSD)[1].routing, ours.train()(x_BSD)[1].routing

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from balance()
 
 
-def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(k: int, dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers."""
     from transformers import DeepseekV2Config
     from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe

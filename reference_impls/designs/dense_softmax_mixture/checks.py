@@ -3,16 +3,14 @@
 import math
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 import torch
 
 from reference_impls.designs.dense_softmax_mixture.competition import mixture_log_probability
-from reference_impls.designs.dense_softmax_mixture.config import JacobsConfig
 from reference_impls.designs.dense_softmax_mixture.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_most, close, worst_of
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import mixed_output, tokens
 
 D, F, E, T, C = 12, 10, 5, 17, 4
@@ -65,8 +63,7 @@ def posteriors() -> Iterator[Check]:
 
 def equations() -> Iterator[Check]:
     """Outputs by a plain loop over tokens and experts; weights add up to one."""
-    torch.manual_seed(0)
-    layer: Any = decisive(make_layer(JacobsConfig(d_model=D, d_expert=F, n_experts=E)).double())
+    layer = drawn(make_layer, d_model=D, d_expert=F, n_experts=E)
     x_TD = tokens(T, D, seed=2)
     rows = []
     for x_D in x_TD:

@@ -8,11 +8,10 @@ import torch
 
 from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import RoutingContext
-from reference_impls.designs.dense_to_sparse_gate.config import DTSGateConfig
 from reference_impls.designs.dense_to_sparse_gate.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_most, close
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import beside_loop, dot_products, mixed_output, tokens
 
 D, F, E, T = 12, 10, 6, 25
@@ -28,9 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(temperature: float, **fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = DTSGateConfig(d_model=D, d_expert=F, n_experts=E, **fields)
-    layer = decisive(make_layer(config).double())
+    layer = drawn(make_layer, d_model=D, d_expert=F, n_experts=E, **fields)
     layer.router.temperature.fill_(temperature)  # type: ignore[operator]
     return layer
 

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.designs.dselect_k.config import DSelectKConfig
 from reference_impls.designs.dselect_k.router import make_layer, smooth_step
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
-from reference_impls.verify.libraries import decisive
-from reference_impls.verify.naive import beside_loop, expert_output, tokens
+from reference_impls.verify.libraries import drawn
+from reference_impls.verify.naive import beside_loop, expert_output, slope_error, tokens
 
 D, F, S = 16, 12, 12
 _tokens = partial(tokens, 1, S, D, seed=5)
@@ -28,9 +27,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(n_experts: int, k: int, width: float) -> Any:
-    torch.manual_seed(0)
-    config = DSelectKConfig.with_experts(n_experts, d_model=D, d_expert=F, experts_per_token=k, step_width=width)
-    layer: Any = decisive(make_layer(config).double())
+    layer = drawn(make_layer, n_experts=n_experts, d_model=D, d_expert=F, experts_per_token=k, step_width=width)
     with torch.no_grad():
         for bias in (layer.router.bit_bias_M, layer.router.selector_bias_K):
             bias.copy_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(4)))
@@ -88,21 +85,17 @@ def equations(n_experts: int, k: int) -> Iterator[Check]:
 
 def slopes() -> Iterator[Check]:
     """Gradients of output and losses in all weights of the router, by finite differences of the layer and the loop."""
-    ours, x_BSD, width, delta = _layer(5, 3, 8.0), _tokens(), 8.0, 1e-6
+    ours, x_BSD, width = _layer(5, 3, 8.0), _tokens(), 8.0
     y_BSD, info = ours(x_BSD)
     total = y_BSD.sum() + info.losses["entropy"].value + info.losses["reach"].value
     weights = list(ours.router.parameters())
-    gradients = torch.autograd.grad(total, weights)
-    worst = 0.0
-    for weight, gradient in zip(weights, gradients, strict=True):
-        direction = torch.randn(weight.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
-        ends = []
-        for move in (1, -2, 1):  # there, back beyond the start, home
-            with torch.no_grad():
-                weight.add_(direction, alpha=move * delta)
-            expected, entropy, reach, _ = _by_hand(ours, x_BSD[0], width)
-            ends.append(float(expected.sum()) + entropy + reach)
-        worst = worst_of(worst, abs((ends[0] - ends[1]) / (2 * delta) - float((gradient * direction).sum())))
+
+    def by_hand() -> float:
+        expected, entropy, reach, _ = _by_hand(ours, x_BSD[0], width)
+        return float(expected.sum()) + entropy + reach
+
+    pairs = zip(weights, torch.autograd.grad(total, weights), strict=True)
+    worst = worst_of(*(slope_error(by_hand, weight, gradient) for weight, gradient in pairs))
     yield at_most("slopes of outputs and losses differ from finite differences by", worst, 1e-5)
 
 

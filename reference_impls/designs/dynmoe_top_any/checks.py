@@ -8,11 +8,10 @@ from typing import Any
 import torch
 
 from reference_impls.core.routing import Progress
-from reference_impls.designs.dynmoe_top_any.config import DynMoEConfig
 from reference_impls.designs.dynmoe_top_any.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
-from reference_impls.verify.libraries import decisive
+from reference_impls.verify.libraries import drawn
 from reference_impls.verify.naive import beside_loop, expert_output, mixed_output, tokens
 
 D, F, E, ALIVE, T, SCALE = 12, 10, 7, 5, 40, 3.0
@@ -28,14 +27,10 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    config = DynMoEConfig(
-        d_model=D, d_expert=F, n_experts=E, initial_scale=SCALE, **({"initial_experts": ALIVE} | fields)
-    )
-    layer: Any = decisive(make_layer(config).double())
-    thresholds = torch.linspace(0.05, 0.35, E, dtype=torch.float64)
+    fields = {"initial_experts": ALIVE, "initial_scale": SCALE} | fields
+    layer = drawn(make_layer, d_model=D, d_expert=F, n_experts=E, **fields)
     with torch.no_grad():
-        layer.router.threshold_E.copy_(thresholds)
+        layer.router.threshold_E.copy_(torch.linspace(0.05, 0.35, E, dtype=torch.float64))
     return layer
 
 

@@ -12,7 +12,7 @@ from reference_impls.designs.switch_top1_router import router as switch
 from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart
-from reference_impls.verify.libraries import beside, drawn
+from reference_impls.verify.libraries import beside, drawn, only_output
 from reference_impls.verify.naive import added, beside_loop, dot_products, largest, serve, softmax, tokens
 
 D, F, E, B, S = 16, 12, 6, 3, 14
@@ -34,7 +34,7 @@ def equations(n_prototypes: int, factor: float) -> Iterator[Check]:
     ours, size = _layer(n_prototypes=n_prototypes, capacity_factor_train=factor).train(), E // n_prototypes
     x_BSD, rows, demands, balance = _tokens(), [], [], 0.0
     for x_SD in x_BSD:
-        y_SD, total = torch.zeros_like(x_SD), [0] * E
+        y_SD, total = torch.zeros_like(x_SD), [0.0] * E
         for first in range(0, E, size):
             gates = [softmax(dot_products(ours.router.weight_ED[first : first + size], x)) for x in x_SD]
             best = [largest(gate, 1)[0] for gate in gates]
@@ -57,7 +57,7 @@ def one_prototype() -> Iterator[Check]:
     theirs.load_state_dict(ours.state_dict())
     pairs = {name: (weight, theirs.get_parameter(name)) for name, weight in ours.named_parameters()}
     yield from beside(
-        "one prototype beside Switch", lambda x: ours(x)[0], lambda x: theirs(x)[0], _tokens(), pairs,
+        "one prototype beside Switch", only_output(ours), lambda x: theirs(x)[0], _tokens(), pairs,
         rtol=1e-11, atol=1e-12,
     )  # fmt: skip
 

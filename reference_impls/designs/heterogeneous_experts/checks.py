@@ -45,7 +45,7 @@ def transformers_block(entry: Entry, dtype: torch.dtype, **tolerance: float) -> 
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (2, S, D), dtype=dtype)
     pairs = {"the router": (ours.router.weight_ED, block.gate.weight)}
     name = f"transformers' OlmoeSparseMoeBlock, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from beside(name, only_output(ours), only_output(block), x_BSD, pairs, **tolerance)
     for layer in (ours, block):
         made = layer(x_BSD)
         (made[0] if isinstance(made, tuple) else made).view(2, S, D).square().sum().backward()

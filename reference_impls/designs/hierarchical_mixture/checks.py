@@ -13,6 +13,7 @@ from reference_impls.designs.hierarchical_mixture.router import em_step, expecta
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, close
 from reference_impls.verify.libraries import decisive
+from reference_impls.verify.naive import dot_products, softmax
 
 D, E, G, N = 16, 6, 3, 120
 
@@ -63,18 +64,14 @@ def equations() -> Iterator[Check]:
     """Weights of the tree, posteriors, likelihood and outputs by a plain loop over points, groups and experts."""
     layer = _layer()
     x_ND, label_N = _points()
-    top, low, leaves = (
-        values.tolist() for values in (layer.router.top_GF, layer.router.low_EF, layer.experts.weight_ECF)
-    )
-    size = E // G
+    low_GMF, leaves = layer.router.low_EF.view(G, E // G, -1), layer.experts.weight_ECF
     weights, posteriors, logs, rows = [], [], [], []
-    for point, label in zip(x_ND.tolist(), label_N.tolist(), strict=True):
-        x = [*point, 1.0]
-        g = _softmax([_dot(row, x) for row in top])
-        inside = [_softmax([_dot(row, x) for row in low[a * size : (a + 1) * size]]) for a in range(G)]
-        weight = [g[a] * inside[a][b] for a in range(G) for b in range(size)]
-        logits = [[_dot(row, x) for row in leaf] for leaf in leaves]
-        joint = [w * _softmax(logit)[label] for w, logit in zip(weight, logits, strict=True)]
+    for x_F, label in zip(with_constant(x_ND), label_N.tolist(), strict=True):
+        group_weights = softmax(dot_products(layer.router.top_GF, x_F))
+        inside = [softmax(dot_products(low_MF, x_F)) for low_MF in low_GMF]
+        weight = [g * w for g, member in zip(group_weights, inside, strict=True) for w in member]
+        logits = [dot_products(leaf, x_F) for leaf in leaves]
+        joint = [w * softmax(logit)[label] for w, logit in zip(weight, logits, strict=True)]
         weights.append(weight)
         logs.append(math.log(sum(joint)))
         posteriors.append([value / sum(joint) for value in joint])
@@ -82,28 +79,13 @@ def equations() -> Iterator[Check]:
         rows.append(blend + [0.0] * (D - CLASSES))
     y_BND, info = layer(x_ND[None])
     log_N, posterior_NGM = expectation(layer.router, layer.experts, with_constant(x_ND), label_N)
-    made = {
-        "weights of the experts": (info.routing.weight_TE, weights),
-        "posteriors": (posterior_NGM.flatten(1), posteriors),
-        "log-likelihood": (log_N, logs),
-        "outputs": (y_BND[0], rows),
-    }
-    for name, (ours, expected) in made.items():
-        yield apart(
-            f"equations, by a float64 loop: largest difference of the {name}",
-            ours,
-            torch.tensor(expected, dtype=torch.float64),
-            1e-11,
-        )
-
-
-def _dot(row: list[float], x: list[float]) -> float:
-    return sum(a * b for a, b in zip(row, x, strict=True))
-
-
-def _softmax(logits: list[float]) -> list[float]:
-    powers = [math.exp(value - max(logits)) for value in logits]
-    return [power / sum(powers) for power in powers]
+    posterior_NE = posterior_NGM.flatten(1)
+    for name, ours, expected in (
+        ("weights of the experts", info.routing.weight_TE, weights), ("posteriors", posterior_NE, posteriors),
+        ("log-likelihood", log_N, logs), ("outputs", y_BND[0], rows),
+    ):  # fmt: skip
+        expected_N = torch.tensor(expected, dtype=torch.float64)
+        yield apart(f"equations, by a float64 loop: {name}", ours, expected_N, 1e-11)
 
 
 def ascent() -> Iterator[Check]:

@@ -13,7 +13,7 @@ from reference_impls.designs.hierarchical_two_stage_gate.config import TwoStageC
 from reference_impls.designs.hierarchical_two_stage_gate.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most
-from reference_impls.verify.libraries import beside
+from reference_impls.verify.libraries import beside, only_output
 from reference_impls.verify.naive import tokens
 
 D, F, E, G, S = 16, 12, 6, 3, 20
@@ -62,7 +62,7 @@ def masked_mixture(coarse: str, fine: str) -> Iterator[Check]:
 
     weights = {name: (weight, weight) for name, weight in ours.named_parameters()}
     name = f"a masked dense mixture, {coarse} over {fine}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, _tokens(), weights, rtol=1e-10, atol=1e-11)
+    yield from beside(name, only_output(ours), theirs, _tokens(), weights, rtol=1e-10, atol=1e-11)
 
 
 def equations(coarse: str, fine: str) -> Iterator[Check]:

@@ -6,14 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_impls.designs.hypernetwork_experts.config import HyperMoEConfig
 from reference_impls.designs.hypernetwork_experts.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most
 from reference_impls.verify.libraries import (
     beside,
     clear_tokens,
-    decisive,
+    drawn,
     in_both,
     olmoe_block,
     only_output,
@@ -34,11 +33,17 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(k: int, dtype: torch.dtype = torch.float64) -> Any:
-    torch.manual_seed(0)
-    config = HyperMoEConfig(
-        d_model=D, d_expert=F, n_experts=E, experts_per_token=k, hyper_width=R, hyper_hidden=H, embedding_width=C
+    layer = drawn(
+        make_layer,
+        dtype,
+        d_model=D,
+        d_expert=F,
+        n_experts=E,
+        experts_per_token=k,
+        hyper_width=R,
+        hyper_hidden=H,
+        embedding_width=C,
     )
-    layer: Any = decisive(make_layer(config).to(dtype))
     with torch.no_grad():
         for linear in (layer.process[0], layer.process[2], layer.make_hidden, layer.make_expert):
             linear.bias.normal_(std=0.3)
@@ -103,7 +108,7 @@ def beside_modules(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[C
 
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), k, (B, S, D), dtype=dtype)
     name = f"OlmoeSparseMoeBlock and an expert made for each token, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, x_BSD, pairs, **tolerance)
+    yield from beside(name, only_output(ours), theirs, x_BSD, pairs, **tolerance)
 
 
 def equations(k: int) -> Iterator[Check]:

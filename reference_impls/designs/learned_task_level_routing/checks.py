@@ -14,7 +14,7 @@ from reference_impls.designs.learned_task_level_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most
 from reference_impls.verify.libraries import drawn
-from reference_impls.verify.naive import expert_output
+from reference_impls.verify.naive import expert_output, softmax
 
 D, F, E, S, T0 = 16, 24, 5, 7, 0.75
 TASK = torch.tensor([2, 0, 2, 1])
@@ -50,11 +50,6 @@ def _noise(selection: str, seed: int) -> Tensor:
     return -drawn.log() if "gumbel" in selection else torch.zeros_like(drawn)
 
 
-def _softmax(values: list[float]) -> list[float]:
-    exponents = [math.exp(value - max(values)) for value in values]
-    return [value / sum(exponents) for value in exponents]
-
-
 def outputs(selection: str, training: bool) -> Iterator[Check]:
     """Outputs by a plain loop over sequences, tokens and experts."""
     ours = _layer(selection=selection).train(training)
@@ -63,7 +58,7 @@ def outputs(selection: str, training: bool) -> Iterator[Check]:
     expected = torch.zeros_like(x_BSD)
     for b, task in enumerate(TASK.tolist()):
         noisy = [a + float(n) for a, n in zip(_logits(ours.router, task), noise[b], strict=True)]
-        g = _softmax([value / T0 for value in noisy])
+        g = softmax([value / T0 for value in noisy])
         hard = selection == "gumbel_softmax_st" or (not training and selection != "softmax")
         if hard:
             g = [float(value == max(noisy)) for value in noisy]
@@ -89,7 +84,7 @@ def gradients(selection: str) -> Iterator[Check]:
     expected, noise = [0.0] * E, _noise(selection, seed=3)
     for b, task in enumerate(TASK.tolist()):
         logits = _logits(ours.router, task)
-        g = _softmax([(a + float(n)) / T0 for a, n in zip(logits, noise[b], strict=True)])
+        g = softmax([(a + float(n)) / T0 for a, n in zip(logits, noise[b], strict=True)])
         pull = direction[b * S : (b + 1) * S].sum(0).tolist()
         mean = sum(weight * p for weight, p in zip(g, pull, strict=True))
         expected = [e + weight * (p - mean) / T0 for e, weight, p in zip(expected, g, pull, strict=True)]

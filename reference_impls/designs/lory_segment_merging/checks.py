@@ -10,7 +10,7 @@ from torch import Tensor
 from reference_impls.designs.lory_segment_merging.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, worst_of
-from reference_impls.verify.libraries import beside, drawn, in_both
+from reference_impls.verify.libraries import beside, drawn, in_both, only_output, twins
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, softmax
 
@@ -31,26 +31,18 @@ def _tokens(dtype: torch.dtype = torch.float64, length: int = S) -> Tensor:
 def in_matrices(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """All segments' weights, shifted by one, the first detached; then one module call a segment; with gradients."""
     ours = _layer(dtype=dtype)
-    ours_all = (ours.router.weight_ED, *ours.experts.parameters())
-    weight_ED, w_in, w_out = leaves = [leaf.detach().clone().requires_grad_() for leaf in ours_all]
+    pairs = twins(router=ours.router.weight_ED, w_in=ours.experts.w_in_EID, w_out=ours.experts.w_out_EDF)
+    weight_ED, w_in, w_out = (copy for _, copy in pairs.values())
 
     def theirs(x_BSD: Tensor) -> Tensor:
         mean_BND = x_BSD.view(B, -1, L, D).mean(2)
         weight_BNE = (mean_BND @ weight_ED.T).softmax(-1)
-        shifted_BNE = weight_BNE.roll(1, dims=1)
-        shifted_BNE = torch.cat([weight_BNE[:, :1].detach(), shifted_BNE[:, 1:]], dim=1)
-        made = [
-            through_average(w_in, w_out, weight_E, x_LD)
-            for weight_E, x_LD in zip(shifted_BNE.flatten(0, 1), x_BSD.reshape(-1, L, D), strict=True)
-        ]
-        return torch.stack(made).view_as(x_BSD)
+        shifted_BNE = torch.cat([weight_BNE[:, :1].detach(), weight_BNE[:, :-1]], dim=1)
+        segments = zip(shifted_BNE.flatten(0, 1), x_BSD.reshape(-1, L, D), strict=True)
+        return torch.stack([through_average(w_in, w_out, weight_E, x_LD) for weight_E, x_LD in segments])
 
-    pairs = {name: pair for name, *pair in zip(("the router", "w_in", "w_out"), ours_all, leaves, strict=True)}
     name = f"the paper's rule in matrices over a module with averaged weights, {str(dtype)[6:]}"
-    whole = _tokens(dtype, 3 * L)
-    yield from beside(
-        name, lambda x: ours(x)[0], theirs, whole, {k: (a, b) for k, (a, b) in pairs.items()}, **tolerance
-    )
+    yield from beside(name, only_output(ours), theirs, _tokens(dtype, 3 * L), pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

@@ -12,7 +12,7 @@ from reference_impls.designs.meo_sequence_merging.config import MEOConfig
 from reference_impls.designs.meo_sequence_merging.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, close
-from reference_impls.verify.libraries import beside, in_both
+from reference_impls.verify.libraries import beside, in_both, only_output, twins
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, largest, softmax
 
@@ -44,11 +44,10 @@ def averaged_module(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[
     """Sequence by sequence through `torch.func.functional_call`, outputs and gradients."""
     ours = _layer(k, dtype)
     attention, gate = ours.router.attention, ours.router.gate
-    named = {
-        "V": attention.down_HD, "b_V": attention.down_H, "U": attention.up_DH, "b_U": attention.up_D,
-        "the router": gate.weight_ED, "w_in": ours.experts.w_in_EID, "w_out": ours.experts.w_out_EDF,
-    }  # fmt: skip
-    pairs = {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in named.items()}
+    pairs = twins(
+        V=attention.down_HD, b_V=attention.down_H, U=attention.up_DH, b_U=attention.up_D,
+        router=gate.weight_ED, w_in=ours.experts.w_in_EID, w_out=ours.experts.w_out_EDF,
+    )  # fmt: skip
     V, b_V, U, b_U, weight_ED, w_in, w_out = (pair[1] for pair in pairs.values())
 
     def theirs(x_BSD: Tensor) -> Tensor:
@@ -62,7 +61,7 @@ def averaged_module(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[
         return torch.stack(outputs)
 
     name = f"a module with averaged weights, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, _tokens(dtype), pairs, **tolerance)
+    yield from beside(name, only_output(ours), theirs, _tokens(dtype), pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from equations()
 
 
-def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(k: int, dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers, whose weights the layer takes over."""
     layer, block = _layer(experts_per_token=k, dtype=dtype), mixtral_block(D, F, E, k, dtype)
     yield from beside_block(f", k = {k}", layer, block, (B, S, D), k, **tolerance)

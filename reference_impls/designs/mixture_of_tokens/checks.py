@@ -11,7 +11,7 @@ from torch import Tensor
 from reference_impls.designs.mixture_of_tokens.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_most
-from reference_impls.verify.libraries import beside, drawn, in_both
+from reference_impls.verify.libraries import beside, drawn, in_both, only_output, twins
 from reference_impls.verify.naive import expert_output
 
 D, H, E, B, S, G = 12, 10, 3, 4, 5, 2
@@ -49,8 +49,8 @@ def equations() -> Iterator[Check]:
 def dense_layout(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """The same by matrices over [position, group, member], with gradients."""
     ours = _layer(dtype=dtype)
-    leaves = [w.detach().clone().requires_grad_() for w in (ours.router.weight_ED, *ours.experts.parameters())]
-    controller_ED, w_in_EHD, w_out_EDH = leaves
+    pairs = twins(controllers=ours.router.weight_ED, w_in=ours.experts.w_in_EID, w_out=ours.experts.w_out_EDF)
+    controller_ED, w_in_EHD, w_out_EDH = (copy for _, copy in pairs.values())
 
     def theirs(x_BSD: Tensor) -> Tensor:
         x_SgmD = x_BSD.transpose(0, 1).reshape(S, B // G, G, D)
@@ -60,13 +60,8 @@ def dense_layout(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
         y_SgmD = torch.einsum("sgme,sgeh,edh->sgmd", weight_SgmE, made_SgEH, w_out_EDH)
         return y_SgmD.reshape(S, B, D).transpose(0, 1)
 
-    pairs = {
-        "the controllers": (ours.router.weight_ED, controller_ED),
-        "w_in": (ours.experts.w_in_EID, w_in_EHD),
-        "w_out": (ours.experts.w_out_EDF, w_out_EDH),
-    }
     name = f"matrices laid out as in the authors' code, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, _tokens(dtype), pairs, **tolerance)
+    yield from beside(name, only_output(ours), theirs, _tokens(dtype), pairs, **tolerance)
 
 
 def promises() -> Iterator[Check]:

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from reference_impls.core.losses import token_information_loss
-from reference_impls.designs.moduleformer_router.config import ModuleFormerConfig
 from reference_impls.designs.moduleformer_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, close, same
-from reference_impls.verify.libraries import decisive, in_both
+from reference_impls.verify.libraries import drawn, in_both
 from reference_impls.verify.naive import dot_products, expert_output, largest, softmax
 
 D, H, N, K, S = 16, 10, 6, 2, 40
@@ -25,9 +24,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(dtype: torch.dtype) -> Any:
-    torch.manual_seed(0)
-    config = ModuleFormerConfig(d_model=D, d_expert=12, n_experts=N, experts_per_token=K, gate_hidden=H)
-    layer: Any = decisive(make_layer(config).to(dtype)).eval()
+    layer = drawn(make_layer, dtype, d_model=D, d_expert=12, n_experts=N, experts_per_token=K, gate_hidden=H).eval()
     nn.init.normal_(layer.router.hidden_bias_H)
     return layer
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from reference_impls.designs.multi_gate_mixture.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_most
-from reference_impls.verify.libraries import beside, drawn, in_both
+from reference_impls.verify.libraries import beside, drawn, in_both, twins
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output
 
@@ -43,8 +43,7 @@ def equations() -> Iterator[Check]:
 def stack(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """All experts for all examples, all gates, then the rows of each task; with gradients."""
     ours = _layer(dtype=dtype)
-    named = {"the gates": ours.router.gate_KED, "w_in": ours.experts.w_in_EID, "w_out": ours.experts.w_out_EDF}
-    pairs = {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in named.items()}
+    pairs = twins(gates=ours.router.gate_KED, w_in=ours.experts.w_in_EID, w_out=ours.experts.w_out_EDF)
     gate_KED, w_in, w_out = (pair[1] for pair in pairs.values())
 
     def theirs(x_BSD: Tensor) -> Tensor:

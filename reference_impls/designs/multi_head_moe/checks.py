@@ -19,7 +19,7 @@ from reference_impls.verify.libraries import (
     share_weights,
     weight_map,
 )
-from reference_impls.verify.naive import expert_output, largest, tokens
+from reference_impls.verify.naive import dot_products, expert_output, largest, softmax, tokens
 
 D, F, E, B, S = 24, 20, 6, 2, 12
 _layer = partial(drawn, make_layer, d_model=D, d_expert=F, n_experts=E)
@@ -62,7 +62,7 @@ def transformers_block(heads: int, k: int, inner: bool, dtype: torch.dtype, **to
 
     x_BSD = clear_tokens(score, k, (B, S, D), dtype=dtype)
     name = f"OlmoeSparseMoeBlock on parts, h = {heads}, k = {k}, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, x_BSD, pairs, **tolerance)
+    yield from beside(name, only_output(ours), theirs, x_BSD, pairs, **tolerance)
 
 
 def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
@@ -74,13 +74,13 @@ def equations(heads: int, k: int, inner: bool) -> Iterator[Check]:
     for t, x in enumerate(x_TD):
         merged, experts = [], set()
         for part in (ours.head_DD.detach() @ x).split(D // heads):
-            exponents = [float((e @ part).exp()) for e in ours.router.weight_ED.detach()]
+            share = softmax(dot_products(ours.router.weight_ED, part))
             made = part.clone() if inner else torch.zeros_like(part)
-            for p in largest(exponents, k):
-                made += exponents[p] / sum(exponents) * expert_output(ours.experts, p, part)
+            for p in largest(share, k):
+                made += share[p] * expert_output(ours.experts, p, part)
                 load[p] += 1 / (heads * S)
                 experts.add(p)
-            mean = [a + b / sum(exponents) / (heads * S) for a, b in zip(mean, exponents, strict=True)]
+            mean = [a + b / (heads * S) for a, b in zip(mean, share, strict=True)]
             merged.append(made)
         expected[t] = ours.merge_DD.detach() @ torch.cat(merged)
         reached += len(experts)

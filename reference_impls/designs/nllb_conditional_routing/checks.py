@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from reference_impls.core.routing import RoutingContext, SparseRouting
-from reference_impls.designs.nllb_conditional_routing.config import NllbCmrConfig
 from reference_impls.designs.nllb_conditional_routing.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most, close, same
-from reference_impls.verify.libraries import clear_tokens, decisive, in_both
+from reference_impls.verify.libraries import clear_tokens, drawn, in_both
 from reference_impls.verify.naive import beside_loop, expert_output, largest, tokens
 
 D, H, E, B, S = 16, 24, 4, 3, 14
@@ -29,8 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(**fields: Any) -> Any:
-    torch.manual_seed(0)
-    layer = decisive(make_layer(NllbCmrConfig(d_model=D, d_expert=H, n_experts=E, **fields)).double())
+    layer = drawn(make_layer, d_model=D, d_expert=H, n_experts=E, **fields)
     torch.nn.init.constant_(layer.router.gate_bias, 0.4)  # type: ignore[arg-type]
     return layer
 

@@ -13,7 +13,7 @@ from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 from reference_impls.designs.progressive_layered_extraction.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, at_least, at_most
-from reference_impls.verify.libraries import beside, drawn, in_both
+from reference_impls.verify.libraries import beside, drawn, in_both, twins
 from reference_impls.verify.multitask import unrelated_tasks
 from reference_impls.verify.naive import expert_output, softmax
 
@@ -70,7 +70,7 @@ def loop(levels: int) -> Iterator[Check]:
 def wiring(levels: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Lists of expert outputs, stacked for each gate and multiplied by it, as a public implementation has it."""
     ours = _layer(levels=levels, dtype=dtype)
-    pairs = {name: (leaf, leaf.detach().clone().requires_grad_()) for name, leaf in ours.named_parameters()}
+    pairs = twins(**dict(ours.named_parameters()))
     theirs_of = {name: pair[1] for name, pair in pairs.items()}
 
     def part(level: int, name: str) -> Tensor:
@@ -113,8 +113,8 @@ def without_own_experts() -> Iterator[Check]:
     theirs: Any = mmoe.make_layer(MMoEConfig(d_model=D, d_expert=H, n_experts=E, n_tasks=K)).double()
     with torch.no_grad():
         theirs.router.gate_KED.copy_(ours.router.gate_KCD)
-        for ours_one, theirs_one in zip(ours.experts.parameters(), theirs.experts.parameters(), strict=True):
-            theirs_one.copy_(ours_one)
+        for weight, copy in zip(ours.experts.parameters(), theirs.experts.parameters(), strict=True):
+            copy.copy_(weight)
         difference = ours(_inputs(), task=TASK_B)[0] - theirs(_inputs(), task=TASK_B)[0]
     yield at_most("without experts of a task's own: difference from MMoE", difference.abs().max(), 1e-12)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from one_unit()
 
 
-def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Of a sequence of one token the average is the token, and the layer is a top-2 layer."""
     block = mixtral_block(D, F, E, 2, dtype)
     yield from beside_block(" on sequences of one token", _layer(dtype=dtype), block, (40, 1, D), 2, **tolerance)
@@ -37,7 +38,7 @@ def equations(k: int) -> Iterator[Check]:
     for b, length in enumerate(lengths):
         if length == 0:
             continue
-        average = torch.stack([sum(x_BSD[b, s, d] for s in range(length)) / length for d in range(D)])
+        average = torch.stack([x_BSD[b, s] for s in range(length)]).sum(0) / length
         p = softmax(dot_products(ours.router.weight_ED, average))
         best = largest(p, k)
         chosen[best[0]] += 1 / 3

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ def checks(entry: Entry) -> Iterator[Check]:
     yield from chain(equations(), loss(), geometry())
 
 
-def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(k: int, dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers with the same weights."""
     layer, block = _layer(experts_per_token=k, dtype=dtype), olmoe_block(D, F, E, k, dtype)
     yield from beside_block(f", k = {k}", layer, block, (B, S, D), k, **tolerance)

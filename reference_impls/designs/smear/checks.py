@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reference_impls.designs.smear.config import SMEARConfig
 from reference_impls.designs.smear.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least
-from reference_impls.verify.libraries import beside, decisive, in_both
+from reference_impls.verify.libraries import beside, drawn, in_both, only_output, twins
 from reference_impls.verify.merging import plain_expert, through_average
 from reference_impls.verify.naive import dot_products, softmax
 
@@ -25,8 +24,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(dtype: torch.dtype = torch.float64) -> Any:
-    torch.manual_seed(0)
-    layer: Any = decisive(make_layer(SMEARConfig(d_model=D, d_expert=H, n_experts=E)).to(dtype)).eval()
+    layer = drawn(make_layer, dtype, d_model=D, d_expert=H, n_experts=E).eval()
     with torch.no_grad():
         layer.router.norm.bias.copy_(torch.randn(D))
     return layer
@@ -39,23 +37,19 @@ def _tokens(dtype: torch.dtype = torch.float64) -> Tensor:
 def averaged_module(dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
     """Sequence by sequence through `torch.func.functional_call`, outputs and gradients."""
     ours = _layer(dtype)
-    router_leaves = (ours.router.weight_ED, ours.router.norm.weight, ours.router.norm.bias)
-    weight_ED, norm_weight, norm_bias, w_in, w_out = leaves = [
-        leaf.detach().clone().requires_grad_() for leaf in (*router_leaves, *ours.experts.parameters())
-    ]
+    pairs = twins(**dict(ours.router.named_parameters(prefix="router")), **dict(ours.experts.named_parameters()))
+    copies = {name: theirs for name, (_, theirs) in pairs.items()}
 
     def theirs(x_BSD: Tensor) -> Tensor:
         outputs = []
         for x_SD in x_BSD:
-            normed = F.layer_norm(x_SD.mean(0), (D,), norm_weight, norm_bias)
-            outputs.append(through_average(w_in, w_out, (weight_ED @ normed).softmax(-1), x_SD))
+            normed = F.layer_norm(x_SD.mean(0), (D,), copies["router.norm.weight"], copies["router.norm.bias"])
+            weight_E = (copies["router.weight_ED"] @ normed).softmax(-1)
+            outputs.append(through_average(copies["w_in_EID"], copies["w_out_EDF"], weight_E, x_SD))
         return torch.stack(outputs)
 
-    names = ("the router", "the norm's scale", "the norm's shift", "w_in", "w_out")
-    ours_all = (*router_leaves, *ours.experts.parameters())
-    pairs = {name: (a, b) for name, a, b in zip(names, ours_all, leaves, strict=True)}
     name = f"a module with averaged weights, {str(dtype)[6:]}"
-    yield from beside(name, lambda x: ours(x)[0], theirs, _tokens(dtype), pairs, **tolerance)
+    yield from beside(name, only_output(ours), theirs, _tokens(dtype), pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

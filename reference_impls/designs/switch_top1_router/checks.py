@@ -47,7 +47,7 @@ def transformers_layer(factor: float, dtype: torch.dtype, **tolerance: float) ->
     x_BSD = clear_tokens(lambda x: ours.router.logits(x).softmax(-1), 1, (B, S, D), dtype=dtype)
     name = f"transformers' SwitchTransformersSparseMLP, capacity factor {factor:g}, {str(dtype)[6:]}"
     pairs = {"the router": (ours.router.weight_ED, block.router.classifier.weight)}
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from beside(name, only_output(ours), only_output(block), x_BSD, pairs, **tolerance)
 
     info = ours(x_BSD)[1]
     dropped = info.routing.n_dropped

@@ -5,12 +5,11 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from reference_impls.designs.task_id_routing.config import TaskIdConfig
 from reference_impls.designs.task_id_routing.router import make_layer
 from reference_impls.entry import Entry
-from reference_impls.verify.check import Check, apart, at_most, same
+from reference_impls.verify.check import Check, apart, at_most, close
 from reference_impls.verify.libraries import in_both
 from reference_impls.verify.naive import expert_output, tokens
 
@@ -55,7 +54,7 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
     y_ours, y_theirs = ours(x_ours, domain=TASK)[0], block(x_theirs, TASK % E)
     y_ours.backward(direction)
     y_theirs.backward(direction)
-    made = {
+    made: dict[str, Any] = {
         "output": (y_ours, y_theirs),
         "gradient of tokens": (x_ours.grad, x_theirs.grad),
         "gradient of the shared first matrix": (ours.experts.w_in_EID.grad.sum(0), block.fc1.weight.grad),
@@ -66,8 +65,7 @@ def transformers_block(dtype: torch.dtype, **tolerance: float) -> Iterator[Check
         ),
     }
     name = f"transformers' VitPoseBackboneMoeMLP, {str(dtype)[6:]}"
-    sides: list[dict[str, Tensor]] = [{part: pair[side] for part, pair in made.items()} for side in (0, 1)]
-    yield from same(name, sides[0], sides[1], **tolerance)
+    yield from (close(f"{name}: {part}", ours, theirs, **tolerance) for part, (ours, theirs) in made.items())
 
 
 def equations() -> Iterator[Check]:

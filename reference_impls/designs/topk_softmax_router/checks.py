@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 
-from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.router import make_layer
 from reference_impls.entry import Entry
 from reference_impls.verify.check import Check, apart, at_least, at_most
-from reference_impls.verify.libraries import beside, clear_tokens, decisive, in_both, only_output
+from reference_impls.verify.libraries import beside, clear_tokens, drawn, in_both, only_output
 from reference_impls.verify.naive import largest, tokens
 
 D, F, E, B, S = 32, 24, 8, 3, 20
@@ -26,9 +25,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 
 def _layer(k: int, dtype: torch.dtype) -> Any:
-    torch.manual_seed(0)
-    config = GptOssConfig(d_model=D, d_expert=F, n_experts=E, experts_per_token=k, swiglu_limit=LIMIT)
-    layer = decisive(make_layer(config).to(dtype))
+    layer = drawn(make_layer, dtype, d_model=D, d_expert=F, n_experts=E, experts_per_token=k, swiglu_limit=LIMIT)
     for name, parameter in layer.named_parameters():
         if "bias" in name or ".b_" in name:
             torch.nn.init.normal_(parameter, std=0.5)
@@ -69,7 +66,7 @@ def transformers_block(k: int, dtype: torch.dtype, **tolerance: float) -> Iterat
     pairs = {part: (weight, leaves[part]) for part, weight in ours.experts.named_parameters()}
     pairs["the router"] = (ours.router.weight_ED, block.router.weight)
     pairs["the router's bias"] = (ours.router.router_bias_E, block.router.bias)
-    yield from beside(name, lambda x: ours(x)[0], only_output(block), x_BSD, pairs, **tolerance)
+    yield from beside(name, only_output(ours), only_output(block), x_BSD, pairs, **tolerance)
 
 
 def equations() -> Iterator[Check]:

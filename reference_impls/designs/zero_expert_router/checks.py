@@ -31,7 +31,7 @@ def _layer(zeros: int, dtype: torch.dtype = torch.float64, **fields: Any) -> Any
     return layer
 
 
-def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: float) -> Iterator[Check]:
+def transformers_block(zeros: int, dtype: torch.dtype, **tolerance: Any) -> Iterator[Check]:
     """Outputs and all gradients beside the block of transformers."""
     from transformers import LongcatFlashConfig
     from transformers.models.longcat_flash.modeling_longcat_flash import LongcatFlashMoE
