@@ -228,9 +228,7 @@ class Lab:
             raise ActiveRunError(f"run {run_id}", "it has not ended", "Cancel it first")
         folder = self.folder(run_id)
         if folder.is_symlink() or (folder.exists() and folder.resolve().parent != self.home.resolve()):
-            raise HomeError(
-                str(folder), "it is not a folder in the home of the runs", "Look at it and remove it"
-            )
+            raise HomeError(str(folder), "it is not a folder in the home of the runs", "Look at it and remove it")
         try:
             if folder.exists():
                 shutil.rmtree(folder)
