@@ -55,7 +55,7 @@ def test_grandchildren_of_a_lost_run_are_ended_too(open_lab: Callable[[], Lab], 
     assert all(gone(pid) for pid in json.loads(pids_file.read_text()))
 
 
-def test_only_looking_settles_and_starts_nothing(open_lab: Callable[[], Lab], home: Path) -> None:
+def test_only_looking_ends_and_starts_nothing(open_lab: Callable[[], Lab], home: Path) -> None:
     run = running(open_lab(), LONG)
     kill_supervisor(run)
     looking = Lab(home, entries(), timing=FAST, only_look=True)
@@ -198,7 +198,7 @@ def test_no_run_is_stranded_when_launches_meet_a_leaving_supervisor(home: Path) 
         assert lab.wait(lab.launch("demo", {"steps": 1}).id, 10, poll=0.01).status == "completed"
 
 
-def test_a_second_supervisor_by_hand_gives_way(lab: Lab, home: Path) -> None:
+def test_a_second_supervisor_gives_way(lab: Lab, home: Path) -> None:
     run = running(lab, LONG)
     command = [sys.executable, "-m", "moe_kb.lab.supervisor", "--home", str(home)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=20)
