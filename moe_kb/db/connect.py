@@ -11,6 +11,17 @@ from moe_kb.errors import DatabaseError
 
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
 SCHEMA_VERSION = 3
+#: Public names that a version of the schema changed: what was, what it is now, since which version.
+CHANGED = (
+    ("acknowledgements", "waivers", 3),
+    ("acknowledgements.finding", "waivers.issue", 3),
+    ("crossings", "mappings", 3),
+    ("mentions", "record_references", 3),
+    ("claims.part", "claims.configuration", 3),
+    ("disagreements.part", "disagreements.configuration", 3),
+    ("open_disagreements.part", "open_disagreements.configuration", 3),
+    ("implementations.oracle", "implementations.verified_against", 3),
+)
 
 
 def connect(database: Path) -> sqlite3.Connection:

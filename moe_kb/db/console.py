@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moe_kb.db import sandbox
-from moe_kb.db.connect import connect
+from moe_kb.db.connect import CHANGED, connect
 from moe_kb.errors import QueryError
 
 MAX_ROWS = 10_000
@@ -99,7 +100,10 @@ def _explain(text: str, max_seconds: float) -> str:
         return f"the database is damaged ({text}). Run: moe-kb build --force"
     if "memory" in text:
         return "the query needs more memory than it may have. Add a WHERE or a LIMIT."
-    return f"{text}. The tables and columns are listed by: SELECT * FROM dictionary"
+    unknown = re.match(r"no such (?:table|column): (?:\w+\.)?(\w+)", text)
+    renamed = [f"{old} is {new}" for old, new, _ in CHANGED if unknown and old.rpartition(".")[2] == unknown[1]]
+    hint = f" Renamed: {'; '.join(renamed)}." if renamed else ""
+    return f"{text}.{hint} The tables and columns are listed by: SELECT * FROM dictionary"
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from moe_kb.db.connect import read_meta
+from moe_kb.db.connect import CHANGED, read_meta
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.bibtex import entries
@@ -111,3 +111,6 @@ def _dictionary(meta: dict[str, str], tables: Sequence[TableInfo]) -> Iterator[s
         for column in table.columns:
             yield f"| `{column.name}` | {column.type.lower()} | {column.description} |"
         yield ""
+    yield "## Changed\n\n| was | is | since schema version |\n|---|---|---:|"
+    yield from (f"| `{old}` | `{new}` | {version} |" for old, new, version in CHANGED)
+    yield "\nTables of records have a column `record`, the full name, since schema version 3.\n"

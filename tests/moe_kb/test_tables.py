@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from moe_kb import tables
+from moe_kb.db.connect import CHANGED, SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("name", tables.__all__)
@@ -39,3 +40,15 @@ def test_sessions_are_read_only(kb):
         session.add(design)
         with pytest.raises(OperationalError, match="readonly"):
             session.commit()
+
+
+def test_changed_names_lead_to_names_of_today(kb):
+    with kb.reader() as reader:
+        names = {
+            name
+            for table, column in reader.tuples("SELECT table_name, column_name FROM dictionary")
+            for name in (table, f"{table}.{column}")
+        }
+    assert [old for old, _, _ in CHANGED if old in names] == []
+    assert [new for _, new, _ in CHANGED if new not in names] == []
+    assert {since for _, _, since in CHANGED} <= set(range(SCHEMA_VERSION + 1))

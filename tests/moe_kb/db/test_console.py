@@ -132,6 +132,8 @@ def test_what_is_no_plain_select_is_refused(database, sql):
         ("SELECT " + ",".join(["1"] * 200), "more than 100 columns"),
         (f"SELECT {','.join(['s'] * 900)} FROM (SELECT {LONG} AS s)", "more than 100 columns"),
         ("SELECT * FROM nowhere", "no such table: nowhere.*dictionary"),
+        ("SELECT * FROM mentions", "Renamed: mentions is record_references"),
+        ("SELECT c.part FROM claims c", "Renamed: claims.part is claims.configuration"),
         ("SELECT colour FROM papers", "no such column: colour.*dictionary"),
         ("SELEC 1", "syntax error"),
         ("SELECT ?", "binding"),
