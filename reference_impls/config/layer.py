@@ -156,10 +156,7 @@ class CapacityConfig(LayerConfig):
     """Settings of designs whose experts take a limited number of tokens."""
 
     capacity_factor_train: float = setting(
-        1.25,
-        "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group.",
-        gt=0,
-        le=256,
+        1.25, "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group.", gt=0, le=256
     )
     capacity_factor_eval: float = setting(2.0, "The same factor outside training.", gt=0, le=256)
     routing_group: Literal["sequence", "batch"] = setting(

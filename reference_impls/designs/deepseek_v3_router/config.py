@@ -10,17 +10,11 @@ from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weigh
 class DeepSeekV3Config(SharedExpertsConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 6, "experts_per_token": 2},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 6, "experts_per_token": 2}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
     n_experts: int = setting(
-        16,
-        "Routed experts in each MoE layer; a multiple of n_groups.",
-        group="model",
-        ge=1,
-        le=256,
+        16, "Routed experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256
     )
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256

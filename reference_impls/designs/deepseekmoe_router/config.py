@@ -10,17 +10,11 @@ from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weigh
 class DeepSeekMoEConfig(SharedExpertsConfig):
     """DeepSeekMoE layers: small SwiGLU experts on devices, and a shared one."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 4},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 4}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
     n_experts: int = setting(
-        16,
-        "Routed experts in each MoE layer; a multiple of n_devices.",
-        group="model",
-        ge=1,
-        le=256,
+        16, "Routed experts in each MoE layer; a multiple of n_devices.", group="model", ge=1, le=256
     )
     experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
     n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)

@@ -6,14 +6,7 @@ from torch import Tensor, nn
 from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import (
-    AuxiliaryLoss,
-    Router,
-    RoutingContext,
-    SparseRouting,
-    entropy,
-    float32_linear,
-)
+from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy, float32_linear
 from reference_impls.designs.dselect_k.config import DSelectKConfig
 
 EPSILON = 1e-6

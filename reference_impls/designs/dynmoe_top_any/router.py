@@ -63,10 +63,7 @@ class TopAnyRouter(Router):
             kept_TE,
             probability_TE=weight_TE,
             losses=self.losses(chosen_TE, kept_TE),
-            stats={
-                "experts_alive": float(self.alive_E.sum()),
-                "idle_tokens": float(idle_T.sum()) / max(len(x_TD), 1),
-            },
+            stats={"experts_alive": float(self.alive_E.sum()), "idle_tokens": float(idle_T.sum()) / max(len(x_TD), 1)},
         )
 
     def margins(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:

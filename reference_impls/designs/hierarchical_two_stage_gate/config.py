@@ -12,7 +12,7 @@ class TwoStageConfig(LayerConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # The groups of the default have two experts; so few hidden units each that a group holds one rule or two.
-        "clusters": {"n_experts": 16, "n_groups": 8},
+        "clusters": {"n_experts": 16, "n_groups": 8}
     }
 
     n_groups: int = setting(4, "Groups that the experts are divided into; n_experts is a multiple of it.", ge=1, le=128)

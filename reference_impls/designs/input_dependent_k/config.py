@@ -20,11 +20,7 @@ class InputDependentKConfig(LayerConfig):
     scale: float = setting(2.0, "Experts for each unit of complexity.", gt=0, le=100)
     balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
     task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {
-            "most_experts": 2,
-            "balance_coefficient": 0.1,
-            "learning_rate": 3e-2,
-        },
+        "clusters": {"most_experts": 2, "balance_coefficient": 0.1, "learning_rate": 3e-2}
     }
 
     @classmethod

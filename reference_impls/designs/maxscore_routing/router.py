@@ -41,10 +41,7 @@ class MaxScoreRouter(LinearRouter):
         balance = load_balancing_loss(probability_TE, expert_TK, "first-choice", group_T, n_groups)
         wanted_TK = probability_TE.topk(k, dim=-1).indices
         kept = (expert_TK[:, :, None] == wanted_TK[:, None, :]).any(-1)
-        stats = {
-            "kept_fraction": float(kept.sum()) / max(kept.numel(), 1),
-            "second_factor": float(self.second_factor),
-        }
+        stats = {"kept_fraction": float(kept.sum()) / max(kept.numel(), 1), "second_factor": float(self.second_factor)}
         return top_k_routing(
             probability_TE.gather(1, expert_TK) * factor_K, expert_TK, self.n_experts, probability_TE=probability_TE,
             losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}, stats=stats,

@@ -13,7 +13,7 @@ class MultiHeadConfig(TopKConfig):
     task_defaults: ClassVar[TaskDefaults] = {
         # A part must have room for the features and for what tells the clusters apart; two experts for two parts.
         # More clusters than elsewhere: the dense layer is widened by the matrices around the experts.
-        "clusters": {"n_clusters": 16, "n_experts": 16, "token_heads": 2, "experts_per_token": 1},
+        "clusters": {"n_clusters": 16, "n_experts": 16, "token_heads": 2, "experts_per_token": 1}
     }
 
     token_heads: int = setting(4, "Parts that a token is split into; d_model is a multiple of it.", ge=1, le=64)

@@ -43,10 +43,7 @@ class ReLURouter(LinearRouter):
             kept_TE,
             probability_TE=probability_TE,
             losses={"sparsity": AuxiliaryLoss(sparsity, float(self.penalty))},
-            stats={
-                "penalty": float(self.penalty),
-                "idle_tokens": float((~kept_TE.any(-1)).sum()) / max(len(x_TD), 1),
-            },
+            stats={"penalty": float(self.penalty), "idle_tokens": float((~kept_TE.any(-1)).sum()) / max(len(x_TD), 1)},
         )
 
     @torch.no_grad()

@@ -75,10 +75,7 @@ class StableMoERouter(LinearRouter):
     ) -> dict[str, AuxiliaryLoss]:
         """Both losses of stage one; in stage two they are measured, without weight and gradient."""
         T = max(len(learned_T), 1)
-        values = (
-            balance_loss(logit_TE, learned_T),
-            F.cross_entropy(distilled_TE, learned_T, reduction="sum") / T,
-        )
+        values = (balance_loss(logit_TE, learned_T), F.cross_entropy(distilled_TE, learned_T, reduction="sum") / T)
         coefficients = (self.config.balance_coefficient, self.config.distillation_coefficient)
         if frozen:
             values, coefficients = (values[0].detach(), values[1].detach()), (0.0, 0.0)

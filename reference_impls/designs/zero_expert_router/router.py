@@ -31,12 +31,7 @@ class LongCatZeroRouter(LinearRouter):
         weight_TK = config.routed_scale * probability_TX.gather(1, expert_TK)
         identity_T = weight_TK.masked_fill(expert_TK < config.n_experts, 0.0).sum(-1)
         routing = routing_of_true_choices(
-            weight_TK,
-            expert_TK,
-            config.n_experts,
-            probability_TX=probability_TX,
-            losses={},
-            identity_T=identity_T,
+            weight_TK, expert_TK, config.n_experts, probability_TX=probability_TX, losses={}, identity_T=identity_T
         )
         mean = float(identity_T.detach().sum()) / max(len(identity_T), 1)
         return replace(routing, stats={**routing.stats, "identity_weight": mean})
