@@ -28,7 +28,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(temperature: float, **fields: Any) -> Any:
     layer = drawn(make_layer, d_model=D, d_expert=F, n_experts=E, **fields)
-    layer.router.temperature.fill_(temperature)  # type: ignore[operator]
+    layer.router.temperature.fill_(temperature)
     return layer
 
 

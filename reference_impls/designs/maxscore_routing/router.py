@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.assignment import balanced_assignment
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -20,14 +19,13 @@ from reference_impls.core.routing import (
 from reference_impls.designs.maxscore_routing.config import MaxScoreConfig
 
 
-class MaxScoreRouter(LinearRouter):
+class MaxScoreRouter(LinearRouter[MaxScoreConfig]):
     """k experts a token by the flow of greatest score; see README.md."""
 
     second_factor: Tensor
 
     def __init__(self, config: MaxScoreConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.register_buffer("second_factor", torch.tensor(config.second_weight_start))
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -53,9 +51,5 @@ class MaxScoreRouter(LinearRouter):
         self.second_factor.fill_(1 + (self.config.second_weight_start - 1) * left)
 
 
-def make_layer(config: MaxScoreConfig) -> MoELayer:
-    """SwiGLU experts behind a flow."""
-    return moe_layer(config, MaxScoreRouter(config))
-
-
+make_layer = routed_by(MaxScoreRouter)
 DESIGN = Design(make_layer)

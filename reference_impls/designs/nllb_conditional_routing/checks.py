@@ -29,7 +29,7 @@ def checks(entry: Entry) -> Iterator[Check]:
 
 def _layer(**fields: Any) -> Any:
     layer = drawn(make_layer, d_model=D, d_expert=H, n_experts=E, **fields)
-    torch.nn.init.constant_(layer.router.gate_bias, 0.4)  # type: ignore[arg-type]
+    torch.nn.init.constant_(layer.router.gate_bias, 0.4)
     return layer
 
 
