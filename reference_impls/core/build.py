@@ -33,10 +33,15 @@ def moe_layer(config: LayerConfig, router: Router, layer_class: type[MoELayer] =
 
 
 def routed_by(
-    router: Callable[[Config], Router], layer_class: type[MoELayer] = MoELayer
+    router: Callable[[Config], Router], config_class: type[Config], layer_class: type[MoELayer] = MoELayer
 ) -> Callable[[Config], MoELayer]:
     """The `make_layer` of a design whose layer is its router and the config's experts, see `moe_layer`."""
-    return lambda config: moe_layer(config, router(config), layer_class)
+
+    def make_layer(config: Config) -> MoELayer:
+        return moe_layer(config, router(config), layer_class)
+
+    make_layer.__annotations__["config"] = config_class  # checks read there what to make layers from
+    return make_layer
 
 
 def dense_layer(config: LayerConfig) -> DenseLayer:

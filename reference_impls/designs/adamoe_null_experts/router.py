@@ -48,5 +48,5 @@ def null_expert_balance_loss(probability_TX: Tensor, expert_TK: Tensor, n_expert
 
 
 # The bank holds true experts only: null ones need no module.
-make_layer = routed_by(AdaMoERouter)
+make_layer = routed_by(AdaMoERouter, AdaMoEConfig)
 DESIGN = Design(make_layer)

@@ -29,5 +29,5 @@ class BaseLayersRouter(LinearRouter[BaseLayersConfig]):
         return sigmoid_weighted(affinity_TE, expert_T, best_T)
 
 
-make_layer = routed_by(BaseLayersRouter)
+make_layer = routed_by(BaseLayersRouter, BaseLayersConfig)
 DESIGN = Design(make_layer)

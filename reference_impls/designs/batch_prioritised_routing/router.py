@@ -60,5 +60,5 @@ class BatchPrioritisedRouter(LinearRouter[VMoEConfig]):
         return chance_TE
 
 
-make_layer = routed_by(BatchPrioritisedRouter)
+make_layer = routed_by(BatchPrioritisedRouter, VMoEConfig)
 DESIGN = Design(make_layer)

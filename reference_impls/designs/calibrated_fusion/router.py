@@ -92,5 +92,5 @@ def calibrator_of(model: torch.nn.Module) -> Calibrator:
     return [module for module in model.modules() if isinstance(module, Calibrator)][-1]
 
 
-make_layer = routed_by(NamedExpertRouter)
+make_layer = routed_by(NamedExpertRouter, MoCaEConfig)
 DESIGN = Design(make_layer, run_model=run_model)

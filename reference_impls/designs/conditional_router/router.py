@@ -85,5 +85,5 @@ def binary_digits(n_digits: int) -> Tensor:
     return ((number_V1 >> torch.arange(n_digits)) & 1).to(torch.float32)
 
 
-make_layer = routed_by(UniPerceiverRouter)
+make_layer = routed_by(UniPerceiverRouter, UniPerceiverConfig)
 DESIGN = Design(make_layer)

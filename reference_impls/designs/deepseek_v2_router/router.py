@@ -64,5 +64,5 @@ class DeepSeekV2Router(LinearRouter[DeepSeekV2Config]):
         return routing.only(kept_A)
 
 
-make_layer = routed_by(DeepSeekV2Router)
+make_layer = routed_by(DeepSeekV2Router, DeepSeekV2Config)
 DESIGN = Design(make_layer)

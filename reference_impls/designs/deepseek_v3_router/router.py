@@ -65,5 +65,5 @@ class DeepSeekV3Router(LinearRouter[DeepSeekV3Config]):
         return limited_TGI.view_as(biased_TE)
 
 
-make_layer = routed_by(DeepSeekV3Router)
+make_layer = routed_by(DeepSeekV3Router, DeepSeekV3Config)
 DESIGN = Design(make_layer)

@@ -32,5 +32,5 @@ class DeepSeekMoERouter(LinearRouter[DeepSeekMoEConfig]):
         return replace(routing, stats={"device_max_violation": max_violation(load_V)})
 
 
-make_layer = routed_by(DeepSeekMoERouter)
+make_layer = routed_by(DeepSeekMoERouter, DeepSeekMoEConfig)
 DESIGN = Design(make_layer)

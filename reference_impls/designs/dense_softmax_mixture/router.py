@@ -22,7 +22,7 @@ class SoftmaxGate(LinearRouter[JacobsConfig]):
         return dense_routing(self.logits(x_TD).softmax(-1))
 
 
-make_layer = routed_by(SoftmaxGate)
+make_layer = routed_by(SoftmaxGate, JacobsConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

@@ -48,5 +48,5 @@ class DTSGate(LinearRouter[DTSGateConfig]):
         self.temperature.fill_(end + (start - end) * (1 + math.cos(math.pi * progress.fraction)) / 2)
 
 
-make_layer = routed_by(DTSGate)
+make_layer = routed_by(DTSGate, DTSGateConfig)
 DESIGN = Design(make_layer)

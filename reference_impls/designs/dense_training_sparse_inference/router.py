@@ -33,5 +33,5 @@ class DSMoERouter(LinearRouter[DSMoEConfig]):
         return dense_routing(probability_TE, losses=losses, stats=stats)
 
 
-make_layer = routed_by(DSMoERouter)
+make_layer = routed_by(DSMoERouter, DSMoEConfig)
 DESIGN = Design(make_layer)

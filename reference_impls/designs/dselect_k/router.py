@@ -76,5 +76,5 @@ def smooth_step(z: Tensor, width: float) -> Tensor:
     return torch.where(u <= -0.5, 0.0, torch.where(u >= 0.5, 1.0, -2 * u**3 + 1.5 * u + 0.5))
 
 
-make_layer = routed_by(DSelectKRouter)
+make_layer = routed_by(DSelectKRouter, DSelectKConfig)
 DESIGN = Design(make_layer)

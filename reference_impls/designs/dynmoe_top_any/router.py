@@ -111,5 +111,5 @@ class TopAnyRouter(Router):
         self.unserved_D.zero_()
 
 
-make_layer = routed_by(TopAnyRouter)
+make_layer = routed_by(TopAnyRouter, DynMoEConfig)
 DESIGN = Design(make_layer)

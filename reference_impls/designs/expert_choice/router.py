@@ -53,5 +53,5 @@ def rank_in_group(score_TE: Tensor, group_T: Tensor, size_G: Tensor) -> Tensor:
     return torch.empty_like(order_TE).scatter_(0, order_TE, place_T[:, None].expand(T, E))
 
 
-make_layer = routed_by(ExpertChoiceRouter)
+make_layer = routed_by(ExpertChoiceRouter, ExpertChoiceConfig)
 DESIGN = Design(make_layer)

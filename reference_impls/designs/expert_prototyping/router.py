@@ -37,5 +37,5 @@ class PrototypeRouter(LinearRouter[M6TConfig]):
         return within_capacity(routing, group_T, n_groups, Z * config.capacity_factor(self.training))
 
 
-make_layer = routed_by(PrototypeRouter)
+make_layer = routed_by(PrototypeRouter, M6TConfig)
 DESIGN = Design(make_layer)

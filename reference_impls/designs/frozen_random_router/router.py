@@ -48,5 +48,5 @@ class RandomFrozenRouter(Router):
         self.k_now.fill_(first + round((last - first) * progress.fraction))
 
 
-make_layer = routed_by(RandomFrozenRouter)
+make_layer = routed_by(RandomFrozenRouter, RandomFrozenConfig)
 DESIGN = Design(make_layer)

@@ -47,5 +47,5 @@ class GShardTop2Router(LinearRouter[GShardTop2Config]):
         return torch.rand_like(weight_T1) < weight_T1.detach() / self.config.second_threshold
 
 
-make_layer = routed_by(GShardTop2Router)
+make_layer = routed_by(GShardTop2Router, GShardTop2Config)
 DESIGN = Design(make_layer)

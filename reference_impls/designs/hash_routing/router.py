@@ -90,5 +90,5 @@ def clustered_table(x_VD: Tensor, start_ED: Tensor, k: int) -> Tensor:
     return (centre_ED.square().sum(-1) - 2 * x_VD @ centre_ED.T).topk(k, largest=False).indices
 
 
-make_layer = routed_by(HashRouter)
+make_layer = routed_by(HashRouter, HashConfig)
 DESIGN = Design(make_layer)

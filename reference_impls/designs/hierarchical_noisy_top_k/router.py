@@ -53,5 +53,5 @@ class HierarchicalNoisyTopKRouter(Router):
         return (load_a[:, None] * inside_ab / count_a.clamp(min=1)[:, None]).flatten()
 
 
-make_layer = routed_by(HierarchicalNoisyTopKRouter)
+make_layer = routed_by(HierarchicalNoisyTopKRouter, HierarchicalNoisyTopKConfig)
 DESIGN = Design(make_layer)

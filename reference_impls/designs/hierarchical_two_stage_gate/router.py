@@ -61,5 +61,5 @@ def gate_logits(x_TD: Tensor, vector_ND: Tensor, gate: Literal["softmax", "lapla
     return -distance_TN
 
 
-make_layer = routed_by(TwoStageRouter)
+make_layer = routed_by(TwoStageRouter, TwoStageConfig)
 DESIGN = Design(make_layer)

@@ -53,5 +53,5 @@ class MemoryLayer(MoELayer):
         return combine(self.router.joined(x_TD).to(x_TD.dtype), routing, self.experts)
 
 
-make_layer = routed_by(MemoryRouter, MemoryLayer)
+make_layer = routed_by(MemoryRouter, HOMOEConfig, MemoryLayer)
 DESIGN = Design(make_layer)

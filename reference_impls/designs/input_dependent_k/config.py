@@ -2,13 +2,13 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import LayerConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
 
 class InputDependentKConfig(LayerConfig):
     """Top-k with a k for each token, in proportion to how complex it is."""
+
+    at_most: ClassVar[FieldPairs] = {"most_experts": "n_experts"}
 
     d_expert: int = expert_width(64)
     most_experts: int = setting(4, "Most experts that a token may take; at most n_experts.", ge=1, le=256)
@@ -33,12 +33,6 @@ class InputDependentKConfig(LayerConfig):
     def active_experts(self) -> float:
         """The most that a token can take."""
         return self.most_experts
-
-    @model_validator(mode="after")
-    def _take_at_most_all(self) -> Self:
-        if self.most_experts > self.n_experts:
-            raise ValueError(f"most_experts = {self.most_experts} must be at most n_experts = {self.n_experts}")
-        return self
 
 
 LAYER = InputDependentKConfig

@@ -43,5 +43,5 @@ class InputDependentKRouter(LinearRouter[InputDependentKConfig]):
         return entropy_T
 
 
-make_layer = routed_by(InputDependentKRouter)
+make_layer = routed_by(InputDependentKRouter, InputDependentKConfig)
 DESIGN = Design(make_layer)

@@ -66,5 +66,5 @@ class TaskLevelRouter(Router):
         self.temperature.fill_(first * (last / first) ** progress.fraction)
 
 
-make_layer = routed_by(TaskLevelRouter)
+make_layer = routed_by(TaskLevelRouter, TaskLevelConfig)
 DESIGN = Design(make_layer)

@@ -30,5 +30,5 @@ class SegmentRouter(LinearRouter[LoryConfig]):
         return context.sequence_T * n_segments + place_T, n_segments
 
 
-make_layer = routed_by(SegmentRouter)
+make_layer = routed_by(SegmentRouter, LoryConfig)
 DESIGN = Design(make_layer)

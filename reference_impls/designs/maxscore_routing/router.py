@@ -51,5 +51,5 @@ class MaxScoreRouter(LinearRouter[MaxScoreConfig]):
         self.second_factor.fill_(1 + (self.config.second_weight_start - 1) * left)
 
 
-make_layer = routed_by(MaxScoreRouter)
+make_layer = routed_by(MaxScoreRouter, MaxScoreConfig)
 DESIGN = Design(make_layer)

@@ -66,5 +66,5 @@ class MEOLayer(MoELayer):
         return super().combine(x_TD.to(next(self.experts.parameters()).dtype), routing)
 
 
-make_layer = routed_by(MEORouter, MEOLayer)
+make_layer = routed_by(MEORouter, MEOConfig, MEOLayer)
 DESIGN = Design(make_layer)

@@ -82,5 +82,5 @@ def unexplained_variance(x_TD: Tensor, prototype_ED: Tensor) -> float:
     return float(within / around) if around > 0 else 0.0
 
 
-make_layer = routed_by(MixerKmeansRouter)
+make_layer = routed_by(MixerKmeansRouter, MixerKmeansConfig)
 DESIGN = Design(make_layer)

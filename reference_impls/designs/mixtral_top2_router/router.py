@@ -25,5 +25,5 @@ class MixtralTop2Router(LinearRouter[MixtralTop2Config]):
         )
 
 
-make_layer = routed_by(MixtralTop2Router)
+make_layer = routed_by(MixtralTop2Router, MixtralTop2Config)
 DESIGN = Design(make_layer)

@@ -36,5 +36,5 @@ class TokenBlender(LinearRouter[MixtureOfTokensConfig]):
         return context.position_T * n_blocks + block_T, n_positions * n_blocks
 
 
-make_layer = routed_by(TokenBlender)
+make_layer = routed_by(TokenBlender, MixtureOfTokensConfig)
 DESIGN = Design(make_layer)

@@ -55,5 +55,5 @@ def _of_own_task(x_TD: Tensor, weight_LED: Tensor, task_T: Tensor) -> Tensor:
     return of_all_TLE[torch.arange(len(x_TD), device=x_TD.device), task_T]
 
 
-make_layer = routed_by(ModSquadRouter)
+make_layer = routed_by(ModSquadRouter, ModSquadConfig)
 DESIGN = Design(make_layer)

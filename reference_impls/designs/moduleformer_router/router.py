@@ -44,5 +44,5 @@ class ModuleFormerRouter(Router):
         return top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
 
 
-make_layer = routed_by(ModuleFormerRouter)
+make_layer = routed_by(ModuleFormerRouter, ModuleFormerConfig)
 DESIGN = Design(make_layer)

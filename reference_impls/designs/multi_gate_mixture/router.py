@@ -28,5 +28,5 @@ class MultiGateRouter(Router):
         return dense_routing(logit_TKE[own_T].softmax(-1))
 
 
-make_layer = routed_by(MultiGateRouter)
+make_layer = routed_by(MultiGateRouter, MMoEConfig)
 DESIGN = Design(make_layer)

@@ -39,5 +39,5 @@ class NllbCmrRouter(GShardTop2Router):
         )
 
 
-make_layer = routed_by(NllbCmrRouter)
+make_layer = routed_by(NllbCmrRouter, NllbCmrConfig)
 DESIGN = Design(make_layer)

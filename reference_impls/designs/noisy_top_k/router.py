@@ -37,5 +37,5 @@ class NoisyTopKRouter(Router):
         )  # fmt: skip
 
 
-make_layer = routed_by(NoisyTopKRouter)
+make_layer = routed_by(NoisyTopKRouter, NoisyTopKConfig)
 DESIGN = Design(make_layer)

@@ -31,5 +31,5 @@ class RandomRoutedExpertsRouter(Router):
         return routing_by_rule(x_TD, expert_T1, self.n_experts)
 
 
-make_layer = routed_by(RandomRoutedExpertsRouter)
+make_layer = routed_by(RandomRoutedExpertsRouter, RandomRoutedExpertsConfig)
 DESIGN = Design(make_layer)

@@ -82,5 +82,5 @@ def run_model(task: Task, batch: Any) -> Forward:
     return replace(done, losses={"policy": AuxiliaryLoss(loss, task.config.layer.policy_coefficient)})
 
 
-make_layer = routed_by(ReinforceRouter)
+make_layer = routed_by(ReinforceRouter, ReinforceConfig)
 DESIGN = Design(make_layer, run_model=run_model)

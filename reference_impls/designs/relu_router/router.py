@@ -51,7 +51,7 @@ class ReLURouter(LinearRouter[ReMoEConfig]):
         self.penalty *= self.config.penalty_growth ** torch.sign(target - self.sparsity)
 
 
-make_layer = routed_by(ReLURouter)
+make_layer = routed_by(ReLURouter, ReMoEConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

@@ -36,5 +36,5 @@ def _violation(plan_TE: Tensor, group_T: Tensor, n_groups: int) -> float:
     return float((mass_GE / share_G1.clamp(min=1 / E) - 1)[share_G1[:, 0] > 0].abs().amax()) if len(plan_TE) else 0.0
 
 
-make_layer = routed_by(SBaseRouter)
+make_layer = routed_by(SBaseRouter, SBaseConfig)
 DESIGN = Design(make_layer)

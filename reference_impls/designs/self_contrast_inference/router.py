@@ -31,7 +31,7 @@ class ScmoeRouter(MixtralTop2Router):
         return top_k_routing(weight_T1, expert_T1, self.n_experts, probability_TE=logit_TE.softmax(-1))
 
 
-make_layer = routed_by(ScmoeRouter)
+make_layer = routed_by(ScmoeRouter, ScmoeConfig)
 
 
 @contextmanager

@@ -33,5 +33,5 @@ class SentenceLevelRouter(LinearRouter[SentenceLevelConfig]):
         )
 
 
-make_layer = routed_by(SentenceLevelRouter)
+make_layer = routed_by(SentenceLevelRouter, SentenceLevelConfig)
 DESIGN = Design(make_layer)

@@ -45,5 +45,5 @@ def orthonormality_loss(weight_ED: Tensor) -> Tensor:
     return (gram_EE - torch.eye(len(gram_EE), dtype=gram_EE.dtype, device=gram_EE.device)).abs().sum()
 
 
-make_layer = routed_by(SimBalRouter)
+make_layer = routed_by(SimBalRouter, SimBalConfig)
 DESIGN = Design(make_layer)

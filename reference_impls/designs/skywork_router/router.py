@@ -70,5 +70,5 @@ def _sharpness(probability_TE: Tensor) -> float:
     return float((first_T / second_T).clamp(max=1e6).mean())
 
 
-make_layer = routed_by(SkyworkRouter)
+make_layer = routed_by(SkyworkRouter, SkyworkConfig)
 DESIGN = Design(make_layer)

@@ -37,5 +37,5 @@ class SMEARRouter(LinearRouter[SMEARConfig]):
         return left_GE / left_GE.sum(-1, keepdim=True)
 
 
-make_layer = routed_by(SMEARRouter)
+make_layer = routed_by(SMEARRouter, SMEARConfig)
 DESIGN = Design(make_layer)

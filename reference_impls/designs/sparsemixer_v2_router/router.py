@@ -72,5 +72,5 @@ def draw(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
     return expert_T1, weight_T1 - (weight_T1 * 2 / 3).masked_fill(whole_T1, 0.0).detach()
 
 
-make_layer = routed_by(SparseMixerRouter)
+make_layer = routed_by(SparseMixerRouter, SparseMixerConfig)
 DESIGN = Design(make_layer)

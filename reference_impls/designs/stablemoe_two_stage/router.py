@@ -93,5 +93,5 @@ def balance_loss(logit_TE: Tensor, expert_T: Tensor) -> Tensor:
     return (excess_E[expert_T] * score_T).sum() / max(T, 1)
 
 
-make_layer = routed_by(StableMoERouter)
+make_layer = routed_by(StableMoERouter, StableMoEConfig)
 DESIGN = Design(make_layer)

@@ -44,7 +44,7 @@ def _units(context: RoutingContext, kind: DrawUnit) -> tuple[Tensor, int]:
     return context.groups(kind)
 
 
-make_layer = routed_by(ThorRouter)
+make_layer = routed_by(ThorRouter, ThorConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

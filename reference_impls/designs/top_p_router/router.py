@@ -36,5 +36,5 @@ def top_p_mask(probability_TE: Tensor, threshold: float) -> Tensor:
     return torch.zeros_like(probability_TE, dtype=torch.bool).scatter(1, expert_TE, before_TE <= threshold)
 
 
-make_layer = routed_by(TopPRouter)
+make_layer = routed_by(TopPRouter, TopPConfig)
 DESIGN = Design(make_layer)

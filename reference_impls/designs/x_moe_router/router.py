@@ -58,5 +58,5 @@ class XMoERouter(Router):
         return float32_linear(F.normalize(projected_TR, dim=-1), expert_ER)
 
 
-make_layer = routed_by(XMoERouter)
+make_layer = routed_by(XMoERouter, XMoEConfig)
 DESIGN = Design(make_layer)

@@ -52,5 +52,5 @@ class YuanAttentionRouter(Router):
         )  # fmt: skip
 
 
-make_layer = routed_by(YuanAttentionRouter)
+make_layer = routed_by(YuanAttentionRouter, YuanAttentionConfig)
 DESIGN = Design(make_layer)

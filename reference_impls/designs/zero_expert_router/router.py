@@ -47,5 +47,5 @@ class LongCatZeroRouter(LinearRouter[LongCatZeroConfig]):
 
 
 # The bank holds true experts only: zero ones need no module.
-make_layer = routed_by(LongCatZeroRouter)
+make_layer = routed_by(LongCatZeroRouter, LongCatZeroConfig)
 DESIGN = Design(make_layer)
