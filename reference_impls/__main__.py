@@ -66,11 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     assert chosen is not None  # argparse knows no other key
     flags = {name: options[name] for name in chosen.config_class.flat_fields() if options[name] is not None}
     return run(
-        chosen,
-        config_file=options["--config"],
-        flags=flags,
-        folder=options["--run-dir"],
-        resume=options["--resume"],
+        chosen, config_file=options["--config"], flags=flags, folder=options["--run-dir"], resume=options["--resume"]
     )
 
 
@@ -78,18 +74,10 @@ def _add_run(parser: argparse.ArgumentParser, entry: Entry) -> None:
     # The destinations keep their dashes, so that no field of a config can have the same name.
     parser.add_argument("--config", dest="--config", type=Path, metavar="FILE", help="JSON file of fields")
     parser.add_argument(
-        "--run-dir",
-        dest="--run-dir",
-        type=Path,
-        metavar="DIR",
-        help="write events.jsonl and checkpoints here",
+        "--run-dir", dest="--run-dir", type=Path, metavar="DIR", help="write events.jsonl and checkpoints here"
     )
     parser.add_argument(
-        "--resume",
-        dest="--resume",
-        type=Path,
-        metavar="FILE",
-        help="go on from a checkpoint of this config",
+        "--resume", dest="--resume", type=Path, metavar="FILE", help="go on from a checkpoint of this config"
     )
     fields = parser.add_argument_group("fields of the config (they win over the file's)")
     for name, field in entry.config_class.flat_fields().items():

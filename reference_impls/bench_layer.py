@@ -109,12 +109,7 @@ def _ours(case: _Case) -> Callable[[], Tensor]:
     def run() -> Tensor:
         weight_A = case.weight_TK.reshape(-1)
         routing = SparseRouting(
-            token_A=token_A,
-            expert_A=expert_A,
-            weight_A=weight_A,
-            load_E=load_E,
-            entropy=torch.zeros(()),
-            n_tokens=T,
+            token_A=token_A, expert_A=expert_A, weight_A=weight_A, load_E=load_E, entropy=torch.zeros(()), n_tokens=T
         )
         return dispatch_sorted(case.x_TD, routing, case.bank)
 

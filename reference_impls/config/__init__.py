@@ -1,6 +1,6 @@
 """What a layer, and a run of it, can be set to; importable without torch."""
 
-from reference_impls.config.fields import ConfigError, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config.fields import ConfigError, FieldPairs, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.config.layer import (
     WORDS_PER_CLUSTER,
     CapacityConfig,
@@ -24,6 +24,7 @@ __all__ = [
     "ConfigError",
     "DigitsConfig",
     "ExpertKind",
+    "FieldPairs",
     "LayerConfig",
     "MultitaskConfig",
     "RegressionsConfig",

@@ -15,6 +15,10 @@ TaskDefaults = Mapping[str, Mapping[str, Any]]
 """For a task the values of fields, by name, that are not given. A function is called with the fields that are."""
 
 
+FieldPairs = Mapping[str, str]
+"""For a field of a config the other field that bounds it."""
+
+
 class ConfigError(ValueError):
     """A config out of bounds; the message is one line that names each field, its bound and the fix."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, model_validator
 
-from reference_impls.config.fields import STRICT, TaskDefaults, setting
+from reference_impls.config.fields import STRICT, FieldPairs, TaskDefaults, setting
 
 if TYPE_CHECKING:
     from reference_impls.config.run import TaskConfig
@@ -30,6 +30,11 @@ class LayerConfig(BaseModel, ABC):
     task_defaults: ClassVar[TaskDefaults] = {}
     """What fields, of the layer or of the run, are worth on a task if they are not given and the field's own default is
     for another task. A class says only what differs from the classes that it is made of."""
+
+    multiples: ClassVar[FieldPairs] = {}
+    """Fields whose values must be multiples of others'; as with `task_defaults`, parents' hold too."""
+    at_most: ClassVar[FieldPairs] = {}
+    """Fields whose values may not pass others'."""
 
     d_model: int = setting(
         128,
@@ -93,11 +98,18 @@ class LayerConfig(BaseModel, ABC):
             ValueError: naming the field, its value and what it must be.
         """
 
-    def require_multiple(self, field: str, of: str) -> None:
-        """For a design's own check: refuse a value of `field` that is no multiple of the value of `of`."""
-        values = self.model_dump(include={field, of})
-        if values[field] % values[of]:
-            raise ValueError(f"{field} = {values[field]} must be a multiple of {of} = {values[of]}")
+    @model_validator(mode="after")
+    def _keep_bounds_between_fields(self) -> Self:
+        for parent in type(self).__mro__:
+            for field, divisor in vars(parent).get("multiples", {}).items():
+                value, unit = getattr(self, field), getattr(self, divisor)
+                if value % unit:
+                    raise ValueError(f"{field} = {value} must be a multiple of {divisor} = {unit}")
+            for field, bound in vars(parent).get("at_most", {}).items():
+                value, most = getattr(self, field), getattr(self, bound)
+                if value > most:
+                    raise ValueError(f"{field} = {value} must be at most {bound} = {most}")
+        return self
 
 
 class TopOneConfig(LayerConfig):
@@ -112,6 +124,8 @@ class TopOneConfig(LayerConfig):
 class TopKConfig(LayerConfig):
     """Settings of designs in which a token chooses a fixed number of experts."""
 
+    at_most: ClassVar[FieldPairs] = {"experts_per_token": "n_experts"}
+
     experts_per_token: int = setting(2, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
 
     @classmethod
@@ -124,14 +138,6 @@ class TopKConfig(LayerConfig):
     def active_experts(self) -> float:
         """The k of top-k."""
         return self.experts_per_token
-
-    @model_validator(mode="after")
-    def _choose_at_most_all(self) -> Self:
-        if self.experts_per_token > self.n_experts:
-            raise ValueError(
-                f"experts_per_token = {self.experts_per_token} must be at most n_experts = {self.n_experts}"
-            )
-        return self
 
 
 class SharedExpertsConfig(TopKConfig):
@@ -156,10 +162,7 @@ class CapacityConfig(LayerConfig):
     """Settings of designs whose experts take a limited number of tokens."""
 
     capacity_factor_train: float = setting(
-        1.25,
-        "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group.",
-        gt=0,
-        le=256,
+        1.25, "In training an expert takes at most ceil(factor * tokens / n_experts) assignments a group.", gt=0, le=256
     )
     capacity_factor_eval: float = setting(2.0, "The same factor outside training.", gt=0, le=256)
     routing_group: Literal["sequence", "batch"] = setting(

@@ -92,12 +92,7 @@ class TaskConfig(BaseModel):
         "token", "Whether each point has a cluster of its own, or all points of a sequence share one.", group="clusters"
     )
     validation_every: int = setting(
-        60,
-        "Steps between validations; the last step is always validated.",
-        group="run",
-        unit="steps",
-        ge=1,
-        le=100_000,
+        60, "Steps between validations; the last step is always validated.", group="run", unit="steps", ge=1, le=100_000
     )
     validation_sequences: int = setting(
         64,

@@ -1,9 +1,11 @@
 """Layers from their settings: the parts that no design does differently."""
 
+from collections.abc import Callable
+
 from reference_impls.config import LayerConfig
 from reference_impls.core.experts import ExpertBank, ReLUExperts, SwiGLUExperts
 from reference_impls.core.layer import DenseLayer, MoELayer
-from reference_impls.core.routing import Router
+from reference_impls.core.routing import Config, Router
 
 _KINDS: dict[str, type[ExpertBank]] = {"relu": ReLUExperts, "swiglu": SwiGLUExperts}
 
@@ -28,6 +30,18 @@ def moe_layer(config: LayerConfig, router: Router, layer_class: type[MoELayer] =
     width = config.always_active_experts * config.d_expert
     shared = expert_bank(config, 1, width) if width else None
     return layer_class(router, expert_bank(config), shared)
+
+
+def routed_by(
+    router: Callable[[Config], Router], config_class: type[Config], layer_class: type[MoELayer] = MoELayer
+) -> Callable[[Config], MoELayer]:
+    """The `make_layer` of a design whose layer is its router and the config's experts, see `moe_layer`."""
+
+    def make_layer(config: Config) -> MoELayer:
+        return moe_layer(config, router(config), layer_class)
+
+    make_layer.__annotations__["config"] = config_class  # checks read there what to make layers from
+    return make_layer
 
 
 def dense_layer(config: LayerConfig) -> DenseLayer:

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Generic, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from reference_impls.config import LayerConfig
+
+Config = TypeVar("Config", bound=LayerConfig)
 ContextName = Literal["token_id", "domain", "task"]
 
 
@@ -262,12 +265,16 @@ class Router(nn.Module, ABC):
         """
 
 
-class LinearRouter(Router):
-    """A router whose logits are the token times one weight vector an expert, without bias."""
+class LinearRouter(Router, Generic[Config]):
+    """A router whose logits are the token times one weight vector an expert, without bias.
 
-    def __init__(self, d_model: int, n_experts: int) -> None:
-        super().__init__(n_experts)
-        self.weight_ED = nn.Parameter(torch.empty(n_experts, d_model))
+    The number of experts is the config's unless given.
+    """
+
+    def __init__(self, config: Config, n_experts: int | None = None) -> None:
+        super().__init__(config.n_experts if n_experts is None else n_experts)
+        self.config = config
+        self.weight_ED = nn.Parameter(torch.empty(self.n_experts, config.d_model))
         nn.init.normal_(self.weight_ED, std=0.02)
 
     def logits(self, x_TD: Tensor) -> Tensor:

@@ -88,11 +88,7 @@ class EventWriter:
         self._write("progress", None, step=step, steps=steps, seconds=self.seconds, eta_seconds=eta_seconds)
 
     def metrics(
-        self,
-        step: int,
-        split: Literal["train", "valid"],
-        values: Mapping[str, float],
-        loads: Mapping[str, list[float]],
+        self, step: int, split: Literal["train", "valid"], values: Mapping[str, float], loads: Mapping[str, list[float]]
     ) -> None:
         """Measurements by name, and for each layer the fraction of assignments of each expert."""
         shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())

@@ -1,7 +1,8 @@
 """Setting a layer beside an independent one: same weights, same tokens, same direction of the gradient."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_type_hints
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ def drawn(make_layer: Callable[[Any], MoELayer], dtype: torch.dtype = torch.floa
         dtype: of the layer.
         fields: configuration, settings that are bounded by the number of experts brought within their bounds.
     """
-    config = get_type_hints(make_layer)["config"]
+    config = signature(make_layer, eval_str=True).parameters["config"].annotation
     torch.manual_seed(0)
     return decisive(make_layer(config.with_experts(**fields)).to(dtype))
 

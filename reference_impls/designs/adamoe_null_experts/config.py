@@ -12,7 +12,7 @@ class AdaMoEConfig(LayerConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # Fewer null experts than choices: nothing by-passes the layer, so a point needs a true expert.
-        "clusters": {"null_experts": 2, "choices_per_token": 3},
+        "clusters": {"null_experts": 2, "choices_per_token": 3}
     }
 
     null_experts: int = setting(8, "Experts that do nothing, beside the n_experts true ones.", ge=0, le=256)

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.pseudo_experts import routing_of_true_choices
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting
 from reference_impls.designs.adamoe_null_experts.config import AdaMoEConfig
@@ -13,12 +12,11 @@ from reference_impls.designs.adamoe_null_experts.config import AdaMoEConfig
 SMALLEST_SUM = 1e-20  # keeps the division finite where a token has no true expert, or all underflow
 
 
-class AdaMoERouter(LinearRouter):
+class AdaMoERouter(LinearRouter[AdaMoEConfig]):
     """Top-k over true and null experts, the true ones' weights scaled to one; see README.md."""
 
     def __init__(self, config: AdaMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts + config.null_experts)
-        self.config = config
+        super().__init__(config, config.n_experts + config.null_experts)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to those of its k choices that are true experts."""
@@ -49,9 +47,6 @@ def null_expert_balance_loss(probability_TX: Tensor, expert_TK: Tensor, n_expert
     return X * (share_X * probability_TX.sum(0)).sum() / max(T, 1)
 
 
-def make_layer(config: AdaMoEConfig) -> MoELayer:
-    """An AdaMoE layer: router and true SwiGLU experts; null experts need no module."""
-    return moe_layer(config, AdaMoERouter(config))
-
-
+# The bank holds true experts only: null ones need no module.
+make_layer = routed_by(AdaMoERouter, AdaMoEConfig)
 DESIGN = Design(make_layer)

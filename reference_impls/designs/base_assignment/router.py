@@ -3,20 +3,18 @@
 from torch import Tensor, nn
 
 from reference_impls.core.assignment import balanced_assignment
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import LinearRouter, RoutingContext, SparseRouting
 from reference_impls.core.sigmoid_top1 import sigmoid_weighted
 from reference_impls.designs.base_assignment.config import BaseLayersConfig
 
 
-class BaseLayersRouter(LinearRouter):
+class BaseLayersRouter(LinearRouter[BaseLayersConfig]):
     """Balanced assignment in training, the best expert outside; see README.md."""
 
     def __init__(self, config: BaseLayersConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         nn.init.orthogonal_(self.weight_ED, gain=0.1)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -31,9 +29,5 @@ class BaseLayersRouter(LinearRouter):
         return sigmoid_weighted(affinity_TE, expert_T, best_T)
 
 
-def make_layer(config: BaseLayersConfig) -> MoELayer:
-    """SwiGLU experts behind centroids."""
-    return moe_layer(config, BaseLayersRouter(config))
-
-
+make_layer = routed_by(BaseLayersRouter, BaseLayersConfig)
 DESIGN = Design(make_layer)

@@ -18,15 +18,9 @@ class VMoEConfig(TopKConfig, CapacityConfig):
     """V-MoE layers: k experts a token, whose places go to the tokens of largest score."""
 
     expert_kind = "relu"
-    task_defaults: ClassVar[TaskDefaults] = {
-        "digits": {"moe_every": 2},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"digits": {"moe_every": 2}}
 
-    tasks: ClassVar[tuple[TaskName, ...]] = (
-        "digits",
-        "text",
-        "clusters",
-    )
+    tasks: ClassVar[tuple[TaskName, ...]] = ("digits", "text", "clusters")
     d_expert: int = expert_width(192)
     run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 2}
     priority: Literal["score", "position"] = setting(

@@ -5,21 +5,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import mean_squared_cv
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 from reference_impls.designs.batch_prioritised_routing.config import VMoEConfig
 
 
-class BatchPrioritisedRouter(LinearRouter):
+class BatchPrioritisedRouter(LinearRouter[VMoEConfig]):
     """Top-k with a capacity that serves the largest scores first; see README.md."""
-
-    def __init__(self, config: VMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k most probable experts, as far as they have places."""
@@ -65,9 +60,5 @@ class BatchPrioritisedRouter(LinearRouter):
         return chance_TE
 
 
-def make_layer(config: VMoEConfig) -> MoELayer:
-    """A V-MoE layer: router and ReLU experts."""
-    return moe_layer(config, BatchPrioritisedRouter(config))
-
-
+make_layer = routed_by(BatchPrioritisedRouter, VMoEConfig)
 DESIGN = Design(make_layer)

@@ -9,7 +9,7 @@ class MoCaEConfig(LayerConfig):
     """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
 
     task_defaults: ClassVar[TaskDefaults] = {
-        "text": {"steps": 200},  # a step is three whole passes: so it ends within two minutes
+        "text": {"steps": 200}  # a step is three whole passes: so it ends within two minutes
     }
 
     n_experts: int = setting(

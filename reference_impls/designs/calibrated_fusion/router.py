@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import LayerInfo, MoELayer
+from reference_impls.core.layer import LayerInfo
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     Router,
@@ -92,9 +92,5 @@ def calibrator_of(model: torch.nn.Module) -> Calibrator:
     return [module for module in model.modules() if isinstance(module, Calibrator)][-1]
 
 
-def make_layer(config: MoCaEConfig) -> MoELayer:
-    """A layer of SwiGLU experts, of which the caller names one for each sequence."""
-    return moe_layer(config, NamedExpertRouter(config))
-
-
+make_layer = routed_by(NamedExpertRouter, MoCaEConfig)
 DESIGN = Design(make_layer, run_model=run_model)

@@ -11,7 +11,7 @@ class UniPerceiverConfig(TopKConfig, VocabularyConfig):
     """The router reads attributes of the token that are laid down beforehand, not its vector."""
 
     task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"attributes": "binary digits", "vocabulary": words_of_clusters},
+        "clusters": {"attributes": "binary digits", "vocabulary": words_of_clusters}
     }
 
     attributes: Literal["kind of byte", "binary digits"] = setting(

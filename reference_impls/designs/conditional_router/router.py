@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import (
@@ -20,14 +19,13 @@ from reference_impls.core.routing import (
 from reference_impls.designs.conditional_router.config import UniPerceiverConfig
 
 
-class UniPerceiverRouter(LinearRouter):
+class UniPerceiverRouter(LinearRouter[UniPerceiverConfig]):
     """Top-k routing of attributes; see README.md."""
 
     attribute_VA: Tensor
 
     def __init__(self, config: UniPerceiverConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.attribute_map = nn.Linear(config.n_attributes, config.d_model)
         self.norm = nn.LayerNorm(config.d_model)
         table = byte_attributes() if config.attributes == "kind of byte" else binary_digits(config.n_attributes)
@@ -87,9 +85,5 @@ def binary_digits(n_digits: int) -> Tensor:
     return ((number_V1 >> torch.arange(n_digits)) & 1).to(torch.float32)
 
 
-def make_layer(config: UniPerceiverConfig) -> MoELayer:
-    """A layer routed by attributes: router and SwiGLU experts."""
-    return moe_layer(config, UniPerceiverRouter(config))
-
-
+make_layer = routed_by(UniPerceiverRouter, UniPerceiverConfig)
 DESIGN = Design(make_layer)

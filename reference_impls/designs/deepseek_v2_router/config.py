@@ -1,15 +1,17 @@
 """Settings of DeepSeek-V2's device-limited routing."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.config import loss_weight, setting
+from reference_impls.config import FieldPairs, loss_weight, setting
 from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 
 
 class DeepSeekV2Config(DeepSeekMoEConfig):
     """DeepSeek-V2 layers: a token's experts stand on few devices, and devices have a budget in training."""
+
+    at_most: ClassVar[FieldPairs] = {"top_devices": "n_devices"}
 
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the devices that it may use.", ge=1, le=256
@@ -39,8 +41,6 @@ class DeepSeekV2Config(DeepSeekMoEConfig):
 
     @model_validator(mode="after")
     def _experts_on_the_chosen_devices(self) -> Self:
-        if self.top_devices > self.n_devices:
-            raise ValueError(f"top_devices = {self.top_devices} must be at most n_devices = {self.n_devices}")
         within = self.top_devices * (self.n_experts // self.n_devices)
         if self.experts_per_token > within:
             raise ValueError(

@@ -3,22 +3,17 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import expert_capacity, fits_capacity
 from reference_impls.core.design import Design
 from reference_impls.core.device_balance import communication_balance_loss, device_balance_loss, devices_of
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.deepseek_v2_router.config import DeepSeekV2Config
 
 
-class DeepSeekV2Router(LinearRouter):
+class DeepSeekV2Router(LinearRouter[DeepSeekV2Config]):
     """Top-k of a softmax on each token's best devices; see README.md."""
-
-    def __init__(self, config: DeepSeekV2Config) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k most probable experts on its best devices."""
@@ -69,9 +64,5 @@ class DeepSeekV2Router(LinearRouter):
         return routing.only(kept_A)
 
 
-def make_layer(config: DeepSeekV2Config) -> MoELayer:
-    """A DeepSeek-V2 layer: router, SwiGLU experts, and the shared experts as one of their joint width."""
-    return moe_layer(config, DeepSeekV2Router(config))
-
-
+make_layer = routed_by(DeepSeekV2Router, DeepSeekV2Config)
 DESIGN = Design(make_layer)

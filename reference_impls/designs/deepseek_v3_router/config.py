@@ -4,23 +4,19 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, loss_weight, setting
 
 
 class DeepSeekV3Config(SharedExpertsConfig):
     """DeepSeek-V3 layers: small SwiGLU experts in groups, and a shared one."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 6, "experts_per_token": 2},
-    }
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
+    at_most: ClassVar[FieldPairs] = {"top_groups": "n_groups"}
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 6, "experts_per_token": 2}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
     n_experts: int = setting(
-        16,
-        "Routed experts in each MoE layer; a multiple of n_groups.",
-        group="model",
-        ge=1,
-        le=256,
+        16, "Routed experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256
     )
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256
@@ -47,15 +43,12 @@ class DeepSeekV3Config(SharedExpertsConfig):
 
     @model_validator(mode="after")
     def _groups_divide_experts(self) -> Self:
-        self.require_multiple("n_experts", "n_groups")
         size = self.n_experts // self.n_groups
         if self.n_groups > 1 and size < 2:
             raise ValueError(
                 f"n_groups = {self.n_groups} must be at most n_experts / 2 = {self.n_experts / 2:g}, "
                 "since a group is judged by its two best experts"
             )
-        if self.top_groups > self.n_groups:
-            raise ValueError(f"top_groups = {self.top_groups} must be at most n_groups = {self.n_groups}")
         if self.experts_per_token > self.top_groups * size:
             raise ValueError(
                 f"experts_per_token = {self.experts_per_token} must be at most {self.top_groups * size}, "

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -21,14 +20,13 @@ from reference_impls.designs.deepseek_v3_router.config import DeepSeekV3Config
 SMALLEST_SUM = 1e-20  # keeps the division finite where every sigmoid underflows to zero
 
 
-class DeepSeekV3Router(LinearRouter):
+class DeepSeekV3Router(LinearRouter[DeepSeekV3Config]):
     """Group-limited top-k of biased sigmoid scores, the bias evening the load; see README.md."""
 
     bias_E: Tensor
 
     def __init__(self, config: DeepSeekV3Config) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.register_buffer("bias_E", torch.zeros(config.n_experts))
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -67,9 +65,5 @@ class DeepSeekV3Router(LinearRouter):
         return limited_TGI.view_as(biased_TE)
 
 
-def make_layer(config: DeepSeekV3Config) -> MoELayer:
-    """A DeepSeek-V3 layer: router, SwiGLU experts, and the shared experts as one of their joint width."""
-    return moe_layer(config, DeepSeekV3Router(config))
-
-
+make_layer = routed_by(DeepSeekV3Router, DeepSeekV3Config)
 DESIGN = Design(make_layer)

@@ -2,25 +2,18 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, loss_weight, setting
 
 
 class DeepSeekMoEConfig(SharedExpertsConfig):
     """DeepSeekMoE layers: small SwiGLU experts on devices, and a shared one."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 4},
-    }
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_devices"}
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 4}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
     n_experts: int = setting(
-        16,
-        "Routed experts in each MoE layer; a multiple of n_devices.",
-        group="model",
-        ge=1,
-        le=256,
+        16, "Routed experts in each MoE layer; a multiple of n_devices.", group="model", ge=1, le=256
     )
     experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
     n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)
@@ -31,11 +24,6 @@ class DeepSeekMoEConfig(SharedExpertsConfig):
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """Two devices where the experts can be halved, otherwise one."""
         return super().with_experts(n_experts, **{"n_devices": 2 if n_experts % 2 == 0 else 1, **fields})
-
-    @model_validator(mode="after")
-    def _devices_divide_experts(self) -> Self:
-        self.require_multiple("n_experts", "n_devices")
-        return self
 
 
 LAYER = DeepSeekMoEConfig

@@ -4,22 +4,17 @@ from dataclasses import replace
 
 import torch
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
 from reference_impls.core.device_balance import device_balance_loss
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.metrics import max_violation
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.deepseekmoe_router.config import DeepSeekMoEConfig
 
 
-class DeepSeekMoERouter(LinearRouter):
+class DeepSeekMoERouter(LinearRouter[DeepSeekMoEConfig]):
     """Top-k of a softmax, not renormalised, balanced over experts and devices; see README.md."""
-
-    def __init__(self, config: DeepSeekMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: torch.Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k most probable experts."""
@@ -37,9 +32,5 @@ class DeepSeekMoERouter(LinearRouter):
         return replace(routing, stats={"device_max_violation": max_violation(load_V)})
 
 
-def make_layer(config: DeepSeekMoEConfig) -> MoELayer:
-    """A DeepSeekMoE layer: router, SwiGLU experts, and the shared experts as one of their joint width."""
-    return moe_layer(config, DeepSeekMoERouter(config))
-
-
+make_layer = routed_by(DeepSeekMoERouter, DeepSeekMoEConfig)
 DESIGN = Design(make_layer)

@@ -5,19 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
 from reference_impls.core.design import Design
-from reference_impls.core.layer import LayerInfo, MoELayer
+from reference_impls.core.layer import LayerInfo
 from reference_impls.core.routing import AuxiliaryLoss, dense_routing
 from reference_impls.designs.demix_domain_routing.config import DemixConfig
-from reference_impls.designs.task_id_routing.router import TaskIdRouter
+from reference_impls.designs.task_id_routing.router import make_layer
 from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import Points
-
-
-def make_layer(config: DemixConfig) -> MoELayer:
-    """A layer whose experts belong to domains."""
-    return moe_layer(config, TaskIdRouter(config.n_experts))
 
 
 def run_model(task: Task, batch: Any) -> Forward:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import DenseRouting, LinearRouter, RoutingContext, dense_routing
@@ -14,7 +14,7 @@ from reference_impls.tasks.base import Forward, Task
 from reference_impls.tasks.clusters import PointModel
 
 
-class SoftmaxGate(LinearRouter):
+class SoftmaxGate(LinearRouter[JacobsConfig]):
     """All experts for every token, weighted by a softmax; see README.md."""
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> DenseRouting:
@@ -22,9 +22,7 @@ class SoftmaxGate(LinearRouter):
         return dense_routing(self.logits(x_TD).softmax(-1))
 
 
-def make_layer(config: JacobsConfig) -> MoELayer:
-    """A dense mixture: gate and SwiGLU experts."""
-    return moe_layer(config, SoftmaxGate(config.d_model, config.n_experts))
+make_layer = routed_by(SoftmaxGate, JacobsConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

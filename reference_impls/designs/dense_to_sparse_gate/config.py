@@ -11,7 +11,7 @@ class DTSGateConfig(LayerConfig):
     """All experts at first, one at the end, as a temperature falls."""
 
     task_defaults: ClassVar[TaskDefaults] = {
-        "text": {"steps": 200},  # a step costs thrice that of a sparse design: so it ends within two minutes
+        "text": {"steps": 200}  # a step costs thrice that of a sparse design: so it ends within two minutes
     }
 
     d_expert: int = expert_width(256)

@@ -6,23 +6,21 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.adaptive import masked_routing
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, Progress, Routing, RoutingContext, SparseRouting
 from reference_impls.designs.dense_to_sparse_gate.config import DTSGateConfig
 
 
-class DTSGate(LinearRouter):
+class DTSGate(LinearRouter[DTSGateConfig]):
     """Gumbel softmax with a falling temperature and a threshold; see README.md."""
 
     temperature: Tensor
 
     def __init__(self, config: DTSGateConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.register_buffer("temperature", torch.tensor(config.temperature_start, dtype=torch.float64))
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -50,9 +48,5 @@ class DTSGate(LinearRouter):
         self.temperature.fill_(end + (start - end) * (1 + math.cos(math.pi * progress.fraction)) / 2)
 
 
-def make_layer(config: DTSGateConfig) -> MoELayer:
-    """A layer of the dense-to-sparse gate and SwiGLU experts."""
-    return moe_layer(config, DTSGate(config))
-
-
+make_layer = routed_by(DTSGate, DTSGateConfig)
 DESIGN = Design(make_layer)

@@ -12,9 +12,7 @@ class DSMoEConfig(TopKConfig):
         2, "Experts of each token outside training; in training it passes through all.", ge=1, le=256
     )
     information_coefficient: float = loss_weight(0.1, "the mutual-information loss of each layer")
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"learning_rate": 3e-2, "information_coefficient": 0.3},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"learning_rate": 3e-2, "information_coefficient": 0.3}}
 
     @property
     def trained_experts(self) -> float:

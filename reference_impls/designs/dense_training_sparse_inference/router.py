@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import token_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -17,12 +16,8 @@ from reference_impls.core.routing import (
 from reference_impls.designs.dense_training_sparse_inference.config import DSMoEConfig
 
 
-class DSMoERouter(LinearRouter):
+class DSMoERouter(LinearRouter[DSMoEConfig]):
     """All experts in training, the best outside it; see README.md."""
-
-    def __init__(self, config: DSMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> Routing:
         """Weigh all experts, and outside training keep the best."""
@@ -38,9 +33,5 @@ class DSMoERouter(LinearRouter):
         return dense_routing(probability_TE, losses=losses, stats=stats)
 
 
-def make_layer(config: DSMoEConfig) -> MoELayer:
-    """A DS-MoE layer: router and SwiGLU experts."""
-    return moe_layer(config, DSMoERouter(config))
-
-
+make_layer = routed_by(DSMoERouter, DSMoEConfig)
 DESIGN = Design(make_layer)

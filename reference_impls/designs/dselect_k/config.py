@@ -12,7 +12,7 @@ class DSelectKConfig(TopKConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # There logits grow less: a narrower step, or the bits do not converge.
-        "clusters": {"step_width": 1.0, "entropy_coefficient": 0.1},
+        "clusters": {"step_width": 1.0, "entropy_coefficient": 0.1}
     }
 
     d_expert: int = expert_width(192)

@@ -3,17 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
-from reference_impls.core.routing import (
-    AuxiliaryLoss,
-    Router,
-    RoutingContext,
-    SparseRouting,
-    entropy,
-    float32_linear,
-)
+from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, entropy, float32_linear
 from reference_impls.designs.dselect_k.config import DSelectKConfig
 
 EPSILON = 1e-6
@@ -84,9 +76,5 @@ def smooth_step(z: Tensor, width: float) -> Tensor:
     return torch.where(u <= -0.5, 0.0, torch.where(u >= 0.5, 1.0, -2 * u**3 + 1.5 * u + 0.5))
 
 
-def make_layer(config: DSelectKConfig) -> MoELayer:
-    """A DSelect-k layer: selectors and ReLU experts."""
-    return moe_layer(config, DSelectKRouter(config))
-
-
+make_layer = routed_by(DSelectKRouter, DSelectKConfig)
 DESIGN = Design(make_layer)

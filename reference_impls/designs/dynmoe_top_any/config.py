@@ -2,13 +2,13 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import LayerConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, loss_weight, setting
 
 
 class DynMoEConfig(LayerConfig):
     """Experts with thresholds, added and removed during training."""
+
+    at_most: ClassVar[FieldPairs] = {"initial_experts": "n_experts"}
 
     n_experts: int = setting(
         8, "Places for experts in each MoE layer: the most there can be.", group="model", ge=1, le=256
@@ -48,12 +48,6 @@ class DynMoEConfig(LayerConfig):
     def active_experts(self) -> float:
         """Half of the first experts, as thresholds begin where half of all directions pass; training changes it."""
         return max(self.initial_experts / 2, 1)
-
-    @model_validator(mode="after")
-    def _begin_with_at_most_all(self) -> Self:
-        if self.initial_experts > self.n_experts:
-            raise ValueError(f"initial_experts = {self.initial_experts} must be at most n_experts = {self.n_experts}")
-        return self
 
 
 LAYER = DynMoEConfig

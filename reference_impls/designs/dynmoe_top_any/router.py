@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from reference_impls.core.adaptive import masked_routing
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -63,10 +62,7 @@ class TopAnyRouter(Router):
             kept_TE,
             probability_TE=weight_TE,
             losses=self.losses(chosen_TE, kept_TE),
-            stats={
-                "experts_alive": float(self.alive_E.sum()),
-                "idle_tokens": float(idle_T.sum()) / max(len(x_TD), 1),
-            },
+            stats={"experts_alive": float(self.alive_E.sum()), "idle_tokens": float(idle_T.sum()) / max(len(x_TD), 1)},
         )
 
     def margins(self, x_TD: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,9 +111,5 @@ class TopAnyRouter(Router):
         self.unserved_D.zero_()
 
 
-def make_layer(config: DynMoEConfig) -> MoELayer:
-    """A layer of top-any gating and SwiGLU experts."""
-    return moe_layer(config, TopAnyRouter(config))
-
-
+make_layer = routed_by(TopAnyRouter, DynMoEConfig)
 DESIGN = Design(make_layer)

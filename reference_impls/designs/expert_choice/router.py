@@ -3,20 +3,15 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import expert_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import LinearRouter, RoutingContext, SparseRouting, entropy
 from reference_impls.designs.expert_choice.config import ExpertChoiceConfig
 
 
-class ExpertChoiceRouter(LinearRouter):
+class ExpertChoiceRouter(LinearRouter[ExpertChoiceConfig]):
     """Every expert takes its best tokens of each group; see README.md."""
-
-    def __init__(self, config: ExpertChoiceConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Let the experts choose."""
@@ -58,9 +53,5 @@ def rank_in_group(score_TE: Tensor, group_T: Tensor, size_G: Tensor) -> Tensor:
     return torch.empty_like(order_TE).scatter_(0, order_TE, place_T[:, None].expand(T, E))
 
 
-def make_layer(config: ExpertChoiceConfig) -> MoELayer:
-    """Experts that choose, SwiGLU."""
-    return moe_layer(config, ExpertChoiceRouter(config))
-
-
+make_layer = routed_by(ExpertChoiceRouter, ExpertChoiceConfig)
 DESIGN = Design(make_layer)

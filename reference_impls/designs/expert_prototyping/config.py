@@ -1,15 +1,14 @@
 """Settings of M6-T's expert prototyping."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import CapacityConfig, expert_width, loss_weight, setting
+from reference_impls.config import CapacityConfig, FieldPairs, expert_width, loss_weight, setting
 
 
 class M6TConfig(CapacityConfig):
     """M6-T layers: the experts in prototypes, one expert of each for every token."""
 
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_prototypes"}
     expert_kind = "relu"
 
     d_expert: int = expert_width(192)
@@ -35,11 +34,6 @@ class M6TConfig(CapacityConfig):
     def active_experts(self) -> float:
         """One of each prototype."""
         return self.n_prototypes
-
-    @model_validator(mode="after")
-    def _prototypes_divide_experts(self) -> Self:
-        self.require_multiple("n_experts", "n_prototypes")
-        return self
 
 
 LAYER = M6TConfig

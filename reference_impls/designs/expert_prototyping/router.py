@@ -3,21 +3,16 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.expert_prototyping.config import M6TConfig
 
 
-class PrototypeRouter(LinearRouter):
+class PrototypeRouter(LinearRouter[M6TConfig]):
     """Top-1 within each prototype, with capacity; see README.md."""
-
-    def __init__(self, config: M6TConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to the most probable expert of every prototype, while it has room."""
@@ -42,9 +37,5 @@ class PrototypeRouter(LinearRouter):
         return within_capacity(routing, group_T, n_groups, Z * config.capacity_factor(self.training))
 
 
-def make_layer(config: M6TConfig) -> MoELayer:
-    """An M6-T layer: router and ReLU experts."""
-    return moe_layer(config, PrototypeRouter(config))
-
-
+make_layer = routed_by(PrototypeRouter, M6TConfig)
 DESIGN = Design(make_layer)

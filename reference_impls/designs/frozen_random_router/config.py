@@ -1,14 +1,14 @@
 """Settings of the frozen random router."""
 
-from typing import Self
+from typing import ClassVar
 
-from pydantic import model_validator
-
-from reference_impls.config import TopKConfig, setting
+from reference_impls.config import FieldPairs, TopKConfig, setting
 
 
 class RandomFrozenConfig(TopKConfig):
     """Top-k routing by weights that are drawn once and never trained."""
+
+    at_most: ClassVar[FieldPairs] = {"first_experts_per_token": "experts_per_token"}
 
     experts_per_token: int = setting(
         2, "Experts that each token passes through, at the end of training and outside it; at most n_experts.",
@@ -21,15 +21,6 @@ class RandomFrozenConfig(TopKConfig):
         ge=0,
         le=256,
     )
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if self.first_experts_per_token > self.experts_per_token:
-            raise ValueError(
-                f"first_experts_per_token = {self.first_experts_per_token} must be at most "
-                f"experts_per_token = {self.experts_per_token}"
-            )
-        return self
 
 
 LAYER = RandomFrozenConfig

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     Progress,
     Router,
@@ -49,9 +48,5 @@ class RandomFrozenRouter(Router):
         self.k_now.fill_(first + round((last - first) * progress.fraction))
 
 
-def make_layer(config: RandomFrozenConfig) -> MoELayer:
-    """SwiGLU experts behind a frozen router."""
-    return moe_layer(config, RandomFrozenRouter(config))
-
-
+make_layer = routed_by(RandomFrozenRouter, RandomFrozenConfig)
 DESIGN = Design(make_layer)

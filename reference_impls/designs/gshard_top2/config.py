@@ -14,8 +14,7 @@ class GShardTop2Config(CapacityConfig):
     d_expert: int = expert_width(256)
     run_defaults: ClassVar[Mapping[str, Any]] = {"moe_every": 2}
     second_policy_train: Literal["random", "always"] = setting(
-        "random",
-        "In training the second expert is used with a probability that grows with its weight, or always.",
+        "random", "In training the second expert is used with a probability that grows with its weight, or always."
     )
     second_policy_eval: Literal["random", "always"] = setting(
         "always", "The same choice outside training, where chance makes the output differ between calls."

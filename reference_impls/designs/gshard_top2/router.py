@@ -3,21 +3,16 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 from reference_impls.designs.gshard_top2.config import GShardTop2Config
 
 
-class GShardTop2Router(LinearRouter):
+class GShardTop2Router(LinearRouter[GShardTop2Config]):
     """Top-2 routing with capacity and a random second expert; see README.md."""
-
-    def __init__(self, config: GShardTop2Config) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its best expert and perhaps its second, while they have room."""
@@ -52,9 +47,5 @@ class GShardTop2Router(LinearRouter):
         return torch.rand_like(weight_T1) < weight_T1.detach() / self.config.second_threshold
 
 
-def make_layer(config: GShardTop2Config) -> MoELayer:
-    """A GShard layer: router and ReLU experts."""
-    return moe_layer(config, GShardTop2Router(config))
-
-
+make_layer = routed_by(GShardTop2Router, GShardTop2Config)
 DESIGN = Design(make_layer)

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
 from reference_impls.core.kmeans import lloyd, spread_start
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     Progress,
     Router,
@@ -91,9 +90,5 @@ def clustered_table(x_VD: Tensor, start_ED: Tensor, k: int) -> Tensor:
     return (centre_ED.square().sum(-1) - 2 * x_VD @ centre_ED.T).topk(k, largest=False).indices
 
 
-def make_layer(config: HashConfig) -> MoELayer:
-    """SwiGLU experts behind a table."""
-    return moe_layer(config, HashRouter(config))
-
-
+make_layer = routed_by(HashRouter, HashConfig)
 DESIGN = Design(make_layer)

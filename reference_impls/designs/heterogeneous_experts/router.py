@@ -10,12 +10,8 @@ from reference_impls.designs.heterogeneous_experts.config import HeterogeneousCo
 from reference_impls.designs.heterogeneous_experts.experts import HeterogeneousSwiGLUExperts
 
 
-class CostAwareRouter(LinearRouter):
+class CostAwareRouter(LinearRouter[HeterogeneousConfig]):
     """Top-k of probability less a price for width, with a penalty on the width in use; see README.md."""
-
-    def __init__(self, config: HeterogeneousConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k experts of best value."""

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import LayerConfig, TaskDefaults, TaskName, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, TaskName, setting
 
 CLASSES = 8  # of the clustered task, one output of an expert each
 
 
 class HMEConfig(LayerConfig):
     """Two levels of softmax gates over linear experts."""
+
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
 
     # Expectation maximisation has no learning rate; a dense control is trained with it.
     run_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-2}
@@ -41,11 +41,6 @@ class HMEConfig(LayerConfig):
     def active_experts(self) -> float:
         """All."""
         return self.n_experts
-
-    @model_validator(mode="after")
-    def _groups_divide_experts(self) -> Self:
-        self.require_multiple("n_experts", "n_groups")
-        return self
 
 
 LAYER = HMEConfig

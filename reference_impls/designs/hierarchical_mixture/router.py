@@ -33,10 +33,7 @@ class TreeGate(Router):
         low_TGM = grouped(float32_linear(x_TF, self.low_EF), self.n_groups).softmax(-1)
         weight_TE = (top_TG[..., None] * low_TGM).flatten(1)
         return DenseRouting(
-            weight_TE=weight_TE,
-            load_E=weight_TE.detach().sum(0),
-            entropy=entropy(weight_TE),
-            n_tokens=len(x_TD),
+            weight_TE=weight_TE, load_E=weight_TE.detach().sum(0), entropy=entropy(weight_TE), n_tokens=len(x_TD)
         )
 
 

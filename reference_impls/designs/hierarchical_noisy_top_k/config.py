@@ -1,15 +1,18 @@
 """Settings of noisy top-k gating in two levels."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.config import expert_width, setting
+from reference_impls.config import FieldPairs, expert_width, setting
 from reference_impls.designs.noisy_top_k.config import NoisyConfig
 
 
 class HierarchicalNoisyTopKConfig(NoisyConfig):
     """Two-level noisy top-k layers: some groups of experts, and some experts of each of them."""
+
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
+    at_most: ClassVar[FieldPairs] = {"groups_per_token": "n_groups"}
 
     n_experts: int = setting(16, "Experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256)
     d_expert: int = expert_width(96)
@@ -44,9 +47,6 @@ class HierarchicalNoisyTopKConfig(NoisyConfig):
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
-        self.require_multiple("n_experts", "n_groups")
-        if self.groups_per_token > self.n_groups:
-            raise ValueError(f"groups_per_token = {self.groups_per_token} must be at most n_groups = {self.n_groups}")
         if self.experts_per_group > self.group_size:
             raise ValueError(
                 f"experts_per_group = {self.experts_per_group} must be at most n_experts / n_groups = {self.group_size}"

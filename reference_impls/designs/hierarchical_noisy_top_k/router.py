@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.metrics import load_cv
 from reference_impls.core.noise import NoisyGate, NoisyLogits
@@ -54,9 +53,5 @@ class HierarchicalNoisyTopKRouter(Router):
         return (load_a[:, None] * inside_ab / count_a.clamp(min=1)[:, None]).flatten()
 
 
-def make_layer(config: HierarchicalNoisyTopKConfig) -> MoELayer:
-    """A two-level noisy top-k layer: gates and ReLU experts."""
-    return moe_layer(config, HierarchicalNoisyTopKRouter(config))
-
-
+make_layer = routed_by(HierarchicalNoisyTopKRouter, HierarchicalNoisyTopKConfig)
 DESIGN = Design(make_layer)

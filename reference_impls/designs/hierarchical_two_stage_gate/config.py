@@ -2,17 +2,16 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import LayerConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, loss_weight, setting
 
 
 class TwoStageConfig(LayerConfig):
     """A coarse gate picks a group of experts for each token; a fine gate weighs the experts of that group."""
 
+    multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
     task_defaults: ClassVar[TaskDefaults] = {
         # The groups of the default have two experts; so few hidden units each that a group holds one rule or two.
-        "clusters": {"n_experts": 16, "n_groups": 8},
+        "clusters": {"n_experts": 16, "n_groups": 8}
     }
 
     n_groups: int = setting(4, "Groups that the experts are divided into; n_experts is a multiple of it.", ge=1, le=128)
@@ -34,11 +33,6 @@ class TwoStageConfig(LayerConfig):
     def active_experts(self) -> float:
         """All experts of one group."""
         return self.n_experts // self.n_groups
-
-    @model_validator(mode="after")
-    def _groups_divide_experts(self) -> Self:
-        self.require_multiple("n_experts", "n_groups")
-        return self
 
 
 LAYER = TwoStageConfig

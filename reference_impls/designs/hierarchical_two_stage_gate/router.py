@@ -5,9 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -62,9 +61,5 @@ def gate_logits(x_TD: Tensor, vector_ND: Tensor, gate: Literal["softmax", "lapla
     return -distance_TN
 
 
-def make_layer(config: TwoStageConfig) -> MoELayer:
-    """A layer of SwiGLU experts in groups, behind two gates."""
-    return moe_layer(config, TwoStageRouter(config))
-
-
+make_layer = routed_by(TwoStageRouter, TwoStageConfig)
 DESIGN = Design(make_layer)

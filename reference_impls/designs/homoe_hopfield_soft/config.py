@@ -11,7 +11,7 @@ class HOMOEConfig(SoftMoEConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # The memory counts as width of the dense layer: a small one, and more clusters than that can hold.
-        "clusters": {"n_clusters": 24, "n_experts": 32, "n_prototypes": 8},
+        "clusters": {"n_clusters": 24, "n_experts": 32, "n_prototypes": 8}
     }
 
     n_prototypes: int = setting(32, "Patterns that the memory of each layer holds.", ge=1, le=4096)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.combine import combine
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
@@ -53,9 +53,5 @@ class MemoryLayer(MoELayer):
         return combine(self.router.joined(x_TD).to(x_TD.dtype), routing, self.experts)
 
 
-def make_layer(config: HOMOEConfig) -> MoELayer:
-    """A HOMOE layer: memory, slots and SwiGLU experts."""
-    return moe_layer(config, MemoryRouter(config), MemoryLayer)
-
-
+make_layer = routed_by(MemoryRouter, HOMOEConfig, MemoryLayer)
 DESIGN = Design(make_layer)

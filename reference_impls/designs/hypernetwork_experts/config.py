@@ -8,9 +8,7 @@ from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, settin
 class HyperMoEConfig(TopKConfig):
     """Top-k routing, and for each token a small expert made from what it says of the experts not chosen."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"hyper_width": 1, "hyper_hidden": 4, "embedding_width": 8},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"hyper_width": 1, "hyper_hidden": 4, "embedding_width": 8}}
 
     hyper_width: int = setting(
         8, "Hidden width of the expert that the hypernetwork makes.", group="model", ge=1, le=1024

@@ -19,12 +19,8 @@ from reference_impls.core.routing import (
 from reference_impls.designs.hypernetwork_experts.config import HyperMoEConfig
 
 
-class SwitchLikeRouter(LinearRouter):
+class SwitchLikeRouter(LinearRouter[HyperMoEConfig]):
     """Top-k of a softmax, weights not renormalised, none dropped."""
-
-    def __init__(self, config: HyperMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k most probable experts."""
@@ -85,9 +81,5 @@ def chosen(routing: Routing) -> Tensor:
     return chosen_TE.index_put_((routing.token_A, routing.expert_A), chosen_TE.new_ones(()))
 
 
-def make_layer(config: HyperMoEConfig) -> MoELayer:
-    """A layer of SwiGLU experts with a made one beside them."""
-    return HyperMoELayer(config)
-
-
+make_layer = HyperMoELayer
 DESIGN = Design(make_layer)

@@ -2,13 +2,13 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import LayerConfig, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
 
 class InputDependentKConfig(LayerConfig):
     """Top-k with a k for each token, in proportion to how complex it is."""
+
+    at_most: ClassVar[FieldPairs] = {"most_experts": "n_experts"}
 
     d_expert: int = expert_width(64)
     most_experts: int = setting(4, "Most experts that a token may take; at most n_experts.", ge=1, le=256)
@@ -20,11 +20,7 @@ class InputDependentKConfig(LayerConfig):
     scale: float = setting(2.0, "Experts for each unit of complexity.", gt=0, le=100)
     balance_coefficient: float = loss_weight(0.02, "the load-balancing loss of each layer")
     task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {
-            "most_experts": 2,
-            "balance_coefficient": 0.1,
-            "learning_rate": 3e-2,
-        },
+        "clusters": {"most_experts": 2, "balance_coefficient": 0.1, "learning_rate": 3e-2}
     }
 
     @classmethod
@@ -37,12 +33,6 @@ class InputDependentKConfig(LayerConfig):
     def active_experts(self) -> float:
         """The most that a token can take."""
         return self.most_experts
-
-    @model_validator(mode="after")
-    def _take_at_most_all(self) -> Self:
-        if self.most_experts > self.n_experts:
-            raise ValueError(f"most_experts = {self.most_experts} must be at most n_experts = {self.n_experts}")
-        return self
 
 
 LAYER = InputDependentKConfig

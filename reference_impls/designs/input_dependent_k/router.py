@@ -4,20 +4,15 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.adaptive import masked_routing
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting
 from reference_impls.designs.input_dependent_k.config import InputDependentKConfig
 
 
-class InputDependentKRouter(LinearRouter):
+class InputDependentKRouter(LinearRouter[InputDependentKConfig]):
     """Top-k with a k for each token; see README.md."""
-
-    def __init__(self, config: InputDependentKConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to as many experts as its complexity asks for."""
@@ -48,9 +43,5 @@ class InputDependentKRouter(LinearRouter):
         return entropy_T
 
 
-def make_layer(config: InputDependentKConfig) -> MoELayer:
-    """A layer of top-k(x) routing and SwiGLU experts."""
-    return moe_layer(config, InputDependentKRouter(config))
-
-
+make_layer = routed_by(InputDependentKRouter, InputDependentKConfig)
 DESIGN = Design(make_layer)

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     Progress,
     Router,
@@ -67,9 +66,5 @@ class TaskLevelRouter(Router):
         self.temperature.fill_(first * (last / first) ** progress.fraction)
 
 
-def make_layer(config: TaskLevelConfig) -> MoELayer:
-    """A layer routed by task: router and SwiGLU experts."""
-    return moe_layer(config, TaskLevelRouter(config))
-
-
+make_layer = routed_by(TaskLevelRouter, TaskLevelConfig)
 DESIGN = Design(make_layer)

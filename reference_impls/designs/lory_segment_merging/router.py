@@ -3,20 +3,15 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.merging import group_mean, merge_routing
 from reference_impls.core.routing import LinearRouter, MergeRouting, RoutingContext
 from reference_impls.designs.lory_segment_merging.config import LoryConfig
 
 
-class SegmentRouter(LinearRouter):
+class SegmentRouter(LinearRouter[LoryConfig]):
     """Softmax of the mean token of the segment before; see README.md."""
-
-    def __init__(self, config: LoryConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> MergeRouting:
         """Weights of all experts for each segment."""
@@ -35,9 +30,5 @@ class SegmentRouter(LinearRouter):
         return context.sequence_T * n_segments + place_T, n_segments
 
 
-def make_layer(config: LoryConfig) -> MoELayer:
-    """A Lory layer: router and SwiGLU experts."""
-    return moe_layer(config, SegmentRouter(config))
-
-
+make_layer = routed_by(SegmentRouter, LoryConfig)
 DESIGN = Design(make_layer)

@@ -18,11 +18,7 @@ class MaxScoreConfig(TextOrDigitsConfig, TopKConfig):
         le=100,
     )
     second_weight_steps: int = setting(
-        120,
-        "Steps over which that factor falls in a straight line to 1.",
-        unit="steps",
-        ge=1,
-        le=1_000_000,
+        120, "Steps over which that factor falls in a straight line to 1.", unit="steps", ge=1, le=1_000_000
     )
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, on first choices")
 

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.assignment import balanced_assignment
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -20,14 +19,13 @@ from reference_impls.core.routing import (
 from reference_impls.designs.maxscore_routing.config import MaxScoreConfig
 
 
-class MaxScoreRouter(LinearRouter):
+class MaxScoreRouter(LinearRouter[MaxScoreConfig]):
     """k experts a token by the flow of greatest score; see README.md."""
 
     second_factor: Tensor
 
     def __init__(self, config: MaxScoreConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.register_buffer("second_factor", torch.tensor(config.second_weight_start))
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -41,10 +39,7 @@ class MaxScoreRouter(LinearRouter):
         balance = load_balancing_loss(probability_TE, expert_TK, "first-choice", group_T, n_groups)
         wanted_TK = probability_TE.topk(k, dim=-1).indices
         kept = (expert_TK[:, :, None] == wanted_TK[:, None, :]).any(-1)
-        stats = {
-            "kept_fraction": float(kept.sum()) / max(kept.numel(), 1),
-            "second_factor": float(self.second_factor),
-        }
+        stats = {"kept_fraction": float(kept.sum()) / max(kept.numel(), 1), "second_factor": float(self.second_factor)}
         return top_k_routing(
             probability_TE.gather(1, expert_TK) * factor_K, expert_TK, self.n_experts, probability_TE=probability_TE,
             losses={"load_balance": AuxiliaryLoss(balance, self.config.balance_coefficient)}, stats=stats,
@@ -56,9 +51,5 @@ class MaxScoreRouter(LinearRouter):
         self.second_factor.fill_(1 + (self.config.second_weight_start - 1) * left)
 
 
-def make_layer(config: MaxScoreConfig) -> MoELayer:
-    """SwiGLU experts behind a flow."""
-    return moe_layer(config, MaxScoreRouter(config))
-
-
+make_layer = routed_by(MaxScoreRouter, MaxScoreConfig)
 DESIGN = Design(make_layer)

@@ -1,15 +1,15 @@
 """Settings of MEO."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import loss_weight, setting
+from reference_impls.config import FieldPairs, loss_weight, setting
 from reference_impls.designs.smear.config import MergingConfig
 
 
 class MEOConfig(MergingConfig):
     """MEO layers: the experts that a sequence selects are merged into one."""
+
+    at_most: ClassVar[FieldPairs] = {"merged_experts": "n_experts"}
 
     merged_experts: int = setting(2, "Experts that a sequence selects and merges; at most n_experts.", ge=1, le=256)
     attention_reduction: int = setting(
@@ -30,12 +30,6 @@ class MEOConfig(MergingConfig):
     def attention_width(self) -> int:
         """Hidden width of the token attention."""
         return max(1, self.d_model // self.attention_reduction)
-
-    @model_validator(mode="after")
-    def _merge_at_most_all(self) -> Self:
-        if self.merged_experts > self.n_experts:
-            raise ValueError(f"merged_experts = {self.merged_experts} must be at most n_experts = {self.n_experts}")
-        return self
 
 
 LAYER = MEOConfig

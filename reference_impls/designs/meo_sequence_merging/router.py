@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
 from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
@@ -66,9 +66,5 @@ class MEOLayer(MoELayer):
         return super().combine(x_TD.to(next(self.experts.parameters()).dtype), routing)
 
 
-def make_layer(config: MEOConfig) -> MoELayer:
-    """A MEO layer: token attention, router and SwiGLU experts."""
-    return moe_layer(config, MEORouter(config), MEOLayer)
-
-
+make_layer = routed_by(MEORouter, MEOConfig, MEOLayer)
 DESIGN = Design(make_layer)

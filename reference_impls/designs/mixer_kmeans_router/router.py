@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
 from reference_impls.core.kmeans import lloyd, nearest, spread_start
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router, RoutingContext, SparseRouting, as_float32, routing_by_rule
 from reference_impls.designs.mixer_kmeans_router.config import MixerKmeansConfig
 
@@ -83,9 +82,5 @@ def unexplained_variance(x_TD: Tensor, prototype_ED: Tensor) -> float:
     return float(within / around) if around > 0 else 0.0
 
 
-def make_layer(config: MixerKmeansConfig) -> MoELayer:
-    """SwiGLU experts behind clusters."""
-    return moe_layer(config, MixerKmeansRouter(config))
-
-
+make_layer = routed_by(MixerKmeansRouter, MixerKmeansConfig)
 DESIGN = Design(make_layer)

@@ -2,20 +2,15 @@
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 
 
-class MixtralTop2Router(LinearRouter):
+class MixtralTop2Router(LinearRouter[MixtralTop2Config]):
     """Dropless top-k routing, softmax over the chosen logits; see README.md."""
-
-    def __init__(self, config: MixtralTop2Config) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its k experts of largest logit."""
@@ -30,9 +25,5 @@ class MixtralTop2Router(LinearRouter):
         )
 
 
-def make_layer(config: MixtralTop2Config) -> MoELayer:
-    """A Mixtral layer: router and SwiGLU experts."""
-    return moe_layer(config, MixtralTop2Router(config))
-
-
+make_layer = routed_by(MixtralTop2Router, MixtralTop2Config)
 DESIGN = Design(make_layer)

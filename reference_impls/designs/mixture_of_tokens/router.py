@@ -2,20 +2,15 @@
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import LinearRouter, RoutingContext, SoftRouting, entropy
 from reference_impls.core.soft import group_softmax, slot_entropy
 from reference_impls.designs.mixture_of_tokens.config import MixtureOfTokensConfig
 
 
-class TokenBlender(LinearRouter):
+class TokenBlender(LinearRouter[MixtureOfTokensConfig]):
     """Blends tokens at one position of several sequences, once for each expert; see README.md."""
-
-    def __init__(self, config: MixtureOfTokensConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SoftRouting:
         """One blend a group and expert."""
@@ -41,9 +36,5 @@ class TokenBlender(LinearRouter):
         return context.position_T * n_blocks + block_T, n_positions * n_blocks
 
 
-def make_layer(config: MixtureOfTokensConfig) -> MoELayer:
-    """A Mixture-of-Tokens layer: controllers and ReLU experts."""
-    return moe_layer(config, TokenBlender(config))
-
-
+make_layer = routed_by(TokenBlender, MixtureOfTokensConfig)
 DESIGN = Design(make_layer)

@@ -8,9 +8,7 @@ from reference_impls.config import TaskConfig, TaskDefaults, TopKConfig, loss_we
 class ModSquadConfig(TopKConfig):
     """Mod-Squad layers: a noisy gate for each task, SwiGLU experts that tasks share."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"cluster_unit": "sequence"},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"cluster_unit": "sequence"}}
 
     n_tasks: int = setting(8, "Tasks, each with a gate; at least as many as domains or clusters.", ge=1, le=256)
     information_coefficient: float = loss_weight(

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import label_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -56,9 +55,5 @@ def _of_own_task(x_TD: Tensor, weight_LED: Tensor, task_T: Tensor) -> Tensor:
     return of_all_TLE[torch.arange(len(x_TD), device=x_TD.device), task_T]
 
 
-def make_layer(config: ModSquadConfig) -> MoELayer:
-    """A Mod-Squad layer: task gates and SwiGLU experts."""
-    return moe_layer(config, ModSquadRouter(config))
-
-
+make_layer = routed_by(ModSquadRouter, ModSquadConfig)
 DESIGN = Design(make_layer)

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import token_information_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -45,9 +44,5 @@ class ModuleFormerRouter(Router):
         return top_k_routing(weight_TK, expert_TK, self.n_experts, probability_TE=probability_TE, losses=losses)
 
 
-def make_layer(config: ModuleFormerConfig) -> MoELayer:
-    """A ModuleFormer layer: gate and SwiGLU experts."""
-    return moe_layer(config, ModuleFormerRouter(config))
-
-
+make_layer = routed_by(ModuleFormerRouter, ModuleFormerConfig)
 DESIGN = Design(make_layer)

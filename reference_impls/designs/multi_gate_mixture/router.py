@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import DenseRouting, Router, RoutingContext, dense_routing, float32_linear
 from reference_impls.designs.multi_gate_mixture.config import MMoEConfig
 
@@ -29,9 +28,5 @@ class MultiGateRouter(Router):
         return dense_routing(logit_TKE[own_T].softmax(-1))
 
 
-def make_layer(config: MMoEConfig) -> MoELayer:
-    """An MMoE layer: a gate for each task and ReLU experts."""
-    return moe_layer(config, MultiGateRouter(config))
-
-
+make_layer = routed_by(MultiGateRouter, MMoEConfig)
 DESIGN = Design(make_layer)

@@ -2,18 +2,17 @@
 
 from typing import ClassVar
 
-from pydantic import model_validator
-
-from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import FieldPairs, TaskDefaults, TopKConfig, loss_weight, setting
 
 
 class MultiHeadConfig(TopKConfig):
     """Each token is split into parts, and each part goes to experts of its own."""
 
+    multiples: ClassVar[FieldPairs] = {"d_model": "token_heads"}
     task_defaults: ClassVar[TaskDefaults] = {
         # A part must have room for the features and for what tells the clusters apart; two experts for two parts.
         # More clusters than elsewhere: the dense layer is widened by the matrices around the experts.
-        "clusters": {"n_clusters": 16, "n_experts": 16, "token_heads": 2, "experts_per_token": 1},
+        "clusters": {"n_clusters": 16, "n_experts": 16, "token_heads": 2, "experts_per_token": 1}
     }
 
     token_heads: int = setting(4, "Parts that a token is split into; d_model is a multiple of it.", ge=1, le=64)
@@ -30,11 +29,6 @@ class MultiHeadConfig(TopKConfig):
     def active_experts(self) -> float:
         """Experts that a token's parts may pass through together; those that meet in one expert count once."""
         return min(self.token_heads * self.experts_per_token, self.n_experts)
-
-    @model_validator(mode="after")
-    def _heads_divide_the_token(self) -> "MultiHeadConfig":
-        self.require_multiple("d_model", "token_heads")
-        return self
 
 
 LAYER = MultiHeadConfig

@@ -22,12 +22,8 @@ from reference_impls.core.routing import (
 from reference_impls.designs.multi_head_moe.config import MultiHeadConfig
 
 
-class MultiHeadRouter(LinearRouter):
+class MultiHeadRouter(LinearRouter[MultiHeadConfig]):
     """Top-k of a softmax over parts of tokens, weights not renormalised; see README.md."""
-
-    def __init__(self, config: MultiHeadConfig) -> None:
-        super().__init__(config.d_model // config.token_heads, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each part to its k most probable experts; T counts parts and D is their width."""
@@ -58,7 +54,7 @@ class MultiHeadLayer(MoELayer):
 
     def __init__(self, config: MultiHeadConfig) -> None:
         parts = config.model_copy(update={"d_model": config.d_model // config.token_heads})
-        super().__init__(MultiHeadRouter(config), expert_bank(parts))
+        super().__init__(MultiHeadRouter(parts), expert_bank(parts))
         self.token_heads = config.token_heads
         self.head_DD = nn.Parameter(torch.empty(config.d_model, config.d_model))
         self.merge_DD = nn.Parameter(torch.empty(config.d_model, config.d_model))
@@ -81,9 +77,5 @@ class MultiHeadLayer(MoELayer):
         return nn.functional.linear(merged_TD.to(self.merge_DD.dtype), self.merge_DD)
 
 
-def make_layer(config: MultiHeadConfig) -> MoELayer:
-    """A layer of SwiGLU experts for parts of tokens, between two projections."""
-    return MultiHeadLayer(config)
-
-
+make_layer = MultiHeadLayer
 DESIGN = Design(make_layer)

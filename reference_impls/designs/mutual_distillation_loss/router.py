@@ -58,9 +58,5 @@ def squared_difference(output_ETD: Tensor) -> Tensor:
     return total_T / (max(E * (E - 1), 1) * D)
 
 
-def make_layer(config: MoDEConfig) -> MoELayer:
-    """A layer of SwiGLU experts that teach each other in training."""
-    return MoDELayer(config)
-
-
+make_layer = MoDELayer
 DESIGN = Design(make_layer)

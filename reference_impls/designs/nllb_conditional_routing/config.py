@@ -16,10 +16,7 @@ class NllbCmrConfig(GShardTop2Config):
         "always", "In training the second expert is used always, or with a probability that grows with its weight."
     )
     capacity_factor_eval: float = setting(
-        8.0,
-        "The same factor outside training; from n_experts on, nothing can be dropped.",
-        gt=0,
-        le=256,
+        8.0, "The same factor outside training; from n_experts on, nothing can be dropped.", gt=0, le=256
     )
     mixture_budget: float = setting(
         0.8, "Share of the mixture, mean over tokens, that the budget loss pulls the gate to.", ge=0, le=1

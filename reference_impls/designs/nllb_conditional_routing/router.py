@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, float32_linear
 from reference_impls.designs.gshard_top2.router import GShardTop2Router
 from reference_impls.designs.nllb_conditional_routing.config import NllbCmrConfig
@@ -40,9 +39,5 @@ class NllbCmrRouter(GShardTop2Router):
         )
 
 
-def make_layer(config: NllbCmrConfig) -> MoELayer:
-    """A mixture and a shared network with a gate between them."""
-    return moe_layer(config, NllbCmrRouter(config))
-
-
+make_layer = routed_by(NllbCmrRouter, NllbCmrConfig)
 DESIGN = Design(make_layer)

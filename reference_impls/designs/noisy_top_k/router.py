@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import squared_cv
 from reference_impls.core.noise import NoisyGate
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, top_k_routing
@@ -38,9 +37,5 @@ class NoisyTopKRouter(Router):
         )  # fmt: skip
 
 
-def make_layer(config: NoisyTopKConfig) -> MoELayer:
-    """A noisy top-k layer: gate and ReLU experts."""
-    return moe_layer(config, NoisyTopKRouter(config))
-
-
+make_layer = routed_by(NoisyTopKRouter, NoisyTopKConfig)
 DESIGN = Design(make_layer)

@@ -69,9 +69,5 @@ def orthonormalise(output_TKD: Tensor) -> Tensor:
     return torch.stack(basis, dim=1)
 
 
-def make_layer(config: OMoEConfig) -> MoELayer:
-    """A layer of SwiGLU experts that are kept apart."""
-    return OMoELayer(config)
-
-
+make_layer = OMoELayer
 DESIGN = Design(make_layer)

@@ -10,9 +10,7 @@ from reference_impls.config import MultitaskConfig, TaskDefaults, setting
 class PLEConfig(MultitaskConfig):
     """Experts of each task and experts for all, at several levels."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"n_experts": 20, "specific_experts": 1, "levels": 1},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"n_experts": 20, "specific_experts": 1, "levels": 1}}
 
     specific_experts: int = setting(
         3, "Experts that belong to one task, for each; what remains of n_experts is shared by all tasks.", ge=0, le=64

@@ -2,14 +2,21 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import TaskConfig, TaskDefaults, TopOneConfig, VocabularyConfig, expert_width, setting
+from reference_impls.config import (
+    FieldPairs,
+    TaskConfig,
+    TaskDefaults,
+    TopOneConfig,
+    VocabularyConfig,
+    expert_width,
+    setting,
+)
 
 
 class RandomRoutedExpertsConfig(TopOneConfig, VocabularyConfig):
     """A group of experts for each domain, and in it a random expert for each token id."""
 
+    at_most: ClassVar[FieldPairs] = {"domain_groups": "n_experts"}
     task_defaults: ClassVar[TaskDefaults] = {
         "clusters": {"cluster_unit": "sequence", "n_experts": 16, "domain_groups": 8,
         },
@@ -29,12 +36,6 @@ class RandomRoutedExpertsConfig(TopOneConfig, VocabularyConfig):
         """As many groups as by default, or one an expert."""
         groups = min(cls.model_fields["domain_groups"].default, n_experts)
         return super().with_experts(n_experts, **{"domain_groups": groups, **fields})
-
-    @model_validator(mode="after")
-    def _has_groups_and_domains(self) -> Self:
-        if self.domain_groups > self.n_experts:
-            raise ValueError(f"domain_groups = {self.domain_groups} must be at most n_experts = {self.n_experts}")
-        return self
 
     def check_task(self, task: TaskConfig) -> None:
         """Points have a domain where a sequence is of one cluster."""

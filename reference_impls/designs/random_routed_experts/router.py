@@ -5,9 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import Router, RoutingContext, SparseRouting, look_up, routing_by_rule
 from reference_impls.designs.random_routed_experts.config import RandomRoutedExpertsConfig
 
@@ -32,9 +31,5 @@ class RandomRoutedExpertsRouter(Router):
         return routing_by_rule(x_TD, expert_T1, self.n_experts)
 
 
-def make_layer(config: RandomRoutedExpertsConfig) -> MoELayer:
-    """SwiGLU experts behind a table."""
-    return moe_layer(config, RandomRoutedExpertsRouter(config))
-
-
+make_layer = routed_by(RandomRoutedExpertsRouter, RandomRoutedExpertsConfig)
 DESIGN = Design(make_layer)

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, entropy
 from reference_impls.designs.reinforcement_learned_router.config import ReinforceConfig
@@ -28,12 +27,8 @@ class PolicyRouting(SparseRouting):
     log_probability_T: Tensor
 
 
-class ReinforceRouter(LinearRouter):
+class ReinforceRouter(LinearRouter[ReinforceConfig]):
     """An expert drawn from the policy, the most probable one outside training; see README.md."""
-
-    def __init__(self, config: ReinforceConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> PolicyRouting:
         """Draw an expert for each token."""
@@ -87,9 +82,5 @@ def run_model(task: Task, batch: Any) -> Forward:
     return replace(done, losses={"policy": AuxiliaryLoss(loss, task.config.layer.policy_coefficient)})
 
 
-def make_layer(config: ReinforceConfig) -> MoELayer:
-    """SwiGLU experts behind a policy."""
-    return moe_layer(config, ReinforceRouter(config))
-
-
+make_layer = routed_by(ReinforceRouter, ReinforceConfig)
 DESIGN = Design(make_layer, run_model=run_model)

@@ -6,24 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from reference_impls.core.adaptive import masked_routing
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, Progress, Routing, RoutingContext, SparseRouting
 from reference_impls.designs.relu_router.config import ReMoEConfig
 from reference_impls.tasks.base import Forward, Task
 
 
-class ReLURouter(LinearRouter):
+class ReLURouter(LinearRouter[ReMoEConfig]):
     """Weights are rectified logits, kept few by an adaptive penalty; see README.md."""
 
     penalty: Tensor
     sparsity: Tensor
 
     def __init__(self, config: ReMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         nn.init.normal_(self.weight_ED, std=config.router_scale)
         self.register_buffer("penalty", torch.tensor(config.initial_penalty, dtype=torch.float64))
         self.register_buffer("sparsity", torch.tensor(0.0, dtype=torch.float64))
@@ -43,10 +41,7 @@ class ReLURouter(LinearRouter):
             kept_TE,
             probability_TE=probability_TE,
             losses={"sparsity": AuxiliaryLoss(sparsity, float(self.penalty))},
-            stats={
-                "penalty": float(self.penalty),
-                "idle_tokens": float((~kept_TE.any(-1)).sum()) / max(len(x_TD), 1),
-            },
+            stats={"penalty": float(self.penalty), "idle_tokens": float((~kept_TE.any(-1)).sum()) / max(len(x_TD), 1)},
         )
 
     @torch.no_grad()
@@ -56,9 +51,7 @@ class ReLURouter(LinearRouter):
         self.penalty *= self.config.penalty_growth ** torch.sign(target - self.sparsity)
 
 
-def make_layer(config: ReMoEConfig) -> MoELayer:
-    """A ReMoE layer: ReLU router and SwiGLU experts."""
-    return moe_layer(config, ReLURouter(config))
+make_layer = routed_by(ReLURouter, ReMoEConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

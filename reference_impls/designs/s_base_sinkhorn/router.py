@@ -4,21 +4,16 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import LinearRouter, RoutingContext, SparseRouting
 from reference_impls.core.sigmoid_top1 import sigmoid_weighted
 from reference_impls.designs.s_base_sinkhorn.config import SBaseConfig
 from reference_impls.designs.s_base_sinkhorn.sinkhorn import sinkhorn_plan
 
 
-class SBaseRouter(LinearRouter):
+class SBaseRouter(LinearRouter[SBaseConfig]):
     """A transport plan in training, the best expert outside; see README.md."""
-
-    def __init__(self, config: SBaseConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to one expert."""
@@ -41,9 +36,5 @@ def _violation(plan_TE: Tensor, group_T: Tensor, n_groups: int) -> float:
     return float((mass_GE / share_G1.clamp(min=1 / E) - 1)[share_G1[:, 0] > 0].abs().amax()) if len(plan_TE) else 0.0
 
 
-def make_layer(config: SBaseConfig) -> MoELayer:
-    """SwiGLU experts behind a Sinkhorn router."""
-    return moe_layer(config, SBaseRouter(config))
-
-
+make_layer = routed_by(SBaseRouter, SBaseConfig)
 DESIGN = Design(make_layer)

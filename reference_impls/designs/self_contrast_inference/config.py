@@ -1,15 +1,15 @@
 """Settings of self-contrast at inference."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
-
-from reference_impls.config import setting
+from reference_impls.config import FieldPairs, setting
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
 
 
 class ScmoeConfig(MixtralTop2Config):
     """Mixtral layers; outside training the model's predictions are set against those of a weaker choice."""
+
+    at_most: ClassVar[FieldPairs] = {"weak_rank": "n_experts"}
 
     weak_rank: int = setting(
         3,
@@ -34,12 +34,6 @@ class ScmoeConfig(MixtralTop2Config):
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """The weak run's rank as by default, or the last there is."""
         return super().with_experts(n_experts, **({"weak_rank": min(3, n_experts)} | fields))
-
-    @model_validator(mode="after")
-    def _a_rank_that_exists(self) -> Self:
-        if self.weak_rank > self.n_experts:
-            raise ValueError(f"weak_rank = {self.weak_rank} must be at most n_experts = {self.n_experts}")
-        return self
 
 
 LAYER = ScmoeConfig

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import AuxiliaryLoss, RoutingContext, SparseRouting, as_float32, top_k_routing
 from reference_impls.designs.mixtral_top2_router.router import MixtralTop2Router
 from reference_impls.designs.self_contrast_inference.config import ScmoeConfig
@@ -32,9 +31,7 @@ class ScmoeRouter(MixtralTop2Router):
         return top_k_routing(weight_T1, expert_T1, self.n_experts, probability_TE=logit_TE.softmax(-1))
 
 
-def make_layer(config: ScmoeConfig) -> MoELayer:
-    """A Mixtral layer that can be run weakly."""
-    return moe_layer(config, ScmoeRouter(config))
+make_layer = routed_by(ScmoeRouter, ScmoeConfig)
 
 
 @contextmanager

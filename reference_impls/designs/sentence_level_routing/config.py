@@ -10,7 +10,7 @@ class SentenceLevelConfig(TopKConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # All points of a sequence share a cluster: otherwise the average says nothing.
-        "clusters": {"cluster_unit": "sequence"},
+        "clusters": {"cluster_unit": "sequence"}
     }
 
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer, which counts sequences")

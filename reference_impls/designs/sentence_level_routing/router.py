@@ -3,21 +3,16 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.merging import group_mean
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
 from reference_impls.designs.sentence_level_routing.config import SentenceLevelConfig
 
 
-class SentenceLevelRouter(LinearRouter):
+class SentenceLevelRouter(LinearRouter[SentenceLevelConfig]):
     """Top-k routing of sequence averages; see README.md."""
-
-    def __init__(self, config: SentenceLevelConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each sequence by its average, and its tokens with it."""
@@ -38,9 +33,5 @@ class SentenceLevelRouter(LinearRouter):
         )
 
 
-def make_layer(config: SentenceLevelConfig) -> MoELayer:
-    """A layer that routes sequences: router and SwiGLU experts."""
-    return moe_layer(config, SentenceLevelRouter(config))
-
-
+make_layer = routed_by(SentenceLevelRouter, SentenceLevelConfig)
 DESIGN = Design(make_layer)

@@ -8,9 +8,7 @@ from reference_impls.config import TaskDefaults, TopKConfig, loss_weight
 class SimBalConfig(TopKConfig):
     """Top-k routing whose router matrix is kept close to orthonormal, with no other balancing loss."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"experts_per_token": 1},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"experts_per_token": 1}}
 
     orthonormality_coefficient: float = loss_weight(
         0.1, "the router's distance from an orthonormal matrix (0: nothing balances)"

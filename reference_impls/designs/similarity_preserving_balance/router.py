@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import router_z_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -18,12 +17,11 @@ from reference_impls.core.routing import (
 from reference_impls.designs.similarity_preserving_balance.config import SimBalConfig
 
 
-class SimBalRouter(LinearRouter):
+class SimBalRouter(LinearRouter[SimBalConfig]):
     """Top-k of a softmax, weights not renormalised, rows kept orthonormal; see README.md."""
 
     def __init__(self, config: SimBalConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         nn.init.orthogonal_(self.weight_ED)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -47,9 +45,5 @@ def orthonormality_loss(weight_ED: Tensor) -> Tensor:
     return (gram_EE - torch.eye(len(gram_EE), dtype=gram_EE.dtype, device=gram_EE.device)).abs().sum()
 
 
-def make_layer(config: SimBalConfig) -> MoELayer:
-    """A layer of SwiGLU experts behind a SimBal router."""
-    return moe_layer(config, SimBalRouter(config))
-
-
+make_layer = routed_by(SimBalRouter, SimBalConfig)
 DESIGN = Design(make_layer)

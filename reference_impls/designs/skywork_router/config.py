@@ -10,7 +10,7 @@ class SkyworkConfig(TopKConfig, CapacityConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # The paper finds scales of 1 and 2 alike; the sharper one keeps a point's second expert small.
-        "clusters": {"logit_scale": 2.0},
+        "clusters": {"logit_scale": 2.0}
     }
 
     capacity_factor_train: float = setting(

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -24,14 +23,13 @@ from reference_impls.designs.skywork_router.config import SkyworkConfig
 SMALLEST_VARIANCE = 1e-6  # keeps the gradient finite where all logits of a token are alike
 
 
-class SkyworkRouter(LinearRouter):
+class SkyworkRouter(LinearRouter[SkyworkConfig]):
     """Top-k of a softmax of standardised logits, with capacity; see README.md."""
 
     coefficient: Tensor
 
     def __init__(self, config: SkyworkConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.router_bias_E = nn.Parameter(torch.zeros(config.n_experts))
         self.register_buffer("coefficient", torch.tensor(config.balance_coefficient, dtype=torch.float64))
 
@@ -72,9 +70,5 @@ def _sharpness(probability_TE: Tensor) -> float:
     return float((first_T / second_T).clamp(max=1e6).mean())
 
 
-def make_layer(config: SkyworkConfig) -> MoELayer:
-    """A Skywork-MoE layer: router and SwiGLU experts."""
-    return moe_layer(config, SkyworkRouter(config))
-
-
+make_layer = routed_by(SkyworkRouter, SkyworkConfig)
 DESIGN = Design(make_layer)

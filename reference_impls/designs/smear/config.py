@@ -8,10 +8,7 @@ from reference_impls.config import DigitsConfig, TaskDefaults, setting
 class MergingConfig(DigitsConfig):
     """Designs that average the experts' weights, once for each sequence: one expert is computed a token."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "digits": {"d_expert": 128},
-        "clusters": {"cluster_unit": "sequence"},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"digits": {"d_expert": 128}, "clusters": {"cluster_unit": "sequence"}}
 
     @property
     def active_experts(self) -> float:

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.merging import group_mean, merge_routing
 from reference_impls.core.routing import LinearRouter, MergeRouting, RoutingContext
 from reference_impls.designs.smear.config import SMEARConfig
@@ -13,12 +12,11 @@ from reference_impls.designs.smear.config import SMEARConfig
 TINY = 1e-10  # as in the authors' code: where all experts are left out, the average is the plain one
 
 
-class SMEARRouter(LinearRouter):
+class SMEARRouter(LinearRouter[SMEARConfig]):
     """Softmax of the normed mean token of each sequence; see README.md."""
 
     def __init__(self, config: SMEARConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.norm = nn.LayerNorm(config.d_model)
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> MergeRouting:
@@ -39,9 +37,5 @@ class SMEARRouter(LinearRouter):
         return left_GE / left_GE.sum(-1, keepdim=True)
 
 
-def make_layer(config: SMEARConfig) -> MoELayer:
-    """A SMEAR layer: router and SwiGLU experts."""
-    return moe_layer(config, SMEARRouter(config))
-
-
+make_layer = routed_by(SMEARRouter, SMEARConfig)
 DESIGN = Design(make_layer)

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.noise import gumbel_noise
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting, top_k_routing
@@ -14,12 +13,8 @@ from reference_impls.designs.sparsemixer_v2_router.config import SparseMixerConf
 WHOLE_STEP = 0.25  # how often an expert that is not the best enters whole; otherwise with a third
 
 
-class SparseMixerRouter(LinearRouter):
+class SparseMixerRouter(LinearRouter[SparseMixerConfig]):
     """k rounds of draws near the best logit, with an estimated gradient; see README.md."""
-
-    def __init__(self, config: SparseMixerConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to k experts, drawn in training."""
@@ -77,9 +72,5 @@ def draw(probability_TE: Tensor) -> tuple[Tensor, Tensor]:
     return expert_T1, weight_T1 - (weight_T1 * 2 / 3).masked_fill(whole_T1, 0.0).detach()
 
 
-def make_layer(config: SparseMixerConfig) -> MoELayer:
-    """A GRIN layer: router and SwiGLU experts."""
-    return moe_layer(config, SparseMixerRouter(config))
-
-
+make_layer = routed_by(SparseMixerRouter, SparseMixerConfig)
 DESIGN = Design(make_layer)

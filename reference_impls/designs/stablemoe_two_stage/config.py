@@ -19,9 +19,7 @@ class StableMoEConfig(TopOneConfig, CapacityConfig, VocabularyConfig):
 
     expert_kind = "relu"
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"d_expert": 16, "vocabulary": words_of_clusters},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 16, "vocabulary": words_of_clusters}}
 
     d_expert: int = expert_width(384)
     capacity_factor_train: float = setting(

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import (
     AuxiliaryLoss,
     LinearRouter,
@@ -22,14 +21,13 @@ from reference_impls.core.routing import (
 from reference_impls.designs.stablemoe_two_stage.config import StableMoEConfig
 
 
-class StableMoERouter(LinearRouter):
+class StableMoERouter(LinearRouter[StableMoEConfig]):
     """A learned gate, and one distilled from it that takes over; see README.md."""
 
     second_stage: Tensor
 
     def __init__(self, config: StableMoEConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.embedding_WH = nn.Parameter(torch.empty(config.vocabulary, config.routing_width))  # W: words
         self.distilled_EH = nn.Parameter(torch.empty(config.n_experts, config.routing_width))
         nn.init.normal_(self.embedding_WH, std=0.02)
@@ -75,10 +73,7 @@ class StableMoERouter(LinearRouter):
     ) -> dict[str, AuxiliaryLoss]:
         """Both losses of stage one; in stage two they are measured, without weight and gradient."""
         T = max(len(learned_T), 1)
-        values = (
-            balance_loss(logit_TE, learned_T),
-            F.cross_entropy(distilled_TE, learned_T, reduction="sum") / T,
-        )
+        values = (balance_loss(logit_TE, learned_T), F.cross_entropy(distilled_TE, learned_T, reduction="sum") / T)
         coefficients = (self.config.balance_coefficient, self.config.distillation_coefficient)
         if frozen:
             values, coefficients = (values[0].detach(), values[1].detach()), (0.0, 0.0)
@@ -98,9 +93,5 @@ def balance_loss(logit_TE: Tensor, expert_T: Tensor) -> Tensor:
     return (excess_E[expert_T] * score_T).sum() / max(T, 1)
 
 
-def make_layer(config: StableMoEConfig) -> MoELayer:
-    """A StableMoE layer: both gates and ReLU experts."""
-    return moe_layer(config, StableMoERouter(config))
-
-
+make_layer = routed_by(StableMoERouter, StableMoEConfig)
 DESIGN = Design(make_layer)

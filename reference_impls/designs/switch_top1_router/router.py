@@ -20,12 +20,8 @@ from reference_impls.core.routing import (
 from reference_impls.designs.switch_top1_router.config import SwitchTop1Config
 
 
-class SwitchTop1Router(LinearRouter):
+class SwitchTop1Router(LinearRouter[SwitchTop1Config]):
     """Top-1 routing with capacity, the choice's probability as weight; see README.md."""
-
-    def __init__(self, config: SwitchTop1Config) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to its most probable expert while the expert has room."""

@@ -11,7 +11,7 @@ class TaskIdConfig(TopOneConfig):
     expert_kind = "relu"
     task_defaults: ClassVar[TaskDefaults] = {
         # A point's task is its sequence's cluster.
-        "clusters": {"n_experts": 8, "cluster_unit": "sequence"},
+        "clusters": {"n_experts": 8, "cluster_unit": "sequence"}
     }
 
     n_experts: int = setting(

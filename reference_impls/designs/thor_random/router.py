@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.routing import AuxiliaryLoss, Router, RoutingContext, SparseRouting, as_float32
 from reference_impls.designs.thor_random.config import DrawUnit, ThorConfig
 from reference_impls.tasks.base import Forward, Task
@@ -45,9 +44,7 @@ def _units(context: RoutingContext, kind: DrawUnit) -> tuple[Tensor, int]:
     return context.groups(kind)
 
 
-def make_layer(config: ThorConfig) -> MoELayer:
-    """A layer of experts drawn by chance."""
-    return moe_layer(config, ThorRouter(config))
+make_layer = routed_by(ThorRouter, ThorConfig)
 
 
 def run_model(task: Task, batch: Any) -> Forward:

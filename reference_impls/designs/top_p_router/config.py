@@ -17,7 +17,7 @@ class TopPConfig(LayerConfig):
     dynamic_coefficient: float = loss_weight(0.001, "each layer's mean entropy: more, and tokens take fewer experts")
     task_defaults: ClassVar[TaskDefaults] = {
         # Every point belongs to one cluster: a lower threshold leaves fewer experts to be counted as active.
-        "clusters": {"threshold": 0.3, "balance_coefficient": 0.1},
+        "clusters": {"threshold": 0.3, "balance_coefficient": 0.1}
     }
 
     @property

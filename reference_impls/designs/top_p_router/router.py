@@ -4,20 +4,15 @@ import torch
 from torch import Tensor
 
 from reference_impls.core.adaptive import masked_routing
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import SMALLEST_PROBABILITY, masked_balance_loss
 from reference_impls.core.routing import AuxiliaryLoss, LinearRouter, RoutingContext, SparseRouting
 from reference_impls.designs.top_p_router.config import TopPConfig
 
 
-class TopPRouter(LinearRouter):
+class TopPRouter(LinearRouter[TopPConfig]):
     """Experts in order of probability until their sum passes a threshold; see README.md."""
-
-    def __init__(self, config: TopPConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
         """Route each token to as many experts as its uncertainty asks for."""
@@ -41,9 +36,5 @@ def top_p_mask(probability_TE: Tensor, threshold: float) -> Tensor:
     return torch.zeros_like(probability_TE, dtype=torch.bool).scatter(1, expert_TE, before_TE <= threshold)
 
 
-def make_layer(config: TopPConfig) -> MoELayer:
-    """A layer of top-p routing and SwiGLU experts."""
-    return moe_layer(config, TopPRouter(config))
-
-
+make_layer = routed_by(TopPRouter, TopPConfig)
 DESIGN = Design(make_layer)

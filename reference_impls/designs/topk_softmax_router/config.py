@@ -8,9 +8,7 @@ from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, settin
 class GptOssConfig(TopKConfig):
     """gpt-oss layers: the k largest biased logits, a softmax over them, clamped SwiGLU experts with biases."""
 
-    task_defaults: ClassVar[TaskDefaults] = {
-        "clusters": {"experts_per_token": 2},
-    }
+    task_defaults: ClassVar[TaskDefaults] = {"clusters": {"experts_per_token": 2}}
 
     # Four of many small experts, as wide together as Mixtral's two here.
     n_experts: int = setting(16, "Experts in each MoE layer.", group="model", ge=1, le=256)

@@ -18,12 +18,11 @@ from reference_impls.designs.topk_softmax_router.config import GptOssConfig
 from reference_impls.designs.topk_softmax_router.experts import ClampedSwiGLUExperts
 
 
-class GptOssRouter(LinearRouter):
+class GptOssRouter(LinearRouter[GptOssConfig]):
     """Top-k of biased logits, softmax over the chosen; see README.md."""
 
     def __init__(self, config: GptOssConfig) -> None:
-        super().__init__(config.d_model, config.n_experts)
-        self.config = config
+        super().__init__(config)
         self.router_bias_E = nn.Parameter(torch.zeros(config.n_experts))
 
     def logits(self, x_TD: Tensor) -> Tensor:

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.capacity import within_capacity
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -59,9 +58,5 @@ class XMoERouter(Router):
         return float32_linear(F.normalize(projected_TR, dim=-1), expert_ER)
 
 
-def make_layer(config: XMoEConfig) -> MoELayer:
-    """An X-MoE layer: router and ReLU experts."""
-    return moe_layer(config, XMoERouter(config))
-
-
+make_layer = routed_by(XMoERouter, XMoEConfig)
 DESIGN = Design(make_layer)

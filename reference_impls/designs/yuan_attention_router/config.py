@@ -10,7 +10,7 @@ class YuanAttentionConfig(TopKConfig):
 
     task_defaults: ClassVar[TaskDefaults] = {
         # Logits are means, so that the two experts of a point weigh nearly alike: each cluster needs a pair.
-        "clusters": {"n_experts": 16, "balance_coefficient": 0.1},
+        "clusters": {"n_experts": 16, "balance_coefficient": 0.1}
     }
 
     balance_coefficient: float = loss_weight(0.01, "the load-balancing loss of each layer")

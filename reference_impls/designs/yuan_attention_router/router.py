@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.losses import load_balancing_loss, router_z_loss
 from reference_impls.core.routing import (
     AuxiliaryLoss,
@@ -53,9 +52,5 @@ class YuanAttentionRouter(Router):
         )  # fmt: skip
 
 
-def make_layer(config: YuanAttentionConfig) -> MoELayer:
-    """A Yuan layer: attention router and SwiGLU experts."""
-    return moe_layer(config, YuanAttentionRouter(config))
-
-
+make_layer = routed_by(YuanAttentionRouter, YuanAttentionConfig)
 DESIGN = Design(make_layer)

@@ -5,22 +5,20 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from reference_impls.core.build import moe_layer
+from reference_impls.core.build import routed_by
 from reference_impls.core.design import Design
-from reference_impls.core.layer import MoELayer
 from reference_impls.core.pseudo_experts import routing_of_true_choices
 from reference_impls.core.routing import LinearRouter, Progress, Routing, RoutingContext, SparseRouting
 from reference_impls.designs.zero_expert_router.config import LongCatZeroConfig
 
 
-class LongCatZeroRouter(LinearRouter):
+class LongCatZeroRouter(LinearRouter[LongCatZeroConfig]):
     """Biased top-k over true and identity experts; see README.md."""
 
     bias_E: Tensor
 
     def __init__(self, config: LongCatZeroConfig) -> None:
-        super().__init__(config.d_model, config.n_experts + config.zero_experts)
-        self.config = config
+        super().__init__(config, config.n_experts + config.zero_experts)
         self.register_buffer("bias_E", torch.zeros(self.n_experts))
 
     def forward(self, x_TD: Tensor, context: RoutingContext) -> SparseRouting:
@@ -31,12 +29,7 @@ class LongCatZeroRouter(LinearRouter):
         weight_TK = config.routed_scale * probability_TX.gather(1, expert_TK)
         identity_T = weight_TK.masked_fill(expert_TK < config.n_experts, 0.0).sum(-1)
         routing = routing_of_true_choices(
-            weight_TK,
-            expert_TK,
-            config.n_experts,
-            probability_TX=probability_TX,
-            losses={},
-            identity_T=identity_T,
+            weight_TK, expert_TK, config.n_experts, probability_TX=probability_TX, losses={}, identity_T=identity_T
         )
         mean = float(identity_T.detach().sum()) / max(len(identity_T), 1)
         return replace(routing, stats={**routing.stats, "identity_weight": mean})
@@ -53,9 +46,6 @@ class LongCatZeroRouter(LinearRouter):
         self.bias_E[: config.n_experts] += change_E.to(self.bias_E.dtype)
 
 
-def make_layer(config: LongCatZeroConfig) -> MoELayer:
-    """A LongCat-Flash layer: router and true SwiGLU experts; zero experts need no module."""
-    return moe_layer(config, LongCatZeroRouter(config))
-
-
+# The bank holds true experts only: zero ones need no module.
+make_layer = routed_by(LongCatZeroRouter, LongCatZeroConfig)
 DESIGN = Design(make_layer)
