@@ -14,19 +14,9 @@ from moe_kb.lab.catalogue import installed_catalogue
 from reference_impls.catalogue import find
 
 TINY = {
-    "steps": 4,
-    "batch_size": 2,
-    "sequence_length": 32,
-    "d_model": 16,
-    "n_layers": 2,
-    "n_heads": 2,
-    "n_experts": 4,
-    "d_expert": 16,
-    "domain_bytes": 20_000,
-    "validation_every": 2,
-    "validation_sequences": 4,
-    "threads": 1,
-}
+    "steps": 4, "batch_size": 2, "sequence_length": 32, "d_model": 16, "n_layers": 2, "n_heads": 2, "n_experts": 4,
+    "d_expert": 16, "domain_bytes": 20_000, "validation_every": 2, "validation_sequences": 4, "threads": 1,
+}  # fmt: skip
 LONG = TINY | {"steps": 100_000}
 
 

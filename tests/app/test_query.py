@@ -25,17 +25,10 @@ def test_the_sql_comes_from_the_address(open_page):
     assert at.dataframe[0].value["answer"].iloc[0] == 42
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DROP TABLE papers",
-        "SELEC 1",
-        "",
-        "ATTACH DATABASE 'x.db' AS x",
-        "SELECT '\x00'",
-        "SELECT [oops](https://evil.example)",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    "DROP TABLE papers", "SELEC 1", "", "ATTACH DATABASE 'x.db' AS x", "SELECT '\x00'",
+    "SELECT [oops](https://evil.example)",
+])  # fmt: skip
 def test_what_cannot_run_is_a_message(open_page, sql, tmp_path):
     at = ask(open_page("query"), sql)
     assert not at.exception

@@ -128,18 +128,10 @@ def test_run_a_query_and_download_it(page: Page) -> None:
 
 
 TINY = {
-    "Batch size (sequences)": 2,
-    "Sequence length (tokens)": 32,
-    "Model width": 16,
-    "Layers": 2,
-    "Heads": 2,
-    "Experts": 4,
-    "Expert width": 16,
-    "Domain bytes": 20000,
-    "Validation every (steps)": 5,
-    "Validation sequences": 4,
+    "Batch size (sequences)": 2, "Sequence length (tokens)": 32, "Model width": 16, "Layers": 2, "Heads": 2,
+    "Experts": 4, "Expert width": 16, "Domain bytes": 20000, "Validation every (steps)": 5, "Validation sequences": 4,
     "Threads": 1,
-}
+}  # fmt: skip
 
 
 def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> None:

@@ -112,19 +112,11 @@ def test_learned_routers_say_the_score_first():
     assert trends._score([unsaid]) is None
 
 
-@pytest.mark.parametrize(
-    ("printed", "layers", "share"),
-    [
-        ("1", 12, 100),
-        ("1/2", None, 50),
-        ("1/4, add extra FFN", 27, 100 * 6 / 27),
-        ("1/2, except 1st layer", 25, 48),
-        ("1, except 1st layer", 28, 100 * 27 / 28),
-        ("1, except first 3 layers", 61, 100 * 58 / 61),
-        ("1, except first 3 layers", None, None),
-        ("somewhere", 12, None),
-    ],
-)
+@pytest.mark.parametrize(("printed", "layers", "share"), [
+    ("1", 12, 100), ("1/2", None, 50), ("1/4, add extra FFN", 27, 100 * 6 / 27), ("1/2, except 1st layer", 25, 48),
+    ("1, except 1st layer", 28, 100 * 27 / 28), ("1, except first 3 layers", 61, 100 * 58 / 61),
+    ("1, except first 3 layers", None, None), ("somewhere", 12, None),
+])  # fmt: skip
 def test_printed_placements_become_shares(printed, layers, share):
     computed = trends._computed({**NO_NUMBERS, "n_layers": layers}, printed, None, None)
     assert computed["moe_share"] == (share if share is None else pytest.approx(share))

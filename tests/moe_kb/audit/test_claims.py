@@ -55,21 +55,11 @@ def test_impossible_orders_name_both_numbers_and_places(audit):
     assert "2,000,000,000 [second-list] exceeds params_total 1B [second-list, README, row 1]" in issue.message
 
 
-@pytest.mark.parametrize(
-    ("printed", "layers", "expected"),
-    [
-        ("1", 32, 32),
-        ("1/2", 24, 12),
-        ("1/4, add extra FFN", 27, 6),
-        ("1/2, 1:7 Attention:Mamba", 32, 16),
-        ("1, except 1st layer", 28, 27),
-        ("1, except first 3 layers", 61, 58),
-        ("1, except the last layer", 61, None),
-        ("every other layer", 24, None),
-        ("2", 24, None),
-        ("1/0", 24, None),
-    ],
-)
+@pytest.mark.parametrize(("printed", "layers", "expected"), [
+    ("1", 32, 32), ("1/2", 24, 12), ("1/4, add extra FFN", 27, 6), ("1/2, 1:7 Attention:Mamba", 32, 16),
+    ("1, except 1st layer", 28, 27), ("1, except first 3 layers", 61, 58), ("1, except the last layer", 61, None),
+    ("every other layer", 24, None), ("2", 24, None), ("1/0", 24, None),
+])  # fmt: skip
 def test_layers_with_experts_as_tables_print_them(printed, layers, expected):
     assert layers_with_experts(printed, layers) == expected
 

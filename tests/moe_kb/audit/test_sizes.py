@@ -33,23 +33,15 @@ def test_sizes_that_follow_are_no_issue():
     assert check_sheet(SHEET, [TOTAL, ACTIVE], VOCABULARY) == []
 
 
-@pytest.mark.parametrize(
-    ("change", "explanation"),
-    [
-        ({"n_layers": 12}, "n_layers 24, not 12"),
-        ({"n_layers": 48}, "n_layers 24, not 48"),
-        ({"d_model": 512}, "d_model 1024, not 512"),
-        ({"d_expert": 2048}, "d_expert 4096, not 2048"),
-        ({"n_experts": 32}, "n_experts 64, not 32"),
-        ({"matrices": 3}, "2 matrices an expert, not 3"),
-        ({"moe_placement": "1/2"}, "experts in every layer"),
-        ({"moe_placement": "1/4"}, "experts in every layer"),
-        ({"d_expert": 4096 * 64}, "d_expert 4096, 262144 divided among the experts"),
-        ({"d_expert": 1024, "d_ffn": 4096}, "d_expert as d_ffn, 4096"),
-        ({"n_experts": 56}, "8 shared experts on top"),
-        ({"n_shared_experts": 32, "counting": "excl-shared"}, "shared experts within the count"),
-    ],
-)
+@pytest.mark.parametrize(("change", "explanation"), [
+    ({"n_layers": 12}, "n_layers 24, not 12"), ({"n_layers": 48}, "n_layers 24, not 48"),
+    ({"d_model": 512}, "d_model 1024, not 512"), ({"d_expert": 2048}, "d_expert 4096, not 2048"),
+    ({"n_experts": 32}, "n_experts 64, not 32"), ({"matrices": 3}, "2 matrices an expert, not 3"),
+    ({"moe_placement": "1/2"}, "experts in every layer"), ({"moe_placement": "1/4"}, "experts in every layer"),
+    ({"d_expert": 4096 * 64}, "d_expert 4096, 262144 divided among the experts"),
+    ({"d_expert": 1024, "d_ffn": 4096}, "d_expert as d_ffn, 4096"), ({"n_experts": 56}, "8 shared experts on top"),
+    ({"n_shared_experts": 32, "counting": "excl-shared"}, "shared experts within the count"),
+])  # fmt: skip
 def test_one_wrong_field_is_found_and_named(change, explanation):
     claims = [claim("params_total", 13e9, "13.0B")] if "n_experts" not in change else [TOTAL]
     if change.get("n_experts") == 56 or "n_shared_experts" in change:

@@ -43,25 +43,13 @@ def test_version(ask):
     [
         ("search", "alpha"),
         ("search", "alpha", "--kind", "paper", "--node", "gating", "--year", "2020-2021", "--limit", "5"),
-        ("show", "paper:alpha"),
-        ("show", "alpha-router"),
-        ("show", "model:alpha"),
-        ("show", "gamma"),
-        ("show", "first-table"),
-        ("show", "first-survey"),
-        ("tree", "first"),
-        ("tree", "gating"),
-        ("compare", "alpha-router", "beta-router"),
-        ("related", "paper:alpha"),
-        ("path", "paper:alpha", "system:gamma"),
-        ("query", "SELECT * FROM papers"),
-        ("audit",),
-        ("audit", "model:alpha", "--open"),
-        ("stats",),
-        ("build",),
+        ("show", "paper:alpha"), ("show", "alpha-router"), ("show", "model:alpha"), ("show", "gamma"),
+        ("show", "first-table"), ("show", "first-survey"), ("tree", "first"), ("tree", "gating"),
+        ("compare", "alpha-router", "beta-router"), ("related", "paper:alpha"), ("path", "paper:alpha", "system:gamma"),
+        ("query", "SELECT * FROM papers"), ("audit",), ("audit", "model:alpha", "--open"), ("stats",), ("build",),
     ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_everything_that_prints_data_prints_json(ask, arguments):
     plain = ask(*arguments)
     result = ask(*arguments, "--json")

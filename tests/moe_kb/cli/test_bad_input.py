@@ -58,20 +58,13 @@ def test_known_faults_are_one_line_and_status_2(ask, tmp_path, monkeypatch, argu
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("nothing",),
-        ("search",),
-        ("search", "a", "--kind", "book"),
-        ("search", "a", "--limit", "0"),
-        ("search", "a", "--limit", "many"),
-        ("search", "a", "--year", "soon"),
-        ("query", "SELECT 1", "--format", "xml"),
-        ("query", "SELECT 1", "--max-rows", "-1"),
-        ("app", "--port", "99999999"),
-        ("check", "nowhere"),
+        ("nothing",), ("search",), ("search", "a", "--kind", "book"), ("search", "a", "--limit", "0"),
+        ("search", "a", "--limit", "many"), ("search", "a", "--year", "soon"), ("query", "SELECT 1", "--format", "xml"),
+        ("query", "SELECT 1", "--max-rows", "-1"), ("app", "--port", "99999999"), ("check", "nowhere"),
         ("--colour", "search"),
     ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_wrong_command_lines_are_explained(ask, arguments):
     result = ask(*arguments)
     assert result.status == 2

@@ -45,19 +45,13 @@ def imported(environment, *arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("arguments", "records"),
     [
-        (["query", "SELECT 1"], False),
-        (["search", "alpha"], False),
-        (["tree", "first"], False),
-        (["cite", "paper:alpha"], False),
-        (["show", "alpha-router"], False),
-        (["compare", "alpha-router", "beta-router"], False),
-        (["related", "paper:alpha"], False),
-        (["stats"], False),
-        (["size", "alpha"], True),
-        (["audit"], True),
+        (["query", "SELECT 1"], False), (["search", "alpha"], False), (["tree", "first"], False),
+        (["cite", "paper:alpha"], False), (["show", "alpha-router"], False),
+        (["compare", "alpha-router", "beta-router"], False), (["related", "paper:alpha"], False), (["stats"], False),
+        (["size", "alpha"], True), (["audit"], True),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
-)
+)  # fmt: skip
 def test_asking_imports_nothing_slow(environment, arguments, records):
     modules = imported(environment, CODE, *arguments)
     assert modules & SLOW == set()

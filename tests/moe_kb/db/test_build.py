@@ -120,14 +120,11 @@ def test_threads_building_at_once_leave_it_whole(tree, database):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda raw: b"",
-        lambda raw: b"not a database" * 1000,
-        lambda raw: bytes(5000),
-        lambda raw: raw[: len(raw) // 2],
-        lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096),
+        lambda raw: b"", lambda raw: b"not a database" * 1000, lambda raw: bytes(5000),
+        lambda raw: raw[: len(raw) // 2], lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096),
     ],
     ids=["empty", "text", "zero", "cut", "flipped"],
-)
+)  # fmt: skip
 def test_damaged_databases_are_built_anew(tree, database, damage):
     before = contents(database)
     database.write_bytes(damage(database.read_bytes()))

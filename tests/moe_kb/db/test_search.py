@@ -59,12 +59,9 @@ def test_all_kinds_are_found_and_can_be_chosen(kb):
 
 FOUND = {
     "paper:alpha": ["phamo", "invented tokens", "tokens inven", "routes token", "2103.00001", "Ada Author", "Alpha-L"],
-    "paper:beta": ["learning sharing"],
-    "design:alpha-router": ["lpha-rou", "ha rou", "best expert"],
-    "system:gamma": ["amm"],
-    "model:alpha": ["Example Lab"],
-    "accelerator:zeta": ["zeta", "Zeta 9000", "example lab"],
-}
+    "paper:beta": ["learning sharing"], "design:alpha-router": ["lpha-rou", "ha rou", "best expert"],
+    "system:gamma": ["amm"], "model:alpha": ["Example Lab"], "accelerator:zeta": ["zeta", "Zeta 9000", "example lab"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("record", "text"), [(record, text) for record, texts in FOUND.items() for text in texts])

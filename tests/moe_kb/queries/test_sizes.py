@@ -38,16 +38,10 @@ def test_a_model_whose_layers_no_source_describes(tree):
         open_kb(tree, database=tree.parent / "beta.db").architectures("beta")
 
 
-@pytest.mark.parametrize(
-    ("weights", "arithmetic", "peak"),
-    [
-        ("bf16", "bf16", 300 * 10**12),
-        ("fp8", "fp8", 600 * 10**12),
-        ("fp8-block-128", "fp8", 600 * 10**12),
-        ("int4-group-128", "bf16", 300 * 10**12),
-        ("mxfp4", "bf16", 300 * 10**12),
-    ],
-)
+@pytest.mark.parametrize(("weights", "arithmetic", "peak"), [
+    ("bf16", "bf16", 300 * 10**12), ("fp8", "fp8", 600 * 10**12), ("fp8-block-128", "fp8", 600 * 10**12),
+    ("int4-group-128", "bf16", 300 * 10**12), ("mxfp4", "bf16", 300 * 10**12),
+])  # fmt: skip
 def test_weights_are_multiplied_in_what_the_device_has(kb, weights, arithmetic, peak):
     (device,) = kb.devices(FORMATS[weights])
     assert (device.key, device.name, device.arithmetic, device.peak) == ("zeta", "Zeta 9000", arithmetic, peak)

@@ -18,19 +18,12 @@ def claim(value: object, printed: str | None = None, status: str = "reported") -
     return Claim("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("value", "text", "digit"),
-    [
-        (claim(47_000_000_000, "47B"), "47B", "to 1B"),
-        (claim(46_702_792_704), "46,702,792,704", "exact"),
-        (claim(70.6, "70.6"), "70.6", "to 0.1"),
-        (claim(2048, "2048"), "2,048", "exact"),
-        (claim(2048, "4*d_model", status="derived"), "2,048", "exact"),
-        (claim("GEGLU", "GEGLU"), "GEGLU", ""),
-        (claim(["a", "b"]), "a, b", ""),
-        (claim(True), "true", ""),
-    ],
-)
+@pytest.mark.parametrize(("value", "text", "digit"), [
+    (claim(47_000_000_000, "47B"), "47B", "to 1B"), (claim(46_702_792_704), "46,702,792,704", "exact"),
+    (claim(70.6, "70.6"), "70.6", "to 0.1"), (claim(2048, "2048"), "2,048", "exact"),
+    (claim(2048, "4*d_model", status="derived"), "2,048", "exact"), (claim("GEGLU", "GEGLU"), "GEGLU", ""),
+    (claim(["a", "b"]), "a, b", ""), (claim(True), "true", ""),
+])  # fmt: skip
 def test_a_value_is_shown_as_printed_with_its_precision(value, text, digit):
     assert (shown(value), precision(value)) == (text, digit)
 
@@ -84,13 +77,9 @@ def test_computed_parameters_stand_beside_those_claimed():
 
 
 MOE = {
-    "kind": "moe",
-    "n_routed_experts": 8,
-    "experts_per_token": 2,
-    "d_expert": {"printed": "4*d_model", "value": 256},
-    "shared": {"count": 1, "d_expert": 128},
-    "router": {"score": "softmax", "renormalise": True},
-}
+    "kind": "moe", "n_routed_experts": 8, "experts_per_token": 2, "d_expert": {"printed": "4*d_model", "value": 256},
+    "shared": {"count": 1, "d_expert": 128}, "router": {"score": "softmax", "renormalise": True},
+}  # fmt: skip
 NESTED = Architecture.model_validate(
     {
         "source": "s",
