@@ -33,15 +33,10 @@ def test_resolved_disagreements_carry_their_resolution(tree, database):
     assert issue.cited == ("second-list", "alpha-config", "first-survey")
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "found"),
-    [
-        ("params_active", 900_000_000, False),
-        ("n_moe_layers", 3, False),
-        ("n_kv_heads", 8, False),
-        ("n_kv_heads", 16, True),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "found"), [
+    ("params_active", 900_000_000, False), ("n_moe_layers", 3, False), ("n_kv_heads", 8, False),
+    ("n_kv_heads", 16, True),
+])  # fmt: skip
 def test_parts_that_exceed_their_whole_are_issues(ids, field, value, found):
     claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()

@@ -13,15 +13,10 @@ def beta_claims(field: str, value: str) -> tuple[str, str, str]:
     return BETA, "placements:", f"claims:\n- {{source: second-list, field: {field}, value: {value}}}\nplacements:"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "scheme"),
-    [
-        ("arxiv", "'2103.00001'", "arxiv"),
-        ("url", "'https://arxiv.org/pdf/2103.00001'", "arxiv"),
-        ("url", "'http://www.example.org/alpha/'", "url"),
-        ("url", "'https://example.org/beta'", None),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "scheme"), [
+    ("arxiv", "'2103.00001'", "arxiv"), ("url", "'https://arxiv.org/pdf/2103.00001'", "arxiv"),
+    ("url", "'http://www.example.org/alpha/'", "url"), ("url", "'https://example.org/beta'", None),
+])  # fmt: skip
 def test_one_identifier_on_two_papers(audit, field, value, scheme):
     found = [f for f in audit(beta_claims(field, value)) if f.rule == "identity/shared-identifier"]
     assert [f.field for f in found] == ([scheme] if scheme else [])

@@ -139,16 +139,11 @@ def test_what_is_no_config_is_refused(moe, tmp_path, content):
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--key", "../x"), "key cannot be"),
-        (("--url", "example.org"), "url cannot be"),
-        (("--accessed", "soon"), "accessed cannot be"),
-        (("--name", "模型"), "no key can be made"),
-        (("--output", "/proc/nowhere"), "/proc/nowhere"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--key", "../x"), "key cannot be"), (("--url", "example.org"), "url cannot be"),
+    (("--accessed", "soon"), "accessed cannot be"), (("--name", "模型"), "no key can be made"),
+    (("--output", "/proc/nowhere"), "/proc/nowhere"),
+])  # fmt: skip
 def test_bad_options_are_one_line(moe, config, arguments, message):
     result = moe("import", "hf", config(), *arguments)
     assert result.status == 2

@@ -56,15 +56,10 @@ def test_a_config_file(ask):
     assert (told["params_total"], told["params_active"]) == (46_702_792_704, 12_879_925_248)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"),
-        ("not json", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        ('{"model_type": "\ud800"}', "not JSON"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), [
+    ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"), ("not json", "not JSON"),
+    (b"\xff\xfe\x00", "not JSON"), ('{"model_type": "\ud800"}', "not JSON"),
+])  # fmt: skip
 def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message):
     path = tmp_path / "config.json"
     text = content if isinstance(content, str | bytes) else json.dumps(content)

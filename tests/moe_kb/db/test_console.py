@@ -144,14 +144,10 @@ def test_what_would_never_end_is_stopped(database, monkeypatch, sql):
     assert re.search("stopped after 0.5 seconds|more memory than it may have|result is larger than 50 MB", said), said
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        f"{ENDLESS} SELECT x FROM n",
-        "SELECT * FROM claims a, claims b, claims c",
-        f"{ENDLESS} SELECT x FROM n LIMIT 100000",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    f"{ENDLESS} SELECT x FROM n", "SELECT * FROM claims a, claims b, claims c",
+    f"{ENDLESS} SELECT x FROM n LIMIT 100000",
+])  # fmt: skip
 def test_a_billion_rows_are_cut_off(database, sql):
     result = run_query(database, sql, max_rows=1000)
     assert (len(result.rows), result.truncated) == (1000, True)

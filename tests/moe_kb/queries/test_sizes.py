@@ -15,14 +15,10 @@ def test_configurations_with_layers_by_label(kb):
     assert found["1B"].d_model == 512
 
 
-@pytest.mark.parametrize(
-    ("name", "label", "message"),
-    [
-        ("nothing", None, "nothing"),
-        ("paper:alpha", None, "paper:alpha is not a model"),
-        ("alpha", "9B", "model:alpha has no configuration 9B with layers. Those that have: 1B."),
-    ],
-)
+@pytest.mark.parametrize(("name", "label", "message"), [
+    ("nothing", None, "nothing"), ("paper:alpha", None, "paper:alpha is not a model"),
+    ("alpha", "9B", "model:alpha has no configuration 9B with layers. Those that have: 1B."),
+])  # fmt: skip
 def test_what_cannot_be_found_is_named(kb, name, label, message):
     with pytest.raises(NotFoundError, match=message):
         kb.architectures(name, label)
