@@ -212,8 +212,7 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
     at = open_page("lab", view="runs")
     listed = at.dataframe[0].value
     assert list(listed["id"]) == [run.id for run in reversed(runs)]
-    assert list(listed["status"]) == ["completed", "completed"]
-    assert list(listed["progress"]) == [1.0, 1.0]
+    assert (list(listed["status"]), list(listed["progress"])) == (["completed", "completed"], [1.0, 1.0])
     at.multiselect(key="in-runs").set_value([run.id for run in runs]).run()
     assert not at.exception
     assert len(at.get("plotly_chart")) == 1
@@ -242,12 +241,10 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     assert shown["Accuracy, valid"].endswith("%")
     assert "Bits per byte, valid" not in shown
     next(button for button in at.button if button.label.startswith("Set up another")).click().run()
-    assert at.segmented_control(key="in-task").value == "clusters"
-    assert number(at, "steps").value == 20
+    assert (at.segmented_control(key="in-task").value, number(at, "steps").value) == ("clusters", 20)
     assert number(at, "d_expert").value == 8
     at = open_page("lab", view="runs", runs=run.id)
-    assert at.selectbox(key="in-metric").value == "accuracy"
-    assert len(at.get("plotly_chart")) == 1
+    assert (at.selectbox(key="in-metric").value, len(at.get("plotly_chart"))) == ("accuracy", 1)
     listed = at.dataframe[0].value
     assert list(listed["task"]) == ["clusters"]
     assert 0 <= listed["accuracy"][0] <= 1

@@ -8,12 +8,8 @@ import pytest
 def test_numbers_of_the_tree(open_page):
     at = open_page("overview")
     numbers = {metric.label: metric.value for metric in at.metric}
-    assert numbers["Papers"] == "2"
-    assert numbers["Gating designs"] == "2"
-    assert numbers["Other designs"] == "0"
-    assert numbers["Models"] == "1"
-    assert numbers["Systems"] == "1"
-    assert numbers["Taxonomy nodes"] == "7"
+    assert (numbers["Papers"], numbers["Gating designs"], numbers["Other designs"]) == ("2", "2", "0")
+    assert (numbers["Models"], numbers["Systems"], numbers["Taxonomy nodes"]) == ("1", "1", "7")
 
 
 def test_gates_without_an_implementation_are_counted(open_page):
@@ -31,8 +27,7 @@ def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
     assert not at.exception
-    assert at.title[0].value == "Papers"
-    assert at.text_input(key="in-q").value == "alph"
+    assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
     assert list(at.dataframe[0].value["name"]) == ["Alpha"]
 
 

@@ -38,8 +38,7 @@ TOTAL = 2 * 1000 * 512 + 4 * ATTENTION + EXPERT + 3 * (9 * EXPERT + 8 * 512) + 9
 
 def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
-    assert rows(at, "Parameters")["Total"]["Alpha 1B"] == f"{TOTAL:,}"
-    assert len(at.get("plotly_chart")) == 6
+    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 6)
     assert "no multi-token-prediction layers" in texts(at)
     devices = next(frame.value for frame in at.dataframe if "peak" in frame.value.columns)
     assert (devices["name"].iloc[0], devices["Alpha 1B"].iloc[0]) == ("Zeta 9000", 1)

@@ -26,8 +26,7 @@ def test_scores_of_one_setting_are_shown(open_page, sizable):
     assert list(at.dataframe[0].value["accuracy"]) == [46.5]
     at.segmented_control(key="in-setting").set_value("5-shot").run()
     assert not at.exception
-    assert list(at.dataframe[0].value["accuracy"]) == [45.0]
-    assert at.query_params["setting"] == "5-shot"
+    assert (list(at.dataframe[0].value["accuracy"]), at.query_params["setting"]) == ([45.0], "5-shot")
 
 
 def test_missing_values_are_listed_with_reasons(open_page, texts):

@@ -11,14 +11,11 @@ from moe_kb.analysis.trend_fields import COLOUR_BY, FOLLOWED
 
 def test_a_measure_has_formula_chart_and_table(open_page, texts):
     at = open_page("trends")
-    assert len(at.get("plotly_chart")) == 1
-    assert at.latex[0].value.strip("$\n ") == "s_E = k / E"
+    assert (len(at.get("plotly_chart")), at.latex[0].value.strip("$\n ")) == (1, "s_E = k / E")
     assert "1 of 1 configurations have it and a release date" in texts(at)
     frame = at.dataframe[0].value
-    assert list(frame["name"]) == ["Alpha 1B"]
-    assert list(frame["chosen_share"]) == [12.5]
-    assert list(frame["source"]) == ["Alpha config, config.json"]
-    assert list(frame["exact"]) == ["March 2021"]
+    assert (list(frame["name"]), list(frame["chosen_share"])) == (["Alpha 1B"], [12.5])
+    assert (list(frame["source"]), list(frame["exact"])) == (["Alpha config, config.json"], ["March 2021"])
 
 
 def test_a_measure_that_nothing_has_says_so(open_page, texts):

@@ -150,8 +150,7 @@ def test_years_have_medians_where_enough_stand():
     followed = trend([*found, observed("d")], "chosen_share")
     assert followed.years == [Year(2024, 2, 3, 4, 5)]
     assert (followed.considered, len(followed.observations), len(followed.dated)) == (8, 7, 6)
-    assert followed.observations[0].name == "b"
-    assert followed.observations[-1].name == "c"
+    assert (followed.observations[0].name, followed.observations[-1].name) == ("b", "c")
 
 
 def test_years_of_words_have_the_commonest():

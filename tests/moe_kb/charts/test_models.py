@@ -38,8 +38,7 @@ def test_a_configuration_has_values_places_and_disputes(kb):
 
 def test_an_organisation_has_its_usual_spelling():
     usual = usual_spellings(["Moonshot AI", "Moonshot AI", "MoonshotAI", "Ant (Group)", "Ant", "OpenAI", "xAI", "MIT"])
-    assert usual["MoonshotAI"] == "Moonshot AI"
-    assert usual["Ant (Group)"] == "Ant"
+    assert (usual["MoonshotAI"], usual["Ant (Group)"]) == ("Moonshot AI", "Ant")
     assert {usual[name] for name in ("OpenAI", "xAI", "MIT")} == {"OpenAI", "xAI", "MIT"}
 
 

@@ -124,8 +124,7 @@ def test_tree(ask):
 def test_compare(ask):
     text = ask("compare", "alpha-router", "beta-router").out
     lines = {line[:20].strip(): line[20:].split() for line in text.splitlines()}
-    assert lines["chooser *"] == ["token", "expert"]
-    assert lines["k"] == ["1", "–"]
+    assert (lines["chooser *"], lines["k"]) == (["token", "expert"], ["1", "–"])
 
 
 def test_related_and_path_say_why(ask):

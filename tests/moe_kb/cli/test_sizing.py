@@ -23,8 +23,7 @@ def test_a_model_in_words_and_as_json(sized):
     result = sized("size", "alpha", "--json")
     assert result.status == 0
     told = result.json
-    assert told["name"] == "alpha [1B]"
-    assert told["params_total"] == total
+    assert (told["name"], told["params_total"]) == ("alpha [1B]", total)
     assert told["params_active"] == total - 3 * 7 * expert
     assert told["params_active_excl_input_embedding"] == told["params_active"] - 1000 * 512
     assert [device["key"] for device in told["devices"]] == ["zeta"]

@@ -30,8 +30,7 @@ def test_full_builds_hold_every_record(tree, tmp_path):
     found = contents(database)
     assert {row[0] for row in found["files"]} == set(FILES)
     assert len(found["nodes"]) == 4 + 1 + 1 + 1  # with a root for each taxonomy
-    assert len(found["placements"]) == 3
-    assert len(found["mappings"]) == 1
+    assert (len(found["placements"]), len(found["mappings"])) == (3, 1)
     assert {row[1] for row in found["edges"]} >= {"paper:alpha", "design:beta-router", "model:alpha", "system:gamma"}
     assert whole(database)
     assert temporary_files(database) == []
@@ -75,8 +74,7 @@ def test_broken_trees_leave_the_old_database(tree, database):
         assert BETA in str(caught.value)
         assert "moe-kb check" in str(caught.value)
         edit(tree, BETA, new, old)
-    assert database.read_bytes() == before
-    assert temporary_files(database) == []
+    assert (database.read_bytes(), temporary_files(database)) == (before, [])
     assert build(tree, database).mode == "unchanged"
 
 

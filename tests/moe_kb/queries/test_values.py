@@ -62,15 +62,13 @@ def test_computed_parameters_stand_beside_those_claimed():
     near = round(p.active_excl_embeddings_and_head) + 3
     claims = {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
     rows = {row["Parameters"]: row for row in claimed_rows(built, claims)}
-    assert rows["Total"]["Computed"] == f"{p.total:,}"
-    assert rows["Total"]["Difference"] == "+100.00%"
+    assert (rows["Total"]["Computed"], rows["Total"]["Difference"]) == (f"{p.total:,}", "+100.00%")
     assert rows["Active, without both"]["Claimed"] == f"{near:,}"
     assert rows["Active, without both"]["Difference"] == f"{3 / float(p.active_excl_embeddings_and_head):+.2%}"
     assert rows["Active, with embeddings and head"]["Claimed"] == ""
     several = Value("params_total", None, claim(p.total), (claim(p.total), claim(p.total * 3)), None)
     total = claimed_rows(built, {"params_total": several})[0]
-    assert total["Claimed"] == f"{p.total:,}; {3 * p.total:,}"
-    assert total["Difference"] == "none; +200.00%"
+    assert (total["Claimed"], total["Difference"]) == (f"{p.total:,}; {3 * p.total:,}", "none; +200.00%")
     assert all(row["Claimed"] == row["Difference"] == "" for row in claimed_rows(built, {}))
     with pytest.raises(UnsizedError):
         claimed_rows(architecture(small.MOE, norm=None), {})
@@ -127,8 +125,7 @@ def test_the_table_counts_the_layers_of_equal_sublayers_together():
     rows = layer_table(NESTED)
     assert {row.layers for row in rows if row.stack == "decoder" and row.sublayer == "MoE layer"} == {3}
     settings = {row.setting: row.value for row in rows if row.sublayer == "MoE layer"}
-    assert settings["router.renormalise"] == "yes"
-    assert settings["d_expert"] == "256 (4*d_model)"
+    assert (settings["router.renormalise"], settings["d_expert"]) == ("yes", "256 (4*d_model)")
     assert settings["shared.count"] == "1"
     rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
     assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]

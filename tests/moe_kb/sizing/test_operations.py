@@ -63,8 +63,7 @@ def mean(of):
     ],
 )
 def test_attention_by_hand(sublayer, decode, prefill):
-    assert done(sublayer).attention == decode
-    assert done(sublayer, phase="prefill").attention == prefill
+    assert (done(sublayer).attention, done(sublayer, phase="prefill").attention) == (decode, prefill)
     assert done(sublayer).state == 0
     assert done(sublayer, repeat=3).attention == 3 * decode
 

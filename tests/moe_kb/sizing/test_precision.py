@@ -28,8 +28,7 @@ sizes = st.integers(0, 700)
     ],
 )
 def test_bytes_of_a_weight_by_hand(key, bytes_per_weight, formula):
-    assert FORMATS[key].bytes_per_weight == bytes_per_weight
-    assert FORMATS[key].formula == formula
+    assert (FORMATS[key].bytes_per_weight, FORMATS[key].formula) == (bytes_per_weight, formula)
 
 
 def test_formats_name_their_specification():
