@@ -1,7 +1,5 @@
 """Words that the interface and the commands do not use, each with what is said instead (pattern, instead)."""
 
-from __future__ import annotations
-
 import re
 
 WORDS = {

@@ -1,7 +1,5 @@
 """The entrance: navigation, errors in words, banners, and the helpers that keep record text from acting."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The overview page."""
 
-from __future__ import annotations
-
 import pytest
 
 
@@ -26,7 +24,6 @@ def test_ways_lead_to_what_is_drawn_and_computed(open_page):
 def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
-    assert not at.exception
     assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
     assert list(at.dataframe[0].value["name"]) == ["Alpha"]
 
@@ -41,10 +38,8 @@ def test_the_real_timelines_filter_by_affiliation(open_real_page):
     at = open_real_page("overview")
     assert "74 models" in " ".join(caption.value for caption in at.caption)
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
-    assert not at.exception
     shown = at.dataframe[0].value
     assert len(shown) >= 2
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
-    assert not at.exception
     assert at.query_params["timeline"] == "survey-a-figure-1"

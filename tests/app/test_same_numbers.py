@@ -1,7 +1,5 @@
 """A page, the method of the knowledge base and the command say the same numbers."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

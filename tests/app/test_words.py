@@ -1,7 +1,5 @@
 """Every page says what the field says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The leaderboard: paired differences, ties, groups, and charts that hold what the standings hold."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

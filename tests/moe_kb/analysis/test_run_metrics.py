@@ -1,7 +1,5 @@
 """What runs report, in words."""
 
-from __future__ import annotations
-
 import pytest
 from runs import NOTHING, curves, field, run
 

@@ -1,7 +1,5 @@
 """Where a release date stands on an axis, and how it is worded."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

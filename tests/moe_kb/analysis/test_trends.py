@@ -1,7 +1,5 @@
 """Measures of configurations through time."""
 
-from __future__ import annotations
-
 import pytest
 from configurations import body, observed
 from trees import edit, small_tree

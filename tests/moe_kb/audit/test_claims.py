@@ -1,7 +1,5 @@
 """Claims that disagree, and numbers that cannot both hold."""
 
-from __future__ import annotations
-
 import pytest
 from trees import edit
 
@@ -40,7 +38,7 @@ def test_resolved_disagreements_carry_their_resolution(tree, database):
 def test_parts_that_exceed_their_whole_are_issues(ids, field, value, found):
     claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()
-    assert {one for one in ids((MODEL, "provenance:", claims)) if "impossible" in one} == expected
+    assert {issue for issue in ids((MODEL, "provenance:", claims)) if "impossible" in issue} == expected
 
 
 def test_impossible_orders_name_both_numbers_and_places(audit):

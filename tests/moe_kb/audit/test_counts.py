@@ -1,7 +1,5 @@
 """Counts of experts in which routed and shared ones are mixed up."""
 
-from __future__ import annotations
-
 import pytest
 
 MODEL, TABLE = "data/models/alpha.yaml", "data/tables/first-table.yaml"

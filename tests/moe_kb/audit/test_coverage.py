@@ -1,7 +1,5 @@
 """What is missing, and what leads to nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.kb import open_kb

@@ -1,7 +1,5 @@
 """Dates that contradict identifiers, and works that lean on later ones."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.audit.dates import arxiv_month

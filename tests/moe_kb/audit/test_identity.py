@@ -1,7 +1,5 @@
 """One identifier on two works, one work under two names, one name for two works."""
 
-from __future__ import annotations
-
 import pytest
 
 ALPHA, BETA, MODEL = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
@@ -85,8 +83,8 @@ PRINTED, ROW = "paper:alpha/name=first-survey", "model:alpha#1B/name=second-tabl
 )
 def test_works_printed_under_other_names(audit, change, issue):
     issues = audit(change)
-    assert [found.id for found in issues] == ([issue] if issue else [])
-    assert all(found.concerns("table:second-table") for found in issues if change[0] == TABLE)
+    assert [finding.id for finding in issues] == ([issue] if issue else [])
+    assert all(finding.concerns("table:second-table") for finding in issues if change[0] == TABLE)
 
 
 def test_one_name_for_two_works_is_an_issue(audit):

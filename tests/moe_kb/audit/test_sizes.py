@@ -1,10 +1,9 @@
 """Sizes against hyperparameters: sheets as tables print them, and layers as records describe them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
+from trees import SIZED
 
 from moe_kb import yamlio
 from moe_kb.audit.changes import changed, with_layers
@@ -201,10 +200,13 @@ def test_sizes_of_rows_against_their_hyperparameters(audit):
 
 
 def test_sizes_of_layers_against_an_exact_count(audit):
-    norm = (MODEL, "    vocab_size: 1000\n", "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n")
     count_of = "key: counted\nname: Counted\ntitle: Parameters, counted\ntype: count\n"
     text = "- {{source: counted, field: params_total, value: {}, configuration: 1B, status: derived}}\nprovenance:"
-    found = audit(norm, (MODEL, "provenance:", text.format(1_200_000_001)), data__sources__counted=count_of)
+    found = audit(
+        (MODEL, "    vocab_size: 1000\n", SIZED),
+        (MODEL, "provenance:", text.format(1_200_000_001)),
+        data__sources__counted=count_of,
+    )
     found = [f for f in found if f.rule == "sizes/described-shape"]
     assert [f.id for f in found] == ["sizes/described-shape/model:alpha#1B/params_total=counted"]
     assert "claimed 1,200,000,001 [counted], the hyperparameters make 63," in found[0].message

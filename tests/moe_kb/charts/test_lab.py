@@ -1,7 +1,5 @@
 """Charts of runs."""
 
-from __future__ import annotations
-
 from runs import curves
 
 from moe_kb.charts.lab import comparison_chart, curve_chart, load_chart, load_history_chart

@@ -1,7 +1,5 @@
 """Rows and charts of hyperparameters."""
 
-from __future__ import annotations
-
 import pytest
 from databases import sql_rows
 

@@ -1,7 +1,5 @@
 """The graph one step around a record."""
 
-from __future__ import annotations
-
 from moe_kb.charts.neighbourhood import STYLES, neighbourhood
 from moe_kb.queries.graph import EDGE_TYPES
 

@@ -1,7 +1,5 @@
 """Charts of measures by release date, and of questions of survey A's Table 2."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

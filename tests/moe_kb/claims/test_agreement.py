@@ -1,7 +1,5 @@
 """When two claims agree, and when they are about the same thing at all."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

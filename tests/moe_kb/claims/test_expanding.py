@@ -1,7 +1,5 @@
 """Every claim that a record makes, on the fabricated tree."""
 
-from __future__ import annotations
-
 import pytest
 from databases import sql_rows
 from trees import edit

@@ -1,7 +1,5 @@
 """Which claim is shown first, and which disagreements are listed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Commands that ask: what they print, their JSON and their exit status."""
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """Bad input of every kind ends in one clear line and a true exit status, never in a traceback."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

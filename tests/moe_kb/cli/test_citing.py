@@ -1,7 +1,5 @@
 """`moe-kb cite`: every field that has a source can be cited, each entry once."""
 
-from __future__ import annotations
-
 import bibtexparser
 import pytest
 from trees import edit

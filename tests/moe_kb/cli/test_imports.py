@@ -1,7 +1,5 @@
 """`moe-kb import hf`: what it writes, what it prints, what it refuses."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,14 +1,12 @@
 """What only asks imports nothing slow: no SQLAlchemy, torch or pandas, and no record types that it does not need."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
-from trees import SIZED, edit
+from trees import size_alpha
 
 SLOW = {"sqlalchemy", "sqlmodel", "torch", "pandas", "plotly", "streamlit", "networkx"}
 RECORDS = {"pydantic", "moe_kb.records.base", "yaml"}
@@ -29,7 +27,7 @@ def environment(tmp_path_factory, built):
     """Of a small tree whose database and issues are there already."""
     folder = tmp_path_factory.mktemp("quick")
     tree = shutil.copytree(built / "tree", folder / "tree")
-    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)
+    size_alpha(tree)
     environment = {**os.environ, "MOE_KB_ROOT": str(tree), "XDG_CACHE_HOME": str(folder / "cache")}
     subprocess.run([sys.executable, "-c", CODE, "audit"], capture_output=True, check=True, env=environment)
     return environment

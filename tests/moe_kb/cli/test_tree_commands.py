@@ -1,7 +1,5 @@
 """Commands about the tree: check, format, build, schema."""
 
-from __future__ import annotations
-
 import pytest
 from trees import FILES, edit
 

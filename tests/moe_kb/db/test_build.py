@@ -1,7 +1,5 @@
 """Building: what ends up in the database, and when it is not built at all."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

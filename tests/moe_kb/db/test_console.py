@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501  queries are tables of examples
 
-from __future__ import annotations
-
 import hashlib
 import re
 import resource

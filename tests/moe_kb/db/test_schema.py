@@ -1,7 +1,5 @@
 """Everything in the database is described, and every view answers."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import pytest

@@ -1,7 +1,5 @@
 """Search: what is found, in which order, and that no text is an error."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """BibTeX, read back by an independent reader."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

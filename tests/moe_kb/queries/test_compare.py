@@ -1,7 +1,5 @@
 """Records side by side."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.errors import NotFoundError

@@ -1,7 +1,5 @@
 """What the SQL console offers."""
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """Papers as rows: search, facets, and what a paper's page adds."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.queries.papers import Facets, links, venue_family, venues

@@ -1,7 +1,7 @@
 """What the knowledge base gives sizing."""
 
 import pytest
-from trees import edit
+from trees import BARE, edit
 
 from moe_kb.errors import NotFoundError
 from moe_kb.kb import open_kb
@@ -25,11 +25,7 @@ def test_what_cannot_be_found_is_named(kb, name, label, message):
 
 
 def test_a_model_whose_layers_no_source_describes(tree):
-    path = tree / "data/models/beta.yaml"
-    path.write_text(
-        "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
-        "provenance:\n- {source: first-survey, fields: [name]}\n"
-    )
+    (tree / "data/models/beta.yaml").write_text(BARE)
     with pytest.raises(NotFoundError, match="its layers are not reported; moe-kb import hf"):
         open_kb(tree, database=tree.parent / "beta.db").architectures("beta")
 

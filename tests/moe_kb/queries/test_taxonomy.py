@@ -1,7 +1,5 @@
 """Taxonomies: their trees, what nodes hold, mappings, and the icicle."""
 
-from __future__ import annotations
-
 from html import unescape
 
 import pytest

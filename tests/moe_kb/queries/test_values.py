@@ -1,7 +1,5 @@
 """One model's values, and its layer diagram."""
 
-from __future__ import annotations
-
 import pytest
 import small
 from small import architecture
@@ -115,10 +113,10 @@ def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
 def test_blocks_do_not_overlap():
     blocks = [s for s in layer_diagram(NESTED).layout.shapes if s.line.width == 1.5]
     assert len(blocks) == 5
-    for one in blocks:
+    for block in blocks:
         for other in blocks:
-            apart = one.y1 <= other.y0 or other.y1 <= one.y0 or one.x1 <= other.x0 or other.x1 <= one.x0
-            assert one is other or apart
+            apart = block.y1 <= other.y0 or other.y1 <= block.y0 or block.x1 <= other.x0 or other.x1 <= block.x0
+            assert block is other or apart
 
 
 def test_the_table_counts_the_layers_of_equal_sublayers_together():

@@ -1,7 +1,5 @@
 """The roofline and the number of devices, against values worked out by hand and properties that define them."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """One record, one text: what is written is read back the same, and formatting twice changes nothing."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 from hypothesis import example, given, settings

@@ -1,7 +1,5 @@
 """Comments survive formatting: every whole-line comment is kept, and none changes what the file says."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """What the reader refuses, and what it makes of plain scalars."""
 
-from __future__ import annotations
-
 import os
 
 import pytest
