@@ -1,8 +1,16 @@
-"""Steps that several journeys in a real browser take."""
+"""A server of the app, and steps that several journeys in a real browser take."""
 
-from __future__ import annotations
-
-from contextlib import suppress
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
@@ -18,6 +26,54 @@ MARK = """(record) => {
     return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
   }
 }"""
+
+
+@contextmanager
+def running_app(log: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The process and the address of `moe-kb app` on a free port, once it answers; what it prints goes to a log."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-c", "from moe_kb.cli import main; main()", "app", "--port", str(port), *options]
+    streams = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env=os.environ | environment, stdout=out, start_new_session=True, **streams)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + 120
+        while not _answers(url):
+            assert server.poll() is None, f"the app ended: {log.read_text()[-4000:]}"
+            assert time.monotonic() < end, f"the app did not answer: {log.read_text()[-4000:]}"
+            time.sleep(0.3)
+        yield server, url
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+        return bool(answer.read() == b"ok")
+    return False
+
+
+def downloaded(page: Page) -> list[dict[str, str]]:
+    """Rows of the CSV file that the page offers."""
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    with started.value.path().open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def open_mark(page: Page, record: str, *hovered: str) -> None:
+    """Go to a record by its mark in the first picture, which says these words first."""
+    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
+    x, y = page.evaluate(MARK, record)
+    page.mouse.move(x, y)
+    for words in hovered:
+        expect(page.locator(".hoverlayer .hovertext")).to_contain_text(words)
+    page.mouse.click(x, y)
 
 
 def settle(page: Page, *, picture: bool = False) -> None:

@@ -1,7 +1,5 @@
 """Fabricated results of comparisons: what an installed package of implementations could carry."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from moe_kb.lab.results import ResultFile

@@ -1,7 +1,5 @@
 """Fabricated configurations, as the trends page charts them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from moe_kb.analysis.trend_fields import TRENDS

@@ -1,7 +1,5 @@
 """Fixtures shared by all tests."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path
@@ -11,9 +9,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no test folder to the path
 
-from trees import small_tree
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+from trees import REPOSITORY, small_tree
 
 # Times say how busy the machine is, not whether the code is right.
 settings.register_profile("untimed", deadline=None, suppress_health_check=list(HealthCheck))

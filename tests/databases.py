@@ -1,7 +1,5 @@
 """What a database says, in a form that can be compared: row ids, times and paths of the machine left out."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from pathlib import Path

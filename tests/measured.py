@@ -1,7 +1,5 @@
 """Fabricated measurements of models, as trade-offs are made of them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from moe_kb.analysis.metrics import COST, PERFORMANCE, SIDES

@@ -1,7 +1,5 @@
 """Fabricated runs of the laboratory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from moe_kb.lab import Curve, FormField, Run, RunCurves, RunEstimate

@@ -1,7 +1,5 @@
 """Small architectures for tests of sizing: widths that give every product another value."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from moe_kb.records import Architecture

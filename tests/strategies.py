@@ -1,7 +1,5 @@
 """Hypothesis strategies: plain data, and valid records of every type, made from the record types themselves."""
 
-from __future__ import annotations
-
 import types
 import typing
 from typing import Any

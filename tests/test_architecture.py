@@ -1,17 +1,14 @@
 """The house as docs/architecture.md describes it; the layers themselves are held by `make lint` (import-linter)."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import grimp
 import networkx as nx
 import pytest
+from trees import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "moe_kb"
 MODULES = sorted(
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")

@@ -1,7 +1,5 @@
 """The benchmarks measure what they say they measure; nothing here is timed."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Convention: in README.md and docs/*.md the fenced `python` blocks of a file run 
 line of a `console` block that starts with `$ moe-kb` must exit with status 0. Doctests of the package run too.
 """
 
-from __future__ import annotations
-
 import doctest
 import importlib
 import re
@@ -14,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from trees import REPOSITORY
 
 import moe_kb
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]
 MODULES = sorted(
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")

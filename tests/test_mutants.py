@@ -1,7 +1,5 @@
 """Mutants are what they say: each change applies, is found again after a move, and gets the verdict it deserves."""
 
-from __future__ import annotations
-
 import ast
 import sqlite3
 import subprocess

@@ -1,7 +1,5 @@
 """A wheel carries records, taxonomies, app and implementations, and works in an empty folder."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -10,8 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+from trees import REPOSITORY
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 

@@ -3,11 +3,10 @@
 Its files lie in `fabricated/`; tests take copies, changed as they need them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 FOLDER = Path(__file__).parent / "fabricated"
 #: The text of each of its files, by path.
 FILES = {
@@ -79,3 +78,19 @@ provenance:
 
 #: What the model `alpha` must say beside its `vocab_size` for its size to be computed.
 SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
+#: A model whose layers no source describes.
+BARE = """\
+key: beta
+name: Beta *model* <script>
+organisation: Other [Lab](https://evil.example)
+papers: [beta]
+configurations:
+- {label: small}
+provenance:
+- {source: first-survey, fields: [name, organisation, papers]}
+"""
+
+
+def size_alpha(tree: Path) -> None:
+    """Let the model `alpha` say all that its size depends on."""
+    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)

@@ -1,7 +1,5 @@
 """The designs: matrix, a design's page, side by side."""
 
-from __future__ import annotations
-
 from comparisons import result
 
 
@@ -16,9 +14,7 @@ def test_the_matrix_shows_typed_properties(open_page):
 def test_filtering_by_a_property(open_page):
     at = open_page("designs")
     at.multiselect(key="in-chooser").select("expert").run()
-    assert not at.exception
-    assert at.query_params["chooser"] == "expert"
-    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+    assert (at.query_params["chooser"], list(at.dataframe[0].value["name"])) == ("expert", ["Beta router"])
 
 
 def test_what_is_not_stated_can_be_asked_for(open_page):
@@ -61,7 +57,6 @@ def test_an_installed_implementation_can_be_run(open_page, kb, texts):
     at = open_page("design", key="alpha-router")
     button = next(button for button in at.button if button.label == "Run it")
     button.click().run()
-    assert not at.exception
     assert at.title[0].value == "Lab"
     assert kb.implementation_of("alpha-router").summary in texts(at)
 
@@ -93,7 +88,6 @@ def test_designs_with_and_without_implementation_can_be_told_apart(open_page):
     at = open_page("designs", runs="no")
     assert list(at.dataframe[0].value["name"]) == ["Beta router"]
     at.segmented_control(key="in-runs").set_value("yes").run()
-    assert not at.exception
     assert list(at.dataframe[0].value["name"]) == ["Alpha router"]
     assert at.segmented_control(key="in-runs").options == ["All 2", "Can be run 1", "Cannot 1"]
 
@@ -119,6 +113,4 @@ def test_side_by_side_needs_two(open_page, texts):
     assert "No design has the key no-such." in texts(at)
     assert "Two designs or more are needed." in texts(at)
     at.multiselect(key="compared").select("beta-router").run()
-    assert not at.exception
-    assert at.query_params["keys"] == "alpha-router,beta-router"
-    assert len(at.table) == 1
+    assert (at.query_params["keys"], len(at.table)) == ("alpha-router,beta-router", 1)

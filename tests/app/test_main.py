@@ -1,7 +1,5 @@
 """The entrance: navigation, errors in words, banners, and the helpers that keep record text from acting."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 
@@ -89,27 +87,17 @@ def test_a_root_without_records_is_explained(monkeypatch, tmp_path):
     assert "holds no data/ folder" in at.error[0].value
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain words", "plain words"),
-        ("![x](http://evil.example/a.png)", "!\\[x\\](http:\u2060//evil.example/a.png)"),
-        ("<script>", r"\<script\>"),
-        ("$x$ :red[no]", r"\$x\$ \:red\[no\]"),
-        (":material/home: :smile: :+1:", ":\u2060material/home: :\u2060smile: :\u2060+1:"),
-        ("HTTPS://evil.example", "HTTPS:\u2060//evil.example"),
-        ("see www.evil.example", "see www\u2060.evil.example"),
-        ("a@b.example", "a@\u2060b.example"),
-        ("a -> b <- c <-> d -- e", "a -\u2060\\> b \\<\u2060- c \\<\u2060-\\> d -\u2060- e"),
-        (">= <= ~=", "\\>\u2060= \\<\u2060= \\~\u2060="),
-        ("8x7B-v0.1: x->y, 3 - 4", "8x7B-v0.1: x-\\>y, 3 - 4"),
-        ("model:mixtral at 10:30", r"model\:mixtral at 10:30"),
-        ("# no heading", r"\# no heading"),
-        ("1. no list", r"1\. no list"),
-        ("- no list", r"\- no list"),
-        ("two\n\nparagraphs", "two paragraphs"),
-    ],
-)
+@pytest.mark.parametrize(("text", "shown"), [
+    ("plain words", "plain words"), ("![x](http://evil.example/a.png)", "!\\[x\\](http:\u2060//evil.example/a.png)"),
+    ("<script>", r"\<script\>"), ("$x$ :red[no]", r"\$x\$ \:red\[no\]"),
+    (":material/home: :smile: :+1:", ":\u2060material/home: :\u2060smile: :\u2060+1:"),
+    ("HTTPS://evil.example", "HTTPS:\u2060//evil.example"), ("see www.evil.example", "see www\u2060.evil.example"),
+    ("a@b.example", "a@\u2060b.example"),
+    ("a -> b <- c <-> d -- e", "a -\u2060\\> b \\<\u2060- c \\<\u2060-\\> d -\u2060- e"),
+    (">= <= ~=", "\\>\u2060= \\<\u2060= \\~\u2060="), ("8x7B-v0.1: x->y, 3 - 4", "8x7B-v0.1: x-\\>y, 3 - 4"),
+    ("model:mixtral at 10:30", r"model\:mixtral at 10:30"), ("# no heading", r"\# no heading"),
+    ("1. no list", r"1\. no list"), ("- no list", r"\- no list"), ("two\n\nparagraphs", "two paragraphs"),
+])  # fmt: skip
 def test_record_text_cannot_act_as_markup(text, shown):
     assert ui.plain(text) == shown
 

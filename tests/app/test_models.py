@@ -1,22 +1,8 @@
 """The page of all models, and the page of one."""
 
-from __future__ import annotations
-
 import pytest
-from trees import edit, remove_model
+from trees import BARE, remove_model, size_alpha
 
-BETA = """\
-key: beta
-name: Beta *model* <script>
-organisation: Other [Lab](https://evil.example)
-papers: [beta]
-configurations:
-- {label: small}
-- {label: large}
-provenance:
-- source: first-survey
-  fields: [name, organisation, papers]
-"""
 RESOLUTION = """\
 resolutions:
 - source: alpha-config
@@ -34,15 +20,13 @@ def table(at, key_column: str):
 def test_the_table_shows_every_configuration_with_its_values(open_page):
     at = open_page("models")
     frame = table(at, "configuration")
-    assert list(frame["name"]) == ["Alpha"]
-    assert frame["d_model"].iloc[0] == 512
+    assert (list(frame["name"]), frame["d_model"].iloc[0]) == (["Alpha"], 512)
     assert frame["organisation"].iloc[0] == "Example Lab"
 
 
 def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at = open_page("models")
     at.text_input(key="in-q").set_value("no such model").run()
-    assert not at.exception
     assert "Remove a filter" in texts(at)
     at.text_input(key="in-q").set_value("alpha").run()
     assert len(table(at, "configuration")) == 1
@@ -52,7 +36,6 @@ def test_axes_without_common_values_say_so(open_page, texts):
     at = open_page("models")
     assert "No configuration here has both values" in texts(at), "no source gives active parameters"
     at.selectbox(key="in-y").set_value("d_model").run()
-    assert not at.exception
     assert "1 of 1 configurations have both values" in texts(at)
 
 
@@ -64,7 +47,6 @@ def test_any_field_against_any(open_page, measure, colour):
     at.selectbox(key="in-y").set_value("n_heads")
     at.selectbox(key="in-size").set_value("d_ffn")
     at.selectbox(key="in-colour").set_value(colour).run()
-    assert not at.exception
     assert len(at.get("plotly_chart")) == 1
 
 
@@ -80,8 +62,7 @@ def test_a_model_shows_values_with_unit_precision_and_source(open_page):
     frame = table(open_page("model", key="alpha"), "precision").set_index("field")
     total = frame.loc["Total parameters"]
     assert (total["value"], total["unit"], total["precision"]) == ("1,200,000,000", "parameters", "exact")
-    assert total["source"] == "Alpha config"
-    assert total["more"] == "+2"
+    assert (total["source"], total["more"]) == ("Alpha config", "+2")
 
 
 def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
@@ -90,12 +71,9 @@ def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
 
 
 def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, tree):
-    edit(
-        tree, "data/models/alpha.yaml", "    vocab_size: 1000\n",
-        "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n",
-    )  # fmt: skip
+    size_alpha(tree)
     at = open_page("model", key="alpha")
-    computed = next(one.value for one in at.table if "Computed" in one.value.columns)
+    computed = next(table.value for table in at.table if "Computed" in table.value.columns)
     assert computed["Claimed"].iloc[0].split("; ") == ["1,200,000,000", "1.2B", "1B"]
     assert any("models=alpha" in str(link.proto) for link in at.get("page_link"))
 
@@ -119,7 +97,7 @@ def test_a_resolving_note_is_shown(open_page, texts, tree):
 
 def test_every_claim_is_one_click_away(open_page):
     at = open_page("model", key="alpha")
-    assert "Every claim" in [one.label for one in at.expander]
+    assert "Every claim" in [expander.label for expander in at.expander]
     layers = table(at, "sublayer")
     assert {"n_routed_experts", "shared.count", "router.design"} <= set(layers["setting"])
 
@@ -130,7 +108,7 @@ def test_scores_show_their_setting(open_page):
 
 
 def test_a_model_of_which_little_is_known_and_hostile_text(open_page, texts, tree):
-    (tree / "data/models/beta.yaml").write_text(BETA)
+    (tree / "data/models/beta.yaml").write_text(BARE.replace("- {label: small}", "- {label: small}\n- {label: large}"))
     at = open_page("model", key="beta")
     said = texts(at)
     assert "The layers of this configuration are not reported" in said
@@ -146,5 +124,4 @@ def test_every_real_model_has_a_page(open_page, monkeypatch, real_kb, tmp_path):
     for key in ("deepseek-v3", "jamba", "switch-transformer", "nemotron-3", "longcat-flash", "deepspeed-moe", "gshard"):
         at.query_params["key"] = key
         at.run(timeout=60)
-        assert not at.exception, key
         assert at.title[0].value.replace("\\", "") == real_kb.model(key).name

@@ -1,19 +1,13 @@
 """The overview page."""
 
-from __future__ import annotations
-
 import pytest
 
 
 def test_numbers_of_the_tree(open_page):
     at = open_page("overview")
     numbers = {metric.label: metric.value for metric in at.metric}
-    assert numbers["Papers"] == "2"
-    assert numbers["Gating designs"] == "2"
-    assert numbers["Other designs"] == "0"
-    assert numbers["Models"] == "1"
-    assert numbers["Systems"] == "1"
-    assert numbers["Taxonomy nodes"] == "7"
+    assert (numbers["Papers"], numbers["Gating designs"], numbers["Other designs"]) == ("2", "2", "0")
+    assert (numbers["Models"], numbers["Systems"], numbers["Taxonomy nodes"]) == ("1", "1", "7")
 
 
 def test_gates_without_an_implementation_are_counted(open_page):
@@ -30,9 +24,7 @@ def test_ways_lead_to_what_is_drawn_and_computed(open_page):
 def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
-    assert not at.exception
-    assert at.title[0].value == "Papers"
-    assert at.text_input(key="in-q").value == "alph"
+    assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
     assert list(at.dataframe[0].value["name"]) == ["Alpha"]
 
 
@@ -46,10 +38,8 @@ def test_the_real_timelines_filter_by_affiliation(open_real_page):
     at = open_real_page("overview")
     assert "74 models" in " ".join(caption.value for caption in at.caption)
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
-    assert not at.exception
     shown = at.dataframe[0].value
     assert len(shown) >= 2
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
-    assert not at.exception
     assert at.query_params["timeline"] == "survey-a-figure-1"

@@ -1,7 +1,5 @@
 """A page, the method of the knowledge base and the command say the same numbers."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -21,14 +19,10 @@ def command(*arguments: str):
     return json.loads(as_json.stdout), as_text.stdout
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"setting": "5-shot", "performance": "throughput", "cost": "device_time", "context": 1024, "batch": 4},
-        {"cost": "weight_bytes", "weights": "mxfp4"},
-    ],
-)
+@pytest.mark.parametrize("asked", [
+    {}, {"setting": "5-shot", "performance": "throughput", "cost": "device_time", "context": 1024, "batch": 4},
+    {"cost": "weight_bytes", "weights": "mxfp4"},
+])  # fmt: skip
 @pytest.mark.usefixtures("sizable")
 def test_trade_offs_agree(open_page, asked):
     shown = open_page("trade_offs", **{name: str(value) for name, value in asked.items()}).dataframe[0].value.iloc[0]

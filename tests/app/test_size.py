@@ -1,33 +1,21 @@
 """The page of sizes: settings, a change, files, and what cannot be sized."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
 from config_files import RELEASED
-from trees import edit
-
-SAID = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
-BETA = """\
-key: beta
-name: Beta *model* <script>
-configurations:
-- {label: small}
-provenance:
-- {source: first-survey, fields: [name]}
-"""
+from trees import BARE, size_alpha
 
 
 @pytest.fixture
 def sized_tree(tree):
-    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SAID)
+    size_alpha(tree)
     return tree
 
 
 def rows(at, heading):
     """The rows of the table with this first column."""
-    frame = next(one.value for one in at.table if heading in one.value.columns)
+    frame = next(table.value for table in at.table if heading in table.value.columns)
     plain = [{key: value.replace("\\", "") for key, value in row.items()} for row in frame.to_dict("records")]
     return {row[heading]: row for row in plain}
 
@@ -38,8 +26,7 @@ TOTAL = 2 * 1000 * 512 + 4 * ATTENTION + EXPERT + 3 * (9 * EXPERT + 8 * 512) + 9
 
 def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
-    assert rows(at, "Parameters")["Total"]["Alpha 1B"] == f"{TOTAL:,}"
-    assert len(at.get("plotly_chart")) == 6
+    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 6)
     assert "no multi-token-prediction layers" in texts(at)
     devices = next(frame.value for frame in at.dataframe if "peak" in frame.value.columns)
     assert (devices["name"].iloc[0], devices["Alpha 1B"].iloc[0]) == ("Zeta 9000", 1)
@@ -57,12 +44,11 @@ def test_a_view_has_an_address(sized_tree, open_page):
     assert at.number_input(key="in-expert_parallel").value == 4
     earlier = open_page("size", models="alpha|1B", degree="4")
     assert earlier.number_input(key="in-expert_parallel").value == 4
-    assert any("At 1,024 tokens" in one.value.columns for one in at.table)
+    assert any("At 1,024 tokens" in table.value.columns for table in at.table)
     at.selectbox(key="in-weights").set_value("mxfp4").run()
     assert at.query_params["weights"] == "mxfp4"
     at.multiselect(key="sized-models").set_value([]).run()
-    assert not at.exception
-    assert any("No configuration is chosen" in one.value for one in at.info)
+    assert any("No configuration is chosen" in note.value for note in at.info)
 
 
 def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
@@ -70,12 +56,11 @@ def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
     at.selectbox(key="in-change").set_value("Alpha 1B").run()
     assert "Move a slider" in texts(at)
     at.slider(key="in-experts").set_value(16).run()
-    told = rows(at, "Quantity")
-    assert told["Total parameters"]["Change"] == f"{3 * 8 * (EXPERT + 512) / TOTAL:+.2%}"
+    changed = rows(at, "Quantity")
+    assert changed["Total parameters"]["Change"] == f"{3 * 8 * (EXPERT + 512) / TOTAL:+.2%}"
     assert rows(at, "Parameters")["Total"]["Alpha 1B, modified"] == f"{TOTAL + 24 * (EXPERT + 512):,}"
     assert at.query_params["experts"] == "16"
     at.slider(key="in-shared").set_value(0).run()
-    assert not at.exception
     assert rows(at, "Parameters")["Total"]["Alpha 1B, modified"] == f"{TOTAL + 24 * (EXPERT + 512) - 3 * EXPERT:,}"
     at.slider(key="in-chosen").set_value(16)
     at.slider(key="in-experts").set_value(8).run()
@@ -86,7 +71,7 @@ def test_a_change_stands_beside_the_original(sized_tree, open_page, texts):
 
 
 def test_what_cannot_be_sized_says_why(tree, open_page, texts):
-    (tree / "data/models/beta.yaml").write_text(BETA)
+    (tree / "data/models/beta.yaml").write_text(BARE)
     at = open_page("size", models="alpha|1B,beta|small,nothing|<b>")
     said = texts(at).replace("\\", "")
     assert "Alpha 1B cannot be sized: tied_embeddings is not given; norm is not given." in said
@@ -97,9 +82,9 @@ def test_what_cannot_be_sized_says_why(tree, open_page, texts):
 
 
 def test_every_configuration_without_a_size_is_listed(sized_tree, open_page):
-    (sized_tree / "data/models/beta.yaml").write_text(BETA)
+    (sized_tree / "data/models/beta.yaml").write_text(BARE)
     at = open_page("size")
-    frame = next(one.value for one in at.dataframe if "why" in one.value.columns)
+    frame = next(table.value for table in at.dataframe if "why" in table.value.columns)
     assert list(frame["why"]) == ["its layers are not reported"]
 
 
@@ -120,7 +105,6 @@ def upload(at, name, content):
 
 def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
     at = upload(open_page("size"), "config.json", RELEASED["mixtral-8x7b"].encode())
-    assert not at.exception
     assert rows(at, "Parameters")["Total"]["config.json (file)"] == "46,702,792,704"
     assert sorted(path.name for path in (sized_tree / "data/models").iterdir()) == ["alpha.yaml"]
 
@@ -140,7 +124,6 @@ def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
 )
 def test_a_file_that_is_refused_lists_the_reasons(sized_tree, open_page, content, reasons):
     at = upload(open_page("size"), "config.json", content)
-    assert not at.exception
     (error,) = at.error
     lines = error.value.replace("\\", "").splitlines()
     for reason in reasons:
@@ -163,5 +146,4 @@ def test_real_configurations_of_every_shape(open_page, monkeypatch, real_kb):
     for models in ("deepseek-v3|671B,nllb|MoE-54B,jamba|v0.1", "longcat-flash|560B,jetmoe|8B"):
         at.query_params["models"] = models
         at.run(timeout=120)
-        assert not at.exception, models
         assert not at.warning, models

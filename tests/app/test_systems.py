@@ -1,7 +1,5 @@
 """Evaluations, systems, and tables as printed."""
 
-from __future__ import annotations
-
 import pytest
 from trees import edit
 
@@ -39,7 +37,6 @@ def test_scores_with_their_settings(open_page, texts):
     assert sorted(zip(frame["score"], frame["setting"], strict=True)) == [(45.0, "5-shot"), (46.5, "0-shot")]
     assert "2 of 2 scores have no place on the horizontal axis" in texts(at), "no source gives active parameters"
     at.segmented_control(key="in-against").set_value("params_total").run()
-    assert not at.exception
     assert len(at.get("plotly_chart")) == 1
 
 
@@ -67,7 +64,6 @@ def test_systems_without_any_mark(open_page, texts):
 def test_a_table_as_printed_with_the_record_of_each_row(open_page):
     at = open_page("systems", key="first-table")
     frame = at.dataframe[0].value.set_index("row")
-    assert frame.loc["1", "about"] == "Alpha (2021) 1B"
-    assert frame.loc["1", "mmlu"] == "45.0; 46.5"
+    assert (frame.loc["1", "about"], frame.loc["1", "mmlu"]) == ("Alpha (2021) 1B", "45.0; 46.5")
     assert frame.loc["1", "d_ffn"] == "4*d_model"
     assert frame.loc["2", "about"] is None or frame.isna().loc["2", "about"]

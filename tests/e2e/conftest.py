@@ -1,22 +1,14 @@
 """A real server on a free loopback port and the system's Chromium in front of it."""
 
-from __future__ import annotations
-
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing import running_app
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from trees import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 expect.set_options(timeout=30_000)  # a first page loads Streamlit and plotly on whatever processor there is
 
 
@@ -26,55 +18,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on the real records, as `moe-kb app` starts it; its runs and its home are the tests' own."""
     home = tmp_path_factory.mktemp("home")
-    port = _free_port()
-    environment = os.environ | {
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "MOE_KB_ROOT": str(ROOT),
-        "MOE_KB_LAB": str(home / "runs"),
-    }
+    folders = {"HOME": home, "XDG_CACHE_HOME": home / "cache", "MOE_KB_ROOT": REPOSITORY, "MOE_KB_LAB": home / "runs"}
     log = home / "server.log"
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-c", "from moe_kb.cli import main; main()", "app", "--port", str(port), "--no-browser"],
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait(url, server, log)
+    with running_app(log, "--no-browser", **{name: str(folder) for name, folder in folders.items()}) as (_, url):
         yield url
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(20)
-        said = log.read_text()
-        assert "Traceback" not in said, said[-4000:]
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text()[-4000:]
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"the server did not come up: {log.read_text()[-4000:]}")
+    said = log.read_text()
+    assert "Traceback" not in said, said[-4000:]
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,9 @@
 """Five journeys through the app in a real browser, from the question to the answer."""
 
-from __future__ import annotations
-
-import csv
 import json
 import re
 
-from browsing import choose, settle
+from browsing import choose, downloaded, settle
 from playwright.sync_api import Locator, Page, expect
 
 #: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
@@ -108,13 +105,9 @@ def test_run_a_query_and_download_it(page: Page) -> None:
     editor.press("Control+Enter")
     expect(page).to_have_url(re.compile(r"sql=SELECT"))
     expect(cell(table(page, "Result of the query"), "2017")).to_be_attached()
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download CSV").click()
-    with started.value.path().open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["key", "year"]
-    assert len(rows) > 1
-    assert {row[1] for row in rows[1:]} == {"2017"}
+    rows = downloaded(page)
+    assert list(rows[0]) == ["key", "year"]
+    assert {row["year"] for row in rows} == {"2017"}
 
     page.reload()
     expect(page.get_by_role("textbox", name="SQL")).to_have_value(sql)
@@ -128,18 +121,10 @@ def test_run_a_query_and_download_it(page: Page) -> None:
 
 
 TINY = {
-    "Batch size (sequences)": 2,
-    "Sequence length (tokens)": 32,
-    "Model width": 16,
-    "Layers": 2,
-    "Heads": 2,
-    "Experts": 4,
-    "Expert width": 16,
-    "Domain bytes": 20000,
-    "Validation every (steps)": 5,
-    "Validation sequences": 4,
+    "Batch size (sequences)": 2, "Sequence length (tokens)": 32, "Model width": 16, "Layers": 2, "Heads": 2,
+    "Experts": 4, "Expert width": 16, "Domain bytes": 20000, "Validation every (steps)": 5, "Validation sequences": 4,
     "Threads": 1,
-}
+}  # fmt: skip
 
 
 def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> None:

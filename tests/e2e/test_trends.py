@@ -1,11 +1,8 @@
 """A journey through the trends: from a measure over its chart to a model, and to a question of the survey's table."""
 
-from __future__ import annotations
-
-import csv
 import re
 
-from browsing import MARK, choose, settle
+from browsing import choose, downloaded, open_mark, settle
 from playwright.sync_api import Page, expect
 
 
@@ -19,18 +16,11 @@ def test_a_measure_leads_to_a_model(page: Page) -> None:
     expect(page.get_by_text(re.compile("Medians: 2020"))).to_be_visible()
     settle(page, picture=True)
 
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download CSV").click()
-    with started.value.path().open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = downloaded(page)
     assert {"record", "granularity", "source", "released"} <= set(rows[0])
     assert all(row["source"] for row in rows)
 
-    page.locator(".js-plotly-plot").scroll_into_view_if_needed()
-    x, y = page.evaluate(MARK, "model:deepseek-v3")
-    page.mouse.move(x, y)
-    expect(page.locator(".hoverlayer .hovertext")).to_contain_text("DeepSeek-V3 671B")
-    page.mouse.click(x, y)
+    open_mark(page, "model:deepseek-v3", "DeepSeek-V3 671B")
     expect(page).to_have_url(re.compile(r"/model\?.*key=deepseek-v3"))
     expect(page.get_by_role("heading", name="DeepSeek-V3", level=1)).to_be_visible()
 

@@ -1,11 +1,8 @@
 """The real accelerators: every figure with its source, and of a size that a device can have."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 from databases import sql_rows
+from trees import REPOSITORY
 
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import Corpus
@@ -14,7 +11,6 @@ from moe_kb.records.measure import parse_measure
 from moe_kb.sizing.roofline import fewest_devices, ridge_point
 
 pytestmark = pytest.mark.integration
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

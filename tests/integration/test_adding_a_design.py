@@ -1,15 +1,14 @@
 """docs/adding-a-design.md quotes the design that it walks through, and counts what a design touches."""
 
 import re
-from pathlib import Path
 
 import pytest
+from trees import REPOSITORY
 
 from reference_impls.catalogue import find
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = (REPOSITORY / "docs" / "adding-a-design.md").read_text(encoding="utf-8")
 KEY = "mixtral-top2-router"
 

@@ -1,13 +1,11 @@
 """The audit of all real data: slips that are known to be there come out of the rules, and it is fast."""
 
-from __future__ import annotations
-
 import re
 import time
-from pathlib import Path
 
 import pytest
 from databases import sql_rows
+from trees import REPOSITORY
 
 from moe_kb.audit.report import written
 from moe_kb.db.build import build
@@ -15,7 +13,6 @@ from moe_kb.records.waiver import ISSUE_PATTERN
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = "docs/audit.md"
 
 

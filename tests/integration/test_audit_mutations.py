@@ -1,7 +1,5 @@
 """One field of an exactly counted configuration is changed: the audit notices, and is silent where nothing changed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -78,8 +76,8 @@ def mutations(data: Json) -> Iterator[tuple[str, Json]]:
     for left, right in SWAPS:
         a, b = values_of(data, left), values_of(data, right)
         if len(a) == len(b) == 1:
-            (one,), (other,) = a, b
-            values = {left: (one, other), right: (other, one)}
+            (first,), (second,) = a, b
+            values = {left: (first, second), right: (second, first)}
             yield f"{left} <-> {right}", rewritten(data, partial(exchanged, values))
 
 

@@ -2,18 +2,17 @@
 
 import re
 from functools import cache
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import pytest
+from trees import REPOSITORY
 
 from reference_impls.catalogue import entries
 from reference_impls.evidence import files
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| [^|]+ \| `([\w-]+)` \| `([\w-]+)` \| ([+-][\d.]+) ± ([\d.]+) \| (better|worse|tie) \|$", re.M)
 PAGE = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
 ROWS = ROW.findall(PAGE)
@@ -75,11 +74,11 @@ def test_the_page_names_differences():
     assert len(ROWS) > 20
 
 
-@pytest.mark.parametrize(("design", "other", "told", "error", "verdict"), ROWS)
-def test_a_difference_follows_from_the_results(design, other, told, error, verdict):
+@pytest.mark.parametrize(("design", "other", "difference", "error", "verdict"), ROWS)
+def test_a_difference_follows_from_the_results(design, other, difference, error, verdict):
     ours, theirs = scores("text-1", design), scores("text-1", other)
     differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
     assert len(differences) >= 3
     found, spread = mean(differences), stdev(differences) / len(differences) ** 0.5
-    assert f"{found:+.3f} ± {spread:.3f}" == f"{told} ± {error}"
+    assert f"{found:+.3f} ± {spread:.3f}" == f"{difference} ± {error}"
     assert verdict == ("tie" if abs(found) <= 2 * spread else "worse" if found > 0 else "better")

@@ -1,7 +1,5 @@
 """Implementations and records name each other, and the issue's list of what must run is complete."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,19 +3,17 @@
 Every number of `stats` is counted again here from the source files with plain PyYAML, without the package.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from databases import sql_rows
 from jsonschema import Draft202012Validator
+from trees import REPOSITORY
 
 from moe_kb.checks import check_corpus, not_canonical
 from moe_kb.corpus import Corpus
@@ -23,7 +21,6 @@ from moe_kb.jsonschema import schema_text
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SURVEY_A = {"survey-a", "survey-a-repository"}
 GATING = "algorithm/gating-function"
 

@@ -1,8 +1,7 @@
 """Sizing of every configuration that somebody counted on the built model: equal to the parameter."""
 
-from pathlib import Path
-
 import pytest
+from trees import REPOSITORY
 
 from moe_kb.corpus import Corpus
 from moe_kb.records import Model
@@ -10,7 +9,6 @@ from moe_kb.sizing import Parameters, count
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 COUNTED = "transformers-count"
 FIELDS = {
     "params_total": lambda p: p.total,

@@ -1,7 +1,5 @@
 """Marks set apart."""
 
-from __future__ import annotations
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """Places of names beside points."""
 
-from __future__ import annotations
-
 from moe_kb.analysis.labels import places
 
 

@@ -1,7 +1,5 @@
 """The leaderboard: paired differences, ties, groups, and charts that hold what the standings hold."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
@@ -58,8 +56,7 @@ def test_pairs_are_compared_seed_by_seed():
     noisy = {0: 2.0, 1: 3.0, 2: 4.0}
     steady = {0: 1.9, 1: 2.9, 2: 3.9}
     difference = paired(steady, noisy)
-    assert difference.mean == pytest.approx(-0.1)
-    assert difference.error == pytest.approx(0, abs=1e-12)
+    assert (difference.mean, difference.error) == (pytest.approx(-0.1), pytest.approx(0, abs=1e-12))
     assert not difference.is_tie  # although the seeds themselves differ twenty times as much
     assert paired({0: 1.0}, {1: 1.0}) is None
     assert paired({0: 1.0}, {0: 2.0}).is_tie  # one seed says nothing
@@ -82,8 +79,7 @@ def test_groups_verdicts_and_ranks(board, rows):
 def test_rows_carry_names_metrics_and_curves(rows):
     good = rows["good"]
     assert (good.name, good.record, good.curve) == ("Good one", "design:good-router", ((10, 4.5),))
-    assert good.metrics == {"load_cv": pytest.approx(0.3)}
-    assert good.error == pytest.approx(0.1 / 3**0.5)
+    assert (good.metrics, good.error) == ({"load_cv": pytest.approx(0.3)}, pytest.approx(0.1 / 3**0.5))
     assert (rows["control-dense"].name, rows["control-dense"].record) == ("Dense, equal active size", None)
 
 

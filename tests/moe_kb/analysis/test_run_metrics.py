@@ -1,7 +1,5 @@
 """What runs report, in words."""
 
-from __future__ import annotations
-
 import pytest
 from runs import NOTHING, curves, field, run
 
@@ -41,15 +39,9 @@ def test_only_differing_settings_are_listed():
     assert (steps, extra["b"]) == ({"setting": "steps", "a": "10", "b": "20"}, "True")
 
 
-@pytest.mark.parametrize(
-    ("name", "unit", "label"),
-    [
-        ("n_layers", "", "Layers"),
-        ("d_model", "", "Model width"),
-        ("steps", "steps", "Steps"),
-        ("moe_every", "", "MoE every"),
-        ("batch_size", "sequences", "Batch size (sequences)"),
-    ],
-)
+@pytest.mark.parametrize(("name", "unit", "label"), [
+    ("n_layers", "", "Layers"), ("d_model", "", "Model width"), ("steps", "steps", "Steps"),
+    ("moe_every", "", "MoE every"), ("batch_size", "sequences", "Batch size (sequences)"),
+])  # fmt: skip
 def test_settings_have_readable_names(name, unit, label):
     assert setting_label(field(name, unit)) == label

@@ -1,7 +1,5 @@
 """Questions of survey A's Table 2: what is counted, and the chart of each."""
 
-from __future__ import annotations
-
 import pytest
 from configurations import body, observed
 

@@ -1,7 +1,5 @@
 """Trade-offs: which scores are comparable, what is computed, who is on the frontier, what is missing."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Measures of configurations through time."""
 
-from __future__ import annotations
-
 import pytest
 from configurations import body, observed
 from trees import edit, small_tree
@@ -112,19 +110,11 @@ def test_learned_routers_say_the_score_first():
     assert trends._score([unsaid]) is None
 
 
-@pytest.mark.parametrize(
-    ("printed", "layers", "share"),
-    [
-        ("1", 12, 100),
-        ("1/2", None, 50),
-        ("1/4, add extra FFN", 27, 100 * 6 / 27),
-        ("1/2, except 1st layer", 25, 48),
-        ("1, except 1st layer", 28, 100 * 27 / 28),
-        ("1, except first 3 layers", 61, 100 * 58 / 61),
-        ("1, except first 3 layers", None, None),
-        ("somewhere", 12, None),
-    ],
-)
+@pytest.mark.parametrize(("printed", "layers", "share"), [
+    ("1", 12, 100), ("1/2", None, 50), ("1/4, add extra FFN", 27, 100 * 6 / 27), ("1/2, except 1st layer", 25, 48),
+    ("1, except 1st layer", 28, 100 * 27 / 28), ("1, except first 3 layers", 61, 100 * 58 / 61),
+    ("1, except first 3 layers", None, None), ("somewhere", 12, None),
+])  # fmt: skip
 def test_printed_placements_become_shares(printed, layers, share):
     computed = trends._computed({**NO_NUMBERS, "n_layers": layers}, printed, None, None)
     assert computed["moe_share"] == (share if share is None else pytest.approx(share))
@@ -158,8 +148,7 @@ def test_years_have_medians_where_enough_stand():
     followed = trend([*found, observed("d")], "chosen_share")
     assert followed.years == [Year(2024, 2, 3, 4, 5)]
     assert (followed.considered, len(followed.observations), len(followed.dated)) == (8, 7, 6)
-    assert followed.observations[0].name == "b"
-    assert followed.observations[-1].name == "c"
+    assert (followed.observations[0].name, followed.observations[-1].name) == ("b", "c")
 
 
 def test_years_of_words_have_the_commonest():

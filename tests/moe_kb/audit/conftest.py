@@ -1,7 +1,5 @@
 """The audit of a fabricated tree, changed as a test needs it."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable

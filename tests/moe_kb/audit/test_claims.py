@@ -1,7 +1,5 @@
 """Claims that disagree, and numbers that cannot both hold."""
 
-from __future__ import annotations
-
 import pytest
 from trees import edit
 
@@ -33,19 +31,14 @@ def test_resolved_disagreements_carry_their_resolution(tree, database):
     assert issue.cited == ("second-list", "alpha-config", "first-survey")
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "found"),
-    [
-        ("params_active", 900_000_000, False),
-        ("n_moe_layers", 3, False),
-        ("n_kv_heads", 8, False),
-        ("n_kv_heads", 16, True),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "found"), [
+    ("params_active", 900_000_000, False), ("n_moe_layers", 3, False), ("n_kv_heads", 8, False),
+    ("n_kv_heads", 16, True),
+])  # fmt: skip
 def test_parts_that_exceed_their_whole_are_issues(ids, field, value, found):
     claims = f"- {{source: second-list, field: n_heads, value: 8, configuration: 1B}}\n{CLAIM.format(field, value)}"
     expected = {f"claims/impossible-order/model:alpha#1B/{field}=second-list"} if found else set()
-    assert {one for one in ids((MODEL, "provenance:", claims)) if "impossible" in one} == expected
+    assert {issue for issue in ids((MODEL, "provenance:", claims)) if "impossible" in issue} == expected
 
 
 def test_impossible_orders_name_both_numbers_and_places(audit):
@@ -55,21 +48,11 @@ def test_impossible_orders_name_both_numbers_and_places(audit):
     assert "2,000,000,000 [second-list] exceeds params_total 1B [second-list, README, row 1]" in issue.message
 
 
-@pytest.mark.parametrize(
-    ("printed", "layers", "expected"),
-    [
-        ("1", 32, 32),
-        ("1/2", 24, 12),
-        ("1/4, add extra FFN", 27, 6),
-        ("1/2, 1:7 Attention:Mamba", 32, 16),
-        ("1, except 1st layer", 28, 27),
-        ("1, except first 3 layers", 61, 58),
-        ("1, except the last layer", 61, None),
-        ("every other layer", 24, None),
-        ("2", 24, None),
-        ("1/0", 24, None),
-    ],
-)
+@pytest.mark.parametrize(("printed", "layers", "expected"), [
+    ("1", 32, 32), ("1/2", 24, 12), ("1/4, add extra FFN", 27, 6), ("1/2, 1:7 Attention:Mamba", 32, 16),
+    ("1, except 1st layer", 28, 27), ("1, except first 3 layers", 61, 58), ("1, except the last layer", 61, None),
+    ("every other layer", 24, None), ("2", 24, None), ("1/0", 24, None),
+])  # fmt: skip
 def test_layers_with_experts_as_tables_print_them(printed, layers, expected):
     assert layers_with_experts(printed, layers) == expected
 

@@ -1,7 +1,5 @@
 """Counts of experts in which routed and shared ones are mixed up."""
 
-from __future__ import annotations
-
 import pytest
 
 MODEL, TABLE = "data/models/alpha.yaml", "data/tables/first-table.yaml"
@@ -14,18 +12,12 @@ def claim(source: str, field: str, value: int, counting: str = "") -> str:
     return f"- {{source: {source}, field: {field}, value: {value}, configuration: 2B{counted}}}\n"
 
 
-@pytest.mark.parametrize(
-    ("total", "counting", "shared", "says"),
-    [
-        (9, "incl-shared", 1, None),
-        (8, "incl-shared", 1, "the shared ones left out"),
-        (8, "excl-shared", 1, None),
-        (9, "excl-shared", 1, "9 [first-survey], but 8 [second-list] routed make 8"),
-        (10, "incl-shared", 1, "counted twice"),
-        (8, "incl-shared", 0, None),
-        (8, "unclear", 1, "does not say whether shared experts are counted"),
-    ],
-)
+@pytest.mark.parametrize(("total", "counting", "shared", "says"), [
+    (9, "incl-shared", 1, None), (8, "incl-shared", 1, "the shared ones left out"), (8, "excl-shared", 1, None),
+    (9, "excl-shared", 1, "9 [first-survey], but 8 [second-list] routed make 8"),
+    (10, "incl-shared", 1, "counted twice"), (8, "incl-shared", 0, None),
+    (8, "unclear", 1, "does not say whether shared experts are counted"),
+])  # fmt: skip
 @pytest.mark.parametrize("fields", [("n_experts_total", "n_routed_experts"), ("n_experts_active", "experts_per_token")])
 def test_counts_in_tables_against_routed_experts(audit, total, counting, shared, says, fields):
     claims = claim("second-list", fields[1], 8) + claim("first-survey", "n_shared_experts", shared)

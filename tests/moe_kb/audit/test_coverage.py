@@ -1,7 +1,5 @@
 """What is missing, and what leads to nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.kb import open_kb
@@ -63,12 +61,8 @@ def test_models_without_configuration_or_layers(audit):
 
 def test_an_implementation_its_record_lacks(tree, monkeypatch):
     row = {
-        "key": "two",
-        "name": "Two",
-        "status": "complete",
-        "summary": "s",
-        "designs": "alpha-router; beta-router; gone",
-    }
+        "key": "two", "name": "Two", "status": "complete", "summary": "s", "designs": "alpha-router; beta-router; gone",
+    }  # fmt: skip
     monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "verified_against": "o"}])
     kb = open_kb(tree, database=tree.parent / "kb.db")
     found = [f.id for f in kb.audit(rule="coverage/one-sided-implementation")]

@@ -1,7 +1,5 @@
 """Dates that contradict identifiers, and works that lean on later ones."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.audit.dates import arxiv_month
@@ -18,15 +16,10 @@ def test_the_month_of_an_identifier(identifier, month):
     assert arxiv_month(identifier) == month
 
 
-@pytest.mark.parametrize(
-    ("identifier", "says"),
-    [
-        ("2113.00001", "there is no month 13"),
-        ("0601.0001", "begin with April 2007"),
-        ("1312.44610", "identifiers of 2013 have 4 digits"),
-        ("2103.0001", "identifiers of 2021 have 5 digits"),
-    ],
-)
+@pytest.mark.parametrize(("identifier", "says"), [
+    ("2113.00001", "there is no month 13"), ("0601.0001", "begin with April 2007"),
+    ("1312.44610", "identifiers of 2013 have 4 digits"), ("2103.0001", "identifiers of 2021 have 5 digits"),
+])  # fmt: skip
 def test_identifiers_that_cannot_exist(audit, identifier, says):
     found = {f.rule: f.message for f in audit((ALPHA, "arxiv: '2103.00001'", f"arxiv: '{identifier}'"))}
     assert says in found["dates/impossible-identifier"]

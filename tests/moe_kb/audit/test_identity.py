@@ -1,7 +1,5 @@
 """One identifier on two works, one work under two names, one name for two works."""
 
-from __future__ import annotations
-
 import pytest
 
 ALPHA, BETA, MODEL = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
@@ -13,15 +11,10 @@ def beta_claims(field: str, value: str) -> tuple[str, str, str]:
     return BETA, "placements:", f"claims:\n- {{source: second-list, field: {field}, value: {value}}}\nplacements:"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "scheme"),
-    [
-        ("arxiv", "'2103.00001'", "arxiv"),
-        ("url", "'https://arxiv.org/pdf/2103.00001'", "arxiv"),
-        ("url", "'http://www.example.org/alpha/'", "url"),
-        ("url", "'https://example.org/beta'", None),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "scheme"), [
+    ("arxiv", "'2103.00001'", "arxiv"), ("url", "'https://arxiv.org/pdf/2103.00001'", "arxiv"),
+    ("url", "'http://www.example.org/alpha/'", "url"), ("url", "'https://example.org/beta'", None),
+])  # fmt: skip
 def test_one_identifier_on_two_papers(audit, field, value, scheme):
     found = [f for f in audit(beta_claims(field, value)) if f.rule == "identity/shared-identifier"]
     assert [f.field for f in found] == ([scheme] if scheme else [])
@@ -90,8 +83,8 @@ PRINTED, ROW = "paper:alpha/name=first-survey", "model:alpha#1B/name=second-tabl
 )
 def test_works_printed_under_other_names(audit, change, issue):
     issues = audit(change)
-    assert [found.id for found in issues] == ([issue] if issue else [])
-    assert all(found.concerns("table:second-table") for found in issues if change[0] == TABLE)
+    assert [finding.id for finding in issues] == ([issue] if issue else [])
+    assert all(finding.concerns("table:second-table") for finding in issues if change[0] == TABLE)
 
 
 def test_one_name_for_two_works_is_an_issue(audit):

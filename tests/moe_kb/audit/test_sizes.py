@@ -1,10 +1,9 @@
 """Sizes against hyperparameters: sheets as tables print them, and layers as records describe them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
+from trees import SIZED
 
 from moe_kb import yamlio
 from moe_kb.audit.changes import changed, with_layers
@@ -33,23 +32,15 @@ def test_sizes_that_follow_are_no_issue():
     assert check_sheet(SHEET, [TOTAL, ACTIVE], VOCABULARY) == []
 
 
-@pytest.mark.parametrize(
-    ("change", "explanation"),
-    [
-        ({"n_layers": 12}, "n_layers 24, not 12"),
-        ({"n_layers": 48}, "n_layers 24, not 48"),
-        ({"d_model": 512}, "d_model 1024, not 512"),
-        ({"d_expert": 2048}, "d_expert 4096, not 2048"),
-        ({"n_experts": 32}, "n_experts 64, not 32"),
-        ({"matrices": 3}, "2 matrices an expert, not 3"),
-        ({"moe_placement": "1/2"}, "experts in every layer"),
-        ({"moe_placement": "1/4"}, "experts in every layer"),
-        ({"d_expert": 4096 * 64}, "d_expert 4096, 262144 divided among the experts"),
-        ({"d_expert": 1024, "d_ffn": 4096}, "d_expert as d_ffn, 4096"),
-        ({"n_experts": 56}, "8 shared experts on top"),
-        ({"n_shared_experts": 32, "counting": "excl-shared"}, "shared experts within the count"),
-    ],
-)
+@pytest.mark.parametrize(("change", "explanation"), [
+    ({"n_layers": 12}, "n_layers 24, not 12"), ({"n_layers": 48}, "n_layers 24, not 48"),
+    ({"d_model": 512}, "d_model 1024, not 512"), ({"d_expert": 2048}, "d_expert 4096, not 2048"),
+    ({"n_experts": 32}, "n_experts 64, not 32"), ({"matrices": 3}, "2 matrices an expert, not 3"),
+    ({"moe_placement": "1/2"}, "experts in every layer"), ({"moe_placement": "1/4"}, "experts in every layer"),
+    ({"d_expert": 4096 * 64}, "d_expert 4096, 262144 divided among the experts"),
+    ({"d_expert": 1024, "d_ffn": 4096}, "d_expert as d_ffn, 4096"), ({"n_experts": 56}, "8 shared experts on top"),
+    ({"n_shared_experts": 32, "counting": "excl-shared"}, "shared experts within the count"),
+])  # fmt: skip
 def test_one_wrong_field_is_found_and_named(change, explanation):
     claims = [claim("params_total", 13e9, "13.0B")] if "n_experts" not in change else [TOTAL]
     if change.get("n_experts") == 56 or "n_shared_experts" in change:
@@ -209,10 +200,13 @@ def test_sizes_of_rows_against_their_hyperparameters(audit):
 
 
 def test_sizes_of_layers_against_an_exact_count(audit):
-    norm = (MODEL, "    vocab_size: 1000\n", "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n")
     count_of = "key: counted\nname: Counted\ntitle: Parameters, counted\ntype: count\n"
     text = "- {{source: counted, field: params_total, value: {}, configuration: 1B, status: derived}}\nprovenance:"
-    found = audit(norm, (MODEL, "provenance:", text.format(1_200_000_001)), data__sources__counted=count_of)
+    found = audit(
+        (MODEL, "    vocab_size: 1000\n", SIZED),
+        (MODEL, "provenance:", text.format(1_200_000_001)),
+        data__sources__counted=count_of,
+    )
     found = [f for f in found if f.rule == "sizes/described-shape"]
     assert [f.id for f in found] == ["sizes/described-shape/model:alpha#1B/params_total=counted"]
     assert "claimed 1,200,000,001 [counted], the hyperparameters make 63," in found[0].message

@@ -1,7 +1,5 @@
 """Waivers, the runner, and what every issue has."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Charts of runs."""
 
-from __future__ import annotations
-
 from runs import curves
 
 from moe_kb.charts.lab import comparison_chart, curve_chart, load_chart, load_history_chart
@@ -18,8 +16,7 @@ def test_curves_of_both_splits_keep_their_gaps():
 
 def test_fractions_are_percentages_above_zero():
     chart = curve_chart(curves(dropped_fraction=[0.25]), "dropped_fraction")
-    assert list(chart.data[0].y) == [25.0]
-    assert chart.layout.yaxis.rangemode == "nonnegative"
+    assert (list(chart.data[0].y), chart.layout.yaxis.rangemode) == ([25.0], "nonnegative")
     assert "percent" in chart.layout.yaxis.title.text
 
 

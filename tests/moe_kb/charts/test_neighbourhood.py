@@ -1,7 +1,5 @@
 """The graph one step around a record."""
 
-from __future__ import annotations
-
 from moe_kb.charts.neighbourhood import STYLES, neighbourhood
 from moe_kb.queries.graph import EDGE_TYPES
 
@@ -25,8 +23,7 @@ def test_two_directions_stand_on_two_sides(kb):
 
 
 def test_every_type_of_edge_has_its_own_line():
-    assert len(set(STYLES.values())) == len(STYLES)
-    assert tuple(STYLES) == EDGE_TYPES
+    assert (len(set(STYLES.values())), tuple(STYLES)) == (len(STYLES), EDGE_TYPES)
 
 
 def test_a_record_without_edges_has_an_empty_picture(kb):

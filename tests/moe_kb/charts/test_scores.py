@@ -1,7 +1,5 @@
 """Scores and systems, as rows and charts."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.charts.scores import score_chart

@@ -1,7 +1,5 @@
 """The timelines and the growth of the literature."""
 
-from __future__ import annotations
-
 import pytest
 from trees import small_tree
 

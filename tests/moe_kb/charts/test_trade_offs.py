@@ -1,7 +1,5 @@
 """Charts of trade-offs hold what the entries hold, and every mark leads to its record."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

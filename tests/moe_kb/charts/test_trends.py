@@ -1,7 +1,5 @@
 """Charts of measures by release date, and of questions of survey A's Table 2."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -61,8 +59,7 @@ def test_others_and_unknown_are_grey():
 def test_words_stand_in_rows_commonest_on_top():
     found = [observed("a", score="softmax"), observed("b", score="softmax"), observed("c", score="sigmoid")]
     figure = by_date(found, "score", "organisation")
-    assert figure.layout.yaxis.ticktext == ("sigmoid", "softmax")
-    assert len(body(figure)[0].x) == 3
+    assert (figure.layout.yaxis.ticktext, len(body(figure)[0].x)) == (("sigmoid", "softmax"), 3)
 
 
 def test_medians_need_two_years():

@@ -1,7 +1,5 @@
 """When two claims agree, and when they are about the same thing at all."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -42,19 +40,11 @@ def test_numbers_agree_within_what_was_printed(left, right, result):
     assert agree(right, left) is result
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "result"),
-    [
-        ("2024", "2024-06-26", True),
-        ("2024-06", "2024-07", False),
-        ("2024-Q2", "2024-06-30", True),
-        ("2024-Q2", "2024-07-01", False),
-        ("2024-Q4", "2024-12", True),
-        ("2023-11/2024-02", "2024-01-15", True),
-        ("2023-11/2024-02", "2024-03", False),
-        ("2024-06-26", "2024-06-26", True),
-    ],
-)
+@pytest.mark.parametrize(("left", "right", "result"), [
+    ("2024", "2024-06-26", True), ("2024-06", "2024-07", False), ("2024-Q2", "2024-06-30", True),
+    ("2024-Q2", "2024-07-01", False), ("2024-Q4", "2024-12", True), ("2023-11/2024-02", "2024-01-15", True),
+    ("2023-11/2024-02", "2024-03", False), ("2024-06-26", "2024-06-26", True),
+])  # fmt: skip
 def test_dates_agree_where_they_overlap(left, right, result):
     a, b = claim(left, field="date"), claim(right, field="date")
     assert comparable(a, b)
@@ -67,21 +57,13 @@ def test_words_agree_without_case_and_punctuation():
     assert not agree(claim("gelu", field="activation"), claim("relu", field="activation"))
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "result"),
-    [
-        ({}, {}, True),
-        ({"counting": "incl-shared"}, {"counting": "excl-shared"}, False),
-        ({"counting": "incl-shared"}, {}, True),
-        ({"scope": "with-mtp"}, {"scope": "without-mtp"}, False),
-        ({"scope": "with-mtp"}, {}, True),
-        ({"setting": "5-shot"}, {"setting": "0-shot"}, False),
-        ({"setting": "5-shot"}, {}, False),
-        ({"unit": "percent"}, {"unit": "parameters"}, False),
-        ({"unit": "percent"}, {}, True),
-        ({"field": "title", "value": "A"}, {"field": "title", "value": "B"}, False),
-    ],
-)
+@pytest.mark.parametrize(("left", "right", "result"), [
+    ({}, {}, True), ({"counting": "incl-shared"}, {"counting": "excl-shared"}, False),
+    ({"counting": "incl-shared"}, {}, True), ({"scope": "with-mtp"}, {"scope": "without-mtp"}, False),
+    ({"scope": "with-mtp"}, {}, True), ({"setting": "5-shot"}, {"setting": "0-shot"}, False),
+    ({"setting": "5-shot"}, {}, False), ({"unit": "percent"}, {"unit": "parameters"}, False),
+    ({"unit": "percent"}, {}, True), ({"field": "title", "value": "A"}, {"field": "title", "value": "B"}, False),
+])  # fmt: skip
 def test_only_claims_about_the_same_thing_are_compared(left, right, result):
     a, b = claim(left.pop("value", 1), **left), claim(right.pop("value", 2), **right)
     assert comparable(a, b) is result

@@ -1,7 +1,5 @@
 """Printed numbers and expressions."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,25 +7,12 @@ from hypothesis import strategies as st
 from moe_kb.claims.quantity import evaluate, parse_quantity
 
 
-@pytest.mark.parametrize(
-    ("printed", "value", "last_digit"),
-    [
-        ("47B", 47_000_000_000, 1e9),
-        ("1.6T", 1_600_000_000_000, 1e11),
-        ("12.9b", 12_900_000_000, 1e8),
-        ("1.1K", 1_100, 100),
-        ("671 B", 671_000_000_000, 1e9),
-        ("70.6", 70.6, 0.1),
-        ("45.0", 45, 0.1),
-        ("1,024", 1024, 1),
-        ("37,552,282,624", 37_552_282_624, 1),
-        ("~5B", 5_000_000_000, 1e9),
-        ("100+", 100, 1),
-        ("-3", -3, 1),
-        (" 8 ", 8, 1),
-        ("0.001", 0.001, 0.001),
-    ],
-)
+@pytest.mark.parametrize(("printed", "value", "last_digit"), [
+    ("47B", 47_000_000_000, 1e9), ("1.6T", 1_600_000_000_000, 1e11), ("12.9b", 12_900_000_000, 1e8),
+    ("1.1K", 1_100, 100), ("671 B", 671_000_000_000, 1e9), ("70.6", 70.6, 0.1), ("45.0", 45, 0.1), ("1,024", 1024, 1),
+    ("37,552,282,624", 37_552_282_624, 1), ("~5B", 5_000_000_000, 1e9), ("100+", 100, 1), ("-3", -3, 1), (" 8 ", 8, 1),
+    ("0.001", 0.001, 0.001),
+])  # fmt: skip
 def test_printed_numbers_have_value_and_last_digit(printed, value, last_digit):
     quantity = parse_quantity(printed)
     assert quantity is not None

@@ -1,7 +1,5 @@
 """Which claim is shown first, and which disagreements are listed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -62,15 +60,10 @@ def test_resolutions_choose_the_preferred_value():
     assert dispute.claims[0].source == "a-list"
 
 
-@pytest.mark.parametrize(
-    ("field", "configuration", "closes"),
-    [
-        ("params_active", None, False),
-        ("params_total", "2B", False),
-        ("params_total", "1B", True),
-        ("params_total", None, False),
-    ],
-)
+@pytest.mark.parametrize(("field", "configuration", "closes"), [
+    ("params_active", None, False), ("params_total", "2B", False), ("params_total", "1B", True),
+    ("params_total", None, False),
+])  # fmt: skip
 def test_resolutions_close_only_their_own_field(field, configuration, closes):
     claims = [claim(1, "a-config", configuration="1B"), claim(2, "a-list", configuration="1B")]
     dispute, *idle = resolve(claims, TYPES, note("a-list", field, configuration))

@@ -1,7 +1,5 @@
 """Running `moe-kb` as a person does: arguments in; exit status, output and error text out."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Commands that ask: what they print, their JSON and their exit status."""
 
-from __future__ import annotations
-
 import csv
 import io
 
@@ -43,25 +41,13 @@ def test_version(ask):
     [
         ("search", "alpha"),
         ("search", "alpha", "--kind", "paper", "--node", "gating", "--year", "2020-2021", "--limit", "5"),
-        ("show", "paper:alpha"),
-        ("show", "alpha-router"),
-        ("show", "model:alpha"),
-        ("show", "gamma"),
-        ("show", "first-table"),
-        ("show", "first-survey"),
-        ("tree", "first"),
-        ("tree", "gating"),
-        ("compare", "alpha-router", "beta-router"),
-        ("related", "paper:alpha"),
-        ("path", "paper:alpha", "system:gamma"),
-        ("query", "SELECT * FROM papers"),
-        ("audit",),
-        ("audit", "model:alpha", "--open"),
-        ("stats",),
-        ("build",),
+        ("show", "paper:alpha"), ("show", "alpha-router"), ("show", "model:alpha"), ("show", "gamma"),
+        ("show", "first-table"), ("show", "first-survey"), ("tree", "first"), ("tree", "gating"),
+        ("compare", "alpha-router", "beta-router"), ("related", "paper:alpha"), ("path", "paper:alpha", "system:gamma"),
+        ("query", "SELECT * FROM papers"), ("audit",), ("audit", "model:alpha", "--open"), ("stats",), ("build",),
     ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_everything_that_prints_data_prints_json(ask, arguments):
     plain = ask(*arguments)
     result = ask(*arguments, "--json")
@@ -136,8 +122,7 @@ def test_tree(ask):
 def test_compare(ask):
     text = ask("compare", "alpha-router", "beta-router").out
     lines = {line[:20].strip(): line[20:].split() for line in text.splitlines()}
-    assert lines["chooser *"] == ["token", "expert"]
-    assert lines["k"] == ["1", "–"]
+    assert (lines["chooser *"], lines["k"]) == (["token", "expert"], ["1", "–"])
 
 
 def test_related_and_path_say_why(ask):

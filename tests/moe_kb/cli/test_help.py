@@ -1,7 +1,5 @@
 """Help of every command begins with a verb, shows an example of the command, and says what the field says."""
 
-from __future__ import annotations
-
 import click
 import pytest
 from words import wrong_words

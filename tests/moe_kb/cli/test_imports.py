@@ -1,7 +1,5 @@
 """`moe-kb import hf`: what it writes, what it prints, what it refuses."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -139,27 +137,20 @@ def test_what_is_no_config_is_refused(moe, tmp_path, content):
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--key", "../x"), "key cannot be"),
-        (("--url", "example.org"), "url cannot be"),
-        (("--accessed", "soon"), "accessed cannot be"),
-        (("--name", "模型"), "no key can be made"),
-        (("--output", "/proc/nowhere"), "/proc/nowhere"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--key", "../x"), "key cannot be"), (("--url", "example.org"), "url cannot be"),
+    (("--accessed", "soon"), "accessed cannot be"), (("--name", "模型"), "no key can be made"),
+    (("--output", "/proc/nowhere"), "/proc/nowhere"),
+])  # fmt: skip
 def test_bad_options_are_one_line(moe, config, arguments, message):
     result = moe("import", "hf", config(), *arguments)
-    assert result.status == 2
-    assert result.err.count("\n") == 1
+    assert (result.status, result.err.count("\n")) == (2, 1)
     assert message in result.err
 
 
 def test_a_missing_file_is_one_line(moe):
     result = moe("import", "hf", "nowhere.json")
-    assert result.status == 2
-    assert result.err == "moe-kb: nowhere.json: No such file or directory.\n"
+    assert (result.status, result.err) == (2, "moe-kb: nowhere.json: No such file or directory.\n")
 
 
 def test_invalid_records_are_not_written(moe, tree, config):

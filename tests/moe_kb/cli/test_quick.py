@@ -1,14 +1,12 @@
 """What only asks imports nothing slow: no SQLAlchemy, torch or pandas, and no record types that it does not need."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
-from trees import SIZED, edit
+from trees import size_alpha
 
 SLOW = {"sqlalchemy", "sqlmodel", "torch", "pandas", "plotly", "streamlit", "networkx"}
 RECORDS = {"pydantic", "moe_kb.records.base", "yaml"}
@@ -29,7 +27,7 @@ def environment(tmp_path_factory, built):
     """Of a small tree whose database and issues are there already."""
     folder = tmp_path_factory.mktemp("quick")
     tree = shutil.copytree(built / "tree", folder / "tree")
-    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)
+    size_alpha(tree)
     environment = {**os.environ, "MOE_KB_ROOT": str(tree), "XDG_CACHE_HOME": str(folder / "cache")}
     subprocess.run([sys.executable, "-c", CODE, "audit"], capture_output=True, check=True, env=environment)
     return environment
@@ -45,19 +43,13 @@ def imported(environment, *arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("arguments", "records"),
     [
-        (["query", "SELECT 1"], False),
-        (["search", "alpha"], False),
-        (["tree", "first"], False),
-        (["cite", "paper:alpha"], False),
-        (["show", "alpha-router"], False),
-        (["compare", "alpha-router", "beta-router"], False),
-        (["related", "paper:alpha"], False),
-        (["stats"], False),
-        (["size", "alpha"], True),
-        (["audit"], True),
+        (["query", "SELECT 1"], False), (["search", "alpha"], False), (["tree", "first"], False),
+        (["cite", "paper:alpha"], False), (["show", "alpha-router"], False),
+        (["compare", "alpha-router", "beta-router"], False), (["related", "paper:alpha"], False), (["stats"], False),
+        (["size", "alpha"], True), (["audit"], True),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
-)
+)  # fmt: skip
 def test_asking_imports_nothing_slow(environment, arguments, records):
     modules = imported(environment, CODE, *arguments)
     assert modules & SLOW == set()

@@ -1,7 +1,5 @@
 """`moe-kb run` finds an implementation by its key or its design, and hands the rest on."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,18 +1,16 @@
 """The command `size`: models, configurations, files, and everything that it refuses."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
 from config_files import CONFIGS
-from trees import SIZED, edit
+from trees import BARE, size_alpha
 
 
 @pytest.fixture
 def sized(moe, tree):
     """`moe` on a tree whose model says all that its size depends on."""
-    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", SIZED)
+    size_alpha(tree)
     return moe
 
 
@@ -22,12 +20,11 @@ def test_a_model_in_words_and_as_json(sized):
     total = 2 * 1000 * 512 + 4 * attention + expert + 3 * (9 * expert + 8 * 512) + 9 * 512
     result = sized("size", "alpha", "--json")
     assert result.status == 0
-    told = result.json
-    assert told["name"] == "alpha [1B]"
-    assert told["params_total"] == total
-    assert told["params_active"] == total - 3 * 7 * expert
-    assert told["params_active_excl_input_embedding"] == told["params_active"] - 1000 * 512
-    assert [device["key"] for device in told["devices"]] == ["zeta"]
+    report = result.json
+    assert (report["name"], report["params_total"]) == ("alpha [1B]", total)
+    assert report["params_active"] == total - 3 * 7 * expert
+    assert report["params_active_excl_input_embedding"] == report["params_active"] - 1000 * 512
+    assert [device["key"] for device in report["devices"]] == ["zeta"]
     words = sized("size", "model:alpha", "--configuration", "1B").out
     assert f"{total:,}" in words
     assert "no multi-token-prediction layers" in words
@@ -51,20 +48,15 @@ def test_settings_reach_the_numbers(sized):
 
 
 def test_a_config_file(ask):
-    told = ask("size", CONFIGS / "mixtral-8x7b.json", "--json").json
-    assert told["name"] == "mixtral-8x7b.json"
-    assert (told["params_total"], told["params_active"]) == (46_702_792_704, 12_879_925_248)
+    report = ask("size", CONFIGS / "mixtral-8x7b.json", "--json").json
+    assert report["name"] == "mixtral-8x7b.json"
+    assert (report["params_total"], report["params_active"]) == (46_702_792_704, 12_879_925_248)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"),
-        ("not json", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        ('{"model_type": "\ud800"}', "not JSON"),
-    ],
-)
+@pytest.mark.parametrize(("content", "message"), [
+    ({"model_type": "nothing-known"}, "model_type 'nothing-known' is not known"), ("not json", "not JSON"),
+    (b"\xff\xfe\x00", "not JSON"), ('{"model_type": "\ud800"}', "not JSON"),
+])  # fmt: skip
 def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message):
     path = tmp_path / "config.json"
     text = content if isinstance(content, str | bytes) else json.dumps(content)
@@ -96,10 +88,7 @@ def test_what_cannot_be_sized_says_why(ask, arguments, message):
 
 
 def test_a_configuration_without_layers(moe, tree):
-    (tree / "data/models/beta.yaml").write_text(
-        "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
-        "provenance:\n- {source: first-survey, fields: [name]}\n"
-    )
+    (tree / "data/models/beta.yaml").write_text(BARE)
     result = moe("size", "beta")
     assert "its layers are not reported" in result.err
     assert result.status != 0

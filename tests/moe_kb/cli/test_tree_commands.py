@@ -1,7 +1,5 @@
 """Commands about the tree: check, format, build, schema."""
 
-from __future__ import annotations
-
 import pytest
 from trees import FILES, edit
 
@@ -68,8 +66,7 @@ def test_format_names_changed_and_broken_files(moe, tree):
     edit(tree, GAMMA, "name: Gamma", "# kept\nname: 'Gamma'")
     edit(tree, BETA, "year: 2020", "year: soon")
     result = moe("format", "data/systems", "data/papers/2020")
-    assert result.status == 1
-    assert result.out == f"formatted {GAMMA}\n"
+    assert (result.status, result.out) == (1, f"formatted {GAMMA}\n")
     assert f"{BETA}:6: [schema]" in result.err
     assert "1 files changed, 1 could not be formatted." in result.err
     assert "# kept\nname: Gamma\n" in (tree / GAMMA).read_text()
@@ -113,6 +110,5 @@ def test_root_by_option_and_by_environment(run, tree, tmp_path, monkeypatch):
     monkeypatch.setenv("MOE_KB_ROOT", str(tree))
     assert run("show", "beta").status == 0
     nowhere = run("--root", tmp_path / "nowhere", "show", "beta")
-    assert nowhere.status == 2
-    assert nowhere.err.count("\n") == 1
+    assert (nowhere.status, nowhere.err.count("\n")) == (2, 1)
     assert "holds no data/ folder. Give --root a tree" in nowhere.err

@@ -1,7 +1,5 @@
 """Accelerators in the database: a row a device, a claim a figure, found and shown like every record."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 from databases import sql_rows

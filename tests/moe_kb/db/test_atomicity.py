@@ -1,7 +1,5 @@
 """A build that is killed at any moment leaves the old database or the new one, whole, and nothing that piles up."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """Building: what ends up in the database, and when it is not built at all."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3
@@ -30,8 +28,7 @@ def test_full_builds_hold_every_record(tree, tmp_path):
     found = contents(database)
     assert {row[0] for row in found["files"]} == set(FILES)
     assert len(found["nodes"]) == 4 + 1 + 1 + 1  # with a root for each taxonomy
-    assert len(found["placements"]) == 3
-    assert len(found["mappings"]) == 1
+    assert (len(found["placements"]), len(found["mappings"])) == (3, 1)
     assert {row[1] for row in found["edges"]} >= {"paper:alpha", "design:beta-router", "model:alpha", "system:gamma"}
     assert whole(database)
     assert temporary_files(database) == []
@@ -75,8 +72,7 @@ def test_broken_trees_leave_the_old_database(tree, database):
         assert BETA in str(caught.value)
         assert "moe-kb check" in str(caught.value)
         edit(tree, BETA, new, old)
-    assert database.read_bytes() == before
-    assert temporary_files(database) == []
+    assert (database.read_bytes(), temporary_files(database)) == (before, [])
     assert build(tree, database).mode == "unchanged"
 
 
@@ -120,14 +116,11 @@ def test_threads_building_at_once_leave_it_whole(tree, database):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda raw: b"",
-        lambda raw: b"not a database" * 1000,
-        lambda raw: bytes(5000),
-        lambda raw: raw[: len(raw) // 2],
-        lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096),
+        lambda raw: b"", lambda raw: b"not a database" * 1000, lambda raw: bytes(5000),
+        lambda raw: raw[: len(raw) // 2], lambda raw: raw[:4096] + b"\xff" * (len(raw) - 4096),
     ],
     ids=["empty", "text", "zero", "cut", "flipped"],
-)
+)  # fmt: skip
 def test_damaged_databases_are_built_anew(tree, database, damage):
     before = contents(database)
     database.write_bytes(damage(database.read_bytes()))

@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501  queries are tables of examples
 
-from __future__ import annotations
-
 import hashlib
 import re
 import resource
@@ -54,60 +52,23 @@ def refused(database, sql: str, match: str = ".") -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "ATTACH 'stolen.db' AS other",
-        "DETACH main",
-        "VACUUM",
-        "VACUUM INTO 'copy.db'",
-        "PRAGMA query_only = 0",
-        "PRAGMA database_list",
-        "PRAGMA table_info(papers)",
-        "PRAGMA hard_heap_limit = 0",
-        "SELECT * FROM pragma_database_list",
-        "SELECT * FROM pragma_table_info('papers')",
-        "SELECT load_extension('evil')",
-        "SELECT load_extension('/lib/x86_64-linux-gnu/libc.so.6', 'system')",
-        "SELECT readfile('/etc/passwd')",
-        "SELECT writefile('/tmp/x', 'x')",
-        "SELECT edit('x', 'vi')",
-        "SELECT fts3_tokenizer('simple')",
-        "SELECT fts5(?1)",
-        "SELECT sqlite_compileoption_get(1)",
-        "SELECT randomblob(900000000)",
-        "SELECT hex(zeroblob(900000000))",
-        "SELECT printf('%.*c', 900000000, 'x')",
-        "SELECT format('%900000000d', 1)",
-        "SELECT * FROM dbstat",
-        "SELECT * FROM sqlite_stmt",
-        "SELECT * FROM sqlite_dbpage",
-        "INSERT INTO papers(key) VALUES ('x')",
-        "REPLACE INTO meta VALUES ('schema_version', '0')",
-        "UPDATE papers SET title = 'x'",
-        "DELETE FROM papers",
-        "DROP TABLE papers",
-        "ALTER TABLE papers RENAME TO x",
-        "CREATE TABLE x (a)",
-        "CREATE TEMP TABLE x AS SELECT 1",
-        "CREATE TEMP VIEW x AS SELECT 1",
-        "CREATE VIRTUAL TABLE temp.x USING fts5(a)",
-        "CREATE TEMP TRIGGER x AFTER INSERT ON papers BEGIN SELECT 1; END",
-        "CREATE INDEX x ON papers(title)",
-        "REINDEX",
-        "ANALYZE",
-        "INSERT INTO search(search) VALUES ('rebuild')",
-        "INSERT INTO search(search, rank) VALUES ('pgsz', 1)",
-        "UPDATE sqlite_schema SET sql = ''",
-        "BEGIN",
-        "COMMIT",
-        "SAVEPOINT x",
-        "WITH x AS (SELECT 1) DELETE FROM papers",
-        "EXPLAIN DELETE FROM papers",
-        "DELETE FROM papers RETURNING *",
-        "/* harmless */ DROP TABLE papers -- SELECT",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    "ATTACH 'stolen.db' AS other", "DETACH main", "VACUUM", "VACUUM INTO 'copy.db'", "PRAGMA query_only = 0",
+    "PRAGMA database_list", "PRAGMA table_info(papers)", "PRAGMA hard_heap_limit = 0",
+    "SELECT * FROM pragma_database_list", "SELECT * FROM pragma_table_info('papers')", "SELECT load_extension('evil')",
+    "SELECT load_extension('/lib/x86_64-linux-gnu/libc.so.6', 'system')", "SELECT readfile('/etc/passwd')",
+    "SELECT writefile('/tmp/x', 'x')", "SELECT edit('x', 'vi')", "SELECT fts3_tokenizer('simple')", "SELECT fts5(?1)",
+    "SELECT sqlite_compileoption_get(1)", "SELECT randomblob(900000000)", "SELECT hex(zeroblob(900000000))",
+    "SELECT printf('%.*c', 900000000, 'x')", "SELECT format('%900000000d', 1)", "SELECT * FROM dbstat",
+    "SELECT * FROM sqlite_stmt", "SELECT * FROM sqlite_dbpage", "INSERT INTO papers(key) VALUES ('x')",
+    "REPLACE INTO meta VALUES ('schema_version', '0')", "UPDATE papers SET title = 'x'", "DELETE FROM papers",
+    "DROP TABLE papers", "ALTER TABLE papers RENAME TO x", "CREATE TABLE x (a)", "CREATE TEMP TABLE x AS SELECT 1",
+    "CREATE TEMP VIEW x AS SELECT 1", "CREATE VIRTUAL TABLE temp.x USING fts5(a)",
+    "CREATE TEMP TRIGGER x AFTER INSERT ON papers BEGIN SELECT 1; END", "CREATE INDEX x ON papers(title)", "REINDEX",
+    "ANALYZE", "INSERT INTO search(search) VALUES ('rebuild')", "INSERT INTO search(search, rank) VALUES ('pgsz', 1)",
+    "UPDATE sqlite_schema SET sql = ''", "BEGIN", "COMMIT", "SAVEPOINT x", "WITH x AS (SELECT 1) DELETE FROM papers",
+    "EXPLAIN DELETE FROM papers", "DELETE FROM papers RETURNING *", "/* harmless */ DROP TABLE papers -- SELECT",
+])  # fmt: skip
 def test_what_is_no_plain_select_is_refused(database, sql):
     refused(database, sql)
 
@@ -183,32 +144,22 @@ def test_what_would_never_end_is_stopped(database, monkeypatch, sql):
     assert re.search("stopped after 0.5 seconds|more memory than it may have|result is larger than 50 MB", said), said
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        f"{ENDLESS} SELECT x FROM n",
-        "SELECT * FROM claims a, claims b, claims c",
-        f"{ENDLESS} SELECT x FROM n LIMIT 100000",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    f"{ENDLESS} SELECT x FROM n", "SELECT * FROM claims a, claims b, claims c",
+    f"{ENDLESS} SELECT x FROM n LIMIT 100000",
+])  # fmt: skip
 def test_a_billion_rows_are_cut_off(database, sql):
     result = run_query(database, sql, max_rows=1000)
     assert (len(result.rows), result.truncated) == (1000, True)
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        f"SELECT count(*) FROM json_each('[' || replace({HALF}, 'a', '1,') || '1]')",
-        f"SELECT json_valid(replace({LONG}, 'a', '['))",
-        f"SELECT length(trim(replace({LONG}, 'a', 'b'), 'b'))",
-        "SELECT count(*) FROM search WHERE search MATCH 'a*'",
-        "EXPLAIN SELECT * FROM claims",
-        "EXPLAIN QUERY PLAN SELECT * FROM claims a, claims b",
-        "SELECT * FROM sqlite_schema",
-        "SELECT length(CAST(x'ff' AS TEXT))",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    f"SELECT count(*) FROM json_each('[' || replace({HALF}, 'a', '1,') || '1]')",
+    f"SELECT json_valid(replace({LONG}, 'a', '['))", f"SELECT length(trim(replace({LONG}, 'a', 'b'), 'b'))",
+    "SELECT count(*) FROM search WHERE search MATCH 'a*'", "EXPLAIN SELECT * FROM claims",
+    "EXPLAIN QUERY PLAN SELECT * FROM claims a, claims b", "SELECT * FROM sqlite_schema",
+    "SELECT length(CAST(x'ff' AS TEXT))",
+])  # fmt: skip
 def test_odd_but_harmless_queries_end(database, sql):
     assert run_query(database, sql, max_seconds=20).rows
 

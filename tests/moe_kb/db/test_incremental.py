@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501  a table of changes reads better with one to a line
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Opening: anything but a whole database of this version is a clear error, and nothing can be written through it."""
 
-from __future__ import annotations
-
 import shutil
 import sqlite3
 

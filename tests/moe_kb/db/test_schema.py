@@ -1,7 +1,5 @@
 """Everything in the database is described, and every view answers."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import pytest
@@ -48,8 +46,7 @@ def test_columns_of_views_have_descriptions_of_their_own(dictionary):
     columns = "papers_with_placements.key gating_designs_compared.experts_per_token gating_designs_compared.score"
     columns += " hyperparameters.experts_per_token scores.score scores.subject sources_by_use.claims"
     said = {name: dictionary[tuple(name.split("."))]["description"] for name in columns.split()}
-    assert len(set(said.values())) == len(said)
-    assert said["papers_with_placements.key"] == "Key"
+    assert (len(set(said.values())), said["papers_with_placements.key"]) == (len(said), "Key")
     assert said["sources_by_use.claims"].startswith("Number")
     assert "logits" in said["gating_designs_compared.score"]
 

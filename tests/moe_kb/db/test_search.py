@@ -1,7 +1,5 @@
 """Search: what is found, in which order, and that no text is an error."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -59,12 +57,9 @@ def test_all_kinds_are_found_and_can_be_chosen(kb):
 
 FOUND = {
     "paper:alpha": ["phamo", "invented tokens", "tokens inven", "routes token", "2103.00001", "Ada Author", "Alpha-L"],
-    "paper:beta": ["learning sharing"],
-    "design:alpha-router": ["lpha-rou", "ha rou", "best expert"],
-    "system:gamma": ["amm"],
-    "model:alpha": ["Example Lab"],
-    "accelerator:zeta": ["zeta", "Zeta 9000", "example lab"],
-}
+    "paper:beta": ["learning sharing"], "design:alpha-router": ["lpha-rou", "ha rou", "best expert"],
+    "system:gamma": ["amm"], "model:alpha": ["Example Lab"], "accelerator:zeta": ["zeta", "Zeta 9000", "example lab"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("record", "text"), [(record, text) for record, texts in FOUND.items() for text in texts])

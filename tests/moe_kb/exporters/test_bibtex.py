@@ -1,7 +1,5 @@
 """BibTeX, read back by an independent reader."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -43,8 +41,7 @@ def test_a_paper_of_a_conference():
     found = fields(
         bibtex(paper(venue="Conference of Examples 2021", ids={"arxiv": "2103.00001", "doi": "10.1234/x_y"}))
     )
-    assert found["type"] == "inproceedings"
-    assert found["key"] == "author2021a-b"
+    assert (found["type"], found["key"]) == ("inproceedings", "author2021a-b")
     assert found["author"] == "Ada Author and Bo Writer"
     assert found["booktitle"] == "Conference of Examples 2021"
     assert (found["eprint"], found["archivePrefix"], found["doi"]) == ("2103.00001", "arXiv", "10.1234/x_y")
@@ -84,8 +81,7 @@ def test_authors_are_written_as_bibtex_reads_them():
 def test_signs_of_latex_are_escaped(title, written):
     text = bibtex(paper(title=title))
     assert f"title = {{{{{written}}}}}" in text
-    assert text.count("{") == text.count("}")
-    assert len(entries(text)) == 1
+    assert (text.count("{"), len(entries(text))) == (text.count("}"), 1)
 
 
 def test_addresses_are_not_escaped_but_balanced():

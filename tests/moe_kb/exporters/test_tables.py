@@ -1,7 +1,5 @@
 """The database as files, read back by other libraries."""
 
-from __future__ import annotations
-
 import csv
 import json
 

@@ -1,7 +1,5 @@
 """Records side by side."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.errors import NotFoundError
@@ -11,10 +9,8 @@ def test_designs_are_compared_property_by_property(kb):
     result = kb.compare(["alpha-router", "beta-router"])
     assert result.names == ["design:alpha-router", "design:beta-router"]
     cells = dict(zip(result.fields, result.cells, strict=True))
-    assert cells["chooser"] == ["token", "expert"]
-    assert cells["experts_per_token"] == ["one", "adaptive"]
-    assert cells["k"] == ["1", None]
-    assert cells["renormalised"] == ["no", None]
+    assert (cells["chooser"], cells["experts_per_token"]) == (["token", "expert"], ["one", "adaptive"])
+    assert (cells["k"], cells["renormalised"]) == (["1", None], ["no", None])
     assert cells["introduced by"] == ["Alpha", None]
     differs = {field: result.differs(row) for row, field in enumerate(result.fields)}
     assert differs["chooser"]
@@ -38,8 +34,7 @@ def test_a_model_is_compared_by_its_configurations(tree):
     result = kb.compare(["model:alpha", "delta"])
     assert result.names == ["model:alpha#1B", "model:delta#1B"]
     cells = dict(zip(result.fields, result.cells, strict=True))
-    assert cells["d_model"] == ["512", "640"]
-    assert cells["mmlu (5-shot)"] == ["45.0", None]
+    assert (cells["d_model"], cells["mmlu (5-shot)"]) == (["512", "640"], ["45.0", None])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """What the SQL console offers."""
 
-from __future__ import annotations
-
 import csv
 import io
 
@@ -46,8 +44,7 @@ def test_every_saved_question_has_an_answer_in_the_real_data(real_kb, example):
 
 
 def test_numbers_links_and_axes_are_found():
-    assert numeric_columns(RESULT) == ["year", "size"]
-    assert sensible_axes(RESULT) == ("year", "size")
+    assert (numeric_columns(RESULT), sensible_axes(RESULT)) == (["year", "size"], ("year", "size"))
     assert all_links(RESULT, "link")
     assert not all_links(RESULT, "name")
     only_words = QueryResult(["a"], [("x",)], False, 0.0)
@@ -66,14 +63,11 @@ def test_every_kind_of_chart_draws_every_row(kind):
 def test_many_groups_end_in_others():
     many = QueryResult(["group", "n"], [(f"g{i}", i) for i in range(40)], False, 0.0)
     figure = result_chart(many, "bar", "n", "n", group="group")
-    assert len(figure.data) == 13
-    assert figure.data[-1].name == "other"
+    assert (len(figure.data), figure.data[-1].name) == (13, "other")
     assert sum(len(trace.x) for trace in figure.data) == 40
 
 
 def test_csv_reads_back_as_it_was():
     back = list(csv.reader(io.StringIO(to_csv(RESULT))))
-    assert back[0] == RESULT.columns
-    assert back[2] == ["b", "2021", "", ""]
-    assert back[3][0] == 'c, "d"\n'
+    assert (back[0], back[2], back[3][0]) == (RESULT.columns, ["b", "2021", "", ""], 'c, "d"\n')
     assert to_csv(QueryResult(["x"], [(b"\x00\xff",)], False, 0.0)) == "x\n00ff\n"

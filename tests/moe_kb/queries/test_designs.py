@@ -1,7 +1,5 @@
 """The matrix of gates and what a design's page shows."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import pytest

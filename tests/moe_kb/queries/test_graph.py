@@ -1,7 +1,5 @@
 """Related records by the score that is documented, and paths with the source of every step."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,25 +1,15 @@
 """Papers as rows: search, facets, and what a paper's page adds."""
 
-from __future__ import annotations
-
 import pytest
 
 from moe_kb.queries.papers import Facets, links, venue_family, venues
 
 
-@pytest.mark.parametrize(
-    ("venue", "family"),
-    [
-        ("ICLR 2021", "ICLR"),
-        ("ArXiv 2024", "arXiv"),
-        ("arXiv", "arXiv"),
-        ("NIPS 2022", "NeurIPS"),
-        ("Proceedings of the National Academy of Sciences 117(42)", "Proceedings of the National Academy of Sciences"),
-        ("2024", "2024"),
-        (None, None),
-        ("", None),
-    ],
-)
+@pytest.mark.parametrize(("venue", "family"), [
+    ("ICLR 2021", "ICLR"), ("ArXiv 2024", "arXiv"), ("arXiv", "arXiv"), ("NIPS 2022", "NeurIPS"),
+    ("Proceedings of the National Academy of Sciences 117(42)", "Proceedings of the National Academy of Sciences"),
+    ("2024", "2024"), (None, None), ("", None),
+])  # fmt: skip
 def test_venues_lose_their_year(venue, family):
     assert venue_family(venue) == family
 
@@ -32,21 +22,13 @@ def test_catalogue_is_newest_first_with_links_and_designs(kb):
     assert venues([alpha, beta, alpha])[0] == "Conference of Examples"
 
 
-@pytest.mark.parametrize(
-    ("facets", "names"),
-    [
-        (Facets(), ["Alpha", "Beta"]),
-        (Facets(text="lpha"), ["Alpha"]),
-        (Facets(text="share"), ["Beta"]),
-        (Facets(node="first:algorithm/gating/sparse"), ["Alpha"]),
-        (Facets(node="first:algorithm"), ["Alpha", "Beta"]),
-        (Facets(years=(2020, 2020)), ["Beta"]),
-        (Facets(venues=("Conference of Examples",)), ["Alpha"]),
-        (Facets(scopes=("survey",)), []),
-        (Facets(with_code=True), ["Alpha"]),
-        (Facets(text="alpha", years=(2020, 2020)), []),
-    ],
-)
+@pytest.mark.parametrize(("facets", "names"), [
+    (Facets(), ["Alpha", "Beta"]), (Facets(text="lpha"), ["Alpha"]), (Facets(text="share"), ["Beta"]),
+    (Facets(node="first:algorithm/gating/sparse"), ["Alpha"]), (Facets(node="first:algorithm"), ["Alpha", "Beta"]),
+    (Facets(years=(2020, 2020)), ["Beta"]), (Facets(venues=("Conference of Examples",)), ["Alpha"]),
+    (Facets(scopes=("survey",)), []), (Facets(with_code=True), ["Alpha"]),
+    (Facets(text="alpha", years=(2020, 2020)), []),
+])  # fmt: skip
 def test_facets_narrow_the_list(kb, facets, names):
     assert [paper.name for paper in kb.papers(facets)] == names
 

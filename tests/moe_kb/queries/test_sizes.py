@@ -1,7 +1,7 @@
 """What the knowledge base gives sizing."""
 
 import pytest
-from trees import edit
+from trees import BARE, edit
 
 from moe_kb.errors import NotFoundError
 from moe_kb.kb import open_kb
@@ -15,39 +15,25 @@ def test_configurations_with_layers_by_label(kb):
     assert found["1B"].d_model == 512
 
 
-@pytest.mark.parametrize(
-    ("name", "label", "message"),
-    [
-        ("nothing", None, "nothing"),
-        ("paper:alpha", None, "paper:alpha is not a model"),
-        ("alpha", "9B", "model:alpha has no configuration 9B with layers. Those that have: 1B."),
-    ],
-)
+@pytest.mark.parametrize(("name", "label", "message"), [
+    ("nothing", None, "nothing"), ("paper:alpha", None, "paper:alpha is not a model"),
+    ("alpha", "9B", "model:alpha has no configuration 9B with layers. Those that have: 1B."),
+])  # fmt: skip
 def test_what_cannot_be_found_is_named(kb, name, label, message):
     with pytest.raises(NotFoundError, match=message):
         kb.architectures(name, label)
 
 
 def test_a_model_whose_layers_no_source_describes(tree):
-    path = tree / "data/models/beta.yaml"
-    path.write_text(
-        "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
-        "provenance:\n- {source: first-survey, fields: [name]}\n"
-    )
+    (tree / "data/models/beta.yaml").write_text(BARE)
     with pytest.raises(NotFoundError, match="its layers are not reported; moe-kb import hf"):
         open_kb(tree, database=tree.parent / "beta.db").architectures("beta")
 
 
-@pytest.mark.parametrize(
-    ("weights", "arithmetic", "peak"),
-    [
-        ("bf16", "bf16", 300 * 10**12),
-        ("fp8", "fp8", 600 * 10**12),
-        ("fp8-block-128", "fp8", 600 * 10**12),
-        ("int4-group-128", "bf16", 300 * 10**12),
-        ("mxfp4", "bf16", 300 * 10**12),
-    ],
-)
+@pytest.mark.parametrize(("weights", "arithmetic", "peak"), [
+    ("bf16", "bf16", 300 * 10**12), ("fp8", "fp8", 600 * 10**12), ("fp8-block-128", "fp8", 600 * 10**12),
+    ("int4-group-128", "bf16", 300 * 10**12), ("mxfp4", "bf16", 300 * 10**12),
+])  # fmt: skip
 def test_weights_are_multiplied_in_what_the_device_has(kb, weights, arithmetic, peak):
     (device,) = kb.devices(FORMATS[weights])
     assert (device.key, device.name, device.arithmetic, device.peak) == ("zeta", "Zeta 9000", arithmetic, peak)

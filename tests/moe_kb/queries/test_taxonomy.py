@@ -1,7 +1,5 @@
 """Taxonomies: their trees, what nodes hold, mappings, and the icicle."""
 
-from __future__ import annotations
-
 from html import unescape
 
 import pytest
@@ -12,12 +10,9 @@ from moe_kb.charts.taxonomy import WIDTH, icicle
 def test_the_icicle_holds_every_node_under_its_parent(kb):
     trace = icicle(kb.tree("first:")).data[0]
     assert dict(zip(trace.ids, trace.parents, strict=True)) == {
-        "first:": "",
-        "first:algorithm": "first:",
-        "first:algorithm/gating": "first:algorithm",
-        "first:algorithm/gating/sparse": "first:algorithm/gating",
-        "first:system": "first:",
-    }
+        "first:": "", "first:algorithm": "first:", "first:algorithm/gating": "first:algorithm",
+        "first:algorithm/gating/sparse": "first:algorithm/gating", "first:system": "first:",
+    }  # fmt: skip
     values = dict(zip(trace.ids, trace.values, strict=True))
     assert values["first:"] == values["first:algorithm"] + values["first:system"] == 2
     colours = dict(zip(trace.ids, trace.marker.colors, strict=True))

@@ -1,7 +1,5 @@
 """One model's values, and its layer diagram."""
 
-from __future__ import annotations
-
 import pytest
 import small
 from small import architecture
@@ -18,19 +16,12 @@ def claim(value: object, printed: str | None = None, status: str = "reported") -
     return Claim("model:m", "model:m", None, "params_total", value, "s", printed=printed, status=status)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("value", "text", "digit"),
-    [
-        (claim(47_000_000_000, "47B"), "47B", "to 1B"),
-        (claim(46_702_792_704), "46,702,792,704", "exact"),
-        (claim(70.6, "70.6"), "70.6", "to 0.1"),
-        (claim(2048, "2048"), "2,048", "exact"),
-        (claim(2048, "4*d_model", status="derived"), "2,048", "exact"),
-        (claim("GEGLU", "GEGLU"), "GEGLU", ""),
-        (claim(["a", "b"]), "a, b", ""),
-        (claim(True), "true", ""),
-    ],
-)
+@pytest.mark.parametrize(("value", "text", "digit"), [
+    (claim(47_000_000_000, "47B"), "47B", "to 1B"), (claim(46_702_792_704), "46,702,792,704", "exact"),
+    (claim(70.6, "70.6"), "70.6", "to 0.1"), (claim(2048, "2048"), "2,048", "exact"),
+    (claim(2048, "4*d_model", status="derived"), "2,048", "exact"), (claim("GEGLU", "GEGLU"), "GEGLU", ""),
+    (claim(["a", "b"]), "a, b", ""), (claim(True), "true", ""),
+])  # fmt: skip
 def test_a_value_is_shown_as_printed_with_its_precision(value, text, digit):
     assert (shown(value), precision(value)) == (text, digit)
 
@@ -69,28 +60,22 @@ def test_computed_parameters_stand_beside_those_claimed():
     near = round(p.active_excl_embeddings_and_head) + 3
     claims = {name: claimed(name, n) for name, n in (("params_total", 2 * p.total), ("params_active", near))}
     rows = {row["Parameters"]: row for row in claimed_rows(built, claims)}
-    assert rows["Total"]["Computed"] == f"{p.total:,}"
-    assert rows["Total"]["Difference"] == "+100.00%"
+    assert (rows["Total"]["Computed"], rows["Total"]["Difference"]) == (f"{p.total:,}", "+100.00%")
     assert rows["Active, without both"]["Claimed"] == f"{near:,}"
     assert rows["Active, without both"]["Difference"] == f"{3 / float(p.active_excl_embeddings_and_head):+.2%}"
     assert rows["Active, with embeddings and head"]["Claimed"] == ""
     several = Value("params_total", None, claim(p.total), (claim(p.total), claim(p.total * 3)), None)
     total = claimed_rows(built, {"params_total": several})[0]
-    assert total["Claimed"] == f"{p.total:,}; {3 * p.total:,}"
-    assert total["Difference"] == "none; +200.00%"
+    assert (total["Claimed"], total["Difference"]) == (f"{p.total:,}; {3 * p.total:,}", "none; +200.00%")
     assert all(row["Claimed"] == row["Difference"] == "" for row in claimed_rows(built, {}))
     with pytest.raises(UnsizedError):
         claimed_rows(architecture(small.MOE, norm=None), {})
 
 
 MOE = {
-    "kind": "moe",
-    "n_routed_experts": 8,
-    "experts_per_token": 2,
-    "d_expert": {"printed": "4*d_model", "value": 256},
-    "shared": {"count": 1, "d_expert": 128},
-    "router": {"score": "softmax", "renormalise": True},
-}
+    "kind": "moe", "n_routed_experts": 8, "experts_per_token": 2, "d_expert": {"printed": "4*d_model", "value": 256},
+    "shared": {"count": 1, "d_expert": 128}, "router": {"score": "softmax", "renormalise": True},
+}  # fmt: skip
 NESTED = Architecture.model_validate(
     {
         "source": "s",
@@ -128,18 +113,17 @@ def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
 def test_blocks_do_not_overlap():
     blocks = [s for s in layer_diagram(NESTED).layout.shapes if s.line.width == 1.5]
     assert len(blocks) == 5
-    for one in blocks:
+    for block in blocks:
         for other in blocks:
-            apart = one.y1 <= other.y0 or other.y1 <= one.y0 or one.x1 <= other.x0 or other.x1 <= one.x0
-            assert one is other or apart
+            apart = block.y1 <= other.y0 or other.y1 <= block.y0 or block.x1 <= other.x0 or other.x1 <= block.x0
+            assert block is other or apart
 
 
 def test_the_table_counts_the_layers_of_equal_sublayers_together():
     rows = layer_table(NESTED)
     assert {row.layers for row in rows if row.stack == "decoder" and row.sublayer == "MoE layer"} == {3}
     settings = {row.setting: row.value for row in rows if row.sublayer == "MoE layer"}
-    assert settings["router.renormalise"] == "yes"
-    assert settings["d_expert"] == "256 (4*d_model)"
+    assert (settings["router.renormalise"], settings["d_expert"]) == ("yes", "256 (4*d_model)")
     assert settings["shared.count"] == "1"
     rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
     assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]

@@ -21,8 +21,8 @@ def mixture(E, k, zero=0):
 
 def every_choice(E, k, zero, P):
     """Devices that hold one of the chosen and experts that were chosen, both on average; zero experts are nowhere."""
-    choices = [[one for one in chosen if one < E] for chosen in combinations(range(E + zero), k)]
-    devices = sum(len({one // (E // P) for one in chosen}) for chosen in choices)
+    choices = [[expert for expert in chosen if expert < E] for chosen in combinations(range(E + zero), k)]
+    devices = sum(len({expert // (E // P) for expert in chosen}) for chosen in choices)
     return Fraction(devices, len(choices)), Fraction(sum(map(len, choices)), len(choices))
 
 

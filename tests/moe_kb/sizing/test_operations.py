@@ -63,25 +63,16 @@ def mean(of):
     ],
 )
 def test_attention_by_hand(sublayer, decode, prefill):
-    assert done(sublayer).attention == decode
-    assert done(sublayer, phase="prefill").attention == prefill
+    assert (done(sublayer).attention, done(sublayer, phase="prefill").attention) == (decode, prefill)
     assert done(sublayer).state == 0
     assert done(sublayer, repeat=3).attention == 3 * decode
 
 
-@pytest.mark.parametrize(
-    ("sublayer", "state"),
-    [
-        (small.LIGHTNING, 2 * (2 * 3 * 3 + 2 * 3 * 3)),
-        (small.DELTA, 4 * (3 * 5 + 3 * 5 + 3 * 5) * 2),
-        (small.KDA, 4 * (3 * 5 + 3 * 5 + 3 * 5) * 2),
-        (small.MAMBA, 2 * (24 * 3 + 24 * 3)),
-        (small.MAMBA2, 2 * (5 * 7 * 3 + 5 * 7 * 3)),
-        (small.CONVOLUTION, 0),
-        (small.DENSE, 0),
-        (small.MOE, 0),
-    ],
-)
+@pytest.mark.parametrize(("sublayer", "state"), [
+    (small.LIGHTNING, 2 * (2 * 3 * 3 + 2 * 3 * 3)), (small.DELTA, 4 * (3 * 5 + 3 * 5 + 3 * 5) * 2),
+    (small.KDA, 4 * (3 * 5 + 3 * 5 + 3 * 5) * 2), (small.MAMBA, 2 * (24 * 3 + 24 * 3)),
+    (small.MAMBA2, 2 * (5 * 7 * 3 + 5 * 7 * 3)), (small.CONVOLUTION, 0), (small.DENSE, 0), (small.MOE, 0),
+])  # fmt: skip
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 def test_a_state_costs_the_same_at_every_token(sublayer, state, phase):
     assert done(sublayer, phase=phase).state == state == done(sublayer, phase=phase, tokens=1).state

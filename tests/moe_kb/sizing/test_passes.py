@@ -20,7 +20,7 @@ def weights(built, tokens):
 def test_experts_read_match_all_combinations(E, k, tokens):
     built = architecture(MOE | {"n_routed_experts": E, "experts_per_token": k})
     choices = list(product(combinations(range(E), k), repeat=tokens))
-    read = Fraction(sum(len(set().union(*map(set, one))) for one in choices), len(choices))
+    read = Fraction(sum(len(set().union(*map(set, choice))) for choice in choices), len(choices))
     always = V * D + E * D + 2 * D  # head, router, norms
     assert weights(built, tokens) == pytest.approx(float(always + read * EXPERT), rel=1e-12)
 

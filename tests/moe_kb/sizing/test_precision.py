@@ -1,7 +1,5 @@
 """Bytes of a weight in every format, against a count of each byte."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 
 from moe_kb.sizing.precision import FORMATS, FP8_BLOCK, INT4_GROUP_128, WeightFormat
 
-formats = pytest.mark.parametrize("one", FORMATS.values(), ids=FORMATS)
+formats = pytest.mark.parametrize("weight_format", FORMATS.values(), ids=FORMATS)
 sizes = st.integers(0, 700)
 
 
@@ -28,14 +26,16 @@ sizes = st.integers(0, 700)
     ],
 )
 def test_bytes_of_a_weight_by_hand(key, bytes_per_weight, formula):
-    assert FORMATS[key].bytes_per_weight == bytes_per_weight
-    assert FORMATS[key].formula == formula
+    assert (FORMATS[key].bytes_per_weight, FORMATS[key].formula) == (bytes_per_weight, formula)
 
 
 def test_formats_name_their_specification():
     assert len(FORMATS) == 8
-    assert all(one.source and one.label and key == one.key for key, one in FORMATS.items())
-    assert len({one.label for one in FORMATS.values()}) == len(FORMATS)
+    assert all(
+        weight_format.source and weight_format.label and key == weight_format.key
+        for key, weight_format in FORMATS.items()
+    )
+    assert len({weight_format.label for weight_format in FORMATS.values()}) == len(FORMATS)
 
 
 def test_matrices_by_hand():
@@ -48,16 +48,18 @@ def test_matrices_by_hand():
 
 @formats
 @given(rows=sizes, columns=sizes)
-def test_a_matrix_takes_what_its_blocks_take(one, rows, columns):
-    r, c = one.block
+def test_a_matrix_takes_what_its_blocks_take(weight_format, rows, columns):
+    r, c = weight_format.block
     blocks = sum(1 for _ in range(0, rows, r)) * sum(1 for _ in range(0, columns, c))
-    assert one.matrix_bytes(rows, columns) == Fraction(rows * columns * one.weight_bits + blocks * one.block_bits, 8)
-    assert one.matrix_bytes(rows, columns) >= rows * columns * one.bytes_per_weight
+    assert weight_format.matrix_bytes(rows, columns) == Fraction(
+        rows * columns * weight_format.weight_bits + blocks * weight_format.block_bits, 8
+    )
+    assert weight_format.matrix_bytes(rows, columns) >= rows * columns * weight_format.bytes_per_weight
     even = rows * r * columns * c
-    assert one.matrix_bytes(rows * r, columns * c) == even * one.bytes_per_weight
+    assert weight_format.matrix_bytes(rows * r, columns * c) == even * weight_format.bytes_per_weight
 
 
 @formats
-def test_no_matrix_has_negative_sizes(one: WeightFormat):
+def test_no_matrix_has_negative_sizes(weight_format: WeightFormat):
     with pytest.raises(ValueError, match="no negative sizes: -1 x 4"):
-        one.matrix_bytes(-1, 4)
+        weight_format.matrix_bytes(-1, 4)

@@ -66,30 +66,30 @@ def test_uneven_experts_have_no_traffic(sublayer, expert_parallel):
 def test_totals_add_up(sublayers, repeat, context, batch, tied):
     setting = Setting(context, batch, 4)
     found = size(architecture(*sublayers, repeat=repeat, tied_embeddings=tied), setting)
-    told = found.as_dict([DEVICE])
-    parts = told["params_by_part"]
+    report = found.as_dict([DEVICE])
+    parts = report["params_by_part"]
     assert list(parts) == list(PARTS)
-    assert told["params_total"] == sum(part["total"] for part in parts.values())
-    assert told["params_active"] == sum(part["active"] for part in parts.values())
-    assert told["params_active"] <= told["params_total"]
-    assert told["params_active_excl_embeddings_and_head"] <= told["params_active_excl_input_embedding"]
-    for flops in told["flops_per_token"].values():
+    assert report["params_total"] == sum(part["total"] for part in parts.values())
+    assert report["params_active"] == sum(part["active"] for part in parts.values())
+    assert report["params_active"] <= report["params_total"]
+    assert report["params_active_excl_embeddings_and_head"] <= report["params_active_excl_input_embedding"]
+    for flops in report["flops_per_token"].values():
         assert flops["total"] == pytest.approx(flops["weights"] + flops["attention"] + flops["state"])
-    assert told["cache"]["bytes"] == pytest.approx(2 * float(found.cache.numbers(context)))
-    assert told["cache"]["bytes_read_in_decode"] <= told["cache"]["bytes"]
-    for key, told_bytes in told["weight_bytes"].items():
-        assert told_bytes == pytest.approx(float(told["params_total"] * FORMATS[key].bytes_per_weight))
-    (device,) = told["devices"]
-    assert device["fewest"] * DEVICE.memory >= told["weight_bytes"]["bf16"] + batch * told["cache"]["bytes"] - 1
-    assert (device["fewest"] - 1) * DEVICE.memory <= told["weight_bytes"]["bf16"] + batch * told["cache"]["bytes"]
+    assert report["cache"]["bytes"] == pytest.approx(2 * float(found.cache.numbers(context)))
+    assert report["cache"]["bytes_read_in_decode"] <= report["cache"]["bytes"]
+    for key, weight_bytes in report["weight_bytes"].items():
+        assert weight_bytes == pytest.approx(float(report["params_total"] * FORMATS[key].bytes_per_weight))
+    (device,) = report["devices"]
+    assert device["fewest"] * DEVICE.memory >= report["weight_bytes"]["bf16"] + batch * report["cache"]["bytes"] - 1
+    assert (device["fewest"] - 1) * DEVICE.memory <= report["weight_bytes"]["bf16"] + batch * report["cache"]["bytes"]
     assert {"prefill", "decode"} <= set(device)
 
 
 def test_plain_values_are_whole_where_they_are_whole():
-    told = size(architecture(MOE)).as_dict()
-    assert isinstance(told["params_active"], int)
-    assert told["scope"] == SCOPE
-    assert "devices" not in told
+    report = size(architecture(MOE)).as_dict()
+    assert isinstance(report["params_active"], int)
+    assert report["scope"] == SCOPE
+    assert "devices" not in report
     zero = size(architecture(MOE | {"experts_per_token": 1, "zero": {"count": 3, "kind": "zero"}})).as_dict()
     assert zero["params_by_part"]["routed"]["active"] == pytest.approx(180 * 8 / 11)
     assert size(architecture(DENSE)).as_dict()["all_to_all"] is None

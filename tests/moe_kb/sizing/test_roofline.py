@@ -1,7 +1,5 @@
 """The roofline and the number of devices, against values worked out by hand and properties that define them."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 
@@ -58,18 +56,10 @@ def test_work_without_traffic_and_traffic_without_work():
     assert roofline(0, 0, 1, 1).seconds == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ((-1, 1, 1, 1), "operations"),
-        ((1, -1, 1, 1), "moved"),
-        ((1, 1, 0, 1), "peak"),
-        ((1, 1, 1, 0), "bandwidth"),
-        ((math.nan, 1, 1, 1), "operations"),
-        ((1, math.inf, 1, 1), "moved"),
-        ((1, 1, math.inf, 1), "peak"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "named"), [
+    ((-1, 1, 1, 1), "operations"), ((1, -1, 1, 1), "moved"), ((1, 1, 0, 1), "peak"), ((1, 1, 1, 0), "bandwidth"),
+    ((math.nan, 1, 1, 1), "operations"), ((1, math.inf, 1, 1), "moved"), ((1, 1, math.inf, 1), "peak"),
+])  # fmt: skip
 def test_impossible_arguments_are_named(arguments, named):
     with pytest.raises(ValueError, match=f"`{named}` must be"):
         roofline(*arguments)

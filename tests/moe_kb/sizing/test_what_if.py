@@ -1,12 +1,10 @@
 """Rows and charts of sizes, and configurations with other experts."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small import ATTENTION, DENSE, INDEXER, MAMBA, MLA, MOE, D, architecture
-from trees import edit
+from trees import BARE, size_alpha
 
 from moe_kb.analysis import size_tables
 from moe_kb.charts import sizing as charts
@@ -32,17 +30,13 @@ def sized(*sublayers, label="A", setting=None, **fields):
 
 
 def test_every_configuration_can_be_sized_or_says_why(tree):
-    (tree / "data/models/beta.yaml").write_text(
-        "key: beta\nname: Beta\nconfigurations:\n- {label: small}\n"
-        "provenance:\n- {source: first-survey, fields: [name]}\n"
-    )
+    (tree / "data/models/beta.yaml").write_text(BARE)
     found = open_kb(tree, database=tree.parent / "a.db").sizable()
     assert {name: configuration.why for name, configuration in found.items()} == {
         "alpha|1B": "tied_embeddings is not given; norm is not given",
         "beta|small": NO_LAYERS,
     }
-    given = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
-    edit(tree, "data/models/alpha.yaml", "    vocab_size: 1000\n", given)
+    size_alpha(tree)
     alpha = open_kb(tree, database=tree.parent / "b.db").sizable()["alpha|1B"]
     assert (alpha.label, alpha.record, alpha.why) == ("Alpha 1B", "model:alpha", "")
 
@@ -175,9 +169,9 @@ def test_stacked_parts_come_to_the_total(draw, values):
     figure = draw(SHOWN)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     for axis, number in (("x", 0), ("x2", 1)):
-        for place, one in enumerate(SHOWN):
+        for place, model in enumerate(SHOWN):
             stacked = sum(bar.x[place] for bar in bars if (bar.xaxis or "x") == axis)
-            assert stacked == pytest.approx(values(one.size)[number])
+            assert stacked == pytest.approx(values(model.size)[number])
     named = [bar.name for bar in bars if bar.showlegend]
     assert len(named) == len(set(named))
     assert [charts._operations(n) for n in (3e6, 5e9, 2.69e12, 1.79e16)] == ["3M", "5G", "2.69T", "17.9P"]
@@ -219,10 +213,10 @@ def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
 
 def test_every_formula_says_what_is_counted_and_what_is_not():
     assert len(formulas()) == 7
-    for told in formulas().values():
-        assert told.lines
-        assert told.counted
-        assert told.left_out
-        for _, latex in told.lines:
+    for formula in formulas().values():
+        assert formula.lines
+        assert formula.counted
+        assert formula.left_out
+        for _, latex in formula.lines:
             assert latex.count("{") == latex.count("}")
             assert "|" not in latex, "it would end the cell of the table it stands in"

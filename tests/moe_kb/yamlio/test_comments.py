@@ -1,7 +1,5 @@
 """Comments survive formatting: every whole-line comment is kept, and none changes what the file says."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,23 +68,12 @@ def test_comments_move_with_the_value_below(canonical, original, formatted):
     assert yamlio.with_comments(canonical, original) == formatted
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a: 1 # note\n", 1),
-        ("a: # note\n  b: 1\n", 1),
-        ("a:\n- 1\n- 2   # note\n", 3),
-        ("a: [1, # note\n  2]\n", 1),
-        ("a: |  # note\n  text\n", 1),
-        ("a: 1\nb: >-  # note\n  text\n", 2),
-        ("--- # note\na: 1\n", 1),
-        ("a: 1\n# whole line\n", None),
-        ("a: 'x # no comment'\n", None),
-        ("a: x#y\n", None),
-        ("a: |\n  # text\n  more\nb: 1\n", None),
-        ("a: 'x\n\n  # text'\n", None),
-    ],
-)
+@pytest.mark.parametrize(("text", "line"), [
+    ("a: 1 # note\n", 1), ("a: # note\n  b: 1\n", 1), ("a:\n- 1\n- 2   # note\n", 3), ("a: [1, # note\n  2]\n", 1),
+    ("a: |  # note\n  text\n", 1), ("a: 1\nb: >-  # note\n  text\n", 2), ("--- # note\na: 1\n", 1),
+    ("a: 1\n# whole line\n", None), ("a: 'x # no comment'\n", None), ("a: x#y\n", None),
+    ("a: |\n  # text\n  more\nb: 1\n", None), ("a: 'x\n\n  # text'\n", None),
+])  # fmt: skip
 def test_comments_beside_a_value_are_found(text, line):
     assert yamlio.trailing_comment_line(text) == line
 

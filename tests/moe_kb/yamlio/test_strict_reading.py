@@ -1,7 +1,5 @@
 """What the reader refuses, and what it makes of plain scalars."""
 
-from __future__ import annotations
-
 import os
 
 import pytest
@@ -19,37 +17,19 @@ def refused(text: str) -> YamlError:
     return caught.value
 
 
-@pytest.mark.parametrize(
-    ("text", "rule", "line"),
-    [
-        ("a: 1\nb: 2\na: 3\n", "yaml-duplicate-key", 3),
-        ("a: {b: 1, b: 2}\n", "yaml-duplicate-key", 1),
-        ("a:\n  b: 1\n  'b': 2\n", "yaml-duplicate-key", 3),
-        ("a: !!python/object/apply:os.system [ls]\n", "yaml-plain", 1),
-        ("a: 1\nb: !!binary aGk=\n", "yaml-plain", 2),
-        ("a: !own {b: 1}\n", "yaml-plain", 1),
-        ("!!str a: 1\n", "yaml-plain", 1),
-        ("a: &x [1]\nb: *x\n", "yaml-plain", 1),
-        ("a: 1\nb: *x\n", "yaml-plain", 2),
-        ("a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 30)), "yaml-plain", 1),
-        ("a: &x 1\n<<: {b: 2}\n", "yaml-plain", 1),
-        ("a: 1\n---\nb: 2\n", "yaml-documents", 2),
-        ("", "yaml-empty", None),
-        ("# only a comment\n", "yaml-empty", None),
-        ("1: a\n", "yaml-key", 1),
-        ("a: 1\ntrue: b\n", "yaml-key", 2),
-        ("? [a]\n: b\n", "yaml-key", 1),
-        ("a: " + "9" * 41 + "\n", "yaml-number", 1),
-        ("a: 1\nb: 1e999\n", "yaml-number", 2),
-        ('a: "bell \\a"\n', "file-characters", 1),
-        ('a: 1\nb: "\\x1b[31m"\n', "file-characters", 2),
-        ("a: [1\n", "yaml-syntax", 2),
-        ("a: 'open\n", "yaml-syntax", 2),
-        ("a:\n\t- b\n", "yaml-syntax", 2),
-        ("a: b: c\n", "yaml-syntax", 1),
-        ("@a\n", "yaml-syntax", 1),
-    ],
-)
+@pytest.mark.parametrize(("text", "rule", "line"), [
+    ("a: 1\nb: 2\na: 3\n", "yaml-duplicate-key", 3), ("a: {b: 1, b: 2}\n", "yaml-duplicate-key", 1),
+    ("a:\n  b: 1\n  'b': 2\n", "yaml-duplicate-key", 3), ("a: !!python/object/apply:os.system [ls]\n", "yaml-plain", 1),
+    ("a: 1\nb: !!binary aGk=\n", "yaml-plain", 2), ("a: !own {b: 1}\n", "yaml-plain", 1),
+    ("!!str a: 1\n", "yaml-plain", 1), ("a: &x [1]\nb: *x\n", "yaml-plain", 1), ("a: 1\nb: *x\n", "yaml-plain", 2),
+    ("a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 30)), "yaml-plain", 1),
+    ("a: &x 1\n<<: {b: 2}\n", "yaml-plain", 1), ("a: 1\n---\nb: 2\n", "yaml-documents", 2), ("", "yaml-empty", None),
+    ("# only a comment\n", "yaml-empty", None), ("1: a\n", "yaml-key", 1), ("a: 1\ntrue: b\n", "yaml-key", 2),
+    ("? [a]\n: b\n", "yaml-key", 1), ("a: " + "9" * 41 + "\n", "yaml-number", 1),
+    ("a: 1\nb: 1e999\n", "yaml-number", 2), ('a: "bell \\a"\n', "file-characters", 1),
+    ('a: 1\nb: "\\x1b[31m"\n', "file-characters", 2), ("a: [1\n", "yaml-syntax", 2), ("a: 'open\n", "yaml-syntax", 2),
+    ("a:\n\t- b\n", "yaml-syntax", 2), ("a: b: c\n", "yaml-syntax", 1), ("@a\n", "yaml-syntax", 1),
+])  # fmt: skip
 def test_other_yaml_is_refused_with_its_line(text, rule, line):
     error = refused(text)
     assert (error.rule, error.line) == (rule, line)
@@ -93,18 +73,12 @@ def test_an_unquoted_arxiv_id_reads_as_a_number():
     assert yamlio.parse("arxiv: 2401.06060\n") == {"arxiv": 2401.0606}
 
 
-@pytest.mark.parametrize(
-    ("raw", "rule", "line"),
-    [
-        (b"a: 1\nb: \xff\xfe\n", "file-encoding", 2),
-        ("a: é\n".encode("utf-16"), "file-encoding", 1),
-        ("a: é\n".encode("latin-1"), "file-encoding", 1),
-        (b"a: 1\nb: \x00\n", "file-characters", 2),
-        (b"a: \x1b[0m\n", "file-characters", 1),
-        (b"\xef\xbb\xbfa: 1\n", "file-characters", 1),
-        (b"\xed\xa0\x80: 1\n", "file-encoding", 1),
-    ],
-)
+@pytest.mark.parametrize(("raw", "rule", "line"), [
+    (b"a: 1\nb: \xff\xfe\n", "file-encoding", 2), ("a: é\n".encode("utf-16"), "file-encoding", 1),
+    ("a: é\n".encode("latin-1"), "file-encoding", 1), (b"a: 1\nb: \x00\n", "file-characters", 2),
+    (b"a: \x1b[0m\n", "file-characters", 1), (b"\xef\xbb\xbfa: 1\n", "file-characters", 1),
+    (b"\xed\xa0\x80: 1\n", "file-encoding", 1),
+])  # fmt: skip
 def test_other_bytes_are_refused_with_their_line(tmp_path, raw, rule, line):
     file = tmp_path / "a.yaml"
     file.write_bytes(raw)
