@@ -3,6 +3,7 @@
 from reference_impls.config.fields import ConfigError, FieldPairs, TaskDefaults, expert_width, loss_weight, setting
 from reference_impls.config.layer import (
     WORDS_PER_CLUSTER,
+    AllExpertsConfig,
     CapacityConfig,
     DigitsConfig,
     ExpertKind,
@@ -20,6 +21,7 @@ from reference_impls.config.run import RegressionsConfig, RunConfig, TaskConfig,
 
 __all__ = [
     "WORDS_PER_CLUSTER",
+    "AllExpertsConfig",
     "CapacityConfig",
     "ConfigError",
     "DigitsConfig",

@@ -55,9 +55,11 @@ class LayerConfig(BaseModel, ABC):
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """A config of so many experts, the design's other settings brought within its bounds.
 
-        Designs whose settings are bounded by the number of experts override this.
+        What is at most the number of experts is so here; designs with settings bounded otherwise override this.
         """
-        return cls(**{"n_experts": n_experts, **fields})
+        bounded = [field for field, bound in cls._declared("at_most").items() if bound == "n_experts"]
+        values = {field: min(cls.model_fields[field].default, n_experts) for field in bounded}
+        return cls(**{"n_experts": n_experts, **values, **fields})
 
     @classmethod
     def defaults_for(cls, task: str) -> dict[str, Any]:
@@ -66,6 +68,14 @@ class LayerConfig(BaseModel, ABC):
         for parent in reversed(cls.__mro__):
             meant |= vars(parent).get("task_defaults", {}).get(task, {})
         return meant
+
+    @classmethod
+    def _declared(cls, name: str) -> dict[str, str]:
+        """The pairs of fields that this class and those it is made of declare under a name."""
+        pairs: dict[str, str] = {}
+        for parent in reversed(cls.__mro__):
+            pairs |= vars(parent).get(name, {})
+        return pairs
 
     @property
     @abstractmethod
@@ -100,16 +110,24 @@ class LayerConfig(BaseModel, ABC):
 
     @model_validator(mode="after")
     def _keep_bounds_between_fields(self) -> Self:
-        for parent in type(self).__mro__:
-            for field, divisor in vars(parent).get("multiples", {}).items():
-                value, unit = getattr(self, field), getattr(self, divisor)
-                if value % unit:
-                    raise ValueError(f"{field} = {value} must be a multiple of {divisor} = {unit}")
-            for field, bound in vars(parent).get("at_most", {}).items():
-                value, most = getattr(self, field), getattr(self, bound)
-                if value > most:
-                    raise ValueError(f"{field} = {value} must be at most {bound} = {most}")
+        for field, divisor in self._declared("multiples").items():
+            value, unit = getattr(self, field), getattr(self, divisor)
+            if value % unit:
+                raise ValueError(f"{field} = {value} must be a multiple of {divisor} = {unit}")
+        for field, bound in self._declared("at_most").items():
+            value, most = getattr(self, field), getattr(self, bound)
+            if value > most:
+                raise ValueError(f"{field} = {value} must be at most {bound} = {most}")
         return self
+
+
+class AllExpertsConfig(LayerConfig):
+    """Settings of designs in which all experts work on everything."""
+
+    @property
+    def active_experts(self) -> float:
+        """All."""
+        return self.n_experts
 
 
 class TopOneConfig(LayerConfig):
@@ -127,12 +145,6 @@ class TopKConfig(LayerConfig):
     at_most: ClassVar[FieldPairs] = {"experts_per_token": "n_experts"}
 
     experts_per_token: int = setting(2, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many experts a token as by default, or all there are."""
-        k = min(cls.model_fields["experts_per_token"].default, n_experts)
-        return super().with_experts(n_experts, **{"experts_per_token": k, **fields})
 
     @property
     def active_experts(self) -> float:

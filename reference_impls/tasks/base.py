@@ -63,6 +63,8 @@ class Task(ABC):
     higher_is_better: ClassVar[bool]
 
     model: nn.Module
+    validation_batches: Sequence[Any]
+    """The batches to be scored, the same every time; training is on others."""
 
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         """A task for the design of `entry`, or for the layers that `make_layer` makes in its stead."""
@@ -81,10 +83,6 @@ class Task(ABC):
     @abstractmethod
     def training_batch(self, generator: torch.Generator) -> Any:
         """A batch to learn from."""
-
-    @abstractmethod
-    def validation_batches(self) -> Sequence[Any]:
-        """The batches to be scored, the same every time."""
 
     @abstractmethod
     def forward(self, batch: Any, **context: Tensor) -> Forward:

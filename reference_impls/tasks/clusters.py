@@ -22,7 +22,6 @@ from torch.nn import functional as F
 from reference_impls.config import WORDS_PER_CLUSTER, RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
 from reference_impls.tasks.base import Forward, MakeLayer, Task, draw_validation
 from reference_impls.tasks.sizes import POINT_CLASSES as CLASSES
@@ -87,11 +86,6 @@ class PointModel(nn.Module):
             return self.head(y_BSD), {"layer 0": info}
         return self.head(self.layer(x_BSD)), {}
 
-    def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, report to the layer how it routed that step's batch."""
-        if isinstance(self.layer, MoELayer):
-            self.layer.on_step(infos["layer 0"], progress)
-
 
 class ClustersTask(Task):
     """Label points; accuracy on held-out points. Specialisation is judged by the clusters."""
@@ -102,7 +96,7 @@ class ClustersTask(Task):
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
         self.source = PointSource(config.task.n_clusters, config.layer.d_model, config.task.cluster_unit, config.seed)
-        self._validation = draw_validation(self.source.draw, config)
+        self.validation_batches = draw_validation(self.source.draw, config)
 
     @staticmethod
     def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
@@ -112,10 +106,6 @@ class ClustersTask(Task):
     def training_batch(self, generator: torch.Generator) -> Points:
         """Fresh points."""
         return self.source.draw(self.config.optimiser.batch_size, self.config.task.sequence_length, generator)
-
-    def validation_batches(self) -> list[Points]:
-        """Points of the same clusters that no training batch is made of."""
-        return self._validation
 
     def forward(self, batch: Points, **context: Tensor) -> Forward:
         """Logits [B, S, classes]."""

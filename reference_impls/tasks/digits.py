@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from reference_impls.config import RunConfig
 from reference_impls.core.build import dense_layer
-from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import Progress
+from reference_impls.core.layer import LayerInfo
 from reference_impls.entry import Entry
 from reference_impls.tasks.base import Forward, MakeLayer, Task
 from reference_impls.tasks.model import Block
@@ -76,13 +75,6 @@ class ImageEncoder(nn.Module):
                 infos[f"layer {number}"] = info
         return self.head(self.norm(x_BSD).mean(1)), infos
 
-    def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, report to each layer how it routed that step's batch."""
-        for number, block in enumerate(self.blocks):
-            layer = block.feed_forward
-            if isinstance(layer, MoELayer):
-                layer.on_step(infos[f"layer {number}"], progress)
-
 
 class DigitsTask(Task):
     """Name the digit; accuracy on held-out images. Specialisation is judged by the digits."""
@@ -94,7 +86,7 @@ class DigitsTask(Task):
         super().__init__(entry, config, make_layer)
         self.images, held_out = load_images()
         size, most = config.optimiser.batch_size, min(config.task.validation_sequences, HELD_OUT)
-        self._validation = [
+        self.validation_batches = [
             Images(held_out.patch_BSP[at : min(at + size, most)], held_out.digit_B[at : min(at + size, most)])
             for at in range(0, most, size)
         ]
@@ -112,10 +104,6 @@ class DigitsTask(Task):
         """Images drawn with replacement."""
         drawn_B = torch.randint(len(self.images.digit_B), (self.config.optimiser.batch_size,), generator=generator)
         return Images(self.images.patch_BSP[drawn_B], self.images.digit_B[drawn_B])
-
-    def validation_batches(self) -> list[Images]:
-        """Held-out images."""
-        return self._validation
 
     def forward(self, batch: Images, **context: Tensor) -> Forward:
         """Logits [B, digits]; nothing is given of an image but its patches."""

@@ -31,7 +31,7 @@ class TextTask(Task):
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
         self.corpus = load_corpus(config.task.domain_bytes, config.task.sequence_length)
-        self._validation = validation_batches(
+        self.validation_batches = validation_batches(
             self.corpus, config.optimiser.batch_size, config.task.sequence_length, config.task.validation_sequences
         )
 
@@ -45,10 +45,6 @@ class TextTask(Task):
         return training_batch(
             self.corpus, self.config.optimiser.batch_size, self.config.task.sequence_length, generator
         )
-
-    def validation_batches(self) -> list[Batch]:
-        """Windows of the held-out documents."""
-        return self._validation
 
     def forward(self, batch: Batch, **context: Tensor) -> Forward:
         """Logits [B, S, 256]."""
@@ -75,5 +71,5 @@ class TextTask(Task):
         missing = [name for name in DOMAINS if name not in corpus.domains]
         if missing:
             yield "warning", f"this Python carries no text of the kind: {', '.join(missing)}"
-        unigram = unigram_bits_per_byte(corpus, self._validation)
+        unigram = unigram_bits_per_byte(corpus, self.validation_batches)
         yield "info", f"byte frequencies alone reach {unigram:.3f} bits per byte in validation"

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from reference_impls.config import RunConfig
 from reference_impls.core.build import dense_layer
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import Progress
 from reference_impls.tasks.sizes import VOCABULARY
 
 
@@ -56,13 +55,6 @@ class ByteTransformer(nn.Module):
             if info is not None:
                 infos[f"layer {number}"] = info
         return self.head(self.norm(x_BSD)), infos
-
-    def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, report to each layer how it routed that step's batch."""
-        for number, block in enumerate(self.blocks):
-            layer = block.feed_forward
-            if isinstance(layer, MoELayer):
-                layer.on_step(infos[f"layer {number}"], progress)
 
 
 class Block(nn.Module):

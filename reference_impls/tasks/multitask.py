@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from reference_impls.config import MultitaskConfig, RegressionsConfig, RunConfig
 from reference_impls.core.layer import LayerInfo, MoELayer
-from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
 from reference_impls.tasks.base import Forward, MakeLayer, Task, draw_validation
 from reference_impls.tasks.sizes import TOWER_WIDTH
@@ -104,11 +103,6 @@ class TowerModel(nn.Module):
         prediction_KN = (hidden_KNH * self.out_KH[:, None]).sum(-1) + self.out_K[:, None]
         return prediction_KN.view(K, B, S), infos
 
-    def on_step(self, infos: dict[str, LayerInfo], progress: Progress) -> None:
-        """After an optimiser step, report to the layer how it routed that step's batch."""
-        if isinstance(self.layer, MoELayer):
-            self.layer.on_step(infos["layer 0"], progress)
-
 
 class MultitaskTask(Task):
     """Predict the labels of all tasks; mean squared error. Specialisation is judged by the tasks."""
@@ -119,7 +113,7 @@ class MultitaskTask(Task):
     def __init__(self, entry: Entry, config: RunConfig, make_layer: MakeLayer | None = None) -> None:
         super().__init__(entry, config, make_layer)
         self.source = RegressionSource(config)
-        self._validation = draw_validation(self.source.draw, config)
+        self.validation_batches = draw_validation(self.source.draw, config)
 
     @staticmethod
     def build(config: RunConfig, make_layer: MakeLayer) -> nn.Module:
@@ -129,10 +123,6 @@ class MultitaskTask(Task):
     def training_batch(self, generator: torch.Generator) -> Examples:
         """Fresh examples."""
         return self.source.draw(self.config.optimiser.batch_size, self.config.task.sequence_length, generator)
-
-    def validation_batches(self) -> list[Examples]:
-        """Examples that no training batch is made of."""
-        return self._validation
 
     def forward(self, batch: Examples, **context: Tensor) -> Forward:
         """Predictions [K, B, S]."""
@@ -151,7 +141,7 @@ class MultitaskTask(Task):
 
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
         """How related the tasks turned out, and what knowing nothing costs."""
-        y_KN = torch.cat([batch.y_KBS.flatten(1) for batch in self._validation], dim=1)
+        y_KN = torch.cat([batch.y_KBS.flatten(1) for batch in self.validation_batches], dim=1)
         variance = float(y_KN.var(1).mean())
         text = f"{len(y_KN)} regressions; a constant would have a squared error of {variance:.3f}"
         if len(y_KN) > 1:

@@ -14,7 +14,7 @@ import hashlib
 import math
 import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def validation_batches(corpus: Corpus, batch_size: int, length: int, sequences: 
     return [_batch(windows[i : i + batch_size], labels[i : i + batch_size]) for i in range(0, len(windows), batch_size)]
 
 
-def unigram_bits_per_byte(corpus: Corpus, batches: list[Batch]) -> float:
+def unigram_bits_per_byte(corpus: Corpus, batches: Sequence[Batch]) -> float:
     """Bits per byte of the batches' targets if each byte is predicted by its frequency in the training
     text, the domains weighing the same as in training: what a model without context can reach."""
     frequency_V = torch.zeros(256, dtype=torch.float64)

@@ -14,6 +14,7 @@ from torch import nn
 
 import reference_impls
 from reference_impls.config import RunConfig
+from reference_impls.core.layer import MoELayer
 from reference_impls.core.metrics import RoutingTally
 from reference_impls.core.routing import Progress
 from reference_impls.entry import Entry
@@ -210,7 +211,9 @@ def train_step(task: Task, optimiser: torch.optim.Optimizer, generator: torch.Ge
         if not math.isfinite(torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.gradient_clip)):
             raise _diverged(config, progress)
         optimiser.step()
-    model.on_step(outcome.infos, Progress(progress.step + 1, progress.steps))  # type: ignore[operator]
+    layers = [module for module in model.modules() if isinstance(module, MoELayer)]
+    for layer, info in zip(layers, outcome.infos.values(), strict=True):
+        layer.on_step(info, Progress(progress.step + 1, progress.steps))
     return outcome
 
 
@@ -228,7 +231,7 @@ def validate(
     """Score the validation batches, outside training; `before` and `after` are called around each of them."""
     task.model.eval()
     interval = Interval()
-    for batch in task.validation_batches():
+    for batch in task.validation_batches:
         before()
         began = time.monotonic()
         interval.add(task.evaluate(batch))

@@ -1,11 +1,11 @@
 """Settings of calibrated fusion, MoCaE."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from reference_impls.config import LayerConfig, TaskDefaults, setting
+from reference_impls.config import AllExpertsConfig, TaskDefaults, setting
 
 
-class MoCaEConfig(LayerConfig):
+class MoCaEConfig(AllExpertsConfig):
     """Every expert predicts by itself; predictions are fused after their confidence has been calibrated."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -38,16 +38,6 @@ class MoCaEConfig(LayerConfig):
         ge=1,
         le=100,
     )
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """Any number will do."""
-        return super().with_experts(n_experts, **fields)
-
-    @property
-    def active_experts(self) -> float:
-        """All of them."""
-        return self.n_experts
 
 
 LAYER = MoCaEConfig

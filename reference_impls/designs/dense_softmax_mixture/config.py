@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from reference_impls.config import LayerConfig, TaskDefaults, setting
+from reference_impls.config import AllExpertsConfig, TaskDefaults, setting
 
 
-class JacobsConfig(LayerConfig):
+class JacobsConfig(AllExpertsConfig):
     """Every token passes through all experts, weighted by a softmax."""
 
     # All experts together are as wide as the two of Mixtral here.
@@ -22,11 +22,6 @@ class JacobsConfig(LayerConfig):
         "clusters": {"n_experts": 16, "d_expert": 8, "learning_rate": 3e-2,
         },
     }  # fmt: skip
-
-    @property
-    def active_experts(self) -> float:
-        """All."""
-        return self.n_experts
 
 
 LAYER = JacobsConfig

@@ -1,6 +1,6 @@
 """Settings of DynMoE's top-any gating."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, loss_weight, setting
 
@@ -37,12 +37,6 @@ class DynMoEConfig(LayerConfig):
             "balance_coefficient": 0.05,
         },
     }  # fmt: skip
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many experts to begin with as by default, or all there are places for."""
-        initial = min(cls.model_fields["initial_experts"].default, n_experts)
-        return super().with_experts(n_experts, **{"initial_experts": initial, **fields})
 
     @property
     def active_experts(self) -> float:

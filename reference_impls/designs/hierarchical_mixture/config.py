@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, TaskName, setting
+from reference_impls.config import AllExpertsConfig, FieldPairs, TaskDefaults, TaskName, setting
 
 CLASSES = 8  # of the clustered task, one output of an expert each
 
 
-class HMEConfig(LayerConfig):
+class HMEConfig(AllExpertsConfig):
     """Two levels of softmax gates over linear experts."""
 
     multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
@@ -36,11 +36,6 @@ class HMEConfig(LayerConfig):
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
         """Two groups where the experts can be halved, otherwise one."""
         return super().with_experts(n_experts, **{"n_groups": 2 if n_experts % 2 == 0 else 1, **fields})
-
-    @property
-    def active_experts(self) -> float:
-        """All."""
-        return self.n_experts
 
 
 LAYER = HMEConfig

@@ -1,6 +1,6 @@
 """Settings of a number of experts that depends on the input."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, expert_width, loss_weight, setting
 
@@ -22,12 +22,6 @@ class InputDependentKConfig(LayerConfig):
     task_defaults: ClassVar[TaskDefaults] = {
         "clusters": {"most_experts": 2, "balance_coefficient": 0.1, "learning_rate": 3e-2}
     }
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many experts at most as by default, or all there are."""
-        most = min(cls.model_fields["most_experts"].default, n_experts)
-        return super().with_experts(n_experts, **{"most_experts": most, **fields})
 
     @property
     def active_experts(self) -> float:

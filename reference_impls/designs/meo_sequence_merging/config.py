@@ -1,6 +1,6 @@
 """Settings of MEO."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from reference_impls.config import FieldPairs, loss_weight, setting
 from reference_impls.designs.smear.config import MergingConfig
@@ -19,12 +19,6 @@ class MEOConfig(MergingConfig):
         0.01, "Added to the learned deviation of the noise on the router's logits in training.", gt=0, le=10
     )
     balance_coefficient: float = loss_weight(0.01, "each of the two balancing losses of each layer")
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """Merging as many as by default, or all there are."""
-        k = min(cls.model_fields["merged_experts"].default, n_experts)
-        return super().with_experts(n_experts, **{"merged_experts": k, **fields})
 
     @property
     def attention_width(self) -> int:

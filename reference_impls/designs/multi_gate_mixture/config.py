@@ -1,15 +1,10 @@
 """Settings of MMoE."""
 
-from reference_impls.config import MultitaskConfig
+from reference_impls.config import AllExpertsConfig, MultitaskConfig
 
 
-class MMoEConfig(MultitaskConfig):
+class MMoEConfig(MultitaskConfig, AllExpertsConfig):
     """All experts for every input, weighted by a gate of its task."""
-
-    @property
-    def active_experts(self) -> float:
-        """All."""
-        return self.n_experts
 
 
 LAYER = MMoEConfig

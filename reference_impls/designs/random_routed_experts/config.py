@@ -1,6 +1,6 @@
 """Settings of PanGu-Sigma's random routed experts."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from reference_impls.config import (
     FieldPairs,
@@ -30,12 +30,6 @@ class RandomRoutedExpertsConfig(TopOneConfig, VocabularyConfig):
         ge=1,
         le=256,
     )
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """As many groups as by default, or one an expert."""
-        groups = min(cls.model_fields["domain_groups"].default, n_experts)
-        return super().with_experts(n_experts, **{"domain_groups": groups, **fields})
 
     def check_task(self, task: TaskConfig) -> None:
         """Points have a domain where a sequence is of one cluster."""

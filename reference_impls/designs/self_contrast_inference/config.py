@@ -1,6 +1,6 @@
 """Settings of self-contrast at inference."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from reference_impls.config import FieldPairs, setting
 from reference_impls.designs.mixtral_top2_router.config import MixtralTop2Config
@@ -29,11 +29,6 @@ class ScmoeConfig(MixtralTop2Config):
         gt=0,
         le=1,
     )
-
-    @classmethod
-    def with_experts(cls, n_experts: int, **fields: Any) -> Self:
-        """The weak run's rank as by default, or the last there is."""
-        return super().with_experts(n_experts, **({"weak_rank": min(3, n_experts)} | fields))
 
 
 LAYER = ScmoeConfig

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from reference_impls.config import DigitsConfig, TaskDefaults, setting
+from reference_impls.config import AllExpertsConfig, DigitsConfig, TaskDefaults, setting
 
 
-class SoftMoEConfig(DigitsConfig):
+class SoftMoEConfig(DigitsConfig, AllExpertsConfig):
     """Soft MoE layers: every expert works on a few averages of the tokens of a sequence."""
 
     task_defaults: ClassVar[TaskDefaults] = {
@@ -20,11 +20,6 @@ class SoftMoEConfig(DigitsConfig):
         2, "Averages of the tokens of a sequence that each expert works on.", unit="slots", ge=1, le=256
     )
     initial_scale: float = setting(1.0, "Where the learned scale of the logits begins.", gt=0, le=1000)
-
-    @property
-    def active_experts(self) -> float:
-        """All work on a sequence."""
-        return self.n_experts
 
     def active_experts_of(self, sequences: int, tokens: int) -> float:
         """Slots are computed, not tokens: a token's share of the slots of its sequence."""
