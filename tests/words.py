@@ -12,7 +12,7 @@ WORDS = {
     r"\btwins?\b": "dense baseline", r"\bthree axes\b": "trade-offs", r"\bask the database\b": "SQL console",
     r"\bbest known date\b": "release date", r"\baffiliations?\b": "organisation", r"\bno \w+ passes\b": "no results",
     r"\bno source at hand\b": "not reported", r"\bwalk the\b": "browse", r"\bplaced (under|at|in)\b": "classified as",
-    r"^counted\.|\bcounted\. ": "includes", r"\bleft out\.": "excludes", r"\bmixtures?\b(?!-of-| of )": "MoE layer",
+    r"^counted\.|\bcounted\. ": "includes", r"\bleft out\.": "excludes", r"(?<!hierarchical )\bmixtures?\b(?!-of-| of )": "MoE layer",
     r"\b(un)?settled?\b|\bsettling\b": "resolved", r"\b(is|are) shown first\b|\bfirst shown\b": "preferred value",
     r"\bstatements?\b(?! at a time| is not one)": "claim", r"\bmentions?\b": "reference", r"\bcrossings?\b": "mapping",
     r"\backnowledged?\b|\backnowledgements?\b": "waived", r"\bdoubts?\b": "issue", r"\bmend(s|ed|ing)?\b": "fix",
