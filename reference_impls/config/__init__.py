@@ -1,12 +1,13 @@
 """What a layer, and a run of it, can be set to; importable without torch."""
 
-from reference_impls.config.fields import ConfigError, FieldPairs, TaskDefaults, expert_width, loss_weight, setting
+from reference_impls.config.fields import ConfigError, TaskDefaults, expert_count, expert_width, loss_weight, setting
 from reference_impls.config.layer import (
     WORDS_PER_CLUSTER,
     AllExpertsConfig,
     CapacityConfig,
     DigitsConfig,
     ExpertKind,
+    FieldPairs,
     LayerConfig,
     MultitaskConfig,
     SharedExpertsConfig,
@@ -40,6 +41,7 @@ __all__ = [
     "TopOneConfig",
     "VocabularyConfig",
     "check_config",
+    "expert_count",
     "expert_width",
     "loss_weight",
     "run_config",

@@ -15,10 +15,6 @@ TaskDefaults = Mapping[str, Mapping[str, Any]]
 """For a task the values of fields, by name, that are not given. A function is called with the fields that are."""
 
 
-FieldPairs = Mapping[str, str]
-"""For a field of a config the other field that bounds it."""
-
-
 class ConfigError(ValueError):
     """A config out of bounds; the message is one line that names each field, its bound and the fix."""
 
@@ -29,9 +25,14 @@ def setting(default: Any, description: str, *, group: str = "routing", unit: str
     return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
-def expert_width(default: int) -> Any:
+def expert_count(default: int, description: str = "Experts in each MoE layer.") -> Any:
+    """The field `n_experts`."""
+    return setting(default, description, group="model", ge=1, le=256)
+
+
+def expert_width(default: int, description: str = "Hidden width of an expert, and of a dense feed-forward.") -> Any:
     """The field `d_expert`."""
-    return setting(default, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384)
+    return setting(default, description, group="model", ge=4, le=16_384)
 
 
 def loss_weight(default: float, loss: str) -> Any:

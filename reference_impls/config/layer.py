@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, model_validator
 
-from reference_impls.config.fields import STRICT, FieldPairs, TaskDefaults, setting
+from reference_impls.config.fields import STRICT, TaskDefaults, expert_count, expert_width, setting
 
 if TYPE_CHECKING:
     from reference_impls.config.run import TaskConfig
 
 ExpertKind = Literal["relu", "swiglu"]
 TaskName = Literal["text", "clusters", "digits", "multitask"]
+FieldPairs = Mapping[str, str]
+"""For a field of a config the other field that bounds it."""
 
 WORDS_PER_CLUSTER = 4  # of the clustered task, whose points have words as text has bytes
 
@@ -46,10 +48,8 @@ class LayerConfig(BaseModel, ABC):
     n_layers: int = setting(
         4, "Layers of the model; the more there are, the smaller a layer's outputs begin.", group="model", ge=1, le=48
     )
-    n_experts: int = setting(8, "Experts in each MoE layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(
-        128, "Hidden width of an expert, and of a dense feed-forward.", group="model", ge=4, le=16_384
-    )
+    n_experts: int = expert_count(8)
+    d_expert: int = expert_width(128)
 
     @classmethod
     def with_experts(cls, n_experts: int, **fields: Any) -> Self:
@@ -155,7 +155,7 @@ class TopKConfig(LayerConfig):
 class SharedExpertsConfig(TopKConfig):
     """Settings of designs with small routed experts, beside which every token passes through shared ones."""
 
-    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    d_expert: int = expert_width(64, "Hidden width of an expert.")
     shared_experts: int = setting(
         1,
         "Experts that every token passes through beside the routed ones, as one of their joint width.",

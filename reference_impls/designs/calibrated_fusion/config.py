@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.config import AllExpertsConfig, TaskDefaults, setting
+from reference_impls.config import AllExpertsConfig, TaskDefaults, expert_count, setting
 
 
 class MoCaEConfig(AllExpertsConfig):
@@ -12,9 +12,7 @@ class MoCaEConfig(AllExpertsConfig):
         "text": {"steps": 200}  # a step is three whole passes: so it ends within two minutes
     }
 
-    n_experts: int = setting(
-        3, "Experts, each a feed-forward in every layer; all of them run on everything.", group="model", ge=1, le=256
-    )
+    n_experts: int = expert_count(3, "Experts, each a feed-forward in every layer; all of them run on everything.")
     calibration: Literal["isotonic", "none"] = setting(
         "isotonic",
         "Whether an expert's confidence is replaced by how often it is right when so confident, or taken at its word.",

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, expert_count, loss_weight, setting
 
 
 class DeepSeekV3Config(SharedExpertsConfig):
@@ -15,9 +15,7 @@ class DeepSeekV3Config(SharedExpertsConfig):
     task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 6, "experts_per_token": 2}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
-    n_experts: int = setting(
-        16, "Routed experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256
-    )
+    n_experts: int = expert_count(16, "Routed experts in each MoE layer; a multiple of n_groups.")
     experts_per_token: int = setting(
         3, "Routed experts of each token; at most those of the groups that it may use.", ge=1, le=256
     )

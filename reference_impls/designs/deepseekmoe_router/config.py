@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
-from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, SharedExpertsConfig, TaskDefaults, expert_count, loss_weight, setting
 
 
 class DeepSeekMoEConfig(SharedExpertsConfig):
@@ -12,9 +12,7 @@ class DeepSeekMoEConfig(SharedExpertsConfig):
     task_defaults: ClassVar[TaskDefaults] = {"clusters": {"d_expert": 4}}
 
     # Many small experts: the three chosen and the shared one are as wide as Mixtral's two here.
-    n_experts: int = setting(
-        16, "Routed experts in each MoE layer; a multiple of n_devices.", group="model", ge=1, le=256
-    )
+    n_experts: int = expert_count(16, "Routed experts in each MoE layer; a multiple of n_devices.")
     experts_per_token: int = setting(3, "Routed experts of each token; at most n_experts.", ge=1, le=256)
     n_devices: int = setting(4, "Devices that the routed experts are thought to be spread over.", ge=1, le=128)
     balance_coefficient: float = loss_weight(0.003, "the balancing loss over experts of each layer")

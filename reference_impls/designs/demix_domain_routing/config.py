@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.config import TaskDefaults, TopOneConfig, expert_width, setting
+from reference_impls.config import TaskDefaults, TopOneConfig, expert_count, expert_width, setting
 
 
 class DemixConfig(TopOneConfig):
@@ -14,13 +14,10 @@ class DemixConfig(TopOneConfig):
         "clusters": {"n_experts": 8, "cluster_unit": "sequence"}
     }
 
-    n_experts: int = setting(
+    n_experts: int = expert_count(
         4,
         "Experts in each MoE layer. Domain d has expert d mod n_experts: with fewer experts than "
         "domains, domains share.",
-        group="model",
-        ge=1,
-        le=256,
     )
     d_expert: int = expert_width(384)
     inference: Literal["history", "last", "average", "known"] = setting(

@@ -2,16 +2,14 @@
 
 from typing import ClassVar
 
-from reference_impls.config import AllExpertsConfig, TaskDefaults, setting
+from reference_impls.config import AllExpertsConfig, TaskDefaults, expert_width, setting
 
 
 class JacobsConfig(AllExpertsConfig):
     """Every token passes through all experts, weighted by a softmax."""
 
     # All experts together are as wide as the two of Mixtral here.
-    d_expert: int = setting(
-        32, "Hidden width of an expert; a token passes through all of them.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(32, "Hidden width of an expert; a token passes through all of them.")
     competition: bool = setting(
         True,
         "On the clustered task experts are scored one by one by the likelihood of their mixture (off: by the blend of "

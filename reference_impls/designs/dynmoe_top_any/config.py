@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, loss_weight, setting
+from reference_impls.config import FieldPairs, LayerConfig, TaskDefaults, expert_count, loss_weight, setting
 
 
 class DynMoEConfig(LayerConfig):
@@ -10,9 +10,7 @@ class DynMoEConfig(LayerConfig):
 
     at_most: ClassVar[FieldPairs] = {"initial_experts": "n_experts"}
 
-    n_experts: int = setting(
-        8, "Places for experts in each MoE layer: the most there can be.", group="model", ge=1, le=256
-    )
+    n_experts: int = expert_count(8, "Places for experts in each MoE layer: the most there can be.")
     initial_experts: int = setting(4, "Experts in use before the first step; at most n_experts.", ge=1, le=256)
     adapt_every: int = setting(
         20,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from reference_impls.config import AllExpertsConfig, FieldPairs, TaskDefaults, TaskName, setting
+from reference_impls.config import AllExpertsConfig, FieldPairs, TaskDefaults, TaskName, expert_width, setting
 
 CLASSES = 8  # of the clustered task, one output of an expert each
 
@@ -24,9 +24,7 @@ class HMEConfig(AllExpertsConfig):
 
     tasks: ClassVar[tuple[TaskName, ...]] = ("clusters",)
     d_model: int = setting(32, "Coordinates of a point.", group="model", ge=16, le=2048)
-    d_expert: int = setting(
-        8, "Not used: an expert is linear, with one output a class.", group="model", ge=4, le=16_384
-    )
+    d_expert: int = expert_width(8, "Not used: an expert is linear, with one output a class.")
     n_groups: int = setting(2, "Groups of experts, each with a gate of its own; they divide n_experts.", ge=1, le=128)
     irls_steps: int = setting(
         1, "Least-squares steps of each gate and expert in a maximisation step.", unit="steps", ge=1, le=50

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from reference_impls.config import FieldPairs, expert_width, setting
+from reference_impls.config import FieldPairs, expert_count, expert_width, setting
 from reference_impls.designs.noisy_top_k.config import NoisyConfig
 
 
@@ -14,7 +14,7 @@ class HierarchicalNoisyTopKConfig(NoisyConfig):
     multiples: ClassVar[FieldPairs] = {"n_experts": "n_groups"}
     at_most: ClassVar[FieldPairs] = {"groups_per_token": "n_groups"}
 
-    n_experts: int = setting(16, "Experts in each MoE layer; a multiple of n_groups.", group="model", ge=1, le=256)
+    n_experts: int = expert_count(16, "Experts in each MoE layer; a multiple of n_groups.")
     d_expert: int = expert_width(96)
     n_groups: int = setting(
         4, "Groups that the experts are divided into; the first gate chooses among them.", ge=1, le=128

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from reference_impls.config import LayerConfig, TaskConfig, TaskDefaults, expert_width, setting
+from reference_impls.config import LayerConfig, TaskConfig, TaskDefaults, expert_count, expert_width, setting
 
 TEXT_DOMAINS = 4  # prose, code, tests, data
 
@@ -16,7 +16,7 @@ class TaskLevelConfig(LayerConfig):
         },
     }  # fmt: skip
 
-    n_experts: int = setting(4, "Experts in each MoE layer.", group="model", ge=1, le=256)
+    n_experts: int = expert_count(4)
     d_expert: int = expert_width(256)
     n_tasks: int = setting(
         TEXT_DOMAINS, "Tasks that have a vector: at least the domains of the text or the clusters.", ge=1, le=4096

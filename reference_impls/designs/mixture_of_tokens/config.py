@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.config import LayerConfig, TaskDefaults, setting
+from reference_impls.config import LayerConfig, TaskDefaults, expert_count, setting
 
 
 class MixtureOfTokensConfig(LayerConfig):
@@ -16,7 +16,7 @@ class MixtureOfTokensConfig(LayerConfig):
         },
     }  # fmt: skip
 
-    n_experts: int = setting(16, "Experts in each MoE layer.", group="model", ge=1, le=256)
+    n_experts: int = expert_count(16)
     group_size: int = setting(
         8,
         "Sequences whose tokens at the same position are blended; the batch in order.",

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.config import TaskDefaults, TopOneConfig, expert_width, setting
+from reference_impls.config import TaskDefaults, TopOneConfig, expert_count, expert_width
 
 
 class TaskIdConfig(TopOneConfig):
@@ -14,12 +14,8 @@ class TaskIdConfig(TopOneConfig):
         "clusters": {"n_experts": 8, "cluster_unit": "sequence"}
     }
 
-    n_experts: int = setting(
-        4,
-        "Experts in each MoE layer. Task t has expert t mod n_experts: with fewer experts than tasks, tasks share.",
-        group="model",
-        ge=1,
-        le=256,
+    n_experts: int = expert_count(
+        4, "Experts in each MoE layer. Task t has expert t mod n_experts: with fewer experts than tasks, tasks share."
     )
     d_expert: int = expert_width(384)
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from reference_impls.config import TopOneConfig, expert_width, setting
+from reference_impls.config import TopOneConfig, expert_count, expert_width, setting
 
 DrawUnit = Literal["batch", "sequence", "token"]
 
@@ -12,7 +12,7 @@ class ThorConfig(TopOneConfig):
 
     expert_kind = "relu"
 
-    n_experts: int = setting(4, "Experts in each MoE layer.", group="model", ge=1, le=256)
+    n_experts: int = expert_count(4)
     d_expert: int = expert_width(384)
     consistency_coefficient: float = setting(
         1.0, "Weight of the symmetric Kullback-Leibler divergence between the two passes.", ge=0, le=100

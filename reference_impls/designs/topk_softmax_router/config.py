@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from reference_impls.config import TaskDefaults, TopKConfig, loss_weight, setting
+from reference_impls.config import TaskDefaults, TopKConfig, expert_count, expert_width, loss_weight, setting
 
 
 class GptOssConfig(TopKConfig):
@@ -11,8 +11,8 @@ class GptOssConfig(TopKConfig):
     task_defaults: ClassVar[TaskDefaults] = {"clusters": {"experts_per_token": 2}}
 
     # Four of many small experts, as wide together as Mixtral's two here.
-    n_experts: int = setting(16, "Experts in each MoE layer.", group="model", ge=1, le=256)
-    d_expert: int = setting(64, "Hidden width of an expert.", group="model", ge=4, le=16_384)
+    n_experts: int = expert_count(16)
+    d_expert: int = expert_width(64, "Hidden width of an expert.")
     experts_per_token: int = setting(4, "Experts that each token passes through; at most n_experts.", ge=1, le=256)
     swiglu_gain: float = setting(1.702, "Gain of the sigmoid in the experts' gate.", group="model", gt=0, le=100)
     swiglu_limit: float = setting(
