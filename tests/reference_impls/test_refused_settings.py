@@ -61,11 +61,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("deepseek-v3-router", {"n_experts": 10}, "n_experts = 10 must be a multiple of n_groups = 4"),
     ("deepseek-v3-router", {"n_groups": 16}, "n_groups = 16 must be at most n_experts / 2 = 8"),
     ("deepseek-v3-router", {"top_groups": 5}, "top_groups = 5 must be at most n_groups = 4"),
-    (
-        "deepseek-v3-router",
-        {"experts_per_token": 9},
-        "experts_per_token = 9 must be at most 8, the experts of top",
-    ),
+    ("deepseek-v3-router", {"experts_per_token": 9}, "experts_per_token = 9 must be at most 8, the experts of top"),
     ("deepseek-v3-router", {"shared_experts": -1}, "shared_experts = -1: input should be greater than or equal to 0"),
     ("multi-gate-mixture", CLUSTERS | {"n_tasks": 3}, "n_tasks = 3 must be at least n_clusters = 16"),
     ("multi-gate-mixture", CLUSTERS | {"cluster_unit": "token"}, "cluster_unit = 'token' must be 'sequence'"),

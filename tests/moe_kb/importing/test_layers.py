@@ -34,9 +34,7 @@ def test_groups_write_out_to_their_layers(parts):
 
 def test_a_pattern_is_found_and_is_the_shortest():
     assert compress([A] * 4) == [{"repeat": 4, "sublayers": A}]
-    assert compress([A, B, B] * 3) == [
-        {"repeat": 3, "groups": [{"sublayers": A}, {"repeat": 2, "sublayers": B}]},
-    ]
+    assert compress([A, B, B] * 3) == [{"repeat": 3, "groups": [{"sublayers": A}, {"repeat": 2, "sublayers": B}]}]
     assert compress([B, A, B, A, B]) == [
         {"repeat": 2, "groups": [{"sublayers": B}, {"sublayers": A}]},
         {"sublayers": B},
