@@ -79,10 +79,10 @@ def test_validation_points_are_the_same_every_time_and_differ_from_training():
     entry = find("mixtral-top2-router")
     config = entry.config_class(task="clusters", validation_sequences=40)
     task, again = ClustersTask(entry, config), ClustersTask(entry, config)
-    assert [len(batch.x_BSD) for batch in task.validation_batches()] == [32, 8]
-    assert torch.equal(task.validation_batches()[0].x_BSD, again.validation_batches()[0].x_BSD)
+    assert [len(batch.x_BSD) for batch in task.validation_batches] == [32, 8]
+    assert torch.equal(task.validation_batches[0].x_BSD, again.validation_batches[0].x_BSD)
     fresh = task.training_batch(torch.Generator().manual_seed(config.seed))
-    assert not torch.equal(task.validation_batches()[0].x_BSD, fresh.x_BSD)
+    assert not torch.equal(task.validation_batches[0].x_BSD, fresh.x_BSD)
 
 
 def test_what_lies_on_the_way_to_the_output_beside_experts_widens_the_twin_too():

@@ -31,7 +31,7 @@ def test_a_patch_sees_those_after_it_and_the_order_matters(tiny_config):
     entry = find("soft-moe-slots")
     task = DigitsTask(entry, tiny_config(entry, task="digits"))
     model = task.model.double().eval()
-    patch_BSP = task.validation_batches()[0].patch_BSP.double()
+    patch_BSP = task.validation_batches[0].patch_BSP.double()
     logits = model(patch_BSP)[0]
     assert not torch.allclose(model(patch_BSP.flip(1))[0], logits)
     block = model.blocks[0]
@@ -46,7 +46,7 @@ def test_a_patch_sees_those_after_it_and_the_order_matters(tiny_config):
 def test_what_is_scored_is_no_more_than_what_is_held_out(tiny_config):
     entry = find("soft-moe-slots")
     task = DigitsTask(entry, tiny_config(entry, task="digits", validation_sequences=4096, batch_size=50))
-    batches = task.validation_batches()
+    batches = task.validation_batches
     assert sum(len(batch.digit_B) for batch in batches) == HELD_OUT
     labels, n = task.labels(batches[0])
     assert (len(labels), n) == (50 * 16, 10)

@@ -50,7 +50,7 @@ def test_every_tower_reads_what_the_layer_makes_for_its_task(key, tiny_config):
     torch.manual_seed(0)
     task = MultitaskTask(entry, config)
     model = task.model.double().eval()
-    x_BSD = task.validation_batches()[0].x_BSD.double()
+    x_BSD = task.validation_batches[0].x_BSD.double()
     prediction_KBS, infos = model(x_BSD)
     K, B, S = prediction_KBS.shape
     for k in range(K):
@@ -58,14 +58,14 @@ def test_every_tower_reads_what_the_layer_makes_for_its_task(key, tiny_config):
         hidden = (y_BSD @ model.hidden_KHD[k].T + model.hidden_KH[k]).relu()
         torch.testing.assert_close(prediction_KBS[k], hidden @ model.out_KH[k] + model.out_K[k])
     assert infos["layer 0"].routing.n_tokens == K * B * S
-    labels, n = task.labels(task.validation_batches()[0])
+    labels, n = task.labels(task.validation_batches[0])
     assert (len(labels), n) == (K * B * S, K)
 
 
 def test_errors_are_told_by_task(tiny_config):
     entry = find("multi-gate-mixture")
     task = MultitaskTask(entry, tiny_config(entry, task="multitask"), dense_layer)
-    outcome = task.evaluate(task.validation_batches()[0])
+    outcome = task.evaluate(task.validation_batches[0])
     each = [outcome.means[f"squared_error_{k}"] for k in (1, 2, 3)]
     assert outcome.means["squared_error"] == pytest.approx(sum(each) / 3)
     assert outcome.means["loss"] == pytest.approx(outcome.means["squared_error"])

@@ -185,4 +185,4 @@ def test_the_models_loss_rewards_every_layers_router_in_training_only(task, tiny
     assert all(p.grad.abs().sum() > 0 for p in routers)
     assert "aux_policy" in outcome.means
     made.model.eval()
-    assert "aux_policy" not in made.evaluate(made.validation_batches()[0]).means
+    assert "aux_policy" not in made.evaluate(made.validation_batches[0]).means

@@ -28,7 +28,7 @@ def test_the_known_domain_plays_in_training_and_the_mixture_outside(key):
     entry = find("demix-domain-routing")
     config = check_config(entry.config_class, SMALL | {"task": key})
     task = {"clusters": ClustersTask, "text": TextTask}[key](entry, config)
-    batch = task.validation_batches()[0]
+    batch = task.validation_batches[0]
     task.model.train()
     assert not run_model(task, batch).losses
     task.model.eval()

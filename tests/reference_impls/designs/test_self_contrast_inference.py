@@ -25,6 +25,6 @@ def test_an_error_in_the_weak_run_does_not_leave_the_model_weak():
 def test_what_is_reported_of_the_two_runs(training):
     task = ClustersTask(find("self-contrast-inference"), find("self-contrast-inference").config_class(task="clusters"))
     task.model.train(training)
-    means = task.evaluate(task.validation_batches()[0]).means
+    means = task.evaluate(task.validation_batches[0]).means
     assert ("aux_weak_run" in means) == ("aux_strong_run" in means) == (not training)
     assert means["loss"] == pytest.approx(means["cross_entropy"] + 0.02 * means["aux_load_balance"])

@@ -202,7 +202,7 @@ def test_evaluation_leaves_the_steering_alone():
     task = ClustersTask(find("relu-router"), find("relu-router").config_class(task="clusters"))
     task.model.eval()
     before = float(task.model.layer.router.sparsity)
-    task.evaluate(task.validation_batches()[0])
+    task.evaluate(task.validation_batches[0])
     assert float(task.model.layer.router.sparsity) == before
 
 
