@@ -190,7 +190,7 @@ def test_size_models_side_by_side_change_one_and_size_a_file(page: Page) -> None
 
     page.get_by_text("What if it had other experts?").click()
     settle(page)
-    choose(page, "Configuration to change", "Mixtral 8x7B")
+    choose(page, "Configuration to modify", "Mixtral 8x7B")
     expect(page.get_by_text("Move a slider to see what it does.")).to_be_visible()
     settle(page)
     page.get_by_role("slider", name="Routed experts E").press("ArrowRight")
