@@ -3,7 +3,7 @@
 Record text never reaches the browser as markup: it passes `plain`, or goes into a table cell.
 """
 
-# ruff: noqa: F401
+# ruff: noqa: F401  what the pages take from here
 
 from .address import in_address
 from .audit import issues
