@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test install lint types records unit browser bench screenshots clean
+.PHONY: run test install lint types records unit browser bench fuzz screenshots clean
 
 run: install
 	$(BIN)/moe-kb build
@@ -43,6 +43,10 @@ browser: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# 100,000 hostile inputs and 1,000 kills: an hour or so.
+fuzz: install
+	cd tests && ../$(BIN)/python -m fuzz
 
 screenshots: install
 	$(BIN)/python docs/screenshots.py

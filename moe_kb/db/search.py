@@ -101,7 +101,7 @@ def _filters(kind: str | None, node: str | None, year: int | tuple[int, int] | N
         if last < first:
             raise QueryError(f"the start, {first}, is after the end, {last}. Ask for {last} to {first}.")
         clauses.append("AND r.year BETWEEN ? AND ?")
-        parameters += [first, last]
+        parameters += [min(max(number, 0), 9999) for number in (first, last)]  # SQLite's numbers have an end
     return " ".join(clauses), parameters
 
 
