@@ -5,7 +5,6 @@ Every field of the file is used, known to be harmless, or refused; a number that
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from moe_kb.errors import MoeKbError
+from moe_kb.errors import MoeKbError, close_names
 from moe_kb.importing.expressions import EvaluationError
 from moe_kb.importing.family import Family, common, families, parsed
 from moe_kb.importing.layers import compress
@@ -64,7 +63,7 @@ def read_config(text: str | bytes, *, source: str, locator: str = "config.json")
     if isinstance(name, str) and name in common().refused_types:
         raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3)
+        near = close_names(str(name), known)
         names = f"near it: {', '.join(near)}" if near else f"known: {', '.join(sorted(known))}"
         raise RefusedError(f"model_type {name!r} is not known; {names}")
     return _Reading(known[name], config).imported(source, locator)
