@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzz.harness import Attempt
 from fuzz.text import SIGNS, text_of
-from trees import FILES, REPOSITORY, small_tree
+from trees import FILES, RECORDS, small_tree
 
 from moe_kb import yamlio
 from moe_kb.checks import Index, check_corpus, check_record, other_form
@@ -47,12 +47,12 @@ WORDS = ("text", "integer", "number", "count", "expression", "date", "boolean", 
 def records(folder: Path) -> Iterator[Attempt]:
     """One file of a tree is changed: findings that name it, or a record that can be built and asked."""
     small, real = small_tree(folder / "small"), folder / "real"
-    corpora = {small: Corpus.load(small), real: Corpus.load(REPOSITORY)}
+    corpora = {small: Corpus.load(small), real: Corpus.load(RECORDS)}
     indexes = {tree: Index.of(corpus) for tree, corpus in corpora.items()}
     originals = {(small, path): text for path, text in FILES.items()}
     for path in _sample(corpora[real]):
         (real / path).parent.mkdir(parents=True, exist_ok=True)
-        originals[real, path] = (REPOSITORY / path).read_text(encoding="utf-8")
+        originals[real, path] = (RECORDS / path).read_text(encoding="utf-8")
     parsed = {place: yamlio.parse(text) for place, text in originals.items()}
     scalars = sorted({str(value) for data in parsed.values() for _, _, value in _places(data) if _is_scalar(value)})
 
