@@ -4,4 +4,4 @@ from fuzz.harness import Fuzzer
 from fuzz.records import records
 from fuzz.searches import searches
 
-FUZZERS: dict[str, tuple[Fuzzer, int]] = {"records": (records, 600), "searches": (searches, 300)}
+FUZZERS: dict[str, tuple[Fuzzer, int]] = {"records": (records, 300), "searches": (searches, 300)}
