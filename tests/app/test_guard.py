@@ -64,8 +64,17 @@ def cookie_of(client: TestClient) -> dict[str, str]:
     return {"cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
 
 
-EVERYTHING = ["/", "/query?sql=SELECT+1", "/static/index.js", "/media/x.csv", "/_stcore/host-config",
-              "/_stcore/metrics", "/_stcore/health/", "/_stcore/health/../stream", "//_stcore/health", "/_stcore/HEALTH"]  # fmt: skip
+EVERYTHING = (
+    "/",
+    "/query?sql=SELECT+1",
+    "/static/index.js",
+    "/media/x.csv",
+    "/_stcore/host-config",
+    "/_stcore/health/",
+    "/_stcore/health/../stream",
+    "//_stcore/health",
+    "/_stcore/HEALTH",
+)
 
 
 @pytest.mark.parametrize("path", EVERYTHING)
