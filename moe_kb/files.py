@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -86,6 +87,8 @@ def replacement(target: Path, *, swept: bool = False) -> Iterator[Path]:
         swept: Whether the caller has swept the folder (see `sweep`) and need not have it looked through again.
     """
     target = Path(os.path.realpath(target))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     # Threads of one process write at the same time too, so the process id alone is no name.
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
     target.parent.mkdir(parents=True, exist_ok=True)
