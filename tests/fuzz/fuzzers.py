@@ -1,6 +1,7 @@
 """Every fuzzer by its name, with how many of its inputs the suite tries."""
 
+from fuzz.configurations import configurations
 from fuzz.harness import Fuzzer
 from fuzz.searches import searches
 
-FUZZERS: dict[str, tuple[Fuzzer, int]] = {"searches": (searches, 300)}
+FUZZERS: dict[str, tuple[Fuzzer, int]] = {"configurations": (configurations, 400), "searches": (searches, 300)}

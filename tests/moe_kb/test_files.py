@@ -79,8 +79,7 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert file.read_bytes() == b"old\r\n"
     file.chmod(0o640)
     with pytest.raises(ZeroDivisionError), replacement(file) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+        _ = temporary.write_bytes(b"half") / 0
     assert file.read_text() == "old\n"
     write_text(file, "new")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o640)
