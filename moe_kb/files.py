@@ -130,10 +130,11 @@ def _sync(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what killed processes left in a folder: files of `replacement` whose maker is gone.
 
-    A process that is younger than the file only has the number of its maker.
+    A process that is younger than the file only has the number of its maker. What cannot be looked into is left alone.
     """
-    with os.scandir(folder) as entries:
-        left = [entry.name for entry in entries if entry.name.startswith(".") and entry.name.endswith(".tmp")]
+    left: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        left += [entry.name for entry in entries if entry.name.startswith(".") and entry.name.endswith(".tmp")]
     for name in left:
         pid, _, token = name.removesuffix(".tmp").rpartition(".")
         pid = pid.rpartition(".")[2]

@@ -2,6 +2,11 @@
 
 from fuzz.configurations import configurations
 from fuzz.harness import Fuzzer
+from fuzz.kills import kills
 from fuzz.searches import searches
 
-FUZZERS: dict[str, tuple[Fuzzer, int]] = {"configurations": (configurations, 400), "searches": (searches, 300)}
+FUZZERS: dict[str, tuple[Fuzzer, int]] = {
+    "configurations": (configurations, 400),
+    "kills": (kills, 10),
+    "searches": (searches, 300),
+}
