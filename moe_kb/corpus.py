@@ -79,6 +79,8 @@ def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Findi
     Returns:
         The record (none where it cannot be read), the file's text, and the findings.
     """
+    if (root / path).is_dir() and not path.endswith(".yaml"):
+        return None, "", [Finding(path, None, "file-read", "the folder cannot be read.", "Check its permissions.")]
     kind = model_type_of(path)
     if kind is None:
         near = close_names(path.split("/")[1], KIND_BY_FOLDER) if path.count("/") > 1 else []

@@ -49,6 +49,10 @@ class QueryError(MoeKbError):
     """A query that the guarded console refuses or that fails."""
 
 
+class BusyError(QueryError):
+    """As many queries run as may at once; the same query asked later may be answered."""
+
+
 class CheckFailedError(MoeKbError):
     """A tree with findings cannot be built; `moe-kb check` lists them."""
 

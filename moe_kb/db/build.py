@@ -27,6 +27,7 @@ from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import edge_row, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError, MoeKbError
+from moe_kb.files import sweep
 from moe_kb.records import Record
 from moe_kb.stamps import FileStamp, scan
 
@@ -59,6 +60,7 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     begun = time.perf_counter()
     if database.is_dir():
         raise DatabaseError(f"{database} is a folder. Name a file.")
+    sweep(database.parent)  # another build may have done what a killed one had begun
     stamps = scan(root)
     code = Code.now()
     old = None if force else read_manifest(database)
