@@ -196,11 +196,21 @@ class KnowledgeBase:
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
 
-    def query(self, sql: str, *, max_rows: int = 10_000, max_seconds: float = 5.0) -> QueryResult:
-        """Run one guarded SELECT; raises `QueryError` for everything else."""
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int = 10_000,
+        max_bytes: int | None = None,
+        max_seconds: float = 5.0,
+        waiting: Callable[[], object] | None = None,
+    ) -> QueryResult:
+        """Run one guarded SELECT; raises `QueryError` for everything else. Arguments as those of `run_query`."""
         from moe_kb.db.console import run_query
 
-        return run_query(self.database, sql, max_rows=max_rows, max_seconds=max_seconds)
+        return run_query(
+            self.database, sql, max_rows=max_rows, max_bytes=max_bytes, max_seconds=max_seconds, waiting=waiting
+        )
 
     # --- taxonomy ----------------------------------------------------------------------------------------------
 
