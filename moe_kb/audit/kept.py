@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from typing import Any
 
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
-from moe_kb.db.connect import reading
+from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.replacing import replacing
 from moe_kb.errors import DatabaseError
 
@@ -42,7 +41,7 @@ def read(database: Path, state: str, record: str | None = None) -> list[Issue] |
     path = beside(database)
     if not path.is_file():
         return None
-    with suppress(sqlite3.DatabaseError), reading(path) as connection:  # damaged: computed anew
+    with suppress(*DAMAGED), reading(path) as connection:  # damaged: computed anew
         if connection.execute("SELECT value FROM meta WHERE key = 'state'").fetchone() == (state,):
             rows = connection.execute(
                 "SELECT content FROM issues WHERE ?1 IS NULL "
