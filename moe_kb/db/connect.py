@@ -10,7 +10,7 @@ from pathlib import Path
 from moe_kb.errors import DatabaseError
 
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Public names that a version of the schema changed: what was, what it is now, since which version.
 CHANGED = (
     ("acknowledgements", "waivers", 3),
