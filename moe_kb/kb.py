@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ class KnowledgeBase:
         self.database = Path(database)
         self.root = root
         self.stale = stale
-        """Why the database is older than the records (they have findings), or None."""
+        """Why the database is older than the records (they have findings, it cannot be written), or None."""
         with self._connection() as connection:
             self.meta: dict[str, str] = read_meta(connection)
 
@@ -193,11 +194,21 @@ class KnowledgeBase:
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
 
-    def query(self, sql: str, *, max_rows: int = 10_000, max_seconds: float = 5.0) -> QueryResult:
-        """Run one guarded SELECT; raises `QueryError` for everything else."""
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int = 10_000,
+        max_bytes: int | None = None,
+        max_seconds: float = 5.0,
+        waiting: Callable[[], object] | None = None,
+    ) -> QueryResult:
+        """Run one guarded SELECT; raises `QueryError` for everything else. Arguments as those of `run_query`."""
         from moe_kb.db.console import run_query
 
-        return run_query(self.database, sql, max_rows=max_rows, max_seconds=max_seconds)
+        return run_query(
+            self.database, sql, max_rows=max_rows, max_bytes=max_bytes, max_seconds=max_seconds, waiting=waiting
+        )
 
     # --- taxonomy ----------------------------------------------------------------------------------------------
 
@@ -614,22 +625,18 @@ def open_kb(
 
     Raises:
         NotFoundError: There are no records at `root`.
-        CheckFailedError: The records have structural findings and there is no database yet.
-        DatabaseError: The database cannot be read.
+        CheckFailedError: The records have structural findings and there is no database that could answer.
+        DatabaseError: The database cannot be read, or is not there and cannot be written.
     """
     if database is not None and root is None and not refresh:
         return KnowledgeBase(Path(database))
     tree = find_root(root)
     target = Path(database) if database is not None else default_database(tree)
     stale = None
-    if (refresh and not is_current(tree, target)) or not target.is_file():
-        try:
-            refresh_database(tree, target, progress)
-        except CheckFailedError as error:
-            # Somebody is editing: what was built before still answers, and says that it is older.
-            if not target.is_file():
-                raise
-            stale = str(error)
+    if not target.is_file():
+        refresh_database(tree, target, progress)
+    elif refresh and not is_current(tree, target):
+        stale = _brought_up_to_date(tree, target, progress)
     return KnowledgeBase(target, tree, stale=stale)
 
 
@@ -638,3 +645,44 @@ def refresh_database(root: Path, database: Path, progress: Progress | None = Non
     from moe_kb.db.build import build
 
     return build(root, database, progress=progress)
+
+
+#: Seconds after which a refresh that failed, or whose stamp could not be written, is tried again without a change.
+RETRY_SECONDS = 30.0
+#: What came of the last refresh of a database: the stamp of what it read, why it failed if it did, when to try again.
+#: The app looks every few seconds, and must not read all records each time only to fail as before.
+_last: dict[Path, tuple[str, str | None, float]] = {}
+
+
+def _brought_up_to_date(tree: Path, database: Path, progress: Progress | None) -> str | None:
+    """Refresh a database that is there; why it stays older than the records, or None.
+
+    Raises:
+        CheckFailedError: It cannot be refreshed for findings, and cannot be read either.
+        DatabaseError: It can be neither refreshed nor read.
+    """
+    from moe_kb.db.manifest import Code
+    from moe_kb.stamps import scan
+
+    stamp = Code.now().stamp(scan(tree))
+    seen, why, until = _last.get(database, ("", None, 0.0))
+    if seen == stamp and time.monotonic() < until and _answers(database):
+        return why
+    why = None
+    try:
+        refresh_database(tree, database, progress)
+    except (CheckFailedError, DatabaseError) as error:
+        # Somebody is editing, or the place is full or read-only: what was built before answers, and says it is older.
+        if not _answers(database):
+            raise
+        why = str(error)
+    _last[database] = stamp, why, time.monotonic() + RETRY_SECONDS
+    return why
+
+
+def _answers(database: Path) -> bool:
+    try:
+        connect(database).close()
+    except DatabaseError:
+        return False
+    return True

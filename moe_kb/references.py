@@ -14,6 +14,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+from moe_kb.lookalikes import skeleton
 from moe_kb.records import Alignment, Citation, Crosswalk, Model, Paper, Record, Source, System, Table, Taxonomy
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
@@ -77,8 +78,8 @@ def identified(field: str, text: str) -> str | None:
 
 
 def normalised_title(title: str) -> str:
-    """Title without case, accents of punctuation and spacing, so that near-copies meet."""
-    return re.sub(r"[^0-9a-z]+", " ", title.casefold()).strip()
+    """Title without case, accents, punctuation and spacing, look-alike letters as one, so that near-copies meet."""
+    return re.sub(r"[\W_]+", " ", skeleton(title)).strip() or " ".join(title.split())
 
 
 def references(record: BaseModel) -> Iterator[Ref]:
