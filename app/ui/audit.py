@@ -14,7 +14,7 @@ from .links import source_text
 
 def issues(kb: KnowledgeBase, record: str) -> None:
     """An expander with the issues that concern a record; nothing where there are none."""
-    found = [issue for issue in cached(KnowledgeBase.audit, kb) if issue.concerns(record)]
+    found = cached(KnowledgeBase.audit, kb, record)
     if not found:
         return
     still_open = sum(issue.open for issue in found)
