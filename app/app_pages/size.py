@@ -14,6 +14,7 @@ import ui
 from moe_kb.analysis import size_tables
 from moe_kb.charts import sizing as charts
 from moe_kb.importing import RefusedError, read_config
+from moe_kb.importing.expressions import shown as written
 from moe_kb.importing.hf import MAX_BYTES
 from moe_kb.kb import KnowledgeBase
 from moe_kb.sizing import Device, Setting, UnsizedError
@@ -119,7 +120,7 @@ def uploaded(setting: Setting) -> list[Sized]:
             return []
         st.success(f"Read as {ui.plain(', '.join(read.family.model_types))}.", icon=":material/check:")
         if read.assumed:
-            taken = ", ".join(f"{field} = {value}" for field, value in sorted(read.assumed.items()))
+            taken = ", ".join(f"{field} = {written(value)}" for field, value in sorted(read.assumed.items()))
             st.caption(f"What the file leaves out was taken from the model's code: {ui.plain(taken)}.")
         return [found]
 
