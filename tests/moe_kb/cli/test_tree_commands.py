@@ -93,8 +93,8 @@ def test_leftovers_of_killed_processes_are_no_records(moe, tree, tmp_path):
 
 
 @pytest.mark.parametrize("make", [
-    Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: (path.touch(), os.truncate(path, 3_000_000_000)),
-    lambda path: path.write_bytes(b"\xff"),
+    Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.write_bytes(b"\xff"),
+    lambda path: (path.touch(), os.truncate(path, 3_000_000_000)),
 ])  # fmt: skip
 def test_pages_that_are_no_text_are_refused(moe, tmp_path, make):
     page = tmp_path / "page.md"
