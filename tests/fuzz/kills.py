@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -56,14 +56,14 @@ def kills(folder: Path) -> Iterator[Attempt]:
         # Installed results are the same for every tree, and reading them takes ten times as long as all the rest.
         rows = list(building.installed_result_rows())
         stack.enter_context(patch.object(building, "installed_result_rows", lambda: iter(rows)))
-        jobs = _jobs(folder)
-        work = folder / "work"
+        pristine, work = _pristine(folder / "pristine"), folder / "work"
+        job_of = cache(lambda name: _job(folder / name, pristine, *KINDS[name]))  # a short run meets only some
 
         def attempt(random: Random) -> str:
             shutil.rmtree(work, ignore_errors=True)
             if random.random() < 0.15:
-                return _at_once(random, jobs["refresh"], work)
-            job = jobs[random.choice(list(jobs))]
+                return _at_once(random, job_of("refresh"), work)
+            job = job_of(random.choice(list(KINDS)))
             shutil.copytree(job.folder, work)
             child = _forked(job.command, work)
             time.sleep(random.uniform(0, 1.1 * job.seconds))
@@ -177,8 +177,8 @@ def _reading(work: Path) -> None:
 # --- what is there before ----------------------------------------------------------------------------------------
 
 
-def _jobs(folder: Path) -> dict[str, Job]:
-    pristine = folder / "pristine"
+def _pristine(pristine: Path) -> Path:
+    """A tree with its database, a configuration to import, and a page."""
     design = FILES["data/designs/gating/beta-router.yaml"].replace("key: beta-router", "key: mixtral-top2-router")
     code = "key: transformers-code\nname: Code\ntitle: Code of invented models\ntype: repository\n"
     small_tree(
@@ -189,29 +189,32 @@ def _jobs(folder: Path) -> dict[str, Job]:
     (pristine / CONFIG).write_text(json.dumps(config | {"num_hidden_layers": 2}))
     (pristine / PAGE).write_text("# Issues\n")
     _built(pristine)
-    kinds: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
-        "build": (lambda work: (work / DATABASE).unlink(), _built),
-        "build anew": (lambda work: None, partial(_built, force=True)),
-        "refresh": (lambda work: edit(work / TREE, PAPER, "name: Beta\n", "name: Beta again\n"), _built),
-        "full refresh": (lambda work: edit(work / TREE, "data/sources/second-list.yaml", "name: ", "name: A "), _built),
-        "restamp": (lambda work: os.utime(work / TREE / PAPER), _built),
-        "format": (_quote_names, lambda work: _run(work, "format")),
-        "schema": (lambda work: None, lambda work: _run(work, "schema", "{work}/schema")),
-        "import": (lambda work: None, lambda work: _run(work, "import", "hf", "{work}/" + CONFIG)),
-        "add": (
-            lambda work: _run(work, "format"),
-            lambda work: _run(work, "import", "hf", "{work}/" + CONFIG, "--key", "alpha", "--label", "Tiny"),
-        ),
-        "export": (lambda work: None, _exported),
-        "page": (lambda work: None, _page),
-    }
-    return {name: _job(folder / name, pristine, prepare, command) for name, (prepare, command) in kinds.items()}
+    return pristine
 
 
 def _quote_names(work: Path) -> None:
     """Every record in a form that is not canonical."""
     for path in (work / TREE).rglob("*.yaml"):
         path.write_text(re.sub(r"^name: (\w[\w ]*)$", r'name: "\1"', path.read_text(), flags=re.MULTILINE))
+
+
+#: What is done to the folder before, and the command.
+KINDS: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
+    "build": (lambda work: (work / DATABASE).unlink(), _built),
+    "build anew": (lambda work: None, partial(_built, force=True)),
+    "refresh": (lambda work: edit(work / TREE, PAPER, "name: Beta\n", "name: Beta again\n"), _built),
+    "full refresh": (lambda work: edit(work / TREE, "data/sources/second-list.yaml", "name: ", "name: A "), _built),
+    "restamp": (lambda work: os.utime(work / TREE / PAPER), _built),
+    "format": (_quote_names, lambda work: _run(work, "format")),
+    "schema": (lambda work: None, lambda work: _run(work, "schema", "{work}/schema")),
+    "import": (lambda work: None, lambda work: _run(work, "import", "hf", "{work}/" + CONFIG)),
+    "add": (
+        lambda work: _run(work, "format"),
+        lambda work: _run(work, "import", "hf", "{work}/" + CONFIG, "--key", "alpha", "--label", "Tiny"),
+    ),
+    "export": (lambda work: None, _exported),
+    "page": (lambda work: None, _page),
+}
 
 
 def _job(folder: Path, pristine: Path, prepare: Callable[[Path], object], command: Callable[[Path], None]) -> Job:
