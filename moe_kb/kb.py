@@ -281,15 +281,8 @@ class KnowledgeBase:
             wanted = set(matching(rule))
             if not wanted:
                 raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
-        state = kept.state_of(self.meta)
-        issues = kept.read(self.database, state, record)
-        if issues is None:
-            from moe_kb.audit.rules import run
-
-            with self.reader() as reader:
-                found = run(reader)
-            kept.write(self.database, state, found)
-            issues = [issue for issue in found if record is None or issue.concerns(record)]
+        with self.reader() as reader:
+            issues = kept.issues(self.database, self.meta, reader, record)
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
