@@ -27,7 +27,7 @@ from moe_kb.cli.root import app
 from moe_kb.db import build as building
 from moe_kb.db.build import build
 from moe_kb.db.connect import connect
-from moe_kb.kb import open_kb
+from moe_kb.kb import KnowledgeBase
 from moe_kb.stamps import scan
 
 TREE, DATABASE, CONFIG, PAGE = "tree", "kb.db", "Tiny.json", "page.md"
@@ -83,7 +83,10 @@ def _checked(job: Job, work: Path) -> str:
     assert {stamp.path for stamp in scan(work / TREE)} <= {path.removeprefix(f"{TREE}/") for path in job.after[0]}
     left = _temporary(work)
     job.command(work)
-    assert _state(work) == job.after, "repeated, it ends otherwise"
+    again, wanted = _state(work), job.after
+    differing = [path for path in {*again[0], *wanted[0]} if again[0].get(path) != wanted[0].get(path)]
+    assert not differing, f"repeated, it ends otherwise: {differing}"
+    assert again[1] == wanted[1], "repeated, it leaves another database"
     assert not _temporary(work), f"left: {_temporary(work)}"
     return "half" if left else "nothing done" if (files, rows) == job.before else "done"
 
@@ -155,14 +158,14 @@ def _run(work: Path, *arguments: str) -> None:
 
 
 def _exported(work: Path) -> None:
-    open_kb(work / TREE, database=work / DATABASE).export(work / "out", ("csv", "json", "bibtex"))
+    KnowledgeBase(work / DATABASE).export(work / "out", ("csv", "json", "bibtex"))
 
 
 def _page(work: Path) -> None:
     from moe_kb.audit.report import MAX_PAGE, written
     from moe_kb.files import read_text, write_text
 
-    kb, page = open_kb(work / TREE, database=work / DATABASE), work / PAGE
+    kb, page = KnowledgeBase(work / DATABASE), work / PAGE
     write_text(page, written(read_text(page, MAX_PAGE), kb.audit(), kb.sources().values()))
 
 
