@@ -84,19 +84,20 @@ def addresses(folder: Path) -> Iterator[Attempt]:
     runs = ended_runs(home)
     records = [brief.record for brief in kb.briefs()]
     sizes, nodes = list(kb.sizable()), list(kb.node_labels())
+    designs = [record.partition(":")[2] for record in records if record.startswith("design:")]
     keys = [record.partition(":")[2] for record in records]
     pages = parameters()
     every = sorted({name for names in pages.values() for name in names} | set(OTHERS))
 
-    def value(random: Random) -> str:
+    def values(random: Random) -> list[str]:
+        """What a parameter is given: one value or more of a kind, or a list in one."""
         dice = random.random()
-        kind = random.choice((records, keys, nodes, sizes, runs, VALUES))
-        if dice < 0.6:
-            return random.choice(kind)
-        if dice < 0.8:
-            return ",".join(random.choice(kind) for _ in range(random.choice((2, 7, 13, 300))))
-        # What is no UTF-8 in an address comes as a replacement character, never as half a surrogate.
-        return text_of(random, keys).encode("utf-8", "replace").decode()
+        if dice < 0.2:
+            # What is no UTF-8 in an address comes as a replacement character, never as half a surrogate.
+            return [text_of(random, keys).encode("utf-8", "replace").decode()]
+        kind = random.choice((records, keys, designs, nodes, sizes, runs, VALUES))
+        chosen = random.choices(kind, k=random.choice((1, 1, 2, 20, 300) if dice < 0.6 else (1,)))
+        return [",".join(chosen)] if dice < 0.4 else chosen
 
     with pytest.MonkeyPatch.context() as patch:
         for variable, path in {"MOE_KB_ROOT": tree, "MOE_KB_LAB": home, "XDG_CACHE_HOME": folder / "cache"}.items():
@@ -110,8 +111,7 @@ def addresses(folder: Path) -> Iterator[Attempt]:
             page._page_hash = hashes[name]
             for _ in range(random.choice((1, 2, 3, 6))):
                 names = pages[name] if random.random() < 0.8 else every
-                many = random.choice((1, 1, 1, 2, 20))
-                page.query_params[random.choice(names)] = [value(random) for _ in range(many)]
+                page.query_params[random.choice(names)] = values(random)
             address = f"{name} {dict(page.query_params)}"
             page.run()
             assert not page.exception, f"{address}: {page.exception[0].message}\n{page.exception[0].stack_trace}"

@@ -4,4 +4,4 @@ from fuzz.addresses import addresses
 from fuzz.harness import Fuzzer
 from fuzz.searches import searches
 
-FUZZERS: dict[str, tuple[Fuzzer, int]] = {"searches": (searches, 300), "addresses": (addresses, 60)}
+FUZZERS: dict[str, tuple[Fuzzer, int]] = {"searches": (searches, 300), "addresses": (addresses, 30)}
