@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from moe_kb import queries
-from moe_kb.db.connect import connect, read_meta
+from moe_kb.db.connect import DAMAGED, connect, read_meta
 from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
 
+#: Of what SQLite says over a damaged file, and not over a wrong query.
+_DAMAGE = ("malformed", "not a database", "Could not decode")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -49,7 +52,7 @@ class KnowledgeBase:
         self.database = Path(database)
         self.root = root
         self.stale = stale
-        """Why the database is older than the records (they have findings), or None."""
+        """Why the database is older than the records (they have findings, it cannot be written), or None."""
         with self._connection() as connection:
             self.meta: dict[str, str] = read_meta(connection)
 
@@ -66,8 +69,8 @@ class KnowledgeBase:
         connection = connect(self.database)
         try:
             yield connection
-        except sqlite3.DatabaseError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
+        except DAMAGED as error:
+            if isinstance(error, sqlite3.Error) and not any(words in str(error) for words in _DAMAGE):
                 raise
             raise DatabaseError(f"{self.database} is damaged ({error}). Run: moe-kb build --force") from None
         finally:
@@ -278,15 +281,8 @@ class KnowledgeBase:
             wanted = set(matching(rule))
             if not wanted:
                 raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
-        state = kept.state_of(self.meta)
-        issues = kept.read(self.database, state, record)
-        if issues is None:
-            from moe_kb.audit.rules import run
-
-            with self.reader() as reader:
-                found = run(reader)
-            kept.write(self.database, state, found)
-            issues = [issue for issue in found if record is None or issue.concerns(record)]
+        with self.reader() as reader:
+            issues = kept.issues(self.database, self.meta, reader, record)
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:
@@ -631,22 +627,18 @@ def open_kb(
 
     Raises:
         NotFoundError: There are no records at `root`.
-        CheckFailedError: The records have structural findings and there is no database yet.
-        DatabaseError: The database cannot be read.
+        CheckFailedError: The records have structural findings and there is no database that could answer.
+        DatabaseError: The database cannot be read, or is not there and cannot be written.
     """
     if database is not None and root is None and not refresh:
         return KnowledgeBase(Path(database))
     tree = find_root(root)
     target = Path(database) if database is not None else default_database(tree)
     stale = None
-    if (refresh and not is_current(tree, target)) or not target.is_file():
-        try:
-            refresh_database(tree, target, progress)
-        except CheckFailedError as error:
-            # Somebody is editing: what was built before still answers, and says that it is older.
-            if not target.is_file():
-                raise
-            stale = str(error)
+    if not target.is_file():
+        refresh_database(tree, target, progress)
+    elif refresh and not is_current(tree, target):
+        stale = _brought_up_to_date(tree, target, progress)
     return KnowledgeBase(target, tree, stale=stale)
 
 
@@ -655,3 +647,44 @@ def refresh_database(root: Path, database: Path, progress: Progress | None = Non
     from moe_kb.db.build import build
 
     return build(root, database, progress=progress)
+
+
+#: Seconds after which a refresh that failed, or whose stamp could not be written, is tried again without a change.
+RETRY_SECONDS = 30.0
+#: What came of the last refresh of a database: the stamp of what it read, why it failed if it did, when to try again.
+#: The app looks every few seconds, and must not read all records each time only to fail as before.
+_last: dict[Path, tuple[str, str | None, float]] = {}
+
+
+def _brought_up_to_date(tree: Path, database: Path, progress: Progress | None) -> str | None:
+    """Refresh a database that is there; why it stays older than the records, or None.
+
+    Raises:
+        CheckFailedError: It cannot be refreshed for findings, and cannot be read either.
+        DatabaseError: It can be neither refreshed nor read.
+    """
+    from moe_kb.db.manifest import Code
+    from moe_kb.stamps import scan
+
+    stamp = Code.now().stamp(scan(tree))
+    seen, why, until = _last.get(database, ("", None, 0.0))
+    if seen == stamp and time.monotonic() < until and _answers(database):
+        return why
+    why = None
+    try:
+        refresh_database(tree, database, progress)
+    except (CheckFailedError, DatabaseError) as error:
+        # Somebody is editing, or the place is full or read-only: what was built before answers, and says it is older.
+        if not _answers(database):
+            raise
+        why = str(error)
+    _last[database] = stamp, why, time.monotonic() + RETRY_SECONDS
+    return why
+
+
+def _answers(database: Path) -> bool:
+    try:
+        connect(database).close()
+    except DatabaseError:
+        return False
+    return True

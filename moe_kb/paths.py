@@ -56,9 +56,14 @@ def cache_folder() -> Path:
 
 
 def default_database(root: Path) -> Path:
-    """Where the database of a tree lives: a checkout's own `build/`, else the cache folder, by the tree's path."""
+    """Where the database of a tree lives: a checkout's own `build/`, else the cache folder, by the tree's path.
+
+    A checkout that cannot be written in, and has no database yet, has it in the cache folder, too.
+    """
     if is_checkout(root):
-        return root / "build" / "kb.db"
+        own = root / "build" / "kb.db"
+        if own.is_file() or os.access(own.parent if own.parent.is_dir() else root, os.W_OK):
+            return own
     import hashlib
 
     name = hashlib.sha256(str(root).encode()).hexdigest()[:16]

@@ -57,7 +57,12 @@ def installed() -> list[str]:
 
 
 def _walk(folder: str, relative: str, *, left_out: tuple[str, ...]) -> Iterator[FileStamp]:
-    with os.scandir(folder) as entries:
+    try:
+        entries = os.scandir(folder)
+    except OSError:  # a folder that may not be looked into: reading it gives the finding
+        yield FileStamp(relative, 0, 0)
+        return
+    with entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name in left_out:
                 continue

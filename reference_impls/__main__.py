@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from reference_impls.catalogue import entries, find, nearest
 from reference_impls.entry import Entry
-from reference_impls.launch import run
+from reference_impls.launch import complain, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("--json", action="store_true", help="every number, as JSON")
     match arguments:
         case ["run", str(key), *_] if not key.startswith("-") and find(key) is None:
-            return _refused(_unknown(key), 2)
+            return complain(_unknown(key), 2)
     options = vars(parser.parse_args(arguments))
 
     if options["command"] == "list":
@@ -89,12 +90,12 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
     for key in keys or [entry.key for entry in entries()]:
         entry = find(key)
         if entry is None:
-            return _refused(_unknown(key), 2)
+            return complain(_unknown(key), 2)
         chosen.append(entry)
     try:
         from reference_impls.verify.suite import MissingLibraryError, verify
     except ModuleNotFoundError as error:
-        return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
+        return complain(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
     failed = made = 0
     for number, entry in enumerate(chosen, 1):
         if not as_json:
@@ -105,7 +106,7 @@ def _verify(keys: list[str], *, train: bool, as_json: bool) -> int:
                 record = {"key": entry.key, **asdict(check), "passed": check.passed}
                 print(json.dumps(record) if as_json else f"  {check}", flush=True)
         except MissingLibraryError as error:
-            return _refused(str(error), 1)
+            return complain(str(error), 1)
     if not as_json:
         print(f"{made} checks, {failed} failed")
     return 1 if failed else 0
@@ -121,17 +122,17 @@ def _bench_designs(options: dict[str, Any]) -> int:
         from reference_impls.evidence.protocol import CONTROLS, PROTOCOLS, QUICK
         from reference_impls.tasks.train import TASKS
     except ModuleNotFoundError as error:
-        return _refused(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
+        return complain(f"{error.name} is not installed; pip install 'moe-kb[lab]'", 1)
     for name in ("seeds", "jobs"):
         if options[name] < 1:
-            return _refused(f"--{name} = {options[name]} must be at least 1", 2)
+            return complain(f"--{name} = {options[name]} must be at least 1", 2)
     names = options["protocol"].split(",")
     for name in names:
         if name not in PROTOCOLS:
-            return _refused(f"--protocol: {name!r} is none of {', '.join(PROTOCOLS)}", 2)
+            return complain(f"--protocol: {name!r} is none of {', '.join(PROTOCOLS)}", 2)
     for key in options["key"]:
         if find(key) is None and key not in CONTROLS:
-            return _refused(_unknown(key), 2)
+            return complain(_unknown(key), 2)
     keys = options["key"] or (QUICK if options["quick"] else None)
     folder = options["results"] or files.FOLDER
 
@@ -147,7 +148,7 @@ def _bench_designs(options: dict[str, Any]) -> int:
         try:
             runs.carry_out(protocol, folder, todo, options["jobs"], report_run)
         except KeyboardInterrupt:
-            return _refused("stopped; what was done is kept, and the same command goes on from there", 130)
+            return complain("stopped; what was done is kept, and the same command goes on from there", 130)
         task = TASKS[protocol.task]
         print(
             report.table(files.read_all(folder, protocol.name), task.headline, higher_is_better=task.higher_is_better)
@@ -161,29 +162,24 @@ def _bench_layer(names: list[str], rounds: int, *, as_json: bool) -> int:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        return _refused("torch is not installed; pip install 'moe-kb[lab]'", 1)
+        return complain("torch is not installed; pip install 'moe-kb[lab]'", 1)
     for name in names:
         if name not in bench_layer.SHAPES:
-            return _refused(f"--shapes: {name!r} is none of {', '.join(bench_layer.SHAPES)}", 2)
+            return complain(f"--shapes: {name!r} is none of {', '.join(bench_layer.SHAPES)}", 2)
     if rounds < 1:
-        return _refused(f"--rounds = {rounds} must be at least 1", 2)
+        return complain(f"--rounds = {rounds} must be at least 1", 2)
     try:
         bench_layer.run(names, rounds, as_json=as_json)
     except bench_layer.MissingPeerError as error:
-        return _refused(f"{error}; pip install 'transformers>=5'", 1)
+        return complain(f"{error}; pip install 'transformers>=5'", 1)
     return 0
-
-
-def _refused(message: str, status: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return status
 
 
 def _value(text: str) -> Any:
     """A flag's text as JSON would read it; what is not JSON stays text, and the config judges it."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -210,4 +206,7 @@ def _as_json() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # the reader (head, less) has gone; flushing at exit would raise again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import sys
 import traceback
 from collections.abc import Mapping
@@ -42,9 +43,14 @@ def read_config_file(path: Path) -> dict[str, Any]:
         ConfigError: if it cannot be read or is not a JSON object.
     """
     try:
-        if path.stat().st_size > LARGEST_CONFIG_FILE:
+        # A pipe that nobody writes would wait for ever, and a device has no end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path} is no regular file: not a config")
+            content = file.read(LARGEST_CONFIG_FILE + 1)
+        if len(content) > LARGEST_CONFIG_FILE:
             raise ConfigError(f"{path} is larger than {LARGEST_CONFIG_FILE:,} bytes: not a config")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -76,16 +82,16 @@ def run(
     """
     stop = StopRequest()
     try:
-        events = EventWriter(folder, echo=lambda line: print(line, flush=True))
+        events = EventWriter(folder, echo=lambda line: print(_visible(line), flush=True))
     except OSError as error:
-        return _complain(f"--run-dir: {error}")
+        return complain(f"--run-dir: {error}")
     with events:
         try:
             fields = read_config_file(config_file) if config_file else {}
             config = check_config(entry.config_class, fields | dict(flags or {}))
         except ConfigError as error:
             events.end("failed", {}, str(error))
-            return _complain(str(error))
+            return complain(str(error))
         # OpenMP's threads spin while they wait for each other. Beside other programs, an app and its browser
         # say, that halves the speed; read when torch is imported, and the user's own setting is respected.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -96,7 +102,7 @@ def run(
         except ModuleNotFoundError as error:
             message = f"{error.name} is not installed; pip install 'moe-kb[lab]'"
             events.end("failed", {}, message)
-            return _complain(message, FAILED)
+            return complain(message, FAILED)
         trainer = None
         try:
             trainer = Trainer(entry, config, events, stop)
@@ -106,7 +112,7 @@ def run(
             return CANCELLED
         except (CheckpointError, ConfigError) as error:
             events.end("failed", {}, str(error))
-            return _complain(str(error))
+            return complain(str(error))
         except BaseException as error:
             traceback.print_exc()
             events.end("failed", trainer.summary if trainer else {}, _one_line(error))
@@ -123,6 +129,12 @@ def _one_line(error: BaseException) -> str:
     return text if isinstance(error, ArithmeticError) else f"{type(error).__name__}: {text}"
 
 
-def _complain(message: str, status: int = BAD_INPUT) -> int:
-    print(f"error: {message}", file=sys.stderr)
+def complain(message: str, status: int = BAD_INPUT) -> int:
+    """Print an error and return the status."""
+    print(f"error: {_visible(message)}", file=sys.stderr)
     return status
+
+
+def _visible(text: str) -> str:
+    """Text in which what would steer a terminal (in a field's or a file's name) is a code."""
+    return "".join(sign if sign.isprintable() or sign in "\t\n" else ascii(sign)[1:-1] for sign in text)

@@ -78,9 +78,11 @@ def stale_banner() -> None:
     """Say so where the database is older than the records."""
     kb = knowledge_base()
     if kb.stale:
-        why = "The records have issues, so an earlier build of the database answers. Run `moe-kb check`."
-        st.warning(why, icon=":material/history:")
-        with st.expander("Issues"):
+        built = (
+            f"The database built {kb.meta['built'][:16].replace('T', ' ')} UTC answers: it is older than the records."
+        )
+        st.warning(built, icon=":material/history:")
+        with st.expander("Why it could not be refreshed"):
             st.text(kb.stale)
 
 

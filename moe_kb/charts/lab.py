@@ -9,11 +9,13 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts.palette import COLOURS, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.lab import Curve, Loads, RunCurves
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
+@safe
 def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> go.Figure:
     """A metric over the steps: a line for training, points joined for validation.
 
@@ -30,6 +32,7 @@ def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> 
     return _frame(figure, metric, steps)
 
 
+@safe
 def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = "valid") -> go.Figure:
     """One metric of several runs, a line a run; colours repeat with another dash.
 
@@ -51,6 +54,7 @@ def line(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "dash": dash}
 
 
+@safe
 def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
     """How the assignments of each layer fell on its experts, as multiples of an even share (1 is even)."""
     rows = _relative(list(loads.values()))
@@ -68,6 +72,7 @@ def load_chart(loads: Mapping[str, Loads]) -> go.Figure:
     )
 
 
+@safe
 def load_history_chart(history: Sequence[Loads]) -> go.Figure:
     """How a layer's load moved between its experts while training: a column a report, a row an expert."""
     rows = [list(row) for row in zip(*_relative(history), strict=True)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, entry, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import (
     AnySublayer,
@@ -159,6 +160,7 @@ def layer_table(architecture: Architecture) -> list[LayerSetting]:
     return rows
 
 
+@safe
 def layer_diagram(architecture: Architecture) -> go.Figure:
     """The stacks side by side, the input at the bottom; hovering over a block gives its exact values."""
     stacks = architecture.stacks

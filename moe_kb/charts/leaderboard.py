@@ -10,12 +10,14 @@ from moe_kb.analysis.leaderboard import BASELINE, DENSE, GROUPS, Group, Leaderbo
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.charts.lab import line, load_chart
 from moe_kb.charts.palette import BLUE, GREY, ORANGE, PINK, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.lab import Loads
 
 _COLOURS: dict[Group, str] = {"ranked": BLUE, "unmatched": ORANGE, "not-causal": PINK, "control": GREY}
 _SYMBOLS: dict[Group, str] = {"unmatched": "diamond", "not-causal": "x", "control": "square"}
 
 
+@safe
 def score_chart(board: Leaderboard) -> go.Figure:
     """Every design's mean with its spread over seeds, best first, and where a dense layer of its size stands."""
     shown = [standing for standing in board.standings if standing.mean is not None]
@@ -59,6 +61,7 @@ def score_chart(board: Leaderboard) -> go.Figure:
     return figure
 
 
+@safe
 def curve_chart(board: Leaderboard, implementations: Collection[str]) -> go.Figure:
     """Learning curves of some implementations: the headline metric, mean over seeds, a line a design."""
     headline = board.protocol.headline
@@ -81,6 +84,7 @@ def curve_chart(board: Leaderboard, implementations: Collection[str]) -> go.Figu
     return figure
 
 
+@safe
 def loads_chart(loads: Mapping[str, Sequence[float]]) -> go.Figure:
     """How the assignments of each layer fell on its experts, as multiples of an even share."""
     return load_chart({layer: Loads(0, "valid", tuple(shares)) for layer, shares in loads.items()})

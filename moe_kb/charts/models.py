@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from moe_kb.analysis.groups import SHOWN_GROUPS, most_frequent
 from moe_kb.charts.palette import COLOURS, GREY, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
 from moe_kb.format import compact, escaped, joined
 from moe_kb.queries.models import ConfigurationRow, Row
@@ -17,6 +18,7 @@ from moe_kb.queries.models import ConfigurationRow, Row
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
 
 
+@safe
 def scatter(
     rows: Sequence[ConfigurationRow],
     x: str,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, SYMBOLS, YELLOW, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.format import citation, escaped
 from moe_kb.queries.graph import Neighbour
 
@@ -38,6 +39,7 @@ STYLES: dict[str, tuple[str, str]] = {
 }
 
 
+@safe
 def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
     """The neighbours in two columns about the record; each point's customdata is the record it stands for."""
     sides = {way: _once([other for other in found if other.forward is way])[:LIMIT] for way in (False, True)}

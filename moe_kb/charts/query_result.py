@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import COLOURS, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.db.console import QueryResult
 from moe_kb.format import escaped
 from moe_kb.queries.console import numeric_columns
@@ -18,6 +19,7 @@ MAX_GROUPS = 12
 MARKERS = ("circle", "diamond")
 
 
+@safe
 def result_chart(
     result: QueryResult,
     kind: str,

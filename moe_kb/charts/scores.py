@@ -9,11 +9,13 @@ import plotly.graph_objects as go
 from moe_kb.analysis.labels import places
 from moe_kb.charts.models import SYMBOLS, axis
 from moe_kb.charts.palette import COLOURS, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.fields import MEASURES, NOT_REPORTED, label_of
 from moe_kb.format import citation, compact
 from moe_kb.queries.scores import ScoreRow
 
 
+@safe
 def score_chart(rows: Sequence[ScoreRow], benchmark: str, against: str = "params_active") -> go.Figure:
     """Scores of one benchmark against size or year; the setting (shots) is the colour and the shape of a point.
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from moe_kb.charts.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.format import bytes_text, compact, rate_text
 from moe_kb.sizing import Device
 from moe_kb.sizing.communication import all_to_all
@@ -37,6 +38,7 @@ GROUPS = tuple(2**power for power in range(10))
 ROW, BARS = 34, 138
 
 
+@safe
 def parameters(shown: Sequence[Sized]) -> go.Figure:
     """Parameters by part, stacked: all of them beside those of one token."""
     titles = ("All parameters", "Parameters of one token")
@@ -49,6 +51,7 @@ def parameters(shown: Sequence[Sized]) -> go.Figure:
     return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters", compact)
 
 
+@safe
 def operations(shown: Sequence[Sized]) -> go.Figure:
     """Operations of one token by part, stacked: the mean of a prefill beside the last token's."""
     context = shown[0].size.setting.context
@@ -128,6 +131,7 @@ def _operations(number: float) -> str:
     return f"{number / factor:.3g}{letter}"
 
 
+@safe
 def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
     """Bytes of the weights in every format, over the memory of one accelerator and of eight."""
     figure = go.Figure()
@@ -162,6 +166,7 @@ def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
     return figure
 
 
+@safe
 def cache(shown: Sequence[Sized]) -> go.Figure:
     """Bytes of one sequence's cache as it grows, both axes logarithmic; windows are where the slope changes."""
     figure = go.Figure()
@@ -208,6 +213,7 @@ def cache(shown: Sequence[Sized]) -> go.Figure:
     return figure
 
 
+@safe
 def traffic(shown: Sequence[Sized]) -> go.Figure:
     """Bytes that one token sends and gets in a layer, by the size of the expert-parallel group."""
     figure = go.Figure()
@@ -245,6 +251,7 @@ def traffic(shown: Sequence[Sized]) -> go.Figure:
     return figure
 
 
+@safe
 def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     """The roof of one device, and where a prefill and a decoding step of each configuration stand under it."""
     figure = go.Figure()

@@ -13,6 +13,7 @@ from moe_kb.analysis.time_axis import positions
 from moe_kb.analysis.trends import Observation
 from moe_kb.charts import trend_marks, trends
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, Trace, entry, quiet
+from moe_kb.charts.safe import safe
 
 #: Colour and symbol of where a configuration stands to the table.
 LOOKS = {IN_TABLE: (ORANGE, "square"), BESIDE: (GREEN, "diamond"), NEWER: (BLUE, "circle"), UNDATED: (GREY, "x-thin")}
@@ -20,6 +21,7 @@ LOOKS = {IN_TABLE: (ORANGE, "square"), BESIDE: (GREEN, "diamond"), NEWER: (BLUE,
 _BEYOND = 0.03
 
 
+@safe
 def figure(answer: Answer) -> go.Figure:
     """Every configuration that a question is answered from; customdata is the model."""
     question = answer.question

@@ -8,9 +8,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import BLUE, ORANGE, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.queries.systems import OPTIMISES, SystemRow
 
 
+@safe
 def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
     """Which system optimises what: a filled point where the mark is printed, a ring where it was inferred."""
     figure = go.Figure()
@@ -40,6 +42,7 @@ def _categories(names: Sequence[str], room: float) -> dict[str, Any]:
     return {"categoryorder": "array", "categoryarray": names, "range": [-room, len(names) - 1 + room]}
 
 
+@safe
 def stars_chart(rows: Sequence[SystemRow]) -> go.Figure:
     """Stars of each repository, largest at the top, on a logarithmic axis."""
     with_stars = [(row.name, row.stars) for row in rows if row.stars and row.stars.number]

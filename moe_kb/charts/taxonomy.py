@@ -7,6 +7,7 @@ import textwrap
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import FILL_GREY, FILLS, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.format import escaped
 from moe_kb.queries.taxonomy import TreeNode
 
@@ -16,6 +17,7 @@ WIDTH = 30
 """Characters of a label in one line: what fits a fifth of a narrow window."""
 
 
+@safe
 def icicle(root: TreeNode, node: str = "") -> go.Figure:
     """A taxonomy from left to right, zoomed to a node (path); ids are full names, the root's is `taxonomy:`.
 

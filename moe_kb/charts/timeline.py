@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import plotly.graph_objects as go
 
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, entry, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.format import escaped
 from moe_kb.queries.timeline import PapersOfYear, TimelineModel
 
@@ -16,6 +17,7 @@ ROW = 24
 DOMAINS = {"NLP": BLUE, "Multimodal": ORANGE, "Vision": GREEN, "RecSys": PINK}
 
 
+@safe
 def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ()) -> go.Figure:
     """Models in columns of time, open ones above the line and closed ones below; customdata is the model's record.
 
@@ -94,6 +96,7 @@ def _hover(model: TimelineModel) -> str:
     return "<br>".join([f"<b>{escaped(model.label)}</b>", *map(escaped, lines)])
 
 
+@safe
 def growth(years: Sequence[PapersOfYear]) -> go.Figure:
     """Papers by year: those about mixtures of experts, and those here because a survey leans on them."""
     out = go.Figure()

@@ -14,6 +14,7 @@ from moe_kb.analysis.metrics import SIDES, Side
 from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
 from moe_kb.charts.models import axis
 from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.fields import Field
 from moe_kb.format import compact, escaped
 
@@ -30,6 +31,7 @@ AXIS_ENDS = ((-0.03, "top"), (1.03, "bottom"))
 Named = Callable[[str | None, str | None], str]
 
 
+@safe
 def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
     """One side against another; filled marks and the line between them are the Pareto frontier.
 
@@ -96,6 +98,7 @@ def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
     )
 
 
+@safe
 def parallel(trade_offs: TradeOffs, named: Named) -> go.Figure:
     """All three sides as parallel axes, better always up; a line a configuration that has all three values."""
     choice, sides = trade_offs.choice, tuple(SIDES)

@@ -17,6 +17,7 @@ from moe_kb.analysis.trends import Observation, shown, yearly
 from moe_kb.charts import models
 from moe_kb.charts.models import grouped
 from moe_kb.charts.palette import COLOURS, GREY, RED, Trace, entry, quiet
+from moe_kb.charts.safe import safe
 from moe_kb.charts.trend_marks import heights, marks
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.format import compact, escaped
@@ -27,6 +28,7 @@ _POWERS = ("experts_per_token", "n_routed_experts")
 Groups = Mapping[str, Sequence[Observation]]
 
 
+@safe
 def by_date(observations: Sequence[Observation], name: str, colour: str, *, medians: bool = True) -> go.Figure:
     """A measure by release date: a mark a configuration, hollow where no month is known; customdata is the model.
 
@@ -51,6 +53,7 @@ def by_date(observations: Sequence[Observation], name: str, colour: str, *, medi
     return out
 
 
+@safe
 def side_by_side(observations: Sequence[Observation], names: Sequence[str], colour: str, columns: int = 3) -> go.Figure:
     """Several measures by release date, small, side by side; time and colours are common to all."""
     lines = math.ceil(len(names) / columns)

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 
 import click
 
+from moe_kb.cli.output import screens
 from moe_kb.cli.root import app
 
 
 def main() -> None:
     """Run a command; a known error is one line on standard error and exit status 2."""
-    from moe_kb.errors import MoeKbError
-
     # A command lives for a tenth of a second and makes little garbage; looking for it would cost a tenth of that.
     gc.set_threshold(50_000)
     # Records need no plugins of pydantic's, and looking for some reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets its code instead of ending the command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    with screens():
+        _run()
+
+
+def _run() -> None:
+    from moe_kb.errors import MoeKbError
+
     try:
         app(prog_name="moe-kb")
     except MoeKbError as error:

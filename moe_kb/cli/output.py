@@ -1,20 +1,78 @@
-"""How results are printed: tables that fit the terminal, CSV, JSON."""
+"""How results are printed: tables that fit the terminal, CSV, JSON; and what never reaches a terminal as it is."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 
+def visible(text: str, code: Callable[[str], str] = lambda sign: sign.encode("unicode_escape").decode()) -> str:
+    r"""Text that a terminal only shows: signs that would steer it, turn its order or hide are written as codes.
+
+    Those are control characters (of both sets, but for tabs and line ends), bidirectional and zero-width marks, line
+    separators, and what is no character.
+
+    Args:
+        text: Anything, hostile texts included.
+        code: How such a sign is written; default: as Python would.
+
+    >>> visible("a\x1b[2Jb"), visible("x\u202ey"), visible("é\t∑")
+    ('a\\x1b[2Jb', 'x\\u202ey', 'é\t∑')
+    """
+    if text.translate(_LAYOUT).isprintable():
+        return text
+    return "".join(sign if sign.translate(_LAYOUT).isprintable() else code(sign) for sign in text)
+
+
+#: Tabs, line ends and the spaces that are wider or narrower than usual lay text out, and do nothing else.
+_LAYOUT = dict.fromkeys(map(ord, "\t\n\xa0\u2002\u2003\u2007\u2009\u200a\u202f\u3000"), " ")
+
+
+class Screen(io.TextIOWrapper):
+    """A standard stream on which everything is `visible`: the one place that cleans what goes to a terminal."""
+
+    def write(self, text: str) -> int:
+        """Write the text, cleaned."""
+        super().write(visible(text))
+        return len(text)
+
+
+@contextmanager
+def screens() -> Iterator[None]:
+    """Standard output and standard error as screens; what they cannot encode is written as a code, too."""
+    before = sys.stdout, sys.stderr
+    put: list[Screen] = []
+    try:
+        for name, stream in zip(("stdout", "stderr"), before, strict=True):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.flush()
+                screen = Screen(
+                    stream.buffer,
+                    encoding=stream.encoding,
+                    errors="backslashreplace",
+                    line_buffering=stream.line_buffering,
+                )
+                put.append(screen)
+                setattr(sys, name, screen)
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for screen in put:
+            screen.detach()  # writes what is left
+
+
 def print_json(data: Any) -> None:
     """Indented JSON; a dataclass is an object of its fields, and what JSON does not know becomes text."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=plain))
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=plain)
+    click.echo(visible(text, code=lambda sign: json.dumps(sign)[1:-1]))  # JSON's own codes: nothing is lost
 
 
 def plain(value: Any) -> Any:
@@ -25,17 +83,25 @@ def plain(value: Any) -> Any:
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """CSV with a header."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """CSV with a header; as data, in a pipe or file, it is left as it is."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
+    text = lines.getvalue()
+    if isinstance(sys.stdout, Screen) and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+    else:
+        click.echo(text, nl=False)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Aligned columns; on a terminal the widest ones are cut to fit, in a pipe nothing is."""
+    columns = [_cell(column) for column in columns]
     shown = [[_cell(value) for value in row] for row in rows]
     widths = [
-        max(len(str(c)), *(len(row[i]) for row in shown)) if shown else len(str(c)) for i, c in enumerate(columns)
+        max(len(column), *(len(row[i]) for row in shown)) if shown else len(column) for i, column in enumerate(columns)
     ]
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
@@ -53,7 +119,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             parts.append(cut.rjust(width) if to_right else cut.ljust(width))
         return "  ".join(parts).rstrip()
 
-    click.echo(line([str(c) for c in columns]))
+    click.echo(line(columns))
     click.echo(line(["-" * width for width in widths]))
     for row in shown:
         click.echo(line(row))
@@ -64,7 +130,7 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
-    return " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))
 
 
 def print_nested(data: dict[str, Any], indent: int = 0) -> None:

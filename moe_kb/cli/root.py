@@ -69,14 +69,13 @@ def app(root: Path | None) -> None:
 
 
 def open_here() -> KnowledgeBase:
-    """The knowledge base meant by `--root`; where its records have findings, a word on standard error."""
+    """The knowledge base meant by `--root`; where its database is older than the records, a word on standard error."""
     from moe_kb.kb import open_kb
 
     kb = open_kb()
     if kb.stale:
+        reason = kb.stale.splitlines()[0].rstrip(":")
         click.echo(
-            f"moe-kb: answering from the database built {kb.meta['built']}: the records have findings since "
-            "(moe-kb check lists them).",
-            err=True,
+            f"moe-kb: answering from the database built {kb.meta['built']}, older than the records: {reason}", err=True
         )
     return kb

@@ -23,7 +23,7 @@ def test_marks_lead_to_records_and_sources():
         disputed=["experts_per_token"],
     )
     (trace,) = body(by_date([observation], "chosen_share", "organisation"))
-    assert trace.customdata == ("model:<a>",)
+    assert trace.customdata == ("model:&lt;a>",), "no real key has a bracket"
     assert trace.text[0] == (
         "<b>&lt;a&gt; 1B</b><br>Lab · March 2024<br>Active experts (k / E): <b>12.5 % ≠</b><br>"
         "active routed experts 8, routed experts 64<br><i>active routed experts: Table &lt;2&gt;</i><br>"
