@@ -166,7 +166,7 @@ def test_no_page_lets_record_text_act_as_html():
 def test_a_bad_cell_is_told_over_every_page(open_page, tree):
     assert open_page("papers").title[0].value == "Papers"
     edit(tree, "data/tables/first-table.yaml", "experts: 1/9", "experts: ''")
-    st.cache_resource.clear()
+    ui.base._open.clear()
     at = open_page("papers")
     assert not at.error
     assert at.title[0].value == "Papers"
