@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from moe_kb import queries
-from moe_kb.db.connect import connect, read_meta
+from moe_kb.db.connect import DAMAGED, connect, read_meta
 from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
 
+#: Of what SQLite says over a damaged file, and not over a wrong query.
+_DAMAGE = ("malformed", "not a database", "Could not decode")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -67,8 +69,8 @@ class KnowledgeBase:
         connection = connect(self.database)
         try:
             yield connection
-        except sqlite3.DatabaseError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
+        except DAMAGED as error:
+            if isinstance(error, sqlite3.Error) and not any(words in str(error) for words in _DAMAGE):
                 raise
             raise DatabaseError(f"{self.database} is damaged ({error}). Run: moe-kb build --force") from None
         finally:

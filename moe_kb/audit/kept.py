@@ -17,7 +17,7 @@ from typing import Any
 
 from moe_kb.audit.issue import Issue, Waived
 from moe_kb.claims.claim import Claim
-from moe_kb.db.connect import reading
+from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.reader import Reader
 from moe_kb.db.replacing import replacing
 from moe_kb.errors import DatabaseError
@@ -78,7 +78,7 @@ def _read(database: Path, state: str, record: str | None) -> list[Issue] | None:
     path = beside(database)
     if not path.is_file():
         return None
-    with suppress(sqlite3.DatabaseError), reading(path) as connection:  # damaged: computed anew
+    with suppress(*DAMAGED), reading(path) as connection:  # damaged: computed anew
         if _meta(connection).get("state") == state:
             rows = connection.execute(
                 f"SELECT content FROM issues WHERE ? OR number IN ({_ABOUT}) ORDER BY rule, id, number",

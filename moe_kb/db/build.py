@@ -18,7 +18,7 @@ from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
 from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, unusable
 from moe_kb.db import incremental
-from moe_kb.db.connect import reading
+from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
@@ -67,7 +67,7 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     done = None
     if old is not None and old.fingerprint == code.fingerprint:
         # A database damaged beyond the pages that were read so far is built anew.
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*DAMAGED):
             done = _refresh(root, database, stamps, old, code)
     if done is None:
         with _collector_paused():

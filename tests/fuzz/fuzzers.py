@@ -11,6 +11,6 @@ FUZZERS: dict[str, tuple[Fuzzer, int]] = {
     "configurations": (configurations, 400),
     "kills": (kills, 10),
     "queries": (queries, 40),
-    "records": (records, 600),
+    "records": (records, 300),
     "searches": (searches, 300),
 }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -147,10 +149,9 @@ def _built(work: Path, *, force: bool = False) -> None:
 
 def _run(work: Path, *arguments: str) -> None:
     """A command as typed, with the folder's own paths."""
-    told = app.main(
-        ["--root", str(work / TREE), *(argument.format(work=work) for argument in arguments)], standalone_mode=False
-    )
-    assert not told
+    own = [argument.format(work=work) for argument in arguments]
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        assert not app.main(["--root", str(work / TREE), *own], standalone_mode=False)
 
 
 def _exported(work: Path) -> None:
@@ -194,7 +195,8 @@ def _jobs(folder: Path) -> dict[str, Job]:
         "refresh": (lambda work: edit(work / TREE, PAPER, "name: Beta\n", "name: Beta again\n"), _built),
         "full refresh": (lambda work: edit(work / TREE, "data/sources/second-list.yaml", "name: ", "name: A "), _built),
         "restamp": (lambda work: os.utime(work / TREE / PAPER), _built),
-        "format": (lambda work: None, lambda work: _run(work, "format")),
+        "format": (_quote_names, lambda work: _run(work, "format")),
+        "schema": (lambda work: None, lambda work: _run(work, "schema", "{work}/schema")),
         "import": (lambda work: None, lambda work: _run(work, "import", "hf", "{work}/" + CONFIG)),
         "add": (
             lambda work: _run(work, "format"),
@@ -204,6 +206,12 @@ def _jobs(folder: Path) -> dict[str, Job]:
         "page": (lambda work: None, _page),
     }
     return {name: _job(folder / name, pristine, prepare, command) for name, (prepare, command) in kinds.items()}
+
+
+def _quote_names(work: Path) -> None:
+    """Every record in a form that is not canonical."""
+    for path in (work / TREE).rglob("*.yaml"):
+        path.write_text(re.sub(r"^name: (\w[\w ]*)$", r'name: "\1"', path.read_text(), flags=re.MULTILINE))
 
 
 def _job(folder: Path, pristine: Path, prepare: Callable[[Path], object], command: Callable[[Path], None]) -> Job:
