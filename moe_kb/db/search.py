@@ -46,7 +46,8 @@ def hits(
 ) -> Iterator[Hit]:
     """Find records one by one, best first.
 
-    The filters are those of `KnowledgeBase.search`; `node` may be a bare path in any taxonomy. Empty text lists everything that passes the filters, newest first.
+    The filters are those of `KnowledgeBase.search`; `node` may be a bare path in any taxonomy. Empty text lists
+    everything that passes the filters, newest first.
 
     Raises:
         QueryError: The last year is before the first.

@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import streamlit as st
 import ui
 from streamlit.testing.v1 import AppTest
 from trees import edit
