@@ -54,7 +54,7 @@ def paper(rng: Random, number: int) -> str:
         )
         if rng.random() < 0.5
     )
-    arxiv = f"ids: {{arxiv: '{2103 + number}.{number + 1:05}'}}\n" if rng.random() < 0.5 else ""
+    arxiv = f"ids: {{arxiv: '{2103 + number}.{number + 11:05}'}}\n" if rng.random() < 0.5 else ""
     placements = (
         f"placements:\n- {{{cite(rng)}, taxonomy: first, node: algorithm, printed_as: [{rng.choice(NAMES)}]}}\n"
     )
