@@ -103,7 +103,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
     broken.write_text(broken.read_text().replace("node: algorithm/gating", "node: no-such-node"))
     ui.base._open.clear()
     at = open_page("papers")
-    assert "an earlier build of the database answers" in texts(at)
+    assert "answers: it is older than the records" in texts(at)
     assert "no-such-node" in texts(at)
     assert len(at.dataframe[0].value) == 2
 
