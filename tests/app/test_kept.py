@@ -2,9 +2,12 @@
 
 import threading
 import time
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import ui
 from ui.kept import Opened, Results
 
 
@@ -75,3 +78,8 @@ def test_a_look_is_not_taken_at_every_run():
     kept.clear()
     kept.get(None)
     assert len(looks) == 2
+
+
+def test_no_watcher_walks_the_modules():
+    settings = Path(ui.__file__).parents[1] / ".streamlit" / "config.toml"
+    assert tomllib.loads(settings.read_text(encoding="utf-8"))["server"]["fileWatcherType"] == "none"
