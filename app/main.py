@@ -7,7 +7,6 @@ finds the name `app` in this file and serves it; for every view of a page it run
 from __future__ import annotations
 
 import ctypes
-import gc
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +64,9 @@ def show() -> None:
     except MoeKbError as error:
         # Errors that moe-kb raises on purpose name the place, the rule and the fix; a person needs no traceback.
         ui.problem(error)
+    finally:
+        if st.context.headers:  # a server, no test
+            ui.loaded(page.url_path)
 
 
 def give_memory_back() -> None:
@@ -79,16 +81,6 @@ def give_memory_back() -> None:
         mallopt(-3, 64 * 1024)  # M_MMAP_THRESHOLD: what is larger is a mapping of its own
 
 
-def leave_code_alone() -> None:
-    """Keep what is loaded by now out of the collector's way.
-
-    Streamlit collects after every run of every session, and would each time walk over the half million objects that
-    make up libraries and record types.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 if __name__ == "__main__":
     # A browser's request has headers; a test's has none, nor a server.
     if st.context.headers and guard.MARK not in st.context.headers:
@@ -97,5 +89,4 @@ if __name__ == "__main__":
     show()
 else:  # imported by the server
     give_memory_back()
-    leave_code_alone()
     app = st.App(**guard.guarded(__file__))

@@ -9,6 +9,9 @@ import ui
 from moe_kb.charts.taxonomy import icicle
 from moe_kb.kb import KnowledgeBase
 
+#: Rows of a table, and records to choose from: more are not sent to a browser.
+MOST = 2_000
+
 kb = ui.knowledge_base()
 surveys = {survey.key: survey for survey in kb.taxonomies()}
 if not surveys:
@@ -109,8 +112,10 @@ for tab, kind, shown, about, advice in (
         if about:
             st.caption(about)
         if held[kind]:
+            if len(held[kind]) > MOST:
+                st.caption(f"The first {MOST:,} of {len(held[kind]):,}; a node further down holds fewer.")
             ui.record_table(
-                held[kind],
+                held[kind][:MOST],
                 {name: columns[name] for name in shown},
                 key=f"node-{kind}s",
                 alt=f"{kind.capitalize()}s at this node or below, or of its papers",
@@ -121,10 +126,12 @@ for tab, kind, shown, about, advice in (
             ui.empty(f"No {kind}s here.", advice)
 with graph:
     st.caption("Anything in the knowledge base with its related records, one step around. Click a point to go there.")
-    everything = {f"node:{node}": f"{tree.label} (this node)"} | {
-        brief.record: f"{brief.label}, {brief.kind}"
-        for brief in ui.cached(type(kb).briefs, kb)
-        if brief.kind in ("paper", "design", "model", "system")
-    }
+    works = [brief for brief in ui.cached(type(kb).briefs, kb) if brief.kind in ("paper", "design", "model", "system")]
+    if len(works) > MOST:
+        # What stands at this node, and what the address names.
+        near = {row.record for rows in held.values() for row in rows[:MOST]} | {st.query_params.get("around")}
+        works = [brief for brief in works if brief.record in near]
+    everything = {f"node:{node}": f"{tree.label} (this node)"}
+    everything |= {brief.record: f"{brief.label}, {brief.kind}" for brief in works}
     centre = ui.select("Around", "around", everything, f"node:{node}")
     ui.graph(kb, centre if not centre.endswith(":") else f"taxonomy:{survey}", key="graph")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -183,8 +184,11 @@ def related(reader: Reader, record: str, limit: int = 10, kind: str | None = Non
         reasons[other].append(f"shares the author {author}")
     found = [
         Related(other, name, kind_, year, round(scores[other], 3), tuple(dict.fromkeys(reasons[other])))
-        for other, name, kind_, year in reader.tuples("SELECT record, name, kind, year FROM records")
-        if other in scores and kind in (None, kind_)
+        for other, name, kind_, year in reader.tuples(
+            "SELECT record, name, kind, year FROM records WHERE record IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(scores)),),
+        )
+        if kind in (None, kind_)
     ]
     return sorted(found, key=lambda item: (-scores[item.record], item.record))[:limit]
 
