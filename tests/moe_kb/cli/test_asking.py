@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 import re
 
 import bibtexparser
