@@ -97,7 +97,8 @@ HYPERPARAMETERS = _by_name(
             "log",
         ),
         ("vocab_size", "Vocabulary", "entries", "Entries of the embedding", "size", "log", "V"),
-        ("context_length", "Context length", "tokens", "Positions the configuration allows", "size", "log"),
+        ("context_length", "Positions in the configuration", "tokens", "Positions the file allows", "size", "log"),
+        ("supported_context", "Supported context", "tokens", "Context that the makers say it supports", "size", "log"),
     )
 )
 
@@ -137,6 +138,7 @@ _MODEL = _by_name(
         ("papers", "Papers"),
         ("weights", "Weights"),
         ("report", "Report"),
+        ("repository", "Repository"),
         ("name", "Name"),
     )
 )

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Taxonomy, Waivers
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Taxonomy, Waivers
 
 #: Where the checkout keeps the generated schemas.
 FOLDER = "docs/schema"
@@ -23,6 +23,7 @@ TYPES: dict[str, type[BaseModel]] = {
     **RECORD_TYPES,
     "alignment": Alignment,
     "waivers": Waivers,
+    "organisations": Organisations,
     "taxonomy": Taxonomy,
     "crosswalk": Crosswalk,
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, read_model
+from moe_kb.corpus import ALIGNMENT, ORGANISATIONS, WAIVERS, Corpus, read_model
 from moe_kb.db import incremental
 from moe_kb.db.connect import reading
 from moe_kb.db.ddl import create, create_indexes
@@ -82,7 +82,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, WAIVERS) or not path.startswith("data/") for path in changed):
+    if removed or any(path in (ALIGNMENT, WAIVERS, ORGANISATIONS) or not path.startswith("data/") for path in changed):
         return None
     if not incremental.refresh(root, database, stamps, changed, old, code):
         return None
@@ -141,6 +141,9 @@ def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progr
             writer.add(table, row)
         for waiver in corpus.waivers.waivers:
             writer.add("waivers", waiver.model_dump())
+        for organisation in corpus.organisations.organisations:
+            for spelling in (organisation.name, *organisation.aliases):
+                writer.add("organisations", {"spelling": spelling, "name": organisation.name})
         writer.flush()
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
