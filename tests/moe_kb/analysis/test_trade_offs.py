@@ -203,15 +203,10 @@ def test_on_the_real_records(real_kb):
     assert "Skywork-MoE 146B" in lacking
     assert all(value.source for entry in found.entries for value in entry.values.values()), "each value has a source"
     settings = [condition.setting for condition in conditions(real_kb.measurements(), "gsm8k")]
-    shots = ("8-shot", "5-shot", "3-shot")
-    assert set(shots) <= set(settings)
-    eight, five, three = (labels(real_kb.tradeoffs("gsm8k", setting=setting)) for setting in shots)
+    assert settings[0] == "8-shot"
+    assert set(settings) >= {"8-shot", "5-shot", "3-shot"}
+    eight, five, three = (labels(real_kb.tradeoffs("gsm8k", setting=f"{n}-shot")) for n in (8, 5, 3))
     assert "Jamba v0.1" in three - five - eight
-    measured = real_kb.query(
-        "SELECT DISTINCT field FROM claims WHERE subject LIKE 'model:%' AND (field LIKE '%throughput%' OR "
-        "field LIKE '%latency%' OR field LIKE '%price%' OR unit IN ('tokens/s', 's', 'ms'))"
-    ).rows
-    assert not measured, "the page says that nothing measured is recorded: make it a metric and fix the words"
 
 
 def labels(found: TradeOffs) -> set[str]:

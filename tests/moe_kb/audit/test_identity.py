@@ -123,4 +123,4 @@ def test_one_name_printed_for_two_papers(ids):
 )
 def test_a_name_of_an_organisation_is_listed(audit, table, found):
     issues = audit(data__organisations=table)
-    assert [f.detail for f in issues if f.rule == "identity/unlisted-organisation"] == found
+    assert sorted({f.detail for f in issues if f.rule == "identity/unlisted-organisation"}) == found
