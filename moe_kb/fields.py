@@ -97,7 +97,8 @@ HYPERPARAMETERS = _by_name(
             "log",
         ),
         ("vocab_size", "Vocabulary", "entries", "Entries of the embedding", "size", "log", "V"),
-        ("context_length", "Context length", "tokens", "Positions the configuration allows", "size", "log"),
+        ("context_length", "Positions in the configuration", "tokens", "Positions the file allows", "size", "log"),
+        ("supported_context", "Supported context", "tokens", "Context that the makers say it supports", "size", "log"),
     )
 )
 
@@ -120,10 +121,23 @@ MEASURES = HYPERPARAMETERS | _by_name(
     )
 )
 
-#: Scores that tables of the surveys print, percent.
+#: Scores that tables of surveys, reports and repositories print, percent.
 BENCHMARKS = _by_name(
     Field(name, label, "percent", f"Score of {label}", "benchmark", "linear")
-    for name, label in (("mmlu", "MMLU"), ("gsm8k", "GSM8K"), ("math", "MATH"), ("humaneval", "HumanEval"))
+    for name, label in (
+        ("mmlu", "MMLU"),
+        ("gsm8k", "GSM8K"),
+        ("math", "MATH"),
+        ("humaneval", "HumanEval"),
+        ("mmlu_pro", "MMLU-Pro"),
+        ("mmlu_redux", "MMLU-Redux"),
+        ("gpqa_diamond", "GPQA Diamond"),
+        ("aime_2024", "AIME 2024"),
+        ("aime_2025", "AIME 2025"),
+        ("math_500", "MATH-500"),
+        ("livecodebench", "LiveCodeBench"),
+        ("swe_bench_verified", "SWE-bench Verified"),
+    )
 )
 
 _MODEL = _by_name(
@@ -137,6 +151,7 @@ _MODEL = _by_name(
         ("papers", "Papers"),
         ("weights", "Weights"),
         ("report", "Report"),
+        ("repository", "Repository"),
         ("name", "Name"),
     )
 )

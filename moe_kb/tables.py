@@ -121,6 +121,7 @@ class Hyperparameters(View, table=True):
     n_experts_active: float | None
     vocab_size: float | None
     context_length: float | None
+    supported_context: float | None
     activation: str | None
     moe_placement: str | None
     tied_embeddings: str | None

@@ -9,6 +9,8 @@ from moe_kb.claims.claim import Claim
 from moe_kb.claims.placement import layers_with_experts
 from moe_kb.db.reader import Reader
 from moe_kb.queries import evidence
+from moe_kb.records import Architecture
+from moe_kb.records.sublayers import Dense
 
 
 def differ(reader: Reader) -> Iterator[Issue]:
@@ -102,3 +104,28 @@ def placement_of_experts(reader: Reader) -> Iterator[Issue]:
             )
             detail = f"{claim.table_row}; {counted.source}"
             yield Issue(claim.subject, message, claim.configuration, "moe_placement", detail, (claim, layers, counted))
+
+
+def dense_width_without_dense_layer(reader: Reader) -> Iterator[Issue]:
+    """A width of dense feed-forward networks is claimed where the layers have none, and it is not the experts' own."""
+    without = {
+        (model, label)
+        for model, label, text in evidence.described_configurations(reader)
+        if not _has_dense(Architecture.model_validate_json(text))
+    }
+    for claim in evidence.claims(reader, "d_ffn", repeats=False):
+        if (claim.subject, claim.configuration) not in without:
+            continue
+        widths = [other for other in evidence.claims_beside(reader, claim, "d_expert") if other.number is not None]
+        if any(width.number == claim.number for width in widths):
+            continue  # the source gives the experts' width under the usual name
+        experts = f"; experts are {said(widths[0])} wide" if widths else ""
+        message = f"d_ffn {said(claim)}, but no layer has a dense feed-forward network{experts}"
+        detail = claim.table_row or claim.source
+        yield Issue(claim.subject, message, claim.configuration, "d_ffn", detail, (claim, *widths[:1]))
+
+
+def _has_dense(architecture: Architecture) -> bool:
+    return any(
+        isinstance(part, Dense) for stack in architecture.stacks.values() for layer in stack.layers() for part in layer
+    )

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from moe_kb.audit.issue import Issue
 from moe_kb.db.reader import Reader
 from moe_kb.queries import evidence
+from moe_kb.records import Architecture
+from moe_kb.sizing.parameters import UnsizedError, count
 
 
 def unplaced_paper(reader: Reader) -> Iterator[Issue]:
@@ -30,10 +32,39 @@ def design_without_implementation(reader: Reader) -> Iterator[Issue]:
 
 
 def model_without_configuration(reader: Reader) -> Iterator[Issue]:
-    """A model has no configuration at all, or is open and none of its layers are described."""
-    for model, number, openness in evidence.models_without_layers(reader):
-        what = "none of its configurations describes its layers" if number else "has no configuration"
-        yield Issue(model, f"{what}{', though it is open' if openness == 'open' else ''}", None, "configurations")
+    """A model has no configuration at all."""
+    for model, openness in evidence.models_without_configuration(reader):
+        though = ", though it is open" if openness == "open" else ""
+        yield Issue(model, f"has no configuration{though}", None, "configurations")
+
+
+def unsized_configuration(reader: Reader) -> Iterator[Issue]:
+    """A configuration cannot be sized: its layers are not described, or not in full."""
+    for model, label, architecture in evidence.configurations(reader):
+        why = "no source at hand describes its layers"
+        if architecture is not None:
+            try:
+                count(Architecture.model_validate_json(architecture))
+            except UnsizedError as error:
+                why = "; ".join(error.missing)
+            else:
+                continue
+        yield Issue(model, f"cannot be sized: {why}", label, "architecture")
+
+
+#: What to look up where a model says nothing.
+_GAPS = {
+    "summary": "says in no sentence what it is",
+    "licence": "names no licence of its weights",
+    "openness": "does not say whether its weights can be had",
+    "released": "has no release date",
+}
+
+
+def undescribed_model(reader: Reader) -> Iterator[Issue]:
+    """A model lacks a summary, a release date, whether it is open or, unless it is closed, its licence."""
+    for model, field in evidence.models_with_gaps(reader):
+        yield Issue(model, _GAPS[field], None, field)
 
 
 def missing_implementation(reader: Reader) -> Iterator[Issue]:

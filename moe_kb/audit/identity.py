@@ -11,9 +11,11 @@ from math import ceil
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
+from moe_kb.corpus import ORGANISATIONS
 from moe_kb.db.reader import Reader
 from moe_kb.db.search import fold
 from moe_kb.queries import evidence
+from moe_kb.queries.organisations import usual_names
 from moe_kb.references import SCHEMES, identified, normalised_title
 
 #: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
@@ -214,3 +216,20 @@ def _of_one_work(designs: Iterable[str], introduced: dict[str, set[str]]) -> boo
     """Whether the same work introduces all the designs: a work's name stands for all it brings."""
     works = [introduced[design] for design in designs]
     return all(works) and bool(set.intersection(*works))
+
+
+# --- organisations ---------------------------------------------------------------------------------------------------
+
+
+def unlisted_organisation(reader: Reader) -> Iterator[Issue]:
+    """A name of an organisation is no spelling of `data/organisations.yaml`, where the tree has that file."""
+    usual = usual_names(reader)
+    if not usual:
+        return
+    users: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+    for claim in evidence.claims(reader, "organisation"):
+        if claim.text not in usual:
+            users[claim.subject, claim.text].append(claim)
+    for (subject, name), claims in users.items():
+        message = f"the organisation {said(claims[0])} is in no entry of {ORGANISATIONS}"
+        yield Issue(subject, message, claims[0].configuration, "organisation", name, tuple(claims))

@@ -17,7 +17,13 @@ Rule = Callable[[Reader], Iterator[Issue]]
 FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
     "claims": (
         "Claims that disagree",
-        (claims.differ, claims.idle_note, claims.impossible_order, claims.placement_of_experts),
+        (
+            claims.differ,
+            claims.idle_note,
+            claims.impossible_order,
+            claims.placement_of_experts,
+            claims.dense_width_without_dense_layer,
+        ),
     ),
     "sizes": ("Sizes that do not follow from the hyperparameters", (sizes.printed_shape, sizes.described_shape)),
     "counts": (
@@ -56,6 +62,7 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
             identity.row_under_another_name,
             identity.one_name,
             identity.printed_for_two_works,
+            identity.unlisted_organisation,
         ),
     ),
     "coverage": (
@@ -65,6 +72,8 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
             coverage.design_without_equations,
             coverage.design_without_implementation,
             coverage.model_without_configuration,
+            coverage.unsized_configuration,
+            coverage.undescribed_model,
             coverage.missing_implementation,
             coverage.one_sided_implementation,
             coverage.row_that_does_not_exist,

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, WAIVERS, Corpus, Finding, unusable
+from moe_kb.corpus import ALIGNMENT, CROSSWALK, ORGANISATIONS, WAIVERS, Corpus, Finding, unusable
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.fields import FIELDS
 from moe_kb.kinds import FOLDER_BY_KIND
@@ -26,6 +26,7 @@ from moe_kb.records import (
     Design,
     Mark,
     Model,
+    Organisations,
     Paper,
     Record,
     Source,
@@ -371,6 +372,23 @@ def waivers_are_in_order(record: Waivers, path: str, index: Index) -> Iterator[C
             yield at, "dangling-waiver", f"{subject} does not exist.", fix
 
 
+def organisations_are_distinct(record: Organisations, path: str, index: Index) -> Iterator[Complaint]:
+    """A spelling belongs to one organisation, and the entries stand by name."""
+    owners: dict[str, str] = {}
+    before = ""
+    for position, organisation in enumerate(record.organisations):
+        name = organisation.name
+        if name.casefold() < before.casefold():
+            message = f"{name} stands after {before}."
+            yield ("organisations", position, "name"), "organisation-order", message, "Sort the entries by `name`."
+        before = name
+        for spelling in (name, *organisation.aliases):
+            if spelling in owners:
+                message = f"{spelling!r} already stands at {owners[spelling]}."
+                yield ("organisations", position, "name"), "duplicate-organisation", message, "Keep it at one of them."
+            owners.setdefault(spelling, name)
+
+
 Rule = Callable[[Any, str, Index], Iterator[Complaint]]
 #: The type of what a rule looks at, and the rule.
 RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
@@ -391,6 +409,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Alignment, alignment_points_somewhere),
     (Crosswalk, crosswalk_crosses),
     (Waivers, waivers_are_in_order),
+    (Organisations, organisations_are_distinct),
 )
 
 
@@ -425,6 +444,8 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((ALIGNMENT, corpus.alignment))
     if corpus.waivers.waivers:
         entries.append((WAIVERS, corpus.waivers))
+    if corpus.organisations.organisations:
+        entries.append((ORGANISATIONS, corpus.organisations))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

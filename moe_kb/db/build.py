@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, unusable
+from moe_kb.corpus import ALIGNMENT, ORGANISATIONS, WAIVERS, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
@@ -87,7 +87,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, WAIVERS) or not path.startswith("data/") for path in changed):
+    if removed or any(path in (ALIGNMENT, WAIVERS, ORGANISATIONS) or not path.startswith("data/") for path in changed):
         return None
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
@@ -159,6 +159,9 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
             writer.add(table, row)
         for waiver in corpus.waivers.waivers:
             writer.add("waivers", waiver.model_dump())
+        for organisation in corpus.organisations.organisations:
+            for spelling in (organisation.name, *organisation.aliases):
+                writer.add("organisations", {"spelling": spelling, "name": organisation.name})
         writer.flush()
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))

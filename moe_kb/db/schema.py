@@ -339,6 +339,14 @@ class Waiver(Table, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
+class Organisation(Table, table=True):
+    """Spellings of organisations' names, each with the one name that is shown; claims keep what was printed."""
+
+    __tablename__ = "organisations"
+    spelling: str = Field(primary_key=True, description="A name that records or sources use")
+    name: str = Field(description="The name that is shown")
+
+
 class System(Table, table=True):
     """Frameworks and libraries."""
 

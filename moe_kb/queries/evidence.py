@@ -50,12 +50,29 @@ def designs_without_implementation(reader: Reader) -> list[str]:
     return reader.values(f"SELECT record FROM designs_without_implementation WHERE {reader.about('record')} ORDER BY 1")
 
 
-def models_without_layers(reader: Reader) -> list[tuple[str, int, str | None]]:
-    """Models without configuration, and open ones without layers: record, number of configurations, openness."""
+def models_without_configuration(reader: Reader) -> list[tuple[str, str | None]]:
+    """Models without configuration, and their openness."""
     return reader.tuples(
-        f"SELECT record, n_configurations, openness FROM models m WHERE {reader.about('m.record')} "
-        "AND (n_configurations = 0 OR (openness = 'open' AND NOT EXISTS (SELECT 1 FROM configurations c "
-        "WHERE c.record = m.record AND c.architecture IS NOT NULL))) ORDER BY 1"
+        f"SELECT record, openness FROM models WHERE n_configurations = 0 AND {reader.about('record')} ORDER BY 1"
+    )
+
+
+def models_with_gaps(reader: Reader) -> list[tuple[str, str]]:
+    """Models, each with a field of which neither they nor their sizes say anything; a closed model's weights have no
+    licence."""
+    return reader.tuples(
+        'SELECT m.record, f.value FROM models m, json_each(\'["summary", "openness", "released", "licence"]\') f '
+        "JOIN records r ON r.record = m.record WHERE r.content -> f.value IS NULL "
+        f"AND {reader.about('m.record')} "
+        "AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.subject = m.record AND c.field = f.value) "
+        "AND (f.value <> 'licence' OR coalesce(m.openness, '') <> 'closed') ORDER BY 1, 2"
+    )
+
+
+def configurations(reader: Reader) -> list[tuple[str, str, str | None]]:
+    """Model, label and architecture (as JSON, where a source describes the layers) of every configuration."""
+    return reader.tuples(
+        f"SELECT record, label, architecture FROM configurations WHERE {reader.about('record')} ORDER BY id"
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from moe_kb.db.reader import Reader
 from moe_kb.fields import BENCHMARKS
 from moe_kb.queries import evidence
+from moe_kb.queries.organisations import renamed
 
 if TYPE_CHECKING:
     from moe_kb.claims.claim import Claim
@@ -120,7 +121,7 @@ def measurements(reader: Reader, recorded_fields: Sequence[str]) -> Measurements
         for label in [*labels, None] if whole in scores or not labels else labels:
             own = {field: about.get(((record, label), field)) or about.get((whole, field)) for field in _ABOUT}
             subjects.append(Subject(record, label, name, **own))
-    return Measurements(tuple(subjects), scores, recorded, architectures)
+    return Measurements(tuple(renamed(reader, subjects)), scores, recorded, architectures)
 
 
 def _configurations(reader: Reader) -> list[tuple[str, str, list[str]]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import HYPERPARAMETER_WORDS, HYPERPARAMETERS, NOT_REPORTED
 from moe_kb.format import citation, year_of
+from moe_kb.queries.organisations import renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class ConfigurationRow:
     """Name of the model."""
     configuration: str
     organisation: str | None
-    """By its usual spelling."""
+    """By its usual name."""
     released: str | None
     openness: str | None
     released_config: bool
@@ -114,25 +113,7 @@ def configurations(reader: Reader) -> list[ConfigurationRow]:
                 disputed=disputed.get(where, {}),
             )
         )
-    usual = usual_spellings(row.organisation for row in found if row.organisation)
-    return [replace(row, organisation=usual.get(row.organisation or "")) for row in found]
-
-
-def usual_spellings(names: Iterable[str]) -> dict[str, str]:
-    """Each name to the most frequent spelling of it, so that one organisation has one filter and one colour.
-
-    >>> usual_spellings(["DeepSeek", "DeepSeek", "DeepSeek-AI", "xAI"])
-    {'DeepSeek': 'DeepSeek', 'DeepSeek-AI': 'DeepSeek', 'xAI': 'xAI'}
-    """
-    counts = Counter(names)
-
-    def bare(name: str) -> str:
-        return re.sub(r"\(.*\)|[\W_]", "", name.lower()).removesuffix("ai")
-
-    best: dict[str, str] = {}
-    for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        best.setdefault(bare(name), name)
-    return {name: best[bare(name)] for name in counts}
+    return renamed(reader, found)
 
 
 def select_configurations(

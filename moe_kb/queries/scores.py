@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from moe_kb.db.reader import Reader
 from moe_kb.fields import BENCHMARKS
 from moe_kb.format import year_of
+from moe_kb.queries.organisations import renamed
 
 #: What a score can be charted against.
 AGAINST = ("params_active", "params_total", "year")
@@ -44,7 +45,7 @@ class ScoreRow:
 
 def scores(reader: Reader) -> list[ScoreRow]:
     """Every score, by benchmark, highest first; those of table rows that no model is tied to are left out."""
-    return reader.all(
+    found = reader.all(
         ScoreRow,
         "WITH own AS (SELECT subject, configuration, max(number) FILTER (WHERE field = 'params_active') AS active, "
         "max(number) FILTER (WHERE field = 'params_total') AS total, "
@@ -59,3 +60,4 @@ def scores(reader: Reader) -> list[ScoreRow]:
         "ORDER BY c.field, c.number DESC",
         tuple(BENCHMARKS),
     )
+    return renamed(reader, found)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
+from moe_kb.queries.organisations import renamed
 
 OPTIMISES = {"computation": "Computation", "communication": "Communication", "storage": "Storage"}
 
@@ -63,7 +64,7 @@ def systems(reader: Reader) -> list[SystemRow]:
         lists = tuple(json.loads(papers)), tuple(json.loads(parallelism))
         marks = optimises.get(record, {}), tuple(notes.get(record, ())), stars.get(record)
         found.append(SystemRow(*[record, *about, *lists, *marks]))
-    return found
+    return renamed(reader, found)
 
 
 def mark(status: str | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import NOT_REPORTED
+from moe_kb.queries.organisations import renamed
 
 TIMELINES = ("timeline-2025", "survey-a-figure-1")
 
@@ -58,7 +59,7 @@ def timeline(reader: Reader, table: str) -> list[TimelineModel]:
         cells = {column: _printed(cell) for column, cell in json.loads(text).items()}
         about = [cells.get(column) or NOT_REPORTED for column in ("openness", "domain", "organisation")]
         out.append(TimelineModel(*[label, cells.get("released") or "no date", *about, record, name, released]))
-    return out
+    return renamed(reader, out)
 
 
 def _printed(cell: str | dict[str, str] | list[str | dict[str, str]]) -> str | None:

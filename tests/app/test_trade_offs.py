@@ -15,7 +15,7 @@ def test_values_have_sources_and_formulas(open_page, texts, sizable):
     assert row["cost-from"] == "computed from Alpha config, config.json"
     assert sorted(row["frontier"]) == ["three", "two"]
     assert r"N_\mathrm{act}" in at.latex[0].value
-    assert "no measured throughput, latency or price" in texts(at)
+    assert "measured throughput, latency and price are no metrics here" in texts(at)
 
 
 def test_scores_of_one_setting_are_shown(open_page, sizable):
@@ -86,10 +86,11 @@ def test_a_tree_without_scores_still_opens(open_page, sizable):
 def test_on_the_real_records(open_real_page, texts):
     at = open_real_page("trade_offs")
     assert len(at.dataframe[0].value) >= 13
-    assert at.segmented_control(key="in-setting").options == ["5-shot (14)"]
+    assert at.segmented_control(key="in-setting").options[0].startswith("5-shot (")
     assert "Where this comparison is from" in " ".join(link.label for link in at.get("page_link"))
     at.segmented_control(key="in-benchmark").set_value("gsm8k").run()
-    assert at.segmented_control(key="in-setting").options == ["8-shot (9)", "5-shot (6)", "3-shot (1)"]
+    shots = {option.partition(" (")[0] for option in at.segmented_control(key="in-setting").options}
+    assert {"8-shot", "5-shot", "3-shot"} <= shots
     at.selectbox(key="in-cost").set_value("device_time").run()
     assert at.selectbox(key="in-accelerator").value == "h100-sxm"
     assert "memory bandwidth" in texts(at)

@@ -18,6 +18,7 @@ from trees import RECORDS
 from moe_kb.checks import check_corpus, not_canonical
 from moe_kb.corpus import Corpus
 from moe_kb.jsonschema import schema_text
+from moe_kb.sizing import count
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +78,9 @@ def test_every_file_is_canonical(files):
 def test_files_are_valid_by_an_independent_validator(files):
     kinds = {"papers": "paper", "designs": "design", "models": "model", "systems": "system", "sources": "source"}
     kinds |= {"accelerators": "accelerator"}
-    kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "waivers")} | {"tables": "table"}
+    kinds |= {f"{name}.yaml": name for name in ("alignment", "crosswalk", "organisations", "waivers")} | {
+        "tables": "table"
+    }
     validators = {kind: Draft202012Validator(json.loads(schema_text(kind))) for kind in {*kinds.values(), "taxonomy"}}
     for path, data in files.items():
         validator = validators[kinds.get(path.split("/")[1], "taxonomy")]
@@ -332,3 +335,22 @@ def test_views_have_rows_and_columns_descriptions(real_kb):
     for view in VIEWS:
         assert real_kb.query(f"SELECT * FROM {view}").rows, view
     assert sql_rows(real_kb, "SELECT * FROM dictionary WHERE trim(description) = ''") == []
+
+
+def test_positions_and_supported_context_are_two_fields(real_kb):
+    by_label = {row.label: row for row in real_kb.configurations()}
+    v3 = by_label["DeepSeek-V3 671B"]
+    assert (v3.number("context_length"), v3.number("supported_context")) == (163_840, 128_000)
+    assert v3.places["context_length"] != v3.places["supported_context"]
+
+
+def test_one_organisation_has_one_name(real_kb):
+    shown = {row.organisation for row in real_kb.configurations()}
+    assert not shown & {"DeepSeek-AI", "MicroSoft", "MiniMax-AI", "MoonshotAI", "Qwen", "inclusionAI (Ant Group)"}
+    assert {"DeepSeek", "Microsoft", "MiniMax", "Moonshot AI", "Alibaba", "inclusionAI"} <= shown
+
+
+def test_flagships_are_sized_as_their_makers_print(real_kb):
+    sizable = real_kb.sizable()
+    counted = {"gpt-oss|120b": 116_829_156_672, "deepseek-r1|671B": 671_026_404_352, "kimi-k2.6|1T": 1_026_408_209_408}
+    assert {name: count(sizable[name].architecture).total for name in counted} == counted

@@ -200,7 +200,7 @@ def test_on_the_real_records(real_kb):
     assert len(found.having(["accuracy"])) >= 14
     assert len(found.having()) >= 12
     lacking = {entry.subject.label for entry in found.incomplete()}
-    assert {"DeepSeek-V2 236B Chat (RL)", "Skywork-MoE 146B"} <= lacking
+    assert "Skywork-MoE 146B" in lacking
     assert all(value.source for entry in found.entries for value in entry.values.values()), "each value has a source"
     settings = [condition.setting for condition in conditions(real_kb.measurements(), "gsm8k")]
     assert settings[0] == "8-shot"

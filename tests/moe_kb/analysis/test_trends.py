@@ -181,5 +181,5 @@ def test_on_the_real_records(real_kb):
     assert v3["chosen_share"] == 100 * 8 / 256
     assert v3["granularity"] == pytest.approx(8 / 3 * 7168 / 2048)
     assert (v3["balancing"], known["GShard 600B"]["balancing"]) == (BOTH, LOSS)
-    assert known["ST-MoE 32B/269B"]["moe_share"] == pytest.approx(100 * 6 / 27), "every fourth of 27 layers"
+    assert known["ST-MoE 32B/269B"]["moe_share"] == 25, "every fourth of 48 layers"
     assert real_kb.definition("granularity").source == "deepseekmoe-paper"

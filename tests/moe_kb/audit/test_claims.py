@@ -71,3 +71,28 @@ def test_placement_against_the_layers_of_the_architecture(audit, printed, found)
     if found:
         assert "of 4 [second-list, README, row 1] layers makes" in issues[0].message
         assert "but 3 are there [alpha-config, config.json]" in issues[0].message
+
+
+@pytest.mark.parametrize(
+    ("layers", "claims", "found"),
+    [
+        ("moe", {"d_ffn": 4096}, ["model:alpha#1B"]),
+        ("moe", {"d_ffn": 2048}, []),  # the experts' own width under the usual name
+        ("dense", {"d_ffn": 4096}, []),
+    ],
+)
+def test_a_dense_width_needs_a_dense_layer(audit, layers, claims, found):
+    dense = "        - {kind: dense, d_ffn: 2048, activation: relu}\n"
+    mixture = "        - {kind: moe, n_routed_experts: 8, experts_per_token: 1, d_expert: 2048, activation: relu}\n"
+    told = "".join(
+        f"- {{source: second-list, field: {field}, value: {value}, configuration: 1B}}\n"
+        for field, value in claims.items()
+    )
+    edits = [("data/models/alpha.yaml", "\nclaims:\n", f"\nclaims:\n{told}")]
+    if layers == "moe":
+        edits.append(("data/models/alpha.yaml", dense, mixture))
+    issues = audit(*edits)
+    rule = "claims/dense-width-without-dense-layer"
+    assert [
+        f"{f.subject}#{f.configuration}" for f in issues if f.rule == rule and f.claims[0].value in claims.values()
+    ] == found

@@ -1,7 +1,9 @@
 """What is missing, and what leads to nothing."""
 
 import pytest
+from trees import edit, small_tree
 
+from moe_kb.corpus import WAIVERS
 from moe_kb.kb import open_kb
 
 BETA, MODEL = "data/papers/2020/beta.yaml", "data/models/alpha.yaml"
@@ -44,19 +46,45 @@ def test_what_is_missing_is_an_issue(ids, change, issues):
     assert ids(change) == {f"coverage/{issue}" for issue in issues}
 
 
+WHOLE = "    d_model: 512\n    norm: rms\n    tied_embeddings: true\n"
+BARE = """\
+key: {0}
+name: {0}
+openness: {1}
+{2}provenance:
+- {{source: second-list, fields: [name, openness]}}
+"""
+
+
 def test_models_without_configuration_or_layers(audit):
-    bare = "key: {0}\nname: {0}\nopenness: {1}\n{2}provenance:\n- {{source: second-list, fields: [name, openness]}}\n"
+    size = "configurations:\n- {label: 1B}\n"
     found = audit(
-        data__models__bare=bare.format("bare", "open", ""),
-        data__models__shut=bare.format("shut", "closed", ""),
-        data__models__flat=bare.format("flat", "open", "configurations:\n- {label: 1B}\n"),
-        data__models__shy=bare.format("shy", "closed", "configurations:\n- {label: 1B}\n"),
+        rules=("coverage/model-without-configuration", "coverage/unsized-configuration"),
+        data__models__bare=BARE.format("bare", "open", ""),
+        data__models__shut=BARE.format("shut", "closed", ""),
+        data__models__flat=BARE.format("flat", "open", size),
     )
     assert {f.subject: f.message for f in found} == {
+        "model:alpha": "cannot be sized: tied_embeddings is not given; norm is not given",
         "model:bare": "has no configuration, though it is open",
         "model:shut": "has no configuration",
-        "model:flat": "none of its configurations describes its layers, though it is open",
+        "model:flat": "cannot be sized: no source at hand describes its layers",
     }
+
+
+def test_a_configuration_told_in_full_is_sized(tmp_path):
+    tree = small_tree(tmp_path / "tree", {WAIVERS: "waivers: []\n"})
+    edit(tree, MODEL, "    d_model: 512\n", WHOLE)
+    kb = open_kb(tree, database=tmp_path / "kb.db")
+    assert kb.audit(rule="coverage/unsized-configuration") == []
+
+
+@pytest.mark.parametrize(("openness", "gaps"), [
+    ("open", {"summary", "released", "licence"}), ("closed", {"summary", "released"}),
+])  # fmt: skip
+def test_what_a_model_leaves_unsaid(audit, openness, gaps):
+    found = audit(rules=("coverage/undescribed-model",), data__models__bare=BARE.format("bare", openness, ""))
+    assert {f.field for f in found if f.subject == "model:bare"} == gaps
 
 
 def test_an_implementation_its_record_lacks(tree, monkeypatch):

@@ -110,3 +110,17 @@ def test_one_name_printed_for_two_papers(ids):
     printed = "  node: algorithm/gating\n  printed_as: [alpha-l]\n"
     found = ids((BETA, "  node: algorithm/gating\n", printed))
     assert found == {"identity/printed-for-two-works/paper:alpha/printed_as=first-survey; paper:beta"}
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("organisations: []\n", []),  # a tree without names holds nothing against one
+        ("organisations:\n- {name: Example Lab}\n", []),
+        ("organisations:\n- {name: Example, aliases: [Example Lab]}\n", []),
+        ("organisations:\n- {name: Example}\n", ["Example Lab"]),
+    ],
+)
+def test_a_name_of_an_organisation_is_listed(audit, table, found):
+    issues = audit(data__organisations=table)
+    assert sorted({f.detail for f in issues if f.rule == "identity/unlisted-organisation"}) == found

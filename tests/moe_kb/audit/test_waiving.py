@@ -19,12 +19,16 @@ SIZES = [
     f"sizes/described-shape/model:alpha#1B/params_total={place}"
     for place in ("alpha-config", "first-table#1", "second-table#1")
 ]
+GAPS = [
+    "coverage/unsized-configuration/model:alpha#1B/architecture",
+    *(f"coverage/undescribed-model/model:alpha/{field}" for field in ("licence", "summary")),
+]
 
 
 def test_a_waiver_travels_with_its_issue(tree, kb):
     (issue,) = kb.audit(rule="dates")
     assert issue.waived.text == "The idea is older than its name. (first-survey, §3)"
-    assert {f.id for f in kb.audit(waived=False)} == {WIDTH, *SIZES}
+    assert {f.id for f in kb.audit(waived=False)} == {WIDTH, *SIZES, *GAPS}
     assert json.loads(json.dumps(issue.as_data()))["waived"]["source"] == "first-survey"
     edit(tree, WAIVERS, "older than its name", "old")
     assert open_kb(tree, database=kb.database).audit(rule="dates")[0].waived.reason == "The idea is old."
@@ -39,7 +43,7 @@ def test_unused_waivers_are_issues(tmp_path):
 
 
 def test_issues_are_chosen_by_record_and_rule(kb):
-    assert {f.id for f in kb.audit("model:alpha")} == {WIDTH, *SIZES}
+    assert {f.id for f in kb.audit("model:alpha")} == {WIDTH, *SIZES, *GAPS}
     assert [f.id for f in kb.audit("design:alpha-router", rule="dates")] == [LATER], "on the other end's page, too"
     assert [f.id for f in kb.audit(rule="claims/differ")] == [WIDTH]
     assert {f.id for f in kb.audit("table:second-table")} == {WIDTH, SIZES[-1]}, "one of its rows is concerned"
@@ -56,7 +60,7 @@ def test_ids_do_not_depend_on_values_or_order(tmp_path, kb):
 
 def test_issues_have_ids_that_can_be_waived(kb):
     issues = kb.audit()
-    assert len({f.id for f in issues}) == len(issues) == 6
+    assert len({f.id for f in issues}) == len(issues) == 9
     assert all(re.fullmatch(ISSUE_PATTERN, f.id) for f in issues)
     assert all("\n" not in f.message for f in issues)
     assert re.fullmatch(ISSUE_PATTERN, Issue("paper:a", "m", "0.1B/1.9B", "f", "d; e", rule="a/b").id)

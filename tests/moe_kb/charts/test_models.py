@@ -8,7 +8,7 @@ from moe_kb.charts.models import scatter
 from moe_kb.charts.palette import COLOURS
 from moe_kb.fields import MEASURES, NOT_REPORTED
 from moe_kb.format import compact
-from moe_kb.queries.models import ConfigurationRow, select_configurations, usual_spellings
+from moe_kb.queries.models import ConfigurationRow, select_configurations
 
 
 def row(
@@ -32,12 +32,6 @@ def test_a_configuration_has_values_places_and_disputes(kb):
     assert (alpha.label, alpha.year, alpha.described_by) == ("Alpha 1B", 2021, "released config")
     assert alpha.places["d_model"] == "Alpha config, config.json"
     assert alpha.disputed["d_model"] is False, "512 in the config, 768 in the list, and no note resolves it"
-
-
-def test_an_organisation_has_its_usual_spelling():
-    usual = usual_spellings(["Moonshot AI", "Moonshot AI", "MoonshotAI", "Ant (Group)", "Ant", "OpenAI", "xAI", "MIT"])
-    assert (usual["MoonshotAI"], usual["Ant (Group)"]) == ("Moonshot AI", "Ant")
-    assert {usual[name] for name in ("OpenAI", "xAI", "MIT")} == {"OpenAI", "xAI", "MIT"}
 
 
 @pytest.mark.integration

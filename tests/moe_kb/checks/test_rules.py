@@ -19,7 +19,8 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-WAIVERS, DEVICE, SOURCE = "data/waivers.yaml", "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
+ORGANISATIONS, WAIVERS = "data/organisations.yaml", "data/waivers.yaml"
+DEVICE, SOURCE = "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
 def findings(tree: Path) -> list[Finding]:
@@ -86,6 +87,8 @@ BROKEN = [
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
     ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
     ("unknown-configuration", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
+    ("organisation-order", ORGANISATIONS, "name: Zeta", "name: Alpha", 3, "Alpha stands after Example Lab", "Sort"),
+    ("duplicate-organisation", ORGANISATIONS, "[Z]", "[Example Lab]", 3, "already stands at Example Lab", "Keep"),
     ("crosswalk-self", CROSSWALK, "second:routers", "first:system", 2, "both nodes belong to one taxonomy", "two taxonomies"),
     ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
     ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
@@ -274,4 +277,5 @@ def test_records_checked_alone_give_the_same_findings(tmp_path):
         alone += check_record(corpus.crosswalk, CROSSWALK, index, tree)
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
         alone += check_record(corpus.waivers, WAIVERS, index, tree)
+        alone += check_record(corpus.organisations, ORGANISATIONS, index, tree)
         assert set(alone) == set(check_corpus(corpus))

@@ -171,7 +171,7 @@ def test_audit(ask):
     assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
     assert "  model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
     assert "≠ 768 [second-list, README, row 1]\n" in result.out
-    assert result.err.endswith(" issues, 4 open.\n")
+    assert result.err.endswith(" issues, 7 open.\n")
     assert ask("audit", "--rule", "counts").err == "0 issues, 0 open.\n"
     assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
     assert "there is no audit rule 'claim'. Families: claims, sizes," in ask("audit", "--rule", "claim").err

@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from strategies import PLAIN, TRAPS, records
 
 from moe_kb import yamlio
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Paper, Taxonomy, Waivers
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Paper, Taxonomy, Waivers
 
-TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Waivers]
+TYPES = [*RECORD_TYPES.values(), Taxonomy, Crosswalk, Alignment, Waivers, Organisations]
 
 
 @given(PLAIN)
