@@ -10,6 +10,7 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, stale_banner
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .links import (
+    address,
     asked,
     bibtex_box,
     cites,
@@ -22,6 +23,7 @@ from .links import (
     papers_line,
     problem,
     record_link,
+    record_text,
     source_name,
     source_text,
     source_url,

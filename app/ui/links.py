@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -54,6 +56,17 @@ def open_record(record: str) -> None:
     if place:
         kept = {name: st.query_params.get_all(name) for name in st.query_params if name in addressed()}
         st.switch_page(place[0], query_params={**kept, **place[1]})
+
+
+def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
+    """The address of a page of the app, for Markdown: relative, so that it holds under any base path."""
+    return f"{name.replace('_', '-')}?{urlencode(query, doseq=True)}"
+
+
+def record_text(record: str | None, label: str) -> str:
+    """Markdown of a link to a record's page, or plain text where it has none."""
+    place = place_of(record) if record else None
+    return f"[{plain(label)}]({address(Path(place[0]).stem, place[1])})" if place else plain(label)
 
 
 def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:

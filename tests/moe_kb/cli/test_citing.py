@@ -53,4 +53,4 @@ def test_sources_that_are_papers_are_cited_so(moe, tree):
     assert moe("format").status == 0
     text = moe("cite", "second-list", "paper:beta").out
     assert keys(text) == ["writer2020beta"]
-    assert "author = {Bo Writer and others}" in text
+    assert "author = {Writer, Bo and others}" in text
