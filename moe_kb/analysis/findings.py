@@ -217,8 +217,8 @@ def _other_rate(board: Leaderboard) -> str:
     most = max(over, key=over.__getitem__)
     more = "more" if basis.mean > over[most] else "less"
     return (
-        f" At {OTHER_RATE} {rows[BASIS].name}, with which most claims below are compared, gains {basis.mean:.3f} bits per "
-        f"byte by that alone: {more} than any ranked design gains over it (at most {over[most]:.3f}, {most}). "
+        f" At {OTHER_RATE} {rows[BASIS].name}, with which most claims below are compared, gains {basis.mean:.3f} bits "
+        f"per byte by that alone: {more} than any ranked design gains over it (at most {over[most]:.3f}, {most}). "
         f"The dense baseline gains {dense.mean:.3f}."
     )
 

@@ -17,7 +17,13 @@ Rule = Callable[[Reader], Iterator[Issue]]
 FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
     "claims": (
         "Claims that disagree",
-        (claims.differ, claims.idle_note, claims.impossible_order, claims.placement_of_experts),
+        (
+            claims.differ,
+            claims.idle_note,
+            claims.shown_not_preferred,
+            claims.impossible_order,
+            claims.placement_of_experts,
+        ),
     ),
     "sizes": ("Sizes that do not follow from the hyperparameters", (sizes.printed_shape, sizes.described_shape)),
     "counts": (

@@ -66,7 +66,7 @@ def parse_venue(text: str) -> Venue:
     year = _YEAR.search(text)
     printed = year[1] if year else None
     if is_preprint(text):
-        return Venue(text, "none", printed)
+        return Venue(_YEAR.sub("", text).strip(" ,") or text, "none", printed)
     bare = re.sub(r"\s*\b(main|long papers?|short papers?|oral|poster|spotlight)$", "", text, flags=re.IGNORECASE)
     plain = _YEAR.sub("", bare).strip(" ,") or bare
     journal = _JOURNAL.search(plain) and not re.search(r"\bworkshop\b|\bconference\b", plain, re.IGNORECASE)

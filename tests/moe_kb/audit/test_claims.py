@@ -6,6 +6,7 @@ from trees import edit
 from moe_kb.claims.placement import layers_with_experts
 from moe_kb.kb import open_kb
 
+PAPER = "data/papers/2021/alpha.yaml"
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
 resolutions:
@@ -71,3 +72,18 @@ def test_placement_against_the_layers_of_the_architecture(audit, printed, found)
     if found:
         assert "of 4 [second-list, README, row 1] layers makes" in issues[0].message
         assert "but 3 are there [alpha-config, config.json]" in issues[0].message
+
+
+@pytest.mark.parametrize(
+    ("shown", "claimed", "found"),
+    [
+        ("arXiv 2021", "Conference of Examples 2021", True), ("Conference of Examples 2021", "arXiv", False),
+        ("Github 2021", "ICLR 2022", True), ("Conference of Examples 2021", "Conference of Examples 2021", False),
+    ],
+)  # fmt: skip
+def test_a_record_shows_its_preferred_venue(audit, shown, claimed, found):
+    claim = f"claims:\n- {{source: second-list, field: venue, value: {claimed}}}\nprovenance:"
+    issues = audit((PAPER, "venue: Conference of Examples 2021", f"venue: {shown}"), (PAPER, "provenance:", claim))
+    wrong = [issue for issue in issues if issue.rule == "claims/shown-not-preferred"]
+    assert [issue.id for issue in wrong] == ["claims/shown-not-preferred/paper:alpha/venue=second-list"] * found
+    assert all(f"the record shows {shown}, but preferred is {claimed} [second-list]" in i.message for i in wrong)
