@@ -589,11 +589,17 @@ class KnowledgeBase:
         """What a record says of itself: title, summary, properties, equations, steps, rows."""
         return self._ask(queries.record_page.record_page, self.resolve(name))
 
-    def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
-        """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
+    def export(self, folder: str | Path, formats: Sequence[str] = ("csv",), *, excel: bool = False) -> list[Path]:
+        """Write every table and view with a data dictionary.
+
+        Args:
+            folder: Made if absent.
+            formats: Any of csv, json, parquet, bibtex.
+            excel: Whether CSV begins with a byte-order mark.
+        """
         from moe_kb.exporters.tables import export
 
-        return self._ask(export, Path(folder), formats)
+        return self._ask(export, Path(folder), formats, excel=excel)
 
     def schema(self) -> list[queries.console.TableInfo]:
         """Every view and table with its columns and what they mean."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
 import streamlit as st
+
+from moe_kb.csv_text import NOTE, csv_text
 
 from .address import in_address
 
@@ -68,7 +70,14 @@ def search(placeholder: str, **given: Any) -> str:
     return (text or "").strip()
 
 
-def csv_button(rows: Any, name: str, *, label: str = "Download CSV", **given: Any) -> None:
-    """A button that downloads rows (or a text that is CSV already) as a file of this name."""
-    text = rows if isinstance(rows, str) else pd.DataFrame(rows).to_csv(index=False)
-    st.download_button(label, text, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)
+def csv_button(rows: Any, name: str, *, label: str = "Download CSV", help: str = "", **given: Any) -> None:
+    """A button that downloads rows (dictionaries, dataclasses, or a text that is CSV already) as a file of this name."""
+    text = rows if isinstance(rows, str) else _csv(rows)
+    file = {"file_name": f"{name}.csv", "mime": "text/csv", "icon": ":material/download:", "on_click": "ignore"}
+    st.download_button(label, text, help=f"{help}. {NOTE}" if help else NOTE, **file, **given)
+
+
+def _csv(rows: Sequence[Any]) -> str:
+    data = [row if isinstance(row, Mapping) else asdict(row) for row in rows]
+    columns = list(dict.fromkeys(name for row in data for name in row))
+    return csv_text(columns, ([row.get(name) for name in columns] for row in data))

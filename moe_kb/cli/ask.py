@@ -176,17 +176,20 @@ def cite(names: tuple[str, ...], field: str | None, configuration: str | None, f
 @click.option(
     "--max-rows", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="At most this many rows."
 )
+@click.option("--excel", is_flag=True, help="With --format csv: a byte-order mark first, so that Excel reads UTF-8.")
 @json_flag
-def query(sql: str, format: str, max_rows: int, as_json: bool) -> None:
+def query(sql: str, format: str, max_rows: int, excel: bool, as_json: bool) -> None:
     """Run one read-only SELECT. Tables and columns: SELECT * FROM dictionary
 
     Example: moe-kb query "SELECT name, year FROM papers LIMIT 5"
     """
+    if excel and (as_json or format != "csv"):
+        raise click.BadParameter("only CSV has a byte-order mark; add --format csv", param_hint="--excel")
     result = open_here().query(sql, max_rows=max_rows)
     if as_json or format == "json":
         output.print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
     elif format == "csv":
-        output.print_csv(result.columns, result.rows)
+        output.print_csv(result.columns, result.rows, excel=excel)
     else:
         output.print_table(result.columns, [list(row) for row in result.rows])
     if result.truncated:
@@ -239,10 +242,12 @@ def stats(as_json: bool) -> None:
 @app.command()
 @click.argument("folder", type=PATH)
 @click.option("--format", default="csv", show_default=True, help="Any of csv,json,parquet,bibtex, separated by commas.")
-def export(folder: Path, format: str) -> None:
+@click.option("--excel", is_flag=True, help="Begin CSV with a byte-order mark, so that Excel reads UTF-8.")
+def export(folder: Path, format: str, excel: bool) -> None:
     """Write every table and view to a folder, with a data dictionary.
 
     Example: moe-kb export out --format csv,bibtex
     """
-    written = open_here().export(folder, [name.strip() for name in format.split(",") if name.strip()])
+    formats = [name.strip() for name in format.split(",") if name.strip()]
+    written = open_here().export(folder, formats, excel=excel)
     click.echo(f"{len(written)} files written to {folder}", err=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from moe_kb import yamlio
+from moe_kb.csv_text import csv_text
 from moe_kb.db.console import QueryResult
 from moe_kb.db.reader import Reader
 
@@ -106,9 +105,4 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
 
 def to_csv(result: QueryResult) -> str:
     """A result as CSV with a header; nothing where a value is missing."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(result.columns)
-    for row in result.rows:
-        writer.writerow(["" if value is None else value.hex() if isinstance(value, bytes) else value for value in row])
-    return out.getvalue()
+    return csv_text(result.columns, result.rows)
