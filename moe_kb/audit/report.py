@@ -9,6 +9,8 @@ from moe_kb.audit.issue import Issue
 from moe_kb.audit.rules import FAMILIES, IDLE, RULES, explanation
 from moe_kb.queries.records import SourceBrief
 
+#: Bytes that a page may have.
+MAX_PAGE = 16_000_000
 #: The page's hand-written part ends here.
 MARK = "<!-- From here on written by `moe-kb audit --page docs/audit.md`. -->"
 

@@ -207,14 +207,15 @@ def audit(name: str | None, rule: str | None, unwaived: bool, page: Path | None,
 
     Example: moe-kb audit model:mixtral --open
     """
-    from moe_kb.audit.report import written
+    from moe_kb.audit.report import MAX_PAGE, written
     from moe_kb.cli.audit import as_text
+    from moe_kb.files import read_text, write_text
 
     kb = open_here()
     if page is not None:
         if name or rule or unwaived or as_json:
             raise click.BadParameter("the page has all issues; leave the other options out", param_hint="--page")
-        page.write_text(written(page.read_text(encoding="utf-8"), kb.audit(), kb.sources().values()), encoding="utf-8")
+        write_text(page, written(read_text(page, MAX_PAGE), kb.audit(), kb.sources().values()))
         return
     found = kb.audit(name, rule=rule, waived=not unwaived)
     if as_json:

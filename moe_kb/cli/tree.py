@@ -96,15 +96,17 @@ def format_files(paths: tuple[Path, ...]) -> None:
     Example: moe-kb format data/papers/2020/gshard.yaml
     """
     from moe_kb.checks import format_file
+    from moe_kb.files import sweep
     from moe_kb.paths import find_root
     from moe_kb.stamps import scan
 
     root = find_root()
     wanted = _relative(paths, root)
     changed = failed = 0
-    for stamp in scan(root):
-        if wanted and not _inside(stamp.path, wanted):
-            continue
+    stamps = [stamp for stamp in scan(root) if not wanted or _inside(stamp.path, wanted)]
+    for folder in sorted({(root / stamp.path).parent for stamp in stamps}):
+        sweep(folder)
+    for stamp in stamps:
         did, findings = format_file(root, stamp.path)
         changed += did
         failed += bool(findings)
