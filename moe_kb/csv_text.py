@@ -1,13 +1,12 @@
 """Tables as CSV that people open: whole numbers stay whole, and nothing in a cell is run as a formula.
 
-A spreadsheet takes text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula. Such text gets an
-apostrophe before it, which spreadsheets hide; JSON and Parquet keep it as it is.
+A spreadsheet takes text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula. Such text gets
+an apostrophe before it, which spreadsheets hide; JSON and Parquet keep it as it is.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -56,8 +55,15 @@ def csv_text(columns: Sequence[str], rows: Iterable[Iterable[Any]], *, excel: bo
         rows: Values in the order of the columns; see `cell`.
         excel: Whether a byte-order mark stands first.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines)
     writer.writerow([cell(column) for column in columns])
     writer.writerows([cell(value) for value in row] for row in rows)
-    return (MARK if excel else "") + out.getvalue()
+    return (MARK if excel else "") + "".join(lines)
+
+
+class _Lines(list[str]):
+    """Rows, ended by a line feed; with the standard end the writer quotes carriage returns, too."""
+
+    def write(self, row: str) -> None:
+        self.append(row.removesuffix("\r\n") + "\n")

@@ -71,7 +71,7 @@ def search(placeholder: str, **given: Any) -> str:
 
 
 def csv_button(rows: Any, name: str, *, label: str = "Download CSV", help: str = "", **given: Any) -> None:
-    """A button that downloads rows (dictionaries, dataclasses, or a text that is CSV already) as a file of this name."""
+    """A button that downloads rows (dictionaries, dataclasses, or CSV already) as a file of this name."""
     text = rows if isinstance(rows, str) else _csv(rows)
     file = {"file_name": f"{name}.csv", "mime": "text/csv", "icon": ":material/download:", "on_click": "ignore"}
     st.download_button(label, text, help=f"{help}. {NOTE}" if help else NOTE, **file, **given)
