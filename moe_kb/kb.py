@@ -605,6 +605,10 @@ class KnowledgeBase:
         """Every view and table with its columns and what they mean."""
         return self._ask(queries.console.schema)
 
+    def counts(self) -> dict[str, queries.overview.Count]:
+        """The numbers of the overview, each with its query."""
+        return self._ask(queries.overview.counts)
+
     def stats(self) -> queries.stats.Stats:
         """Numbers that say what is here and what is missing."""
         return self._ask(queries.stats.stats)

@@ -41,7 +41,7 @@ def test_all_formats_say_what_the_database_says(kb, exported):
         assert read == [{k: str(cell(v)) for k, v in row.items()} for row in rows]
         table = pq.read_table(exported[f"{name}.parquet"]).to_pylist()
         assert [{k: v if v is None else str(whole(v)) for k, v in row.items()} for row in table] == [
-            {k: v if v is None else str(v) for k, v in row.items()} for row in rows
+            {k: v if v is None else str(whole(v)) for k, v in row.items()} for row in rows
         ], name
 
 
