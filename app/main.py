@@ -6,6 +6,8 @@ finds the name `app` in this file and serves it; for every view of a page it run
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
 from pathlib import Path
 
 import guard
@@ -64,6 +66,18 @@ def show() -> None:
         ui.problem(error)
 
 
+def give_memory_back() -> None:
+    """Have glibc give freed memory back to the system.
+
+    It would keep an arena for every few threads, and a thread runs every view of a page: large results, long freed,
+    stayed as hundreds of megabytes.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-8, 2)  # M_ARENA_MAX
+        mallopt(-3, 64 * 1024)  # M_MMAP_THRESHOLD: what is larger is a mapping of its own
+
+
 if __name__ == "__main__":
     # A browser's request has headers; a test's has none, nor a server.
     if st.context.headers and guard.MARK not in st.context.headers:
@@ -71,4 +85,5 @@ if __name__ == "__main__":
         st.stop()
     show()
 else:  # imported by the server
+    give_memory_back()
     app = st.App(**guard.guarded(__file__))

@@ -47,23 +47,28 @@ def whole(value: Any) -> Any:
     return value
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Iterable[Any]], *, excel: bool = False) -> str:
-    """CSV with a header.
+def csv_bytes(columns: Sequence[str], rows: Iterable[Iterable[Any]], *, excel: bool = False) -> bytes:
+    """CSV in UTF-8 with a header.
 
     Args:
         columns: Headings.
         rows: Values in the order of the columns; see `cell`.
         excel: Whether a byte-order mark stands first.
     """
-    lines = _Lines()
+    lines = _Lines(MARK.encode() if excel else b"")
     writer = csv.writer(lines)
     writer.writerow([cell(column) for column in columns])
     writer.writerows([cell(value) for value in row] for row in rows)
-    return (MARK if excel else "") + "".join(lines)
+    return bytes(lines)
 
 
-class _Lines(list[str]):
+class _Lines(bytearray):
     """Rows, ended by a line feed; with the standard end the writer quotes carriage returns, too."""
 
     def write(self, row: str) -> None:
-        self.append(row.removesuffix("\r\n") + "\n")
+        self += row.removesuffix("\r\n").encode(errors="backslashreplace") + b"\n"
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Iterable[Any]], *, excel: bool = False) -> str:
+    """The same as text."""
+    return csv_bytes(columns, rows, excel=excel).decode()

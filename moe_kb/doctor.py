@@ -54,6 +54,7 @@ def _knowledge_base() -> Iterator[Diagnosis]:
     from moe_kb.checks import check_corpus
     from moe_kb.corpus import Corpus
     from moe_kb.db.connect import connect
+    from moe_kb.db.rehearsal import rehearse
     from moe_kb.db.replacing import damage
     from moe_kb.paths import default_database, find_root
 
@@ -63,7 +64,7 @@ def _knowledge_base() -> Iterator[Diagnosis]:
         yield Diagnosis("records", "broken", str(error), "Install the package again, or give --root.")
         return
     corpus = Corpus.load(root)
-    findings = check_corpus(corpus)
+    findings = [*check_corpus(corpus), *rehearse(corpus)]
     detail = f"{len(corpus.records)} in {root}" + (f", {len(findings)} findings" if findings else "")
     yield Diagnosis("records", "broken" if findings else "ok", detail, "Run: moe-kb check")
     database = default_database(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -86,6 +87,8 @@ def replacement(target: Path, *, swept: bool = False) -> Iterator[Path]:
         swept: Whether the caller has swept the folder (see `sweep`) and need not have it looked through again.
     """
     target = Path(os.path.realpath(target))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     # Threads of one process write at the same time too, so the process id alone is no name.
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -127,10 +130,11 @@ def _sync(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what killed processes left in a folder: files of `replacement` whose maker is gone.
 
-    A process that is younger than the file only has the number of its maker.
+    A process that is younger than the file only has the number of its maker. What cannot be looked into is left alone.
     """
-    with os.scandir(folder) as entries:
-        left = [entry.name for entry in entries if entry.name.startswith(".") and entry.name.endswith(".tmp")]
+    left: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        left += [entry.name for entry in entries if entry.name.startswith(".") and entry.name.endswith(".tmp")]
     for name in left:
         pid, _, token = name.removesuffix(".tmp").rpartition(".")
         pid = pid.rpartition(".")[2]

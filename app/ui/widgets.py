@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from moe_kb.csv_text import NOTE, csv_text
+from moe_kb.csv_text import NOTE, csv_bytes
 
 from .address import in_address
 
@@ -71,13 +71,14 @@ def search(placeholder: str, **given: Any) -> str:
 
 
 def csv_button(rows: Any, name: str, *, label: str = "Download CSV", help: str = "", **given: Any) -> None:
-    """A button that downloads rows (dictionaries, dataclasses, or CSV already) as a file of this name."""
-    text = rows if isinstance(rows, str) else _csv(rows)
+    """A button that downloads rows (or the CSV that a function returns) as a file of this name, made when clicked."""
+    made = rows if callable(rows) else lambda: rows_csv(rows)
     file = {"file_name": f"{name}.csv", "mime": "text/csv", "icon": ":material/download:", "on_click": "ignore"}
-    st.download_button(label, text, help=f"{help}. {NOTE}" if help else NOTE, **file, **given)
+    st.download_button(label, made, help=f"{help}. {NOTE}" if help else NOTE, **file, **given)
 
 
-def _csv(rows: Sequence[Any]) -> str:
+def rows_csv(rows: Sequence[Any]) -> bytes:
+    """Dictionaries or dataclasses as CSV; a row may lack what others have."""
     data = [row if isinstance(row, Mapping) else asdict(row) for row in rows]
     columns = list(dict.fromkeys(name for row in data for name in row))
-    return csv_text(columns, ([row.get(name) for name in columns] for row in data))
+    return csv_bytes(columns, ([row.get(name) for name in columns] for row in data))

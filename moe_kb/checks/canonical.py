@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from moe_kb import yamlio
 from moe_kb.corpus import Finding, read_model
 from moe_kb.files import write_text
@@ -14,8 +16,11 @@ _TRAILING = ("a comment shares its line with a value and would be lost.", "Put i
 def not_canonical(root: Path, path: str) -> Finding | None:
     """A finding where the file is readable but not in canonical form."""
     record, text, _ = read_model(root, path)
-    if record is None:
-        return None
+    return None if record is None else other_form(path, record, text)
+
+
+def other_form(path: str, record: BaseModel, text: str) -> Finding | None:
+    """A finding where a record's text is not its canonical form."""
     expected = yamlio.canonical_text(record)
     if text == expected:  # most files have no comments, and the rest costs ten times as much
         return None

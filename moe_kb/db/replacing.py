@@ -14,9 +14,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from moe_kb.db.connect import reading
+from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.errors import DatabaseError
 from moe_kb.files import replacement
 
@@ -71,9 +72,10 @@ def damage(database: Path) -> str | None:
     """
     try:
         with reading(database) as connection:
+            connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
             (first,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        return str(error)
+    except DAMAGED as error:
+        return f"it cannot be read ({error})"
     if first != "ok":
         return " ".join(first.removeprefix("*** in database main ***").split())
     if _checksum(database) != _sealed(database):

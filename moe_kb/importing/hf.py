@@ -7,7 +7,6 @@ and so is what a layer costs times the layers.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from moe_kb.errors import MoeKbError
+from moe_kb.errors import MoeKbError, close_names
 from moe_kb.files import UnreadableError, read_bounded
 from moe_kb.importing.expressions import EvaluationError, shown
 from moe_kb.importing.family import Family, common, families, parsed
@@ -94,7 +93,7 @@ def read_config(text: str | bytes, *, source: str, locator: str = "config.json")
     if isinstance(name, str) and name in common().refused_types:
         raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
-        near = difflib.get_close_matches(str(name)[:MAX_CHARACTERS], known, n=3)
+        near = close_names(str(name)[:MAX_CHARACTERS], known)
         names = f"near it: {', '.join(near)}" if near else f"known: {', '.join(sorted(known))}"
         raise RefusedError(f"model_type {shown(name)} is not known; {names}")
     return _Reading(known[name], config).imported(source, locator)
@@ -351,7 +350,9 @@ def _short(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 3] + "..."
+    """A text that may be anything: its beginning, with what a terminal would not show as it stands written as JSON."""
+    text = text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 3] + "..."
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def _names(names: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moe_kb import yamlio
-from moe_kb.csv_text import csv_text
+from moe_kb.csv_text import csv_bytes
 from moe_kb.db.console import QueryResult
 from moe_kb.db.reader import Reader
 
@@ -103,6 +103,6 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
     return None, None
 
 
-def to_csv(result: QueryResult) -> str:
-    """A result as CSV with a header; nothing where a value is missing."""
-    return csv_text(result.columns, result.rows)
+def to_csv(result: QueryResult) -> bytes:
+    """A result as CSV in UTF-8 with a header; nothing where a value is missing."""
+    return csv_bytes(result.columns, result.rows)
