@@ -78,6 +78,8 @@ with st.container(horizontal=True):
         ui.page_link("trade_offs", "Models by quality, speed and cost")
         ui.page_link("size", "What models cost, part by part")
 
+ui.cite_base(kb)
+
 # --- the timeline ------------------------------------------------------------------------------------------------
 
 

@@ -108,6 +108,8 @@ for tab, kind, shown, about, advice in (
     with tab:
         if about:
             st.caption(about)
+        if kind == "paper" and held[kind]:
+            ui.bib_button(kb, [row.record for row in held[kind]], node.replace(":", "-").replace("/", "-"))
         if held[kind]:
             ui.record_table(
                 held[kind],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from moe_kb.claims.claim import Claim
 from moe_kb.errors import MoeKbError, NotFoundError
 from moe_kb.format import citation
-from moe_kb.kb import KnowledgeBase
+from moe_kb.kb import SELF, KnowledgeBase
 from moe_kb.records import Record
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
@@ -193,3 +195,45 @@ def bibtex_box(kb: KnowledgeBase, record: str) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def bib_button(kb: KnowledgeBase, records: Sequence[str], name: str, *, what: str = "papers") -> None:
+    """A button that downloads the BibTeX of many records, made when it is clicked."""
+    number = len(records)
+    label = f".bib of this {what.removesuffix('s')}" if number == 1 else f".bib of these {number:,} {what}"
+    st.download_button(
+        label,
+        lambda: kb.cite(list(records)),
+        file_name=f"{name}.bib",
+        mime="text/x-bibtex",
+        icon=":material/format_quote:",
+        on_click="ignore",
+        key=f"bib-{name}",
+    )
+
+
+def json_button(kb: KnowledgeBase, record: str) -> None:
+    """A button that downloads a record with its relations, claims and issues as JSON."""
+    st.download_button(
+        "JSON of this record",
+        lambda: json.dumps(kb.as_data(record), ensure_ascii=False, indent=2, default=str),
+        file_name=f"{record.replace(':', '-')}.json",
+        mime="application/json",
+        icon=":material/data_object:",
+        on_click="ignore",
+        key=f"json-{record}",
+    )
+
+
+def cite_value(kb: KnowledgeBase, claim: Claim) -> None:
+    """A value as it is cited, to copy, and the entry of its source."""
+    st.caption("To cite this value: its source, and the version of the data it was read from.")
+    st.code(kb.cited_value(claim), language=None, wrap_lines=True)
+    st.code(kb.cite([f"source:{claim.source}"]), language="latex", wrap_lines=True)
+
+
+def cite_base(kb: KnowledgeBase) -> None:
+    """How moe-kb itself is cited."""
+    with st.popover("Cite moe-kb", icon=":material/format_quote:"):
+        st.caption(f"Data {plain(kb.version)}. Please cite the source of every value, too.")
+        st.code(kb.cite([SELF]), language="latex", wrap_lines=True)

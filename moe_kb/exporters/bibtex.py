@@ -10,22 +10,9 @@ from dataclasses import dataclass
 from moe_kb.claims.venue import parse_venue
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
+from moe_kb.exporters.latex import escape_bibtex
 from moe_kb.exporters.names import Name, latin, parse_name
 from moe_kb.queries.citations import Cited, cited
-
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    # BibTeX counts braces without looking for a backslash before them.
-    "{": r"\textbraceleft{}",
-    "}": r"\textbraceright{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
 
 _OTHERS = re.compile(r"et\.? al\.?|and others|others", re.IGNORECASE)
 
@@ -84,6 +71,23 @@ class Work:
         )
 
 
+def of_this_base(version: str, data: str) -> str:
+    """The entry of moe-kb itself.
+
+    Args:
+        version: Of the package.
+        data: Version of the data, as `KnowledgeBase.version` gives it.
+    """
+    fields = {
+        "title": "{moe-kb: the living survey of Mixture-of-Experts}",
+        "author": "{The moe-kb authors}",
+        "year": data.rpartition(" ")[2][:4],
+        "version": version,
+        "note": escape_bibtex(f"Data: {data}"),
+    }
+    return _entry("misc", "moe-kb", fields)
+
+
 def entries(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """The entry of each record (by full name), each once; a source that is a paper is cited as that paper."""
     return {record: bibtex(Work.stored(record, about)) for record, about in cited(reader, records).items()}
@@ -109,7 +113,7 @@ def _fullest(printed: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tup
 
 
 def _paper(paper: Work) -> str:
-    fields: dict[str, str] = {"title": f"{{{_escape(paper.title)}}}"}
+    fields: dict[str, str] = {"title": f"{{{escape_bibtex(paper.title)}}}"}
     if paper.authors:
         fields["author"] = _authors(paper.authors) + ("" if paper.authors_complete else " and others")
     venue = parse_venue(paper.venue) if paper.venue else None
@@ -119,14 +123,14 @@ def _paper(paper: Work) -> str:
     if venue and published:
         proceedings = venue.kind == "proceedings"
         kind = "inproceedings" if proceedings else "article"
-        fields["booktitle" if proceedings else "journal"] = _escape(venue.name)
+        fields["booktitle" if proceedings else "journal"] = escape_bibtex(venue.name)
         fields |= {name: value for name in ("volume", "number") if (value := getattr(venue, name))}
     elif paper.arxiv:
         fields["journal"] = f"arXiv preprint arXiv:{paper.arxiv}"
     else:
         kind = "misc"
         if venue:
-            fields["howpublished"] = _escape(venue.name)
+            fields["howpublished"] = escape_bibtex(venue.name)
     if paper.arxiv:
         fields |= {"eprint": paper.arxiv, "archivePrefix": "arXiv"}
     if paper.doi:
@@ -137,7 +141,7 @@ def _paper(paper: Work) -> str:
 
 
 def _source(source: Work) -> str:
-    fields = {"title": f"{{{_escape(source.title)}}}"}
+    fields = {"title": f"{{{escape_bibtex(source.title)}}}"}
     if source.authors:
         fields["author"] = _authors(source.authors)
     if source.year:
@@ -146,7 +150,7 @@ def _source(source: Work) -> str:
         journal = f"arXiv preprint arXiv:{source.arxiv}"
         fields |= {"journal": journal, "eprint": source.arxiv, "archivePrefix": "arXiv"}
     if source.version:
-        fields["note"] = _escape(source.version)
+        fields["note"] = escape_bibtex(source.version)
     if source.url:
         fields["url"] = _address(source.url)
     return _entry("article" if source.arxiv else "misc", _lettered(source.key), fields)
@@ -170,17 +174,13 @@ def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
     return f"@{kind}{{{key},\n{body}}}\n"
 
 
-def _escape(text: str) -> str:
-    return "".join(_SPECIAL.get(character, character) for character in text)
-
-
 def _authors(names: Sequence[str]) -> str:
     """Names joined as BibTeX wants them, the family first; groups, and names that hold an `and`, are kept in braces."""
     return " and ".join("others" if _OTHERS.fullmatch(name) else _name(parse_name(name)) for name in names)
 
 
 def _name(name: Name) -> str:
-    family, given, particle, suffix = map(_escape, (name.family, name.given, name.particle, name.suffix))
+    family, given, particle, suffix = map(escape_bibtex, (name.family, name.given, name.particle, name.suffix))
     if name.is_group:
         return f"{{{family}}}"
     if family[0].islower():  # in braces it is no particle
