@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 #: What is said wherever CSV is offered.
-NOTE = "Text that a spreadsheet would run as a formula begins with an apostrophe; JSON has it as it is."
+NOTE = "Text that a spreadsheet would run as a formula begins with an apostrophe; JSON keeps it unchanged."
 #: Tells Excel that a file is UTF-8.
 MARK = "\ufeff"
 
