@@ -62,12 +62,12 @@ def findings_table(kb: KnowledgeBase, rows: list[Finding], title: str) -> None:
         curves = ui.address("evidence", {"shown": [claim.design, claim.against]})
         design, against = (ui.record_text(side.record, side.name) for side in (finding.design, finding.against))
         source = f"  \n{ui.source_text(kb, *claim.cites)}" if claim.cites else ""
-        row = {"Claim": f"{ui.plain(claim.words)}{source}", "Design": design, "Compared with": against}
+        row = {"Claim": f"{ui.plain(claim.words)}{source}", "Designs": f"{design}  \nvs {against}"}
         if claim.withdrawn:
             row["Why"] = ui.plain(claim.withdrawn)
         else:
-            row["Difference"] = f"**{ui.plain(finding.numbers)}**  \n[learning curves]({curves})"
-            row["Corrected p"] = "" if finding.corrected_p is None else f"{finding.corrected_p:.2g}"
+            p = "" if finding.corrected_p is None else f"  \np {finding.corrected_p:.2g}, corrected"
+            row["Difference"] = f"**{ui.plain(finding.numbers)}**{p}  \n[learning curves]({curves})"
         shown.append(row)
     st.table(shown, border="horizontal", hide_index=True, alt=f"{title}: claims of papers with the designs compared")
 

@@ -149,5 +149,5 @@ def test_findings_lead_the_real_page(open_real_page, texts):
     agrees = at.table[0].value
     assert "survey-a" not in agrees.to_string()
     assert "(evidence?shown=mutual-distillation-loss&shown=mixtral-top2-router)" in agrees["Difference"][0]
-    assert "(design?key=mutual-distillation-loss)" in agrees["Design"][0]
+    assert "(design?key=mutual-distillation-loss)" in agrees["Designs"][0]
     assert "One learning rate for all, 0.003 at its peak" in texts(at)
