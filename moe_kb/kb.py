@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from moe_kb import queries
 from moe_kb.db.connect import DAMAGED, connect, read_meta
@@ -612,10 +612,10 @@ class KnowledgeBase:
         value = f"{claim.field} = {claim.shown_with_unit}{f' ({condition})' if condition else ''}{derived}"
         return f"{about}: {value}. Source: {place}{address}. {self.note}."
 
-    def as_data(self, name: str) -> dict[str, Any]:
-        """A record as plain data, with its edges, claims, disagreements and audit issues."""
+    def record_json(self, name: str) -> str:
+        """A record as JSON, with its edges, claims, disagreements, audit issues and the version of the data."""
         page = self.page(name)
-        return {
+        data = {
             "record": page.record,
             "content": json.loads(page.content),
             "edges": [asdict(edge) for edge in self.edges(page.record)],
@@ -625,6 +625,7 @@ class KnowledgeBase:
             "file": page.path,
             "version": self.version,
         }
+        return json.dumps(data, ensure_ascii=False, indent=2, default=str)
 
     def support(self, name: str, field: str, configuration: str | None = None) -> list[Support]:
         """Every place behind a field of a record; claims, and what the record itself cites."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -216,7 +215,7 @@ def json_button(kb: KnowledgeBase, record: str) -> None:
     """A button that downloads a record with its relations, claims and issues as JSON."""
     st.download_button(
         "JSON of this record",
-        lambda: json.dumps(kb.as_data(record), ensure_ascii=False, indent=2, default=str),
+        lambda: kb.record_json(record),
         file_name=f"{record.replace(':', '-')}.json",
         mime="application/json",
         icon=":material/data_object:",

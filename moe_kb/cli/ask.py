@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def show(name: str, as_json: bool) -> None:
 
     kb = open_here()
     if as_json:
-        output.print_json(kb.as_data(name))
+        output.print_json(json.loads(kb.record_json(name)))
     else:
         click.echo(as_text(kb, name))
 
