@@ -625,13 +625,15 @@ class KnowledgeBase:
         return f"{about}: {value}. Source: {place}{address}. {self.note}."
 
     def record_json(self, name: str) -> str:
-        """A record as JSON, with its edges, claims, disagreements, audit issues and the version of the data."""
+        """A record as JSON: edges, claims (each with the file that makes it), disagreements, issues, data's version."""
         page = self.page(name)
+        claims = self.claims(page.record)
+        files = {record: self.path_of(record) for record in {claim.record for claim in claims}}
         data = {
             "record": page.record,
             "content": json.loads(page.content),
             "edges": [asdict(edge) for edge in self.edges(page.record)],
-            "claims": [asdict(claim) for claim in self.claims(page.record)],
+            "claims": [{**asdict(claim), "file": files[claim.record]} for claim in claims],
             "disagreements": [asdict(item) for item in self.disagreements(page.record)],
             "issues": [issue.as_data() for issue in self.audit(page.record)],
             "file": page.path,
