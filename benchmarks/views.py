@@ -27,6 +27,10 @@ _hyperparameters = ", ".join(
     [f"MAX(number) FILTER (WHERE field = '{name}')" for name in HYPERPARAMETERS]
     + [f"MAX(value) FILTER (WHERE field = '{name}')" for name in HYPERPARAMETER_WORDS]
 )
+_claim = (
+    "id, record, subject, configuration, field, value, number, printed, unit, status, counting, scope, setting, "
+    "source, locator, table_row, note, preferred"
+)
 
 #: View: the column that picks one record, SQL for everything, SQL for one record (`?1` is its value in that column).
 HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
@@ -68,6 +72,11 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
         f"""SELECT m.key, m.record, m.name, c.configuration, m.organisation, m.released, m.openness, {_hyperparameters}
         FROM models m, claims c WHERE m.key = ?1 AND c.subject = 'model:' || ?1
         AND c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY c.configuration""",
+    ),
+    "claims_counted": (
+        "subject",
+        f"SELECT {_claim} FROM claims WHERE repeats = 0",
+        f"SELECT {_claim} FROM claims WHERE subject = ?1 AND repeats = 0",
     ),
     "open_disagreements": (
         "subject",

@@ -67,6 +67,16 @@ def change_text(old: float, new: float) -> str:
     return "none" if old == new else f"{new / old - 1:+.2%}"
 
 
+def ordinal(number: int) -> str:
+    """A place in an order.
+
+    >>> ordinal(1), ordinal(12), ordinal(23)
+    ('1st', '12th', '23rd')
+    """
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def joined(*parts: str | None, separator: str = ", ") -> str:
     """The parts that are there, one after the other.
 

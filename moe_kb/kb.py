@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
@@ -15,6 +16,7 @@ from moe_kb.db.connect import DAMAGED, connect, read_meta
 from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
+from moe_kb.format import citation
 from moe_kb.paths import default_database, find_root
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 #: Of what SQLite says over a damaged file, and not over a wrong query.
 _DAMAGE = ("malformed", "not a database", "Could not decode")
+SELF = "moe-kb"  # the name under which this knowledge base itself is cited
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -581,20 +584,62 @@ class KnowledgeBase:
 
     # --- out ---------------------------------------------------------------------------------------------------
 
+    @property
+    def version(self) -> str:
+        """Version of the data: the first signs of its hash, and the day it was built from the records."""
+        return f"{self.content_hash[:12]} of {self.meta['built'][:10]}"
+
+    @property
+    def note(self) -> str:
+        """What stands under a copied table or value: where it is from, so that it can be found again."""
+        from importlib.metadata import version
+
+        return f"moe-kb {version('moe-kb')}, data {self.version}"
+
     def bibtex(self, names: Sequence[str]) -> dict[str, str]:
-        """BibTeX entries of papers and sources by full name, each once.
+        """BibTeX entries of papers and sources by full name, each once; `moe-kb` is this knowledge base.
 
         Raises:
             MoeKbError: One of them is neither a paper nor a source.
         """
-        records = [self.resolve(name) for name in names]
-        from moe_kb.exporters.bibtex import entries
+        from importlib.metadata import version
 
-        return self._ask(entries, records)
+        from moe_kb.exporters.bibtex import entries, of_this_base
+
+        found = self._ask(entries, [self.resolve(name) for name in names if name != SELF])
+        return found | ({SELF: of_this_base(version(SELF), self.version)} if SELF in names else {})
 
     def cite(self, names: Sequence[str]) -> str:
         """The same in one text."""
         return "\n".join(self.bibtex(names).values())
+
+    def cited_value(self, claim: Claim) -> str:
+        """A value as it is cited: what it is of, where it stands, and the version of the data."""
+        about = f"{self.brief(claim.subject).name}{f' {claim.configuration}' if claim.configuration else ''}"
+        condition = ", ".join(filter(None, (claim.setting, claim.scope, claim.counting)))
+        source = self.sources().get(claim.source)
+        place = citation(source.title if source else claim.source, claim.locator)
+        address = f", {source.url}" if source and source.url else ""
+        derived = "" if claim.status == "reported" else f" ({claim.status})"
+        value = f"{claim.field} = {claim.shown_with_unit}{f' ({condition})' if condition else ''}{derived}"
+        return f"{about}: {value}. Source: {place}{address}. {self.note}."
+
+    def record_json(self, name: str) -> str:
+        """A record as JSON: edges, claims (each with the file that makes it), disagreements, issues, data's version."""
+        page = self.page(name)
+        claims = self.claims(page.record)
+        files = {record: self.path_of(record) for record in {claim.record for claim in claims}}
+        data = {
+            "record": page.record,
+            "content": json.loads(page.content),
+            "edges": [asdict(edge) for edge in self.edges(page.record)],
+            "claims": [{**asdict(claim), "file": files[claim.record]} for claim in claims],
+            "disagreements": [asdict(item) for item in self.disagreements(page.record)],
+            "issues": [issue.as_data() for issue in self.audit(page.record)],
+            "file": page.path,
+            "version": self.version,
+        }
+        return json.dumps(data, ensure_ascii=False, indent=2, default=str)
 
     def support(self, name: str, field: str, configuration: str | None = None) -> list[Support]:
         """Every place behind a field of a record; claims, and what the record itself cites."""
@@ -606,15 +651,25 @@ class KnowledgeBase:
         """What a record says of itself: title, summary, properties, equations, steps, rows."""
         return self._ask(queries.record_page.record_page, self.resolve(name))
 
-    def export(self, folder: str | Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
-        """Write every table and view with a data dictionary; formats: csv, json, parquet, bibtex."""
+    def export(self, folder: str | Path, formats: Sequence[str] = ("csv",), *, excel: bool = False) -> list[Path]:
+        """Write every table and view with a data dictionary.
+
+        Args:
+            folder: Made if absent.
+            formats: Any of csv, json, parquet, bibtex.
+            excel: Whether CSV begins with a byte-order mark.
+        """
         from moe_kb.exporters.tables import export
 
-        return self._ask(export, Path(folder), formats)
+        return self._ask(export, Path(folder), formats, excel=excel)
 
     def schema(self) -> list[queries.console.TableInfo]:
         """Every view and table with its columns and what they mean."""
         return self._ask(queries.console.schema)
+
+    def counts(self) -> dict[str, queries.overview.Count]:
+        """The numbers of the overview, each with its query."""
+        return self._ask(queries.overview.counts)
 
     def stats(self) -> queries.stats.Stats:
         """Numbers that say what is here and what is missing."""

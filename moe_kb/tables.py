@@ -29,6 +29,30 @@ class View(SQLModel):
         return {"primary_key": list(cls.__table__.c)}  # type: ignore[attr-defined]
 
 
+class ClaimCounted(View, table=True):
+    """Claims, each once: what a source says twice stands here once."""
+
+    __tablename__ = "claims_counted"
+    id: int
+    record: str
+    subject: str
+    configuration: str | None
+    field: str
+    value: str
+    number: float | None
+    printed: str | None
+    unit: str | None
+    status: str
+    counting: str | None
+    scope: str | None
+    setting: str | None
+    source: str
+    locator: str | None
+    table_row: str | None
+    note: str | None
+    preferred: bool
+
+
 class PaperWithPlacement(View, table=True):
     """Papers with every place a survey gives them."""
 

@@ -73,6 +73,7 @@ st.table(
     hide_index=True,
     alt="The chosen designs compared, a row per property",
 )
+ui.copies(kb, ["Property", *columns], [[label(table.fields[i]), *table.cells[i]] for i in rows], "comparison")
 st.caption("≠ and bold: the designs differ, as far as reported. An empty cell: not reported.")
 for key in keys:
     for equation in kb.design(key).equations:

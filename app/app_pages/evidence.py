@@ -1,4 +1,4 @@
-"""Implementations compared under one budget: a leaderboard with spread, learning curves and loads."""
+"""Implementations compared under one budget: what that cannot show, findings, a leaderboard, curves and loads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import streamlit as st
 import ui
 
-from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Leaderboard, Standing
+from moe_kb.analysis.findings import OUTCOMES, Finding, caveats, findings
+from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Group, Leaderboard, Standing
 from moe_kb.analysis.run_metrics import is_share, metric_label
+from moe_kb.analysis.significance import LEVEL
 from moe_kb.charts import leaderboard as charts
 from moe_kb.kb import KnowledgeBase
 from moe_kb.lab.catalogue import installed_catalogue
@@ -17,7 +19,8 @@ from moe_kb.queries import results
 from moe_kb.queries.results import Protocol
 
 TASKS = {"text": "Text: the next byte", "clusters": "Clusters: points with local rules"}
-NUMBERS = ("mean", "error", "dense", "verdict", "seconds", "cpu_seconds", "params_active", "params_total")
+#: Outcomes that lead the page; the others are folded away.
+FIRST = ("agrees", "differs")
 
 
 def protocol_asked(protocols: list[Protocol]) -> str:
@@ -31,13 +34,53 @@ def protocol_asked(protocols: list[Protocol]) -> str:
     return ui.segmented("Task", "protocol", labels, bare=True)
 
 
+def limits(board: Leaderboard, found: list[Finding]) -> None:
+    """What the comparison cannot show, before any number."""
+    if sentences := list(caveats(board, found)):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown("**What this comparison cannot show**")
+            st.markdown("\n".join(f"- {ui.plain(sentence)}" for sentence in sentences))
+
+
+def show_findings(kb: KnowledgeBase, found: list[Finding]) -> None:
+    """The papers' claims, those with an answer first, each with the runs behind it."""
+    for outcome, title in OUTCOMES.items():
+        rows = [finding for finding in found if finding.outcome == outcome]
+        if rows and outcome in FIRST:
+            st.header(f"{title} ({len(rows)})", anchor=False)
+            findings_table(kb, rows, title)
+        elif rows:
+            with st.expander(f"{title} ({len(rows)})"):
+                findings_table(kb, rows, title)
+
+
+def findings_table(kb: KnowledgeBase, rows: list[Finding], title: str) -> None:
+    """A claim a row, with links to its source, the designs and their learning curves."""
+    shown = []
+    for finding in rows:
+        claim = finding.claim
+        curves = ui.address("evidence", {"shown": [claim.design, claim.against]})
+        design, against = (ui.record_text(side.record, side.name) for side in (finding.design, finding.against))
+        source = f"  \n{ui.source_text(kb, *claim.cites)}" if claim.cites else ""
+        row = {"Claim": f"{ui.plain(claim.words)}{source}", "Designs": f"{design}  \nvs {against}"}
+        if claim.withdrawn:
+            row["Why"] = ui.plain(claim.withdrawn)
+        else:
+            p = "" if finding.corrected_p is None else f"  \np {finding.corrected_p:.2g}, corrected"
+            row["Difference"] = f"**{ui.plain(finding.numbers)}**{p}  \n[learning curves]({curves})"
+        shown.append(row)
+    st.table(shown, border="horizontal", hide_index=True, alt=f"{title}: claims of papers with the designs compared")
+
+
 def summary(board: Leaderboard) -> None:
     """How designs stand against a dense layer, how to read it, and how it was made."""
     held = board.protocol
     unranked = sum(standing.group in ("unmatched", "not-causal") for standing in board.standings)
+    passing = sum(chance < LEVEL for chance in board.corrected.values())
+    corrected = f"by more than two standard errors; {passing} of all pass the correction"
     tiles = [
         ("Ranked designs", board.ranked, f"{unranked} more are not ranked" if unranked else "none is excluded"),
-        ("Better than dense", board.count("better"), "by more than two standard errors"),
+        ("Better than dense", board.count("better"), corrected),
         ("Tie with dense", board.count("tie"), "within two standard errors"),
         ("Worse than dense", board.count("worse"), "by more than two standard errors"),
         ("Seeds", held.seeds, "the same data for all"),
@@ -57,8 +100,8 @@ def summary(board: Leaderboard) -> None:
             "- Every design had the same data, steps and batches; the widths of its experts were chosen so that as "
             "many parameters work on a token as in the dense control. Where that cannot be done, it is not ranked.\n"
             "- A difference is taken seed by seed and then averaged. Below two standard errors it is a tie.\n"
-            "- Rank is 1 and the number of designs that are better by more than that; so two with different ranks may "
-            "themselves be a tie.\n"
+            "- Rank is the place by mean. Places is how far that can be trusted: from 1 and the number of designs that "
+            "are better by more than two standard errors, to the last place that those which are worse leave.\n"
             "- Where later tokens can reach earlier ones, that alone may explain a low number on text: no rank.\n"
             "- On clusters each design is compared with a dense baseline of its own active width."
         )
@@ -77,8 +120,9 @@ def columns(held: Protocol) -> dict[str, Any]:
     score, better = "%.1f" if share else "%.4f", f"{held.better} is better"
     number = st.column_config.NumberColumn
     return {
-        "rank": number(
-            "Rank", width=58, help="1 and the number of designs that are better by more than two standard errors"
+        "rank": number("Rank", width=58, help="Place by mean among the ranked designs"),
+        "places": st.column_config.TextColumn(
+            "Places", width=72, help="First and last place that differences beyond two standard errors leave open"
         ),
         "mean": number(
             "Accuracy, %" if held.headline == "accuracy" else metric_label(held.headline, short=True),
@@ -88,11 +132,12 @@ def columns(held: Protocol) -> dict[str, Any]:
         ),
         "error": number("±", format=score, width=68, help="Standard error over seeds"),
         "dense": number(
-            "− dense",
+            "vs dense",
             format="%+.1f" if share else "%+.4f",
             width=80,
             help=f"Mean difference, seed by seed, to a dense layer of equal active size; {better}",
         ),
+        "dense_error": number("± of it", format=score, width=68, help="Standard error of the difference to dense"),
         "verdict": st.column_config.MultiselectColumn(
             "Verdict",
             options=["better", "worse", "tie", "one seed"],
@@ -119,8 +164,13 @@ def columns(held: Protocol) -> dict[str, Any]:
         "params_active": number("Active", format="compact", width=66, help="Active parameters without embeddings"),
         "params_total": number("Total", format="compact", width=62, help="All parameters"),
         "trend": st.column_config.LineChartColumn("Learning curve", width=100, help="The score at each validation"),
+        "group": st.column_config.TextColumn("Group", width=100),
         "note": st.column_config.TextColumn("Note", width=340),
     }
+
+
+def _title(group: Group) -> str:
+    return GROUPS[group].partition(":")[0]
 
 
 def line(standing: Standing, factor: float) -> dict[str, Any]:
@@ -134,40 +184,60 @@ def line(standing: Standing, factor: float) -> dict[str, Any]:
         "record": standing.record or "",
         "mean": times(standing.mean, factor),
         "error": times(standing.error, factor),
+        "places": "–".join(map(str, dict.fromkeys(standing.places))) if standing.places else "",
         "dense": times(standing.against_dense and standing.against_dense.mean, factor),
+        "dense_error": times(standing.against_dense and standing.against_dense.error, factor),
         "verdict": [standing.verdict] if standing.verdict else [],
         "information": times(standing.metrics.get("information"), 100),
         "load_cv": standing.metrics.get("load_cv"),
         "dropped": times(standing.metrics.get("dropped_fraction"), 100),
         "trend": [value for _, value in standing.curve],
+        "group": _title(standing.group),
         "note": standing.error_text or standing.why or "",
     }
 
 
-def tables(board: Leaderboard) -> None:
-    """A table a group; a note takes the place of what matters less there."""
-    known = columns(board.protocol)
-    of_group = {
-        "ranked": tuple(name for name in known if name != "note"),
-        "unmatched": (*NUMBERS, "note"),
-        "not-causal": tuple(name for name in known if name not in ("rank", "note")),
-        "control": (*NUMBERS, "trend"),
-        "failed": ("note",),
-    }
+def table(board: Leaderboard) -> None:
+    """Every design in one table, to filter by group, verdict and name."""
+    st.header("Every design", anchor=False)
     factor = 100.0 if is_share(board.protocol.headline) else 1.0
-    for group, title in GROUPS.items():
-        rows = [line(standing, factor) for standing in board.standings if standing.group == group]
-        if not rows:
-            continue
-        st.subheader(f"{title} ({len(rows)})", anchor=False)
+    rows = [line(standing, factor) for standing in board.standings]
+    there = [group for group in GROUPS if any(standing.group == group for standing in board.standings)]
+    verdicts = list(dict.fromkeys(standing.verdict for standing in board.standings if standing.verdict))
+    first, second, third = st.columns([3, 2, 2])
+    with first:
+        groups = ui.pills("Groups", "group", {group: _title(group) for group in there})
+    with second:
+        wanted = ui.pills("Verdict against dense", "verdict", verdicts) if verdicts else []
+    with third:
+        text = ui.search("part of a design's name").casefold()
+    shown = [
+        row
+        for row, standing in zip(rows, board.standings, strict=True)
+        if (not groups or standing.group in groups)
+        and (not wanted or standing.verdict in wanted)
+        and text in standing.name.casefold()
+    ]
+    st.caption(
+        f"{len(shown)} of {len(rows)} designs and controls. "
+        + " ".join(f"{GROUPS[group]}." for group in there if ":" in GROUPS[group])
+    )
+    if not shown:
+        ui.empty("No results.", "Clear a filter.")
+    else:
+        used = {
+            name: column
+            for name, column in columns(board.protocol).items()
+            if any(row[name] not in (None, "", []) for row in shown)
+        }
         ui.record_table(
-            rows,
-            {name: known[name] for name in of_group[group] if any(row[name] not in (None, "", []) for row in rows)},
-            key=f"board-{board.protocol.protocol}-{group}",
-            alt=f"{title.partition(':')[0]}: designs with their scores",
+            shown,
+            used,
+            key=f"board-{board.protocol.protocol}",
+            alt="Designs with their scores",
             name_label="Design",
             name_width=215,
-            height=38 + 35 * min(len(rows), 20),
+            height=38 + 35 * min(len(shown), 16),
         )
     if broken := [row for row in board.standings if row.error_text and row.mean is not None]:
         few = (f"{row.name} ({row.seeds} of {board.protocol.seeds} seeds: {row.error_text})" for row in broken)
@@ -185,13 +255,13 @@ def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
     if not scored:
         ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
         st.stop()
-    st.subheader("Scores", anchor=False)
+    st.header("Scores", anchor=False)
     alt = f"{metric_label(headline)} of every design with its standard error"
     ui.chart(charts.score_chart(board), key=f"scores-{name}", alt=alt)
     dashed = "The dashed line is the dense control. " if DENSE in scored else ""
     st.caption(f"{dashed}Bars are one standard error over seeds.")
 
-    st.subheader("Learning curves", anchor=False)
+    st.header("Learning curves", anchor=False)
     best = [key for key, standing in scored.items() if standing.group in ("ranked", "control")]
     names = {key: standing.name for key, standing in scored.items()}
     few = dict.fromkeys([*best[:4], *best[-2:]])
@@ -205,7 +275,7 @@ def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
     with_experts = [key for key in scored if key not in CONTROLS]
     if not with_experts:
         return
-    st.subheader("Load of the experts", anchor=False)
+    st.header("Load of the experts", anchor=False)
     design = ui.select("Design", "loads", with_experts, names=names.get, width=420, current=current)
     loads = kb.expert_loads(name, design)
     if loads:
@@ -225,8 +295,11 @@ if not protocols:
     st.stop()
 protocol = protocol_asked(protocols)
 board = ui.cached(type(kb).leaderboard, kb, protocol)
+found = findings(board)
+limits(board, found)
+show_findings(kb, found)
 summary(board)
-tables(board)
+table(board)
 show_charts(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
     ui.csv_button(kb.result_runs(protocol), protocol, label="CSV of all runs")

@@ -42,42 +42,43 @@ with add.popover("Add a paper", icon=":material/add:", width="stretch"):
 
 # --- what is here ------------------------------------------------------------------------------------------------
 
-stats = ui.cached(type(kb).stats, kb)
-records, designs = stats.records, stats.designs_by_component
-gates, without = designs.get("gating", 0), len(stats.missing.gating_designs_without_implementation)
-nodes = sum(taxonomy.nodes for taxonomy in stats.taxonomies.values())
+counts = ui.cached(type(kb).counts, kb)
+gates, without = counts["gating"].number, counts["without"].number
 tiles = [
-    ("Papers", records.get("paper", 0), "papers", {}, "Search the papers"),
-    ("Taxonomy nodes", nodes, "taxonomy", {}, "Browse the taxonomy"),
-    ("Gating designs", gates, "designs", {}, "Compare the gates"),
-    ("Other designs", sum(designs.values()) - gates, "designs", {"component": "loss"}, "Losses, experts, schemes"),
-    ("Models", records.get("model", 0), "models", {}, "See the models"),
-    ("Claims with a source", stats.claims, "query", {}, "Query the claims"),
-    ("Systems", records.get("system", 0), "systems", {}, "See the systems"),
-    ("Implementations", sum(stats.implementations.values()), "lab", {}, "Run one"),
+    ("Papers", "papers", "papers", {}, "Search the papers"),
+    ("Taxonomy nodes", "nodes", "taxonomy", {}, "Browse the taxonomy"),
+    ("Gating designs", "gating", "designs", {}, "Compare the gates"),
+    ("Other designs", "others", "designs", {"component": "loss"}, "Losses, experts, schemes"),
+    ("Models", "models", "models", {}, "See the models"),
+    ("Claims with a source", "claims", "query", {"sql": counts["claims"].sql}, "Query the claims"),
+    ("Systems", "systems", "systems", {}, "See the systems"),
+    ("Implementations", "implementations", "lab", {}, "Run one"),
 ]
 for row in (tiles[:4], tiles[4:]):
-    for column, (label, number, page, query, words) in zip(st.columns(4), row, strict=True):
+    for column, (label, name, page, query, words) in zip(st.columns(4), row, strict=True):
         with column.container(border=True, gap="small"):
-            st.metric(label, f"{number:,}")
+            st.metric(label, counts[name].text, help=f"`{counts[name].sql}`")
             ui.page_link(page, words, query)
-differ = stats.disagreements
-described = records.get("model", 0) - len(stats.missing.models_without_configuration)
+said = ("configurations", "described", "sources", "differ", "open", "without")
 st.caption(
-    f"{stats.configurations} configurations of {described} models, {records.get('source', 0)} sources. Sources "
-    f"differ on {sum(differ.values())} values; {differ.get('open', 0)} of these disagreements are open. Nothing is "
-    "silently corrected."
+    "{configurations} configurations of {described} models, {sources} sources. Sources differ on {differ} values; "
+    "{open} of these disagreements are open. Nothing is silently corrected.".format_map(
+        {name: counts[name].text for name in said}
+    ),
+    help="  \n".join(f"{counts[name].text}: `{counts[name].sql}`" for name in said),
 )
 with st.container(horizontal=True):
-    if stats.implementations:
+    if counts["implementations"].number:
         missing = f"; {without} have no implementation yet" if without else ""
         label = f"{gates - without} of {gates} gating designs can be run{missing}"
         ui.page_link("designs", label, {"runs": "no"} if without else None)
         ui.page_link("evidence", "What the runnable designs do under one budget")
-    if stats.configurations:
+    if counts["configurations"].number:
         ui.page_link("trends", "How the designs of released models moved over time")
         ui.page_link("trade_offs", "Models by quality, speed and cost")
         ui.page_link("size", "What models cost, part by part")
+
+ui.cite_base(kb)
 
 # --- the timeline ------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,11 @@ st.caption(
     + ". Click a heading to sort."
     + (" There are more: narrow them by words or filters." if more else "")
 )
+taken = st.session_state.get("papers-table")
+ticked = [rows[i].record for i in (taken.selection.rows if taken else ()) if i < len(rows)]
+with st.container(horizontal=True, vertical_alignment="center"):
+    ui.bib_button(kb, ticked or [paper.record for paper in rows], "papers")
+    st.caption("Of what is ticked." if ticked else "Of all that pass the filters; tick rows to choose among them.")
 columns = {
     "year": st.column_config.NumberColumn("Year", format="%d", width=60),
     "title": st.column_config.TextColumn("Title", width=350),
@@ -88,5 +93,6 @@ ui.record_table(
     alt="Papers that pass the search and filters",
     name_label="Paper",
     name_width=180,
+    selectable=True,
     height=640 if len(rows) > 17 else "auto",
 )

@@ -204,6 +204,13 @@ def formula(title: str) -> None:
         st.markdown(f"**Includes.** {words.counted}\n\n**Excludes.** {words.left_out}")
 
 
+def sized_table(rows: Sequence[size_tables.Cells], alt: str) -> None:
+    """A table of sizes, and the same to take along."""
+    ui.text_table(rows, alt)
+    columns = list(rows[0])
+    ui.copies(kb, columns, [[row.get(name) for name in columns] for row in rows], f"size-{'-'.join(alt.split()[:2])}")
+
+
 def chart(name: str, draw: Callable[[], go.Figure], alt: str, *, opens: bool = False) -> None:
     """A chart of what is shown, drawn anew when that changes."""
     about = (*(item.key for item in shown), repr(setting), device.key if device and name == "roofline" else "")
@@ -218,7 +225,7 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
     """Parameters, operations, memory, traffic and cache."""
     st.subheader("Parameters", anchor=False)
     chart("parameters", partial(charts.parameters, shown), "Parameters by part, in all and of one token, stacked")
-    ui.text_table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
+    sized_table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
     formula("Parameters")
     st.subheader("Operations", anchor=False)
     chart("operations", partial(charts.operations, shown), "Operations of one token by part, prefill and decode")
@@ -245,7 +252,7 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
     st.subheader("Cache of a sequence", anchor=False)
     chart("cache", partial(charts.cache, shown), "Bytes of one sequence's cache against its tokens")
     st.caption("Numbers in 16 bits. A ring marks where a sliding window is full; the dashed line is the context.")
-    ui.text_table(size_tables.cache_rows(shown), "KV cache per token, windows and constant state of every cache")
+    sized_table(size_tables.cache_rows(shown), "KV cache per token, windows and constant state of every cache")
     formula("Cache")
 
 
@@ -258,7 +265,7 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
         f"Attainable operations against intensity on {device.name}, with a prefill and a decoding step of each",
     )
     st.caption("Circles: a prefill; diamonds: a decoding step of the batch, each on as many devices as hold the model.")
-    ui.text_table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
+    sized_table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
     formula("Roofline")
     st.subheader("Minimum number of devices", anchor=False)
     setting = shown[0].size.setting
@@ -301,7 +308,7 @@ if changed:
     baseline, modified = changed
     shown.insert(shown.index(baseline) + 1, modified)
     st.subheader(f"What the change does to {ui.plain(baseline.label)}", anchor=False)
-    ui.text_table(size_tables.change_rows(baseline, modified, device), "Baseline and modified, a row for each quantity")
+    sized_table(size_tables.change_rows(baseline, modified, device), "Baseline and modified, a row for each quantity")
 with st.container(horizontal=True, gap="small"):
     for record, label in dict.fromkeys((item.record, item.label) for item in shown if item.record):
         ui.record_link(record, label, icon=":material/deployed_code:", help="Its page, with every value's source")

@@ -111,6 +111,8 @@ for tab, kind, shown, about, advice in (
     with tab:
         if about:
             st.caption(about)
+        if kind == "paper" and held[kind]:
+            ui.bib_button(kb, [row.record for row in held[kind]], node.replace(":", "-").replace("/", "-"))
         if held[kind]:
             if len(held[kind]) > MOST:
                 st.caption(f"The first {MOST:,} of {len(held[kind]):,}; a node further down holds fewer.")

@@ -83,7 +83,7 @@ def coverage(held: Measurements, found: TradeOffs) -> None:
     lengths = sum("context_length" in recorded for recorded in held.recorded.values())
     domains = sum(subject.domain is not None for subject in held.subjects)
     st.caption(
-        f"Of {len(found.entries)} configurations, these have a value: "
+        f"Of {len(found.entries)} models and configurations, these have a value: "
         + ", ".join(f"{label.lower()} {len(found.having((side,)))}" for side, label in SIDES.items())
         + ". Of application performance there are "
         f"the context length of {lengths} configurations and the field of use of {domains}; measured throughput, "

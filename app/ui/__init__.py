@@ -11,11 +11,16 @@ from .base import cached, empty, header, knowledge_base, plain, some, stale_bann
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .kept import loaded
 from .links import (
+    address,
     asked,
+    bib_button,
     bibtex_box,
+    cite_base,
+    cite_value,
     cites,
     edit_link,
     is_web,
+    json_button,
     open_record,
     outside,
     page,
@@ -23,6 +28,7 @@ from .links import (
     papers_line,
     problem,
     record_link,
+    record_text,
     source_name,
     source_text,
     source_url,
@@ -33,6 +39,7 @@ from .tables import (
     TAGS,
     claims_table,
     compared,
+    copies,
     data_table,
     differing,
     every_claim,

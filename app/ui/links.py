@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from moe_kb.claims.claim import Claim
 from moe_kb.errors import MoeKbError, NotFoundError
 from moe_kb.format import citation
-from moe_kb.kb import KnowledgeBase
+from moe_kb.kb import SELF, KnowledgeBase
 from moe_kb.records import Record
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
@@ -54,6 +57,17 @@ def open_record(record: str) -> None:
     if place:
         kept = {name: st.query_params.get_all(name) for name in st.query_params if name in addressed()}
         st.switch_page(place[0], query_params={**kept, **place[1]})
+
+
+def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
+    """The address of a page of the app, for Markdown: relative, so that it holds under any base path."""
+    return f"{name.replace('_', '-')}?{urlencode(query, doseq=True)}"
+
+
+def record_text(record: str | None, label: str) -> str:
+    """Markdown of a link to a record's page, or plain text where it has none."""
+    place = place_of(record) if record else None
+    return f"[{plain(label)}]({address(Path(place[0]).stem, place[1])})" if place else plain(label)
 
 
 def page_link(name: str, label: str, query: dict[str, str] | None = None) -> None:
@@ -180,3 +194,45 @@ def bibtex_box(kb: KnowledgeBase, record: str) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def bib_button(kb: KnowledgeBase, records: Sequence[str], name: str, *, what: str = "papers") -> None:
+    """A button that downloads the BibTeX of many records, made when it is clicked."""
+    number = len(records)
+    label = f".bib of this {what.removesuffix('s')}" if number == 1 else f".bib of these {number:,} {what}"
+    st.download_button(
+        label,
+        lambda: kb.cite(list(records)),
+        file_name=f"{name}.bib",
+        mime="text/x-bibtex",
+        icon=":material/format_quote:",
+        on_click="ignore",
+        key=f"bib-{name}",
+    )
+
+
+def json_button(kb: KnowledgeBase, record: str) -> None:
+    """A button that downloads a record with its relations, claims and issues as JSON."""
+    st.download_button(
+        "JSON of this record",
+        lambda: kb.record_json(record),
+        file_name=f"{record.replace(':', '-')}.json",
+        mime="application/json",
+        icon=":material/data_object:",
+        on_click="ignore",
+        key=f"json-{record}",
+    )
+
+
+def cite_value(kb: KnowledgeBase, claim: Claim) -> None:
+    """A value as it is cited, to copy, and the entry of its source."""
+    st.caption("To cite this value: its source, and the version of the data it was read from.")
+    st.code(kb.cited_value(claim), language=None, wrap_lines=True)
+    st.code(kb.cite([f"source:{claim.source}"]), language="latex", wrap_lines=True)
+
+
+def cite_base(kb: KnowledgeBase) -> None:
+    """How moe-kb itself is cited."""
+    with st.popover("Cite moe-kb", icon=":material/format_quote:"):
+        st.caption(f"Data {plain(kb.version)}. Please cite the source of every value, too.")
+        st.code(kb.cite([SELF]), language="latex", wrap_lines=True)

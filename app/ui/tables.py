@@ -9,14 +9,19 @@ import pandas as pd
 import streamlit as st
 
 from moe_kb.claims.claim import Claim
+from moe_kb.csv_text import NOTE
+from moe_kb.exporters.tables_text import FORMS
 from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import User
 from moe_kb.records import Record
 
 from .base import cached, plain
-from .links import open_record, record_link, source_name, source_text, source_url, sourced
+from .links import cite_value, json_button, open_record, record_link, source_name, source_text, source_url, sourced
 
+#: Forms of a table to take along, with the ending of a file, and what each is called.
+ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
+FORM_NAMES = {"markdown": "Markdown", "latex": "LaTeX", "csv": "CSV"}
 #: Colours of tags in tables, one per value in the vocabulary's order.
 TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "orange", "green", "violet", "red"]
 
@@ -122,7 +127,7 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
         }
         for claim in claims
     ]
-    data_table(
+    picked = data_table(
         rows,
         {
             "shown": st.column_config.CheckboxColumn("Preferred", help="The value shown where there is room for one"),
@@ -140,7 +145,25 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
         key=key,
         alt="Claims with their sources",
         sparse=True,
+        on_select="rerun",
+        selection_mode="single-row",
     )
+    st.caption("Tick a row to cite its value.")
+    if chosen := [claims[i] for i in picked.selection.rows if i < len(claims)]:
+        cite_value(kb, chosen[0])
+
+
+def copies(kb: KnowledgeBase, columns: Sequence[str], rows: Sequence[Sequence[str | None]], name: str) -> None:
+    """A table to take along: as Markdown, LaTeX and CSV, to copy and to download."""
+    with st.popover("Copy as Markdown, LaTeX, CSV", icon=":material/content_copy:"):
+        form = st.segmented_control(
+            "Form", list(ENDINGS), format_func=FORM_NAMES.get, default="markdown", key=f"copy-{name}", required=True
+        )
+        text = FORMS[form](columns, rows, kb.note)
+        st.code(text, language={"csv": None}.get(form, form), wrap_lines=False, height=300)
+        file = {"file_name": f"{name}.{ENDINGS[form]}", "mime": "text/plain", "icon": ":material/download:"}
+        st.download_button(f"Download .{ENDINGS[form]}", text, key=f"copied-{name}", on_click="ignore", **file)
+        st.caption(f"From {plain(kb.note)}." + (f" {NOTE}" if form == "csv" else ""))
 
 
 def user_line(kb: KnowledgeBase, user: User) -> None:
@@ -170,3 +193,4 @@ def provenance(kb: KnowledgeBase, record: Record) -> None:
         for proof in record.provenance:
             st.markdown(f"- {plain(', '.join(proof.fields))}: {source_text(kb, proof.source, proof.locator)}")
         st.caption(f"File: `{kb.path_of(record.reference)}`")
+    json_button(kb, record.reference)

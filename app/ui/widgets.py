@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
 import streamlit as st
+
+from moe_kb.csv_text import NOTE, csv_bytes
 
 from .address import in_address
 
@@ -69,7 +71,15 @@ def search(placeholder: str, **given: Any) -> str:
     return (text or "").strip()
 
 
-def csv_button(rows: Any, name: str, *, label: str = "Download CSV", **given: Any) -> None:
-    """A button that downloads rows (or what a function returns) as a file of this name, made when it is clicked."""
-    made = rows if callable(rows) else lambda: pd.DataFrame(rows).to_csv(index=False)
-    st.download_button(label, made, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)
+def csv_button(rows: Any, name: str, *, label: str = "Download CSV", help: str = "", **given: Any) -> None:
+    """A button that downloads rows (or the CSV that a function returns) as a file of this name, made when clicked."""
+    made = rows if callable(rows) else lambda: rows_csv(rows)
+    file = {"file_name": f"{name}.csv", "mime": "text/csv", "icon": ":material/download:", "on_click": "ignore"}
+    st.download_button(label, made, help=f"{help}. {NOTE}" if help else NOTE, **file, **given)
+
+
+def rows_csv(rows: Sequence[Any]) -> bytes:
+    """Dictionaries or dataclasses as CSV; a row may lack what others have."""
+    data = [row if isinstance(row, Mapping) else asdict(row) for row in rows]
+    columns = list(dict.fromkeys(name for row in data for name in row))
+    return csv_bytes(columns, ([row.get(name) for name in columns] for row in data))

@@ -62,6 +62,16 @@ _MESSAGES: dict[str, Callable[[tuple[Claim, ...]], str]] = {
 }
 
 
+def shown_not_preferred(reader: Reader) -> Iterator[Issue]:
+    """A paper shows another title or venue than the preferred claim; such text is not compared otherwise."""
+    rows = evidence.fields_shown(reader)
+    by_id = evidence.claims_by_id(reader, (number for *_, number in rows))
+    for record, field, shown, number in rows:
+        claim = by_id[number]
+        message = f"the record shows {shown or 'none'}, but preferred is {said(claim)}"
+        yield Issue(record, message, None, field, claim.source, (claim,))
+
+
 # --- between fields ------------------------------------------------------------------------------------------------
 
 #: Fields of which one must not be greater than the other, and why.

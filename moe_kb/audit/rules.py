@@ -20,6 +20,7 @@ FAMILIES: dict[str, tuple[str, tuple[Rule, ...]]] = {
         (
             claims.differ,
             claims.idle_note,
+            claims.shown_not_preferred,
             claims.impossible_order,
             claims.placement_of_experts,
             claims.dense_width_without_dense_layer,

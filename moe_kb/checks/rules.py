@@ -389,6 +389,47 @@ def organisations_are_distinct(record: Organisations, path: str, index: Index) -
             owners.setdefault(spelling, name)
 
 
+#: Fields that people read as words, and what each is called.
+_WORDED = {
+    "name": "name",
+    "title": "title",
+    "aliases": "name",
+    "authors": "author",
+    "venue": "venue",
+    "organisation": "organisation",
+    "domain": "domain",
+}
+#: What stands in such a field by mistake, and how it looks.
+_OTHER_KINDS = {
+    "an address": re.compile(r"(https?:|ftp:|www\.)\S+|[\w-]+(\.[\w-]+)*\.[a-z]{2,6}/\S*", re.IGNORECASE),
+    "an arXiv identifier": re.compile(r"(arxiv:\s*)?\d{4}\.\d{4,5}(v\d+)?|arxiv:\s*[a-z.-]+/\d{7}", re.IGNORECASE),
+    "a DOI": re.compile(r"(doi:\s*)?10\.\d{4,9}/\S+", re.IGNORECASE),
+    "a mail address": re.compile(r"\S+@\S+\.\w+"),
+    "a number or date": re.compile(r"[\d\s.,:/–-]*\d[\d\s.,:/–-]*"),
+    "a placeholder": re.compile(r"none|null|nil|nan|n/?a|todo|tbd|unknown|untitled|anonymous|\W+", re.IGNORECASE),
+    "markup": re.compile(r"<[a-z!/].*>|\[[^\]]*\]\(\S*\)|@\w+\{.*", re.IGNORECASE | re.DOTALL),
+}
+
+
+def words_are_words(record: Record, path: str, index: Index) -> Iterator[Complaint]:
+    """A title, name, author or venue is none of the other things that get pasted there: an address, a number."""
+    stated: list[tuple[references.Path, str, object]] = [
+        ((name,), name, getattr(record, name, None)) for name in _WORDED
+    ]
+    stated += [(("claims", i, "value"), claim.field, claim.value) for i, claim in enumerate(record.claims)]
+    for at, name, value in stated:
+        for position, text in enumerate(value if isinstance(value, list) else [value]):
+            kind = _other_kind(text) if name in _WORDED and isinstance(text, str) else None
+            if kind:
+                where = (*at, position) if isinstance(value, list) else at
+                fix = f"Write the {_WORDED[name]} as the source prints it; addresses belong in `links`, `ids` or `url`."
+                yield where, "wrong-kind", f"{text!r} is {kind}, no {_WORDED[name]}.", fix
+
+
+def _other_kind(text: str) -> str | None:
+    return next((kind for kind, looks in _OTHER_KINDS.items() if looks.fullmatch(text.strip())), None)
+
+
 Rule = Callable[[Any, str, Index], Iterator[Complaint]]
 #: The type of what a rule looks at, and the rule.
 RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
@@ -410,6 +451,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Crosswalk, crosswalk_crosses),
     (Waivers, waivers_are_in_order),
     (Organisations, organisations_are_distinct),
+    (Record, words_are_words),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moe_kb.claims.agreement import agree, comparable
 from moe_kb.claims.claim import Claim
+from moe_kb.claims.venue import is_preprint
 from moe_kb.records.base import Resolution
 
 #: The best kind of source first.
@@ -130,9 +131,12 @@ def _idle_notes(groups: Mapping[_Key, list[Claim]], resolutions: Mapping[str, li
 MULTIVALUED = frozenset({"loss_terms", "introduced_by", "adopted_by", "modified_by", "aliases", "authors", "papers"})
 
 
-def _rank(claim: Claim, source_types: Mapping[str, str], prefer: str | None) -> tuple[bool, int, bool, bool, bool, str]:
+def _rank(
+    claim: Claim, source_types: Mapping[str, str], prefer: str | None
+) -> tuple[bool, bool, int, bool, bool, bool, str]:
     return (
         prefer is not None and claim.source != prefer,
+        claim.field == "venue" and is_preprint(claim.text),  # that it appeared since says more than that it did not yet
         SOURCE_RANK.get(source_types.get(claim.source, "page"), len(SOURCE_RANK)),
         claim.status != "reported",
         claim.counting == "unclear",

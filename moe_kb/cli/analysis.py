@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from moe_kb.cli import output
-from moe_kb.cli.root import app, json_flag, open_here
+from moe_kb.cli.root import PATH, app, json_flag, open_here
 
 
 @app.command()
@@ -49,30 +50,41 @@ def tradeoffs(*, as_json: bool, **choice: Any) -> None:
 
 @app.command()
 @click.argument("protocol", required=False)
+@click.option("--page", type=PATH, help="Write the findings between the marks of this Markdown page.")
 @json_flag
-def leaderboard(protocol: str | None, as_json: bool) -> None:
+def leaderboard(protocol: str | None, page: Path | None, as_json: bool) -> None:
     """Compare the runnable designs under one budget (default: the first protocol), each against a dense layer.
 
     Example: moe-kb leaderboard text-1
     """
+    from moe_kb.analysis.evidence_page import written
+    from moe_kb.analysis.findings import caveats, findings
     from moe_kb.analysis.run_metrics import metric_label
 
     board = open_here().leaderboard(protocol)
+    if page is not None:
+        page.write_text(written(page.read_text(encoding="utf-8"), board), encoding="utf-8")
+        return
     if as_json:
         output.print_json(board)
         return
     rows = []
     for standing in board.standings:
-        difference = standing.against_dense.mean if standing.against_dense else None
-        mean = (standing.mean, standing.error, difference)
-        rows.append([standing.group, standing.rank, standing.name, *mean, standing.verdict, standing.seeds])
-    columns = ["group", "rank", "design", metric_label(board.protocol.headline), "±", "− dense", "verdict", "seeds"]
+        dense = standing.against_dense
+        difference = (dense.mean, dense.error) if dense else (None, None)
+        places = "–".join(map(str, standing.places)) if standing.places else None
+        mean = (standing.mean, standing.error, *difference)
+        rows.append([standing.group, standing.rank, places, standing.name, *mean, standing.verdict, standing.seeds])
+    label = metric_label(board.protocol.headline)
+    columns = ["group", "rank", "places", "design", label, "±", "vs dense", "± of it", "verdict", "seeds"]
     output.print_table(columns, rows)
     click.echo(
         f"{board.protocol.protocol}, {board.protocol.better} is better; of {board.ranked} ranked designs "
         f"{board.count('better')} better than dense, {board.count('tie')} tie, {board.count('worse')} worse.",
         err=True,
     )
+    for sentence in caveats(board, findings(board)):
+        click.echo(sentence, err=True)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from moe_kb.cli import output
 from moe_kb.cli.root import KIND, PATH, app, json_flag, open_here
 
 FORMS = click.Choice(["table", "csv", "json"])
+COPIES = click.Choice(["table", "markdown", "latex", "csv"])
 
 
 @app.command()
@@ -58,11 +60,11 @@ def show(name: str, as_json: bool) -> None:
 
     Example: moe-kb show mixtral-top2-router
     """
-    from moe_kb.cli.show import as_data, as_text
+    from moe_kb.cli.show import as_text
 
     kb = open_here()
     if as_json:
-        output.print_json(as_data(kb, name))
+        output.print_json(json.loads(kb.record_json(name)))
     else:
         click.echo(as_text(kb, name))
 
@@ -92,15 +94,23 @@ def tree(node: str, papers: bool, as_json: bool) -> None:
 
 @app.command()
 @click.argument("names", nargs=-1, required=True)
+@click.option("--format", type=COPIES, default="table", show_default=True, help="Form of the table.")
 @json_flag
-def compare(names: tuple[str, ...], as_json: bool) -> None:
+def compare(names: tuple[str, ...], format: str, as_json: bool) -> None:
     """Compare records of one kind; fields that differ are marked with *.
 
     Example: moe-kb compare switch-top1-router mixtral-top2-router
     """
-    result = open_here().compare(names)
+    kb = open_here()
+    result = kb.compare(names)
     if as_json:
         output.print_json(result)
+        return
+    if format != "table":
+        from moe_kb.exporters.tables_text import FORMS
+
+        table = [[field, *cells] for field, cells in zip(result.fields, result.cells, strict=True)]
+        click.echo(FORMS[format](["", *result.names], table, kb.note), nl=False)
         return
     marked = [f"{field} *" if result.differs(i) else field for i, field in enumerate(result.fields)]
     rows = [[field, *(cell or "–" for cell in cells)] for field, cells in zip(marked, result.cells, strict=True)]
@@ -147,27 +157,53 @@ def path(start: str, end: str, as_json: bool) -> None:
 
 
 @app.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1)
+@click.option("--search", "text", help="Also every paper that a search finds, as the app's Papers page does.")
+@click.option("--node", help="Also every paper at or under this taxonomy node; with --search, only those.")
 @click.option("--field", help="Cite the sources of this field instead.")
 @click.option("--configuration", help="Configuration, with --field.")
 @click.option("--format", type=click.Choice(["bibtex"]), default="bibtex", help="Form of the entries.")
 @json_flag
-def cite(names: tuple[str, ...], field: str | None, configuration: str | None, format: str, as_json: bool) -> None:
-    """Print BibTeX of papers and sources, or of those behind a value.
+def cite(
+    names: tuple[str, ...],
+    text: str | None,
+    node: str | None,
+    field: str | None,
+    configuration: str | None,
+    format: str,
+    as_json: bool,
+) -> None:
+    """Print BibTeX of papers and sources, of those behind a value, of a search or node, or of moe-kb itself.
 
     Example: moe-kb cite model:mixtral --field params_total
     """
+    from moe_kb.queries.papers import Facets
+
     kb = open_here()
+    wanted = list(names)
+    if text is not None or node is not None:
+        if field:
+            raise click.BadParameter("a field is of named records; leave --search and --node out", param_hint="--field")
+        under = kb.resolve_node(node) if node else None
+        wanted += [paper.record for paper in kb.papers(Facets(text=text or "", node=under))]
+        if not wanted:
+            click.echo("Nothing found to cite. Try fewer words, or another node.", err=True)
+            raise Exit(1)
+    elif not names:
+        raise click.UsageError("Name what to cite, or give --search or --node.")
     support = [place for name in names for place in kb.support(name, field, configuration)] if field else []
-    found = kb.bibtex([f"source:{place.source}" for place in support] if field else names)
+    found = kb.bibtex([f"source:{place.source}" for place in support] if field else wanted)
     if as_json:
         written = [{"record": record, format: entry} for record, entry in found.items()]
-        output.print_json({"entries": written, "support": list(dict.fromkeys(support))})
+        data = {"entries": written, "support": list(dict.fromkeys(support)), "version": kb.version}
+        output.print_json(data)
         return
     for place in dict.fromkeys(support):
         about = f"{place.record}{f' [{place.configuration}]' if place.configuration else ''} {place.field}"
         value = f" = {' '.join(place.value.split())}" if place.value else ""
         click.echo(f"% {about}{value}: {place.source}{f', {place.locator}' if place.locator else ''}")
+    if support:
+        click.echo(f"% {kb.note}")
     click.echo("\n".join(found.values()), nl=False)
 
 
@@ -177,17 +213,20 @@ def cite(names: tuple[str, ...], field: str | None, configuration: str | None, f
 @click.option(
     "--max-rows", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="At most this many rows."
 )
+@click.option("--excel", is_flag=True, help="With --format csv: a byte-order mark first, so that Excel reads UTF-8.")
 @json_flag
-def query(sql: str, format: str, max_rows: int, as_json: bool) -> None:
+def query(sql: str, format: str, max_rows: int, excel: bool, as_json: bool) -> None:
     """Run one read-only SELECT. Tables and columns: SELECT * FROM dictionary
 
     Example: moe-kb query "SELECT name, year FROM papers LIMIT 5"
     """
+    if excel and (as_json or format != "csv"):
+        raise click.BadParameter("only CSV has a byte-order mark; add --format csv", param_hint="--excel")
     result = open_here().query(sql, max_rows=max_rows)
     if as_json or format == "json":
         output.print_json([dict(zip(result.columns, row, strict=True)) for row in result.rows])
     elif format == "csv":
-        output.print_csv(result.columns, result.rows)
+        output.print_csv(result.columns, result.rows, excel=excel)
     else:
         output.print_table(result.columns, [list(row) for row in result.rows])
     if result.truncated:
@@ -247,10 +286,12 @@ def stats(as_json: bool) -> None:
 @app.command()
 @click.argument("folder", type=PATH)
 @click.option("--format", default="csv", show_default=True, help="Any of csv,json,parquet,bibtex, separated by commas.")
-def export(folder: Path, format: str) -> None:
+@click.option("--excel", is_flag=True, help="Begin CSV with a byte-order mark, so that Excel reads UTF-8.")
+def export(folder: Path, format: str, excel: bool) -> None:
     """Write every table and view to a folder, with a data dictionary.
 
     Example: moe-kb export out --format csv,bibtex
     """
-    written = open_here().export(folder, [name.strip() for name in format.split(",") if name.strip()])
+    formats = [name.strip() for name in format.split(",") if name.strip()]
+    written = open_here().export(folder, formats, excel=excel)
     click.echo(f"{len(written)} files written to {folder}", err=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from moe_kb.csv_text import csv_text, whole
 
 
 def visible(text: str, code: Callable[[str], str] = lambda sign: sign.encode("unicode_escape").decode()) -> str:
@@ -71,8 +72,21 @@ def screens() -> Iterator[None]:
 
 def print_json(data: Any) -> None:
     """Indented JSON; a dataclass is an object of its fields, and what JSON does not know becomes text."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=plain)
+    text = json.dumps(_whole(data), indent=2, ensure_ascii=False, default=str)
     click.echo(visible(text, code=lambda sign: json.dumps(sign)[1:-1]))  # JSON's own codes: nothing is lost
+
+
+def _whole(data: Any) -> Any:
+    """Data with whole numbers as integers: a dataclass as an object of its fields."""
+    from dataclasses import fields, is_dataclass
+
+    if is_dataclass(data) and not isinstance(data, type):
+        return {field.name: _whole(getattr(data, field.name)) for field in fields(data)}
+    if isinstance(data, Mapping):
+        return {key: _whole(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_whole(value) for value in data]
+    return whole(data)
 
 
 def plain(value: Any) -> Any:
@@ -82,13 +96,9 @@ def plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """CSV with a header; as data, in a pipe or file, it is left as it is."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    text = lines.getvalue()
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, excel: bool = False) -> None:
+    """CSV with a header; into a pipe or file its control characters go as they are."""
+    text = csv_text(columns, rows, excel=excel)
     if isinstance(sys.stdout, Screen) and not sys.stdout.isatty():
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))

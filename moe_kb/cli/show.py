@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moe_kb.claims.claim import Claim
 from moe_kb.format import citation
@@ -14,22 +12,6 @@ from moe_kb.format import citation
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
     from moe_kb.queries.record_page import RecordPage, SourcedText
-
-
-def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
-    """The record with its edges, claims (each with the file that makes it), disagreements and audit issues."""
-    page = kb.page(name)
-    claims = kb.claims(page.record)
-    files = _files(kb, claims)
-    return {
-        "record": page.record,
-        "content": json.loads(page.content),
-        "edges": [asdict(edge) for edge in kb.edges(page.record)],
-        "claims": [{**asdict(claim), "file": files[claim.record]} for claim in claims],
-        "disagreements": [asdict(item) for item in kb.disagreements(page.record)],
-        "issues": [issue.as_data() for issue in kb.audit(page.record)],
-        "file": page.path,
-    }
 
 
 def as_text(kb: KnowledgeBase, name: str) -> str:

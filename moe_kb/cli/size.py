@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 )
 @click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
 @click.option("--accelerator", multiple=True, help="Only these accelerators (by key); repeat it.")
+@click.option(
+    "--format", type=click.Choice(["table", "markdown", "latex", "csv"]), default="table", help="Form of the tables."
+)
 @json_flag
 def size(
     model: str,
@@ -43,6 +46,7 @@ def size(
     expert_parallel: int,
     weights: str,
     accelerator: tuple[str, ...],
+    format: str,
     as_json: bool,
 ) -> None:
     """Compute what a model here, or any config.json, costs: parameters, operations, memory, traffic, rooflines.
@@ -76,10 +80,18 @@ def size(
         data = [{"name": name, **size.as_dict(chosen)} for name, size in sizes.items()]
         output.print_json(data[0] if len(data) == 1 else data)
         return
-    for number, (name, size) in enumerate(sizes.items()):
+    lines = {name: dict(_lines(size)) for name, size in sizes.items()}
+    if format != "table":
+        from moe_kb.exporters.tables_text import FORMS
+
+        rows = list(dict.fromkeys(row for held in lines.values() for row in held))
+        table = [[row, *(held.get(row) for held in lines.values())] for row in rows]
+        click.echo(FORMS[format](["", *lines], table, kb.note), nl=False)
+        return
+    for number, (name, held) in enumerate(lines.items()):
         if number:
             click.echo("")
-        output.print_table(["", name], _lines(size))
+        output.print_table(["", name], list(held.items()))
     if chosen:
         click.echo("")
         _print_devices(sizes, chosen)

@@ -37,7 +37,7 @@ def _claim(row: list[Any]) -> Claim:
 def _value(text: str, number: float | None) -> Any:
     """The value of which `Claim.text` is the text (true and false come back as text)."""
     if number is not None:
-        return int(text) if re.fullmatch(r"-?\d+", text) else number
+        return int(text) if re.fullmatch(r"-?\d+", text) else float(number)
     if text.startswith("["):
         try:
             value = json.loads(text)

@@ -6,11 +6,24 @@ two are different classes. Table and column names are plain enough to be guessed
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import String
+from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
 #: Text that is compared, sorted and indexed without regard to case (of ASCII letters).
 ANY_CASE = String(collation="NOCASE")
+
+
+class Number(UserDefinedType[float]):
+    """A number that SQLite keeps as an integer where it is whole: 35 layers are 35, not 35.0."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Its type in SQL."""
+        return "NUMERIC"
 
 
 class Table(SQLModel):
@@ -294,7 +307,9 @@ class Claim(Numbered, table=True):
     configuration: str | None = Field(default=None, description="Configuration, or other part of the subject")
     field: str = Field(index=True, description="What is claimed")
     value: str = Field(description="The value as text; lists as JSON")
-    number: float | None = Field(default=None, description="The value as a number, where it is one")
+    number: float | None = Field(
+        default=None, sa_type=Number, description="The value, where it is a number; to divide two, write 1.0 * a / b"
+    )
     printed: str | None = Field(default=None, description="As the source prints it")
     unit: str | None = Field(default=None, description="Unit")
     status: str = Field(description="reported, derived, estimated or unknown")

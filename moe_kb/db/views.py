@@ -55,6 +55,12 @@ GROUP BY d.key, r.record""",
 FROM claims c JOIN models m ON c.subject = m.record
 WHERE c.preferred AND c.configuration IS NOT NULL AND c.setting IS NULL GROUP BY m.key, c.configuration""",
     ),
+    "claims_counted": (
+        "Claims, each once: what a source says twice (in a record's own field and in its table) stands here once.",
+        """SELECT id, record, subject, configuration, field, value, number, printed, unit, status, counting, scope,
+  setting, source, locator, table_row, note, preferred
+FROM claims WHERE NOT repeats""",
+    ),
     "open_disagreements": (
         "Disagreements between sources that no note has closed yet.",
         "SELECT kind, subject, configuration, field, setting, values_seen FROM disagreements WHERE NOT resolved",

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from moe_kb.claims.venue import parse_venue
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
-from moe_kb.queries.citations import cited
+from moe_kb.exporters.latex import escape_bibtex
+from moe_kb.exporters.names import Name, latin, parse_name
+from moe_kb.queries.citations import Cited, cited
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    # BibTeX counts braces without looking for a backslash before them.
-    "{": r"\textbraceleft{}",
-    "}": r"\textbraceright{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
+_OTHERS = re.compile(r"et\.? al\.?|and others|others", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +27,11 @@ class Work:
     authors: tuple[str, ...] = ()
     authors_complete: bool = True
     year: str | None = None
+    """Of the reference; the key keeps it when a venue of another year becomes known."""
     venue: str | None = None
     """Where a paper appeared."""
+    venue_year: str | None = None
+    """The year that the venue's source gives, for a venue that does not name its own."""
     version: str | None = None
     """Of a source."""
     arxiv: str | None = None
@@ -46,8 +39,8 @@ class Work:
     url: str | None = None
 
     @classmethod
-    def stored(cls, record: str, content: str) -> Work:
-        """From a record's full name and its text as the database stores it.
+    def stored(cls, record: str, about: Cited) -> Work:
+        """From a record's full name and what the database holds of it.
 
         Raises:
             MoeKbError: The record is neither a paper nor a source.
@@ -58,7 +51,7 @@ class Work:
                 f"{record} is a {kind}: papers and sources can be cited; "
                 f"`moe-kb cite {record} --field FIELD` cites the sources of one of its fields."
             )
-        data = json.loads(content)
+        data = json.loads(about.content)
         ids, links = data.get("ids") or {}, data.get("links") or {}
         url = links.get("paper") if kind == "paper" else data.get("url")
         found = re.search(r"arxiv\.org/abs/(\d{4}\.\d{4,5})", url or "") if kind == "source" else None
@@ -66,10 +59,11 @@ class Work:
             kind=kind,
             key=data["key"],
             title=data["title"],
-            authors=tuple(data.get("authors", ())),
+            authors=_fullest(tuple(data.get("authors", ())), about.authors),
             authors_complete=data.get("authors_complete") is not False,
             year=str(data["year"]) if kind == "paper" else (data.get("date") or "")[:4] or None,
-            venue=data.get("venue"),
+            venue=about.venue or data.get("venue"),
+            venue_year=about.venue_year,
             version=data.get("version"),
             arxiv=found[1] if found else ids.get("arxiv"),
             doi=ids.get("doi"),
@@ -77,9 +71,26 @@ class Work:
         )
 
 
+def of_this_base(version: str, data: str) -> str:
+    """The entry of moe-kb itself.
+
+    Args:
+        version: Of the package.
+        data: Version of the data, as `KnowledgeBase.version` gives it.
+    """
+    fields = {
+        "title": "{moe-kb: the living survey of Mixture-of-Experts}",
+        "author": "{The moe-kb authors}",
+        "year": data.rpartition(" ")[2][:4],
+        "version": version,
+        "note": escape_bibtex(f"Data: {data}"),
+    }
+    return _entry("misc", "moe-kb", fields)
+
+
 def entries(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """The entry of each record (by full name), each once; a source that is a paper is cited as that paper."""
-    return {record: bibtex(Work.stored(record, content)) for record, content in cited(reader, records).items()}
+    return {record: bibtex(Work.stored(record, about)) for record, about in cited(reader, records).items()}
 
 
 def bibtex(work: Work) -> str:
@@ -87,28 +98,41 @@ def bibtex(work: Work) -> str:
     return _paper(work) if work.kind == "paper" else _source(work)
 
 
+def _fullest(printed: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The authors with most given names written out, of lists that name the same families in the same order."""
+
+    def families(names: tuple[str, ...]) -> list[str]:
+        return [latin(parse_name(name).family) for name in names]
+
+    def initials(names: tuple[str, ...]) -> int:
+        return sum(parse_name(name).initials_only for name in names)
+
+    known = families(printed)
+    alike = [names for names in others if families(names)[: len(known)] == known]
+    return min((printed, *alike), key=lambda names: (-len(names), initials(names)))
+
+
 def _paper(paper: Work) -> str:
-    fields: dict[str, str] = {"title": f"{{{_escape(paper.title)}}}"}
+    fields: dict[str, str] = {"title": f"{{{escape_bibtex(paper.title)}}}"}
     if paper.authors:
         fields["author"] = _authors(paper.authors) + ("" if paper.authors_complete else " and others")
-    fields["year"] = paper.year or ""
-    arxiv = paper.arxiv
+    venue = parse_venue(paper.venue) if paper.venue else None
+    published = venue is not None and venue.kind != "none"
+    fields["year"] = (published and venue and (venue.year or paper.venue_year)) or paper.year or ""
     kind = "article"
-    if paper.venue and not paper.venue.lower().startswith("arxiv"):
-        proceedings = re.search(
-            r"proceedings|conference|workshop|symposium|advances in|\b(acl|emnlp|naacl|iclr|icml|nips|neurips|cvpr|"
-            r"iccv|eccv|kdd|www|sosp|osdi|asplos|atc|mlsys|aaai|ijcai|recsys)\b",
-            paper.venue,
-            re.IGNORECASE,
-        )
+    if venue and published:
+        proceedings = venue.kind == "proceedings"
         kind = "inproceedings" if proceedings else "article"
-        fields["booktitle" if proceedings else "journal"] = _escape(paper.venue)
-    elif arxiv:
-        fields["journal"] = f"arXiv preprint arXiv:{arxiv}"
+        fields["booktitle" if proceedings else "journal"] = escape_bibtex(venue.name)
+        fields |= {name: value for name in ("volume", "number") if (value := getattr(venue, name))}
+    elif paper.arxiv:
+        fields["journal"] = f"arXiv preprint arXiv:{paper.arxiv}"
     else:
         kind = "misc"
-    if arxiv:
-        fields |= {"eprint": arxiv, "archivePrefix": "arXiv"}
+        if venue:
+            fields["howpublished"] = escape_bibtex(venue.name)
+    if paper.arxiv:
+        fields |= {"eprint": paper.arxiv, "archivePrefix": "arXiv"}
     if paper.doi:
         fields["doi"] = _address(paper.doi)
     if paper.url:
@@ -117,7 +141,7 @@ def _paper(paper: Work) -> str:
 
 
 def _source(source: Work) -> str:
-    fields = {"title": f"{{{_escape(source.title)}}}"}
+    fields = {"title": f"{{{escape_bibtex(source.title)}}}"}
     if source.authors:
         fields["author"] = _authors(source.authors)
     if source.year:
@@ -126,20 +150,23 @@ def _source(source: Work) -> str:
         journal = f"arXiv preprint arXiv:{source.arxiv}"
         fields |= {"journal": journal, "eprint": source.arxiv, "archivePrefix": "arXiv"}
     if source.version:
-        fields["note"] = _escape(source.version)
+        fields["note"] = escape_bibtex(source.version)
     if source.url:
         fields["url"] = _address(source.url)
-    return _entry("article" if source.arxiv else "misc", source.key, fields)
+    return _entry("article" if source.arxiv else "misc", _lettered(source.key), fields)
 
 
 def citation_key(paper: Work) -> str:
-    """First author's family name, year, and the record's key: readable and unique."""
-    family = ""
-    if paper.authors:
-        first = paper.authors[0]
-        name = first.split(",")[0] if "," in first else first.split()[-1]
-        family = re.sub(r"[^a-z]", "", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower())
-    return f"{family}{paper.year}{paper.key}"
+    """First author's family name (else the first word of the title), year, and the record's key: readable, unique."""
+    words = re.sub(r"^(an?|the|on)\s+", "", paper.title, flags=re.IGNORECASE).split()
+    starts = [parse_name(name).family for name in paper.authors[:1]] + words
+    start = next(filter(None, map(latin, starts)), "")
+    return _lettered(f"{start}{paper.year}{paper.key}")
+
+
+def _lettered(key: str) -> str:
+    """A key that begins with a letter, as some tools ask."""
+    return key if key[:1].isalpha() else f"key{key}"
 
 
 def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
@@ -147,13 +174,18 @@ def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
     return f"@{kind}{{{key},\n{body}}}\n"
 
 
-def _escape(text: str) -> str:
-    return "".join(_SPECIAL.get(character, character) for character in text)
-
-
 def _authors(names: Sequence[str]) -> str:
-    """Names joined as BibTeX wants them; one that holds an `and` is kept together by braces."""
-    return " and ".join(f"{{{_escape(n)}}}" if re.search(r"\band\b", n) else _escape(n) for n in names)
+    """Names joined as BibTeX wants them, the family first; groups, and names that hold an `and`, are kept in braces."""
+    return " and ".join("others" if _OTHERS.fullmatch(name) else _name(parse_name(name)) for name in names)
+
+
+def _name(name: Name) -> str:
+    family, given, particle, suffix = map(escape_bibtex, (name.family, name.given, name.particle, name.suffix))
+    if name.is_group:
+        return f"{{{family}}}"
+    if family[0].islower():  # in braces it is no particle
+        family = f"{{{family}}}"
+    return ", ".join(filter(None, (f"{particle} {family}".strip(), suffix, given)))
 
 
 def _address(text: str) -> str:

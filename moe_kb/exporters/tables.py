@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from moe_kb.csv_text import NOTE, csv_text
 from moe_kb.db.connect import CHANGED, read_meta
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
@@ -22,13 +22,14 @@ FORMATS = ("csv", "json", "parquet", "bibtex")
 _INTERNAL = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
 
 
-def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
+def export(reader: Reader, folder: Path, formats: Sequence[str], *, excel: bool = False) -> list[Path]:
     """Write every table and view in each format.
 
     Args:
         reader: Of the database.
         folder: Made if absent; files of the same names are replaced, others are left alone.
         formats: Any of csv, json, parquet, bibtex.
+        excel: Whether CSV begins with a byte-order mark.
 
     Returns:
         The files written, data dictionary included.
@@ -48,7 +49,10 @@ def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
             if form == "bibtex":
                 continue
             path = folder / f"{table.name}.{form}"
-            _WRITERS[form](path, columns, rows)
+            if form == "csv":
+                write_text(path, csv_text(columns, rows, excel=excel))
+            else:
+                _WRITERS[form](path, columns, rows)
             written.append(path)
     if "bibtex" in formats:
         path = folder / "papers.bib"
@@ -57,13 +61,6 @@ def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
     readme = folder / "DATA-DICTIONARY.md"
     write_text(readme, "\n".join(_dictionary(read_meta(reader.connection), tables)))
     return [*written, readme]
-
-
-def _csv(path: Path, columns: list[str], rows: Rows) -> None:
-    with replacement(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def _json(path: Path, columns: list[str], rows: Rows) -> None:
@@ -91,12 +88,13 @@ def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
         pq.write_table(pa.table(data), temporary)
 
 
-_WRITERS = {"csv": _csv, "json": _json, "parquet": _parquet}
+_WRITERS = {"json": _json, "parquet": _parquet}
 
 
 def _dictionary(meta: dict[str, str], tables: Sequence[TableInfo]) -> Iterator[str]:
     yield "# Data dictionary\n"
     yield f"moe-kb, content {meta['content_hash'][:12]}, built {meta['built']}. Data: CC-BY-4.0.\n"
+    yield f"In CSV: {NOTE[0].lower()}{NOTE[1:]}\n"
     for table in tables:
         yield f"## {table.name} ({table.kind})\n\n{table.description}\n\n| column | type | meaning |\n|---|---|---|"
         for column in table.columns:

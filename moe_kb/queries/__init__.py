@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         graph,
         measurements,
         models,
+        overview,
         papers,
         record_page,
         records,

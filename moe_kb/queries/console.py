@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from moe_kb import yamlio
+from moe_kb.csv_text import csv_bytes
 from moe_kb.db.console import QueryResult
 from moe_kb.db.reader import Reader
 
@@ -106,11 +105,4 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
 
 def to_csv(result: QueryResult) -> bytes:
     """A result as CSV in UTF-8 with a header; nothing where a value is missing."""
-    raw = io.BytesIO()  # a StringIO would take four bytes for every sign
-    out = io.TextIOWrapper(raw, encoding="utf-8", newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(result.columns)
-    for row in result.rows:
-        writer.writerow(["" if value is None else value.hex() if isinstance(value, bytes) else value for value in row])
-    out.flush()
-    return raw.getvalue()
+    return csv_bytes(result.columns, result.rows)

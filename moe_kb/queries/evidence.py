@@ -170,6 +170,16 @@ def claims_beside(reader: Reader, claim: Claim, *fields: str) -> list[Claim]:
     )
 
 
+def fields_shown(reader: Reader) -> list[tuple[str, str, str, int]]:
+    """Paper, field, the value of the record itself and the id of the preferred claim, where the two differ."""
+    return reader.tuples(
+        "SELECT p.record, c.field, s.value, c.id FROM papers p JOIN claims c ON c.subject = p.record AND c.preferred "
+        "JOIN (SELECT record, 'venue' AS field, venue AS value FROM papers UNION ALL "
+        "SELECT record, 'title', title FROM papers) s ON s.record = p.record AND s.field = c.field "
+        "WHERE s.value IS NOT c.value ORDER BY p.record, c.field"
+    )
+
+
 def notes_that_resolve(reader: Reader, records: Iterable[str]) -> dict[str, list[Resolution]]:
     """Resolving notes of records, by full name."""
     return resolutions_of(reader.connection, records)

@@ -85,8 +85,8 @@ def stats(reader: Reader) -> Stats:
         designs_by_component=by("component", "designs"),
         configurations=number("configurations"),
         released_configurations=number("configurations WHERE released_config"),
-        claims=number("claims WHERE NOT repeats"),
-        claims_by_status=by("status", "claims WHERE NOT repeats"),
+        claims=number("claims_counted"),
+        claims_by_status=by("status", "claims_counted"),
         disagreements={
             "open": number("disagreements WHERE NOT resolved"),
             "resolved": number("disagreements WHERE resolved"),

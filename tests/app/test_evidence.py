@@ -18,10 +18,9 @@ CLUSTERS = (
 )
 
 
-def tables(at) -> dict[str, object]:
-    """Each group's table by its heading."""
-    titles = [heading.value.partition(" (")[0].partition(":")[0] for heading in at.subheader]
-    return {title: frame.value for title, frame in zip(titles, at.dataframe, strict=False)}
+def board(at):
+    """The table of all designs."""
+    return at.dataframe[0].value
 
 
 def numbers(at) -> dict[str, str]:
@@ -42,16 +41,19 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     assert numbers(at) == {
         "Ranked designs": "3", "Better than dense": "1", "Tie with dense": "1", "Worse than dense": "1", "Seeds": "3",
     }  # fmt: skip
-    shown = tables(at)
-    assert list(shown) == ["Ranked", "Unmatched", "Not causal", "Controls", "Failed"]
-    ranked = shown["Ranked"]
+    shown = board(at)
+    assert list(dict.fromkeys(shown["group"])) == ["Ranked", "Unmatched", "Not causal", "Controls", "Failed"]
+    ranked = shown[shown["group"] == "Ranked"]
     assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
     assert list(ranked["rank"]) == [1, 2, 3]
+    assert list(ranked["places"]) == ["1", "2", "3"]
+    assert ranked["dense_error"][0] == pytest.approx(0.00333, abs=1e-4)
     assert [verdict[0] for verdict in ranked["verdict"]] == ["better", "tie", "worse"]
     assert (ranked["information"][0], ranked["dropped"][0]) == (pytest.approx(40), pytest.approx(5))
-    assert list(shown["Unmatched"]["note"]) == ["active parameters +9% at the nearest width"]
-    assert list(shown["Failed"]["note"]) == ["the loss is not finite at step 2"]
-    assert "rank" not in shown["Not causal"]
+    notes = dict(zip(shown["group"], shown["note"], strict=True))
+    assert notes["Unmatched"] == "active parameters +9% at the nearest width"
+    assert notes["Failed"] == "the loss is not finite at step 2"
+    assert shown[shown["group"] != "Ranked"]["rank"].isna().all()
     assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
     assert len(at.get("plotly_chart")) == 3
     assert "a processor, 2 cores" in texts(at)
@@ -60,20 +62,20 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
 def test_clusters_show_percent_beside_a_baseline(open_page, with_results):
     with_results(*TEXT, *CLUSTERS)
     at = open_page("evidence", protocol="clusters-0")
-    (ranked,) = tables(at).values()
+    ranked = board(at)
     assert list(ranked["mean"]) == pytest.approx([91, 49.5])
     assert list(ranked["dense"]) == pytest.approx([41, -0.5])
     assert [verdict[0] for verdict in ranked["verdict"]] == ["better", "tie"]
     at.segmented_control(key="in-protocol").set_value("text-0").run()
     assert "protocol" not in at.query_params, "the first one needs no address"
-    assert "Failed" in tables(at)
+    assert "Failed" in set(board(at)["group"])
 
 
 def test_one_seed_gives_neither_ranks_nor_verdicts(open_page, texts, with_results):
     with_results(*(result(key, [score]) for key, score in (("hash-routing", 2.0), ("base-assignment", 3.0))))
     at = open_page("evidence")
     assert "One seed says nothing of the spread" in texts(at)
-    (ranked,) = tables(at).values()
+    ranked = board(at)
     assert list(ranked["mean"]) == [2.0, 3.0]
     assert not {"rank", "error", "verdict", "dense"} & set(ranked.columns)
     assert numbers(at)["Better than dense"] == "0"
@@ -82,7 +84,7 @@ def test_one_seed_gives_neither_ranks_nor_verdicts(open_page, texts, with_result
 def test_where_everything_failed_nothing_is_drawn(open_page, texts, with_results):
     with_results(result("hash-routing", [None]), result("base-assignment", [None]))
     at = open_page("evidence")
-    assert list(tables(at)) == ["Failed"]
+    assert set(board(at)["group"]) == {"Failed"}
     assert "Every run failed." in texts(at)
     assert not at.get("plotly_chart")
 
@@ -116,3 +118,36 @@ def test_a_result_cannot_bring_markup_into_the_page(open_page, texts, with_resul
     with_results(result("**bold** <b>key</b>", [3.0, None, 3.1]))
     said = texts(open_page("evidence"))
     assert "<b>key" not in said.replace("\\<", "")
+
+
+def test_the_table_filters_by_group_verdict_name(open_page, with_results):
+    with_results(*TEXT)
+    at = open_page("evidence", group="ranked", verdict="worse")
+    assert list(board(at)["name"]) == ["BASE layers"]
+    at = open_page("evidence", q="TOP-")
+    assert list(board(at)["name"]) == ["Switch top-1", "Mixtral top-2", "GShard top-2"]
+    at = open_page("evidence", q="nothing is called so")
+    assert len(at.get("plotly_chart")) == 3
+
+
+def test_what_it_cannot_show_comes_first(open_page, texts, with_results):
+    with_results(*TEXT)
+    said = texts(open_page("evidence"))
+    assert "2 of 3 ranked designs against dense pass" in said or "None of the 3 ranked designs" in said
+    assert "a t test at 5 % asks for 4.3" in said
+
+
+@pytest.mark.integration
+def test_findings_lead_the_real_page(open_real_page, texts):
+    at = open_real_page("evidence")
+    assert [header.value.partition(" (")[0] for header in at.header[:3]] == [
+        "What agrees",
+        "What does not agree",
+        "Every design",
+    ]
+    assert len(at.dataframe) == 1
+    agrees = at.table[0].value
+    assert "survey-a" not in agrees.to_string()
+    assert "(evidence?shown=mutual-distillation-loss&shown=mixtral-top2-router)" in agrees["Difference"][0]
+    assert "(design?key=mutual-distillation-loss)" in agrees["Designs"][0]
+    assert "One learning rate for all, 0.003 at its peak" in texts(at)

@@ -1,6 +1,11 @@
 """The overview page."""
 
+import re
+
 import pytest
+
+import moe_kb
+from moe_kb.queries.overview import QUERIES
 
 
 def test_numbers_of_the_tree(open_page):
@@ -43,3 +48,40 @@ def test_the_real_timelines_filter_by_affiliation(open_real_page):
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
     assert at.query_params["timeline"] == "survey-a-figure-1"
+
+
+def queries(at) -> dict[str, str]:
+    """Every number that the overview shows with the query that its tooltip names, as `number: query`."""
+    said = {metric.help.strip("`"): metric.value for metric in at.metric}
+    for caption in at.caption:
+        for number, sql in re.findall(r"([\d,]+): `([^`]+)`", caption.help or ""):
+            said[sql] = number
+    return said
+
+
+@pytest.mark.parametrize("tree_of", ["open_page", pytest.param("open_real_page", marks=pytest.mark.integration)])
+def test_every_number_is_what_its_query_says(tree_of, request):
+    at = request.getfixturevalue(tree_of)("overview")
+    kb, said = moe_kb.open(), queries(at)
+    assert set(said) == set(QUERIES.values())
+    for sql, number in said.items():
+        assert kb.query(sql).rows == [(int(number.replace(",", "")),)], sql
+    (caption,) = [element.value for element in at.caption if element.value.startswith(said[QUERIES["configurations"]])]
+    shown = [said[QUERIES[name]] for name in ("configurations", "described", "sources", "differ", "open")]
+    assert re.findall(r"[\d,]*\d", caption) == shown
+
+
+def test_the_link_under_a_number_asks_its_query(open_page):
+    links = {link.label: link.proto.query_string for link in open_page("overview").get("page_link")}
+    assert links["Query the claims"] == "sql=SELECT+count%28%2A%29+FROM+claims_counted"
+
+
+def test_stats_and_the_overview_count_alike(open_page):
+    open_page("overview")
+    kb = moe_kb.open()
+    counts, stats = kb.counts(), kb.stats()
+    assert counts["claims"].number == stats.claims == sum(stats.claims_by_status.values())
+    assert counts["configurations"].number == stats.configurations
+    assert counts["differ"].number == sum(stats.disagreements.values())
+    assert counts["open"].number == stats.disagreements["open"]
+    assert counts["without"].number == len(stats.missing.gating_designs_without_implementation)

@@ -81,3 +81,25 @@ def test_audit_issues_stand_on_every_record_concerned(open_page, texts):
     assert "paper:beta uses" in texts(design).replace("\\", "")
     assert "768 ([Second list](https://example.org/second), README, row 1)" in texts(model)
     assert audits(open_page("paper", key="alpha")) == []
+
+
+def test_what_is_filtered_is_cited_whole(open_page):
+    assert open_page("papers").download_button[0].label == ".bib of these 2 papers"
+    assert open_page("papers", q="invented").download_button[0].label == ".bib of this paper"
+
+
+def test_a_record_downloads_as_json(open_page):
+    at = open_page("paper", key="alpha")
+    assert "JSON of this record" in [button.label for button in at.download_button]
+
+
+def test_a_node_is_cited_whole(open_page):
+    at = open_page("taxonomy", node="first:algorithm")
+    assert ".bib of these 2 papers" in [button.label for button in at.download_button]
+
+
+def test_designs_compared_can_be_taken_along(open_page):
+    at = open_page("compare", keys="alpha-router,beta-router")
+    assert any(code.value.startswith("| Property | Alpha router") for code in at.code)
+    at.segmented_control(key="copy-comparison").set_value("latex").run()
+    assert any(r"\begin{tabular}{lll}" in code.value for code in at.code)

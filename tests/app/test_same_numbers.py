@@ -54,6 +54,8 @@ def test_leaderboards_agree(open_page, with_results):
         assert row["name"] == standing.name == printed[rank]["name"]
         assert row["mean"] == standing.mean == printed[rank]["mean"]
         assert row["dense"] == standing.against_dense.mean == printed[rank]["against_dense"]["mean"]
+        assert row["dense_error"] == standing.against_dense.error == printed[rank]["against_dense"]["error"]
+        assert row["places"] == "–".join(map(str, dict.fromkeys(printed[rank]["places"])))
         assert row["rank"] == standing.rank == printed[rank]["rank"]
         assert list(row["verdict"]) == [standing.verdict] == [printed[rank]["verdict"]]
         assert f"{standing.mean:g}" in text

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from moe_kb.analysis.leaderboard import Difference, Leaderboard, Standing, leaderboard, paired
+from moe_kb.analysis.leaderboard import Leaderboard, Standing, leaderboard
+from moe_kb.analysis.significance import Difference, paired
 from moe_kb.charts import leaderboard as charts
 from moe_kb.queries.results import Implementation, Measured, Protocol, ResultRun
 
@@ -60,15 +63,16 @@ def test_pairs_are_compared_seed_by_seed():
     assert not difference.is_tie  # although the seeds themselves differ twenty times as much
     assert paired({0: 1.0}, {1: 1.0}) is None
     assert paired({0: 1.0}, {0: 2.0}).is_tie  # one seed says nothing
-    assert Difference(1.0, 0.6).is_tie
-    assert not Difference(-1.3, 0.6).is_tie
+    assert Difference(1.0, 0.6, 3).is_tie
+    assert not Difference(-1.3, 0.6, 3).is_tie
 
 
 def test_groups_verdicts_and_ranks(board, rows):
-    assert {key: (row.group, row.verdict, row.rank) for key, row in rows.items()} == {
-        "good": ("ranked", "better", 1), "alike": ("ranked", "better", 1), "bad": ("ranked", "worse", 3),
-        "large": ("unmatched", "better", None), "leaky": ("not-causal", "better", None),
-        "control-dense": ("control", None, None), "broken": ("failed", None, None),
+    assert {key: (row.group, row.verdict, row.rank, row.places) for key, row in rows.items()} == {
+        "good": ("ranked", "better", 1, (1, 2)), "alike": ("ranked", "better", 1, (1, 2)),
+        "bad": ("ranked", "worse", 3, (3, 3)), "large": ("unmatched", "better", None, None),
+        "leaky": ("not-causal", "better", None, None), "control-dense": ("control", None, None, None),
+        "broken": ("failed", None, None, None),
     }  # fmt: skip
     assert list(rows) == ["good", "alike", "bad", "large", "leaky", "control-dense", "broken"]
     assert rows["good"].against_dense.mean == pytest.approx(-0.2)
@@ -119,10 +123,36 @@ def test_failed_runs_do_not_count():
 
 
 def test_standings_are_said_in_words(board):
-    assert board.text("good") == "rank 1 of 3, bits per byte 2.900 ± 0.058, better than dense"
-    assert board.text("bad").startswith("rank 3 of 3")
+    assert board.text("good") == "1st of 3 by mean, tied with 1 other, bits per byte 2.900 ± 0.058, better than dense"
+    assert board.text("bad").startswith("3rd of 3 by mean, bits per byte")
     assert board.text("large").startswith("not ranked: unmatched, ")
     assert board.text("leaky").startswith("not ranked: not causal")
     assert board.text("broken") == "failed: the loss is not finite"
     assert "good" in board
     assert "else" not in board
+
+
+def test_noise_is_not_rewarded_with_a_rank():
+    board = standings(runs("good", [2.0, 2.1, 2.2]), runs("bad", [2.5, 2.6, 2.7]), runs("noisy", [1.0, 3.0, 5.0]))
+    rows = {row.implementation: (row.rank, row.places, row.tied) for row in board.standings}
+    assert rows == {"good": (1, (1, 2), 1), "bad": (2, (2, 3), 1), "noisy": (3, (1, 3), 2)}
+    assert board.text("noisy").startswith("3rd of 3 by mean, tied with 2 others")
+
+
+@given(st.lists(st.lists(st.none() | st.floats(1, 9, width=16), min_size=3, max_size=3), min_size=1, max_size=7))
+@settings(max_examples=60)
+def test_ranks_never_contradict_the_means(scores):
+    board = standings(*(runs(f"design-{number}", seeds) for number, seeds in enumerate(scores)))
+    placed = [row for row in board.standings if row.rank]
+    assert [row.rank for row in placed] == [1 + sum(o.mean < row.mean for o in placed) for row in placed]
+    for row in placed:
+        assert 1 <= row.places[0] <= row.rank <= row.places[1] <= board.with_rank
+
+
+def test_the_difference_carries_its_own_error(rows):
+    good = rows["good"]
+    assert good.against_dense.error != pytest.approx(good.error)
+    steady = standings(runs("control-dense", [3.0, 3.1, 3.2], "control"), runs("good", [2.8, 2.91, 3.0]))
+    row = steady.standings[0]
+    assert row.against_dense.error == pytest.approx(0.01 / 3**0.5 / 3**0.5, rel=0.5)
+    assert steady.corrected == {"good": pytest.approx(row.against_dense.p)}

@@ -6,6 +6,7 @@ from trees import edit
 from moe_kb.claims.placement import layers_with_experts
 from moe_kb.kb import open_kb
 
+PAPER = "data/papers/2021/alpha.yaml"
 MODEL, TABLE, SECOND = "data/models/alpha.yaml", "data/tables/first-table.yaml", "data/tables/second-table.yaml"
 NOTE = """\
 resolutions:
@@ -96,3 +97,18 @@ def test_a_dense_width_needs_a_dense_layer(audit, layers, claims, found):
     assert [
         f"{f.subject}#{f.configuration}" for f in issues if f.rule == rule and f.claims[0].value in claims.values()
     ] == found
+
+
+@pytest.mark.parametrize(
+    ("shown", "claimed", "found"),
+    [
+        ("arXiv 2021", "Conference of Examples 2021", True), ("Conference of Examples 2021", "arXiv", False),
+        ("Github 2021", "ICLR 2022", True), ("Conference of Examples 2021", "Conference of Examples 2021", False),
+    ],
+)  # fmt: skip
+def test_a_record_shows_its_preferred_venue(audit, shown, claimed, found):
+    claim = f"claims:\n- {{source: second-list, field: venue, value: {claimed}}}\nprovenance:"
+    issues = audit((PAPER, "venue: Conference of Examples 2021", f"venue: {shown}"), (PAPER, "provenance:", claim))
+    wrong = [issue for issue in issues if issue.rule == "claims/shown-not-preferred"]
+    assert [issue.id for issue in wrong] == ["claims/shown-not-preferred/paper:alpha/venue=second-list"] * found
+    assert all(f"the record shows {shown}, but preferred is {claimed} [second-list]" in i.message for i in wrong)

@@ -11,7 +11,7 @@ import pytest
 from trees import FILES, edit, small_tree
 
 from moe_kb.checks import check_corpus, check_record
-from moe_kb.checks.rules import RULES, Index
+from moe_kb.checks.rules import RULES, Index, _other_kind
 from moe_kb.corpus import Corpus, Finding
 from moe_kb.records import Table
 
@@ -71,6 +71,11 @@ BROKEN = [
     ("superseded-self", SYSTEM, "papers: [beta]", "papers: [beta]\nsuperseded_by: gamma", 6, "names itself", "replaces it"),
     ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: date, value: soon}\nplacements:", 8, "'soon' is no date", "YYYY"),
     ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: year, value: '2020'}\nplacements:", 8, "is no year", "whole number"),
+    ("wrong-kind", BETA, "title: Beta Learns to Share", "title: https://arxiv.org/abs/2001.00001", 3, "is an address, no title", "`links`"),
+    ("wrong-kind", ALPHA, "venue: Conference of Examples 2021", "venue: 10.1234/abc.5", 8, "is a DOI, no venue", "as the source prints it"),
+    ("wrong-kind", ALPHA, "authors: [Ada Author, Bo Writer]", "authors: [Ada Author, bo@example.org]", 5, "is a mail address, no author", "author"),
+    ("wrong-kind", ALPHA, "aliases: [AlphaMoE]", "aliases: ['2103.00001']", 4, "is an arXiv identifier, no name", "`ids`"),
+    ("wrong-kind", BETA, "placements:", "claims:\n- {source: first-survey, field: title, value: www.example.org/beta}\nplacements:", 8, "is an address", "title"),
     ("gating-only", ROUTER, "component: gating", "component: loss", 5, "only gating designs have `properties`", "Remove"),
     ("duplicate-name", TABLE, "{name: d_ffn,", "{name: d_model,", 7, "d_model stands twice", "Name each once"),
     ("duplicate-name", TABLE, "- row: '2'", "- row: '1'", 27, "1 stands twice", "Name each once"),
@@ -279,3 +284,21 @@ def test_records_checked_alone_give_the_same_findings(tmp_path):
         alone += check_record(corpus.waivers, WAIVERS, index, tree)
         alone += check_record(corpus.organisations, ORGANISATIONS, index, tree)
         assert set(alone) == set(check_corpus(corpus))
+
+
+@pytest.mark.parametrize("text", [
+    "http://x.org", "WWW.example.org", "example.org/paper.pdf", "openreview.net/forum?id=x1", "arXiv:2101.03961v2",
+    "doi:10.1145/1.2", "a.b@c.de", "2021", "12-2024", "n/a", "TODO", "None", "?", "<i>GShard</i>", "[GShard](x)",
+    "@article{x,", "arXiv: hep-th/9901001",
+])  # fmt: skip
+def test_what_is_pasted_by_mistake_is_found(text):
+    assert _other_kind(text)
+
+
+@pytest.mark.parametrize("text", [
+    "GShard", "Node.js/V8 routing", "AC/DC: mixing", "1/2 is enough: a study", "GPT-4", "3D", "arXiv 2024", "ICLR 2021",
+    "M6-T", "Proceedings of 33. Forum Bauinformatik", "NA-MoE", "xAI", "W. Fedus Jr.", "C. d. l. Casas", "a/b routing",
+    "Unknown unknowns", "https: a protocol for experts", "Qwen1.5-MoE",
+])  # fmt: skip
+def test_odd_names_are_names(text):
+    assert _other_kind(text) is None

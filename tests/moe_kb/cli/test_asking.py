@@ -105,7 +105,7 @@ def test_show(ask):
     assert "!  d_model: 512  [alpha-config, config.json]" in text
     assert "!      d_model: 768" in text
     data = ask("show", "model:alpha", "--json").json
-    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "issues", "file"}
+    assert set(data) == {"record", "content", "edges", "claims", "disagreements", "issues", "file", "version"}
     assert data["file"] == "data/models/alpha.yaml"
 
 

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from databases import sql_rows
 
+from moe_kb.csv_text import MARK, NOTE, cell, whole
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.tables import FORMATS
 
@@ -37,10 +38,10 @@ def test_all_formats_say_what_the_database_says(kb, exported):
         assert json.loads(exported[f"{name}.json"].read_text(encoding="utf-8")) == rows
         with exported[f"{name}.csv"].open(encoding="utf-8", newline="") as file:
             read = list(csv.DictReader(file))
-        assert read == [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+        assert read == [{k: str(cell(v)) for k, v in row.items()} for row in rows]
         table = pq.read_table(exported[f"{name}.parquet"]).to_pylist()
-        assert [{k: v if v is None else str(v) for k, v in row.items()} for row in table] == [
-            {k: v if v is None else str(v) for k, v in row.items()} for row in rows
+        assert [{k: v if v is None else str(whole(v)) for k, v in row.items()} for row in table] == [
+            {k: v if v is None else str(whole(v)) for k, v in row.items()} for row in rows
         ], name
 
 
@@ -75,3 +76,17 @@ def test_unknown_formats_write_nothing(kb, tmp_path, formats):
     with pytest.raises(MoeKbError, match=r"unknown format .*Use any of: csv, json, parquet, bibtex"):
         kb.export(tmp_path / "out", formats)
     assert not (tmp_path / "out").exists()
+
+
+def test_counts_are_whole_in_every_format(kb, exported):
+    layers = {row["configuration"]: row["n_layers"] for row in sql_rows(kb, "SELECT * FROM hyperparameters")}
+    assert {type(number) for number in layers.values()} == {int}
+    assert ".0" not in "".join(exported["hyperparameters.csv"].read_text().splitlines()[1:])
+    assert ".0," not in exported["hyperparameters.json"].read_text()
+    assert {type(row["number"]) for row in sql_rows(kb, "SELECT number FROM claims WHERE number = 512")} == {int}
+
+
+def test_excel_files_begin_with_a_mark(kb, tmp_path):
+    paths = kb.export(tmp_path / "out", ["csv", "json"], excel=True)
+    assert {path.suffix for path in paths if path.read_text(encoding="utf-8").startswith(MARK)} == {".csv"}
+    assert f"{NOTE[1:]}" in (tmp_path / "out" / "DATA-DICTIONARY.md").read_text(encoding="utf-8")
