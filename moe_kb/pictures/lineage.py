@@ -88,7 +88,7 @@ def draw(lineage: Lineage, *, theme: Theme = "auto", links: bool = False) -> Pic
     for edge in lineage.edges:
         boxes[edge.head].parents.append(boxes[edge.tail])
     bands = _place(list(boxes.values()), len(columns))
-    width = _LEFT * 2 + max(len(columns), 4) * (_LABEL + _GAP)
+    width = _LEFT * 2 + max(len(columns), 6) * (_LABEL + _GAP)
     bottom = bands[-1][2] if bands else _TOP
     models = {model.record for design in lineage.designs for model in design.adopters}
     span = f" from {years[0]} to {years[-1]}" if years else ""
