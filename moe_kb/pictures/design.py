@@ -7,6 +7,7 @@ sketch, not the design's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 from xml.etree.ElementTree import Element
@@ -67,7 +68,7 @@ _OVERFLOWS = {
 }
 #: Codes that people write otherwise.
 _SHOWN = {
-    "order": _ORDERS,
+    "order": {**_ORDERS, "not-applicable": "not applicable"},
     "overflow": _OVERFLOWS,
     "experts_per_token": {"fixed-k": "fixed k"},
     "differentiable": {"through-weights": "through the weights"},
@@ -207,6 +208,9 @@ class _Design:
         self.value = {item.property: item.value for item in stated}
         self.sources = sources
         self.lit = frozenset(lit)
+        k = self.value.get("k", "")
+        #: Experts per token of the sketch: two where no number is stated.
+        self.k = max(1, int(k)) if re.fullmatch("[0-9]{1,9}", k) else 2
 
     def tips(self, *properties: str) -> list[str]:
         """Label, value and source of each property, a line each."""
@@ -280,7 +284,7 @@ class _Design:
                 )
                 for n, text in enumerate(lines)
             ),
-            words(middle, y + height - 8, learned, size=10.5, look="muted", text_anchor="middle") if learned else None,
+            words(middle, y + height - 14, learned, size=10.5, look="muted", text_anchor="middle") if learned else None,
             around=(x - 4, y - 4, width + 8, height + 8),
         )
 
@@ -326,8 +330,8 @@ class _Design:
         return [36 + step * n for n in range(number)]
 
     def _many(self) -> bool:
-        k = self.value.get("k", "")
-        return self.value.get("experts_per_token") in ("fixed-k", "adaptive") and k.isdigit() and int(k) > 3
+        """Whether the sketch needs more experts than usual."""
+        return self.value.get("experts_per_token") in ("fixed-k", "adaptive") and self.k > 3
 
     def _pairs(self) -> list[tuple[int, int]]:
         """Which expert of the sketch processes which token."""
@@ -343,9 +347,7 @@ class _Design:
         if count == "one":
             return list(enumerate((1, 5, 1, 6) if chooser != "fixed" else (0, 2, 4, 6)))
         starts = [number * n // 4 for n in range(4)] if chooser == "fixed" else [1, number // 2, 0, number - 3]
-        k = self.value.get("k", "")
-        fixed = min(int(k), 8) if k.isdigit() and len(k) < 4 else 2
-        each = {"adaptive": (1, 3, 2, 1), None: (1, 1, 1, 1)}.get(count, (fixed,) * 4)
+        each = {"adaptive": (1, 3, 2, 1), None: (1, 1, 1, 1)}.get(count, (min(self.k, 8),) * 4)
         step = 3 if number == 8 else 2
         return sorted({(t, (starts[t] + step * n) % number) for t in range(4) for n in range(each[t])})
 

@@ -250,7 +250,7 @@ def _line_to(x0: float, y0: float, x1: float, y1: float, colour: str, *, derived
     else:
         out = min(x0, x1) - 20 - min(22.0, abs(y1 - y0) / 9)
         d = f"M{ends[0]} {ends[1]}C{number(out)} {ends[1]} {number(out)} {ends[3]} {ends[2]} {ends[3]}"
-    yield path(d, f"{colour}-line{' dash' if derived else ''}" if colour else f"faint{' dash' if derived else ''}")
+    yield path(d, (f"{colour}-line" if colour else "line") + (" dash" if derived else ""))
     yield path(f"M{number(x1)} {number(y1)}l-7 -3.5v7z", colour or "muted")
     yield path(d, "hit")
 

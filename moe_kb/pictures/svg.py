@@ -78,7 +78,6 @@ _CLASSES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
 }
 _FONT = "font-family:'Source Sans','Source Sans 3','Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ "), frozenset("mwMW@%&—…ΣΩ")
-_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,39 +165,53 @@ def disc(cx: float, cy: float, r: float, look: str) -> ElementTree.Element:
     return node("circle", cx=cx, cy=cy, r=r, class_=look)
 
 
+def _share(sign: str) -> float:
+    """Width of a sign in ems, at most."""
+    if sign in _NARROW:
+        return 0.4
+    if sign in _WIDE:
+        return 0.98
+    return 0.72 if sign.isupper() else 0.6 if sign < "ɐ" else 1.05
+
+
 def width_of(text: str, size: float) -> float:
     """Pixels that a line of text takes at most, in any of the fonts that may show it."""
-    return size * sum(
-        0.4 if sign in _NARROW else 0.98 if sign in _WIDE else 0.72 if sign.isupper() else 0.6 if sign < "ɐ" else 1.05
-        for sign in text
-    )
+    return size * sum(map(_share, text))
+
+
+def _fitting(text: str, size: float, width: float) -> int:
+    """How many of the first signs fit; looks at no more than that."""
+    taken = 0.0
+    for n, sign in enumerate(text):
+        taken += size * _share(sign)
+        if taken > width:
+            return n
+    return len(text)
 
 
 def clipped(text: str, size: float, width: float) -> str:
     """The text, cut with an ellipsis where it is wider."""
     text = clean(text)
-    if width_of(text, size) <= width:
+    if _fitting(text, size, width) == len(text):
         return text
-    while text and width_of(f"{text}…", size) > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    return f"{text[: _fitting(text, size, width - width_of('…', size))].rstrip()}…"
 
 
 def wrapped(text: str, size: float, width: float, lines: int | None = None) -> list[str]:
     """The text in lines that are no wider; words wider than a line are broken, and the last of `lines` is cut."""
-    out: list[str] = [""]
-    for word in _WORD.findall(clean(text)):
-        while word:
-            joined = f"{out[-1]} {word}".strip()
-            if width_of(joined, size) <= width:
-                out[-1], word = joined, ""
-            elif out[-1]:
-                out.append("")
-            else:
-                part = next((n for n in range(len(word), 1, -1) if width_of(word[:n], size) <= width), 1)
-                out[-1], word = word[:part], word[part:]
-                if word:
-                    out.append("")
+    out = [""]
+    for word in clean(text).split():
+        joined = f"{out[-1]} {word}".strip()
+        if _fitting(joined, size, width) == len(joined):
+            out[-1] = joined
+            continue
+        if out[-1]:
+            out.append("")
+        rest = word
+        while (fits := max(1, _fitting(rest, size, width))) < len(rest):
+            out[-1], rest = rest[:fits], rest[fits:]
+            out.append("")
+        out[-1] = rest
     if lines is not None and len(out) > lines:
         out = [*out[: lines - 1], clipped(" ".join(out[lines - 1 :]), size, width)]
     return out

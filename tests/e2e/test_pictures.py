@@ -20,7 +20,7 @@ def test_words_of_a_picture_are_text(page: Page):
     expect(picture).to_be_visible()
     expect(picture.locator("text", has_text="experts in 8 groups")).to_be_visible()
     assert picture.get_attribute("aria-label").startswith("Sigmoid router with selection bias. Tokens choose")
-    picture.locator("text", has_text="sigmoid").first.dblclick()
+    picture.locator("text", has_text=re.compile("^sigmoid$")).first.dblclick()
     assert page.evaluate("window.getSelection().toString()").strip() == "sigmoid"
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.locator(".narrow svg")).to_be_visible()

@@ -136,6 +136,14 @@ def test_what_is_not_stated_is_said():
     assert "choice that is not stated" in picture.alt
 
 
+@pytest.mark.parametrize("k", ["0", "1", "8", "99", "1000000", "-3", "²", "9" * 5000])
+def test_any_k_can_be_drawn(k):
+    for chooser, experts in itertools.product(vocabularies()["chooser"], vocabularies()["experts_per_token"]):
+        values = {"chooser": chooser, "experts_per_token": experts, "k": k, "overflow": "dropped", "groups": "two"}
+        check_harmless(draw("A", stated(values)))
+        check_harmless(draw("A", stated({**values, "overflow": "next-expert"}), size="card"))
+
+
 def test_same_design_is_same_picture():
     values = {"chooser": "token", "k": "2", "noise": "jitter"}
     assert draw("A", stated(values)) == draw("A", stated(dict(values)))
@@ -183,6 +191,7 @@ def test_long_words_are_broken():
     assert "".join(lines).replace(" ", "") == "a" * 100 + "b"
     assert all(width_of(line, 10) <= 60 for line in lines)
     assert wrapped("a " * 90, 10, 60, 2)[-1].endswith("…")
+    assert len(wrapped("a" * 200_000, 10, 60)) == 20_000, "long texts cost what they are long"
 
 
 def brightness(colour):
