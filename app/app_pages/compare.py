@@ -7,6 +7,8 @@ import ui
 
 from moe_kb.fields import GATING_PROPERTIES
 
+MOST = 6
+
 kb = ui.knowledge_base()
 ui.header("Compare designs")
 labels = {brief.key: f"{brief.label}" for brief in ui.cached(type(kb).briefs, kb, "design")}
@@ -22,20 +24,23 @@ def chosen() -> None:
 
 
 # The address holds the keys (`?keys=a,b`); unknown ones are named, not dropped in silence.
-asked = [key.strip() for key in st.query_params.get("keys", "").split(",") if key.strip()]
+asked = list(dict.fromkeys(key.strip() for key in st.query_params.get("keys", "").split(",") if key.strip()))
 unknown = [key for key in asked if key not in labels]
-st.session_state["compared"] = list(dict.fromkeys(key for key in asked if key in labels))
+known = [key for key in asked if key in labels]
+st.session_state["compared"] = known[:MOST]
 keys = st.multiselect(
     "Designs",
     list(labels),
     format_func=labels.get,
     key="compared",
     on_change=chosen,
-    max_selections=6,
+    max_selections=MOST,
     placeholder="choose two or more",
 )
 if unknown:
-    st.warning(f"No design has the key {ui.plain(', '.join(unknown))}.", icon=":material/help:")
+    st.warning(f"No design has the key {ui.some(unknown)}.", icon=":material/help:")
+if known[MOST:]:
+    st.warning(f"At most {MOST} are compared; left out: {ui.some(known[MOST:])}.", icon=":material/help:")
 if len(keys) < 2:
     ui.empty("Two designs or more are needed.", "Choose them above, or tick rows on the designs page.")
     ui.page_link("designs", "All designs")

@@ -46,8 +46,9 @@ def _choice(
     listed = list(options)
     if names is None and isinstance(options, Mapping):
         names = {option: text if isinstance(text, str) else str(option) for option, text in options.items()}.get
-    renamed = {"current": given.pop("current")} if "current" in given else {}
-    address = in_address(parameter, listed[0] if default is _FIRST else default, listed, **renamed)
+    reading = {"current": given.pop("current")} if "current" in given else {}
+    reading["most"] = given.get("max_selections")
+    address = in_address(parameter, listed[0] if default is _FIRST else default, listed, **reading)
     visibility = {"label_visibility": "collapsed"} if bare else {}
     return widget(label, listed, format_func=names or str, **visibility, **{**address, **given})
 
@@ -69,6 +70,6 @@ def search(placeholder: str, **given: Any) -> str:
 
 
 def csv_button(rows: Any, name: str, *, label: str = "Download CSV", **given: Any) -> None:
-    """A button that downloads rows (or a text that is CSV already) as a file of this name."""
-    text = rows if isinstance(rows, str) else pd.DataFrame(rows).to_csv(index=False)
-    st.download_button(label, text, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)
+    """A button that downloads rows (or what a function returns) as a file of this name, made when it is clicked."""
+    made = rows if callable(rows) else lambda: pd.DataFrame(rows).to_csv(index=False)
+    st.download_button(label, made, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)
