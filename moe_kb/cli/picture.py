@@ -36,10 +36,12 @@ def picture(name: str, out: Path | None, size: Size, theme: Theme) -> None:
 
     Example: moe-kb picture mixtral-top2-router --out mixtral.svg
     """
+    from moe_kb.files import write_text
+
     kb = open_here()
     drawn = kb.lineage_picture(theme=theme) if name == "lineage" else kb.picture(name, size=size, theme=theme)
     if out is None:
         click.echo(drawn.svg)
         return
-    out.write_text(drawn.svg + "\n", encoding="utf-8")
+    write_text(out, drawn.svg + "\n")
     click.echo(f"{out}: {drawn.alt}", err=True)

@@ -284,7 +284,7 @@ class _Design:
                 )
                 for n, text in enumerate(lines)
             ),
-            words(middle, y + height - 14, learned, size=10.5, look="muted", text_anchor="middle") if learned else None,
+            words(middle, y + height - 12, learned, size=10.5, look="muted", text_anchor="middle") if learned else None,
             around=(x - 4, y - 4, width + 8, height + 8),
         )
 
