@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from moe_kb.db.console import QueryResult
     from moe_kb.db.search import Hit
     from moe_kb.exporters.citations import Support
+    from moe_kb.pictures.design import Size
+    from moe_kb.pictures.svg import Picture, Theme
     from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
@@ -376,6 +378,38 @@ class KnowledgeBase:
     def lineage(self, design: str) -> list[queries.graph.Neighbour]:
         """A design's relations to other designs."""
         return self._ask(queries.graph.lineage, self.resolve(design, "design"))
+
+    def picture(self, name: str, *, size: Size = "page", theme: Theme = "auto", lit: Collection[str] = ()) -> Picture:
+        """How a gating design routes, as SVG with a sentence that says the same; see `moe_kb.pictures.design.draw`.
+
+        Raises:
+            NotFoundError: There is no such design, or it is no gate.
+        """
+        from moe_kb.pictures.design import draw
+
+        record = self.resolve(name, None if ":" in name else "design")
+        with self.reader() as reader:
+            title = queries.designs.gate_name(reader, record)
+            if title is None:
+                raise NotFoundError(f"{record} is no gating design; only those have a picture. Or: lineage.")
+            return draw(
+                title,
+                queries.designs.properties(reader, record),
+                sources={key: source.name for key, source in queries.records.sources(reader).items()},
+                size=size,
+                theme=theme,
+                lit=lit,
+            )
+
+    def lineage_of_all(self) -> queries.lineage.Lineage:
+        """Gating designs and losses with the recorded edges between them and the models that use each."""
+        return self._ask(queries.lineage.lineage_of_all)
+
+    def lineage_picture(self, *, theme: Theme = "auto", links: bool = False) -> Picture:
+        """The lineage of gating and balancing as a poster; `links` lead to the pages of the app."""
+        from moe_kb.pictures.lineage import draw
+
+        return draw(self.lineage_of_all(), theme=theme, links=links)
 
     def implementation_of(self, design: str) -> queries.designs.Implementation | None:
         """The installed implementation of a design."""

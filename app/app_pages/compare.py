@@ -50,9 +50,18 @@ table = ui.cached(type(kb).compare, kb, tuple(f"design:{key}" for key in keys))
 only = st.toggle("Only what differs", **ui.in_address("differing", False))
 rows = [i for i, field in enumerate(table.fields) if field != "name" and (table.differs(i) or not only)]
 columns = [labels[name.partition(":")[2].partition("#")[0]] for name in table.names]
+gates = {gate.record for gate in ui.cached(type(kb).gates, kb)}
+drawn = [key for key in keys if f"design:{key}" in gates]
 with st.container(horizontal=True, gap="small"):
     for key in keys:
-        ui.record_link(f"design:{key}", labels[key])
+        if key not in drawn:  # a picture has its name above it
+            ui.record_link(f"design:{key}", labels[key])
+differing = {field for i, field in enumerate(table.fields) if table.differs(i)}
+# Three to a line: narrower, their words could not be read.
+for start in range(0, len(drawn), 3):
+    for column, key in zip(st.columns(min(3, len(drawn))), drawn[start : start + 3], strict=False):
+        with column:
+            ui.design_picture(kb, f"design:{key}", key=f"picture-{key}", lit=differing, card=True, name=labels[key])
 if not rows:
     ui.empty("No differences are reported.", "Switch off 'Only what differs' to see it.")
     st.stop()

@@ -49,6 +49,17 @@ if component != "gating":
         compare_button([row.record for row in rows], f"{component}-table")
     st.stop()
 
+LINEAGE = "lineage"
+VIEWS = {"table": "Table", "gallery": "Gallery", LINEAGE: "Lineage"}
+view = ui.segmented("Show", "show", VIEWS, bare=True)
+if view == LINEAGE:
+    st.caption(
+        "Gating designs and balancing by year and family. Each line is a recorded relation, whose source its tooltip "
+        "names. Point at a design for its relations; click a name to open it."
+    )
+    ui.lineage(kb, key="lineage")
+    st.stop()
+
 # --- the gates ---------------------------------------------------------------------------------------------------
 
 everything = ui.cached(type(kb).gates, kb)
@@ -79,11 +90,15 @@ with st.expander(
                 label = GATING_PROPERTIES[prop].label
                 wanted[prop] = ui.several(label, prop, present[prop], placeholder="any", help=meanings[prop])
 properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
-shown = ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
+shown = () if view == "gallery" else ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
 
 rows = select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
 if not rows:
     ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
+    st.stop()
+if view == "gallery":
+    st.caption(f"{len(rows)} of {len(everything)} gating designs. Dashed: not stated. Click a name to open a design.")
+    ui.gallery(kb, rows, key="gallery")
     st.stop()
 above = st.container(horizontal=True, vertical_alignment="center")
 

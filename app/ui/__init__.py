@@ -35,6 +35,7 @@ from .links import (
     sourced,
     superseded,
 )
+from .pictures import design_picture, gallery, lineage
 from .tables import (
     TAGS,
     claims_table,

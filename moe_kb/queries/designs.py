@@ -142,6 +142,12 @@ def gates(reader: Reader) -> list[Gate]:
     ]
 
 
+def gate_name(reader: Reader, record: str) -> str | None:
+    """Name of a gating design; None where the record is another thing."""
+    name: str | None = reader.value("SELECT name FROM designs WHERE record = ? AND component = 'gating'", (record,))
+    return name
+
+
 def select_gates(
     found: Sequence[Gate], wanted: Mapping[str, Sequence[str]], text: str = "", *, runs: bool | None = None
 ) -> list[Gate]:

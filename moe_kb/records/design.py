@@ -62,6 +62,8 @@ class GatingProperties(Part):
     """Special treatment of the second expert, e.g. GShard's random second expert."""
     noise: Sourced[Line] | None = None
     """Noise added during training."""
+    selection_bias: Sourced[bool] | None = None
+    """Whether a bias per expert is added for the choice and left out of the weights."""
     granularity: (
         Sourced[
             Literal["token", "segment", "sequence", "task", "domain", "language", "patch", "image", "head", "batch"]
@@ -83,6 +85,10 @@ class GatingProperties(Part):
     """What happens to assignments past capacity."""
     groups: Sourced[Line] | None = None
     """Groups of tokens, experts or devices that routing respects."""
+    shared_experts: Sourced[bool] | None = None
+    """Whether experts that every token uses stand beside the routed ones."""
+    null_experts: Sourced[bool] | None = None
+    """Whether experts without computation compete with the routed ones."""
     balancing: Sourced[Line] | None = None
     """How load is balanced."""
     cost_per_token: Sourced[Line] | None = None

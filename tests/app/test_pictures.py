@@ -1,0 +1,71 @@
+"""Pictures in the pages: where they stand, what they hold, and what is lit."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pictures(at):
+    """What the page's pictures are made of, one a component."""
+    return {element.key: json.loads(element.proto.json)["items"] for element in at.get("bidi_component")}
+
+
+def lit(svg):
+    root = ElementTree.fromstring(svg)
+    groups = [group for group in root.iter(f"{SVG}g") if any(child.get("class") == "hot" for child in group)]
+    return {name for group in groups for name in group.get("data-part").split()}
+
+
+def test_design_page_shows_its_picture(open_page):
+    ((item,),) = pictures(open_page("design", key="alpha-router")).values()
+    assert item["file"] == "alpha-router"
+    card, wide = ElementTree.fromstring(item["svg"]), ElementTree.fromstring(item["wide"])
+    assert (card.get("width"), wide.get("width")) == ("320", "960")
+    assert card.get("aria-label").startswith("Alpha router. ")
+
+
+def test_gallery_holds_a_card_a_design(open_page):
+    at = open_page("designs", show="gallery")
+    (items,) = pictures(at).values()
+    assert [(item["name"], item["href"], item["note"]) for item in items] == [
+        ("Alpha router (2021)", "design?key=alpha-router", "1 user"),
+        ("Beta router", "design?key=beta-router", "0 users"),
+    ]
+    at = open_page("designs", show="gallery", chooser="expert")
+    assert [item["record"] for item in pictures(at)["gallery"]] == ["design:beta-router"]
+
+
+@pytest.mark.integration
+def test_long_gallery_grows_when_asked(open_real_page):
+    at = open_real_page("designs", show="gallery")
+    assert len(pictures(at)["gallery"]) == 24
+    (every,) = [toggle for toggle in at.toggle if toggle.label.startswith("Show all")]
+    at = every.set_value(True).run()
+    assert len(pictures(at)["gallery"]) >= 98
+    assert at.query_params["all"] == "yes"
+
+
+@pytest.mark.integration
+def test_comparison_lights_what_differs(open_real_page):
+    at = open_real_page("compare", keys="noisy-top-k,switch-top1-router,load-loss")
+    drawn = pictures(at)
+    assert set(drawn) == {"picture-noisy-top-k", "picture-switch-top1-router"}, "a loss has no picture"
+    for (item,) in drawn.values():
+        assert {"order", "renormalised", "noise"} <= lit(item["svg"])
+        assert not {"granularity", "score"} & lit(item["svg"])
+        assert item["name"]
+
+
+def test_lineage_links_to_pages(open_page):
+    ((item,),) = pictures(open_page("designs", show="lineage")).values()
+    assert item["poster"]
+    assert 'href="design?key=alpha-router"' in item["svg"]
+
+
+@pytest.mark.integration
+def test_other_components_have_no_picture(open_real_page):
+    assert pictures(open_real_page("design", key="load-loss")) == {}
+    assert pictures(open_real_page("designs", component="loss", show="gallery")) == {}
