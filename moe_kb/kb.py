@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from moe_kb.db.console import QueryResult
     from moe_kb.db.search import Hit
     from moe_kb.exporters.citations import Support
+    from moe_kb.pictures.model import Picture, Subject
     from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
@@ -314,8 +315,9 @@ class KnowledgeBase:
         return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
     def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
-        """Records of one kind side by side."""
-        return self._ask(queries.compare.compare, [self.resolve(name) for name in names])
+        """Records of one kind side by side; `model:key#label` is one configuration of a model."""
+        parted = [name.partition("#") for name in names]
+        return self._ask(queries.compare.compare, [self.resolve(name) + mark + label for name, mark, label in parted])
 
     # --- papers, designs, models, systems ----------------------------------------------------------------------
 
@@ -399,6 +401,57 @@ class KnowledgeBase:
     def devices(self, weights: WeightFormat | None = None) -> list[Device]:
         """Accelerators that have what a roofline needs, the largest memory first."""
         return self._ask(queries.sizes.devices, weights)
+
+    # --- pictures ----------------------------------------------------------------------------------------------
+
+    def model_picture(self, model: str, configuration: str | None = None, *, wide: bool = True) -> Picture:
+        """The layers of a model as a block diagram.
+
+        Args:
+            model: Key or full name.
+            configuration: Its label; default: the first whose layers a source describes.
+            wide: Whether its layers stand beside the whole, up to 1,080 pixels; else all is in a column of 340.
+
+        Raises:
+            NotFoundError: The model or label is unknown, or no layers are described.
+        """
+        from moe_kb.pictures.model import picture
+
+        return picture(self._subject(model, configuration), wide=wide)
+
+    def model_pictures(self, configurations: Sequence[str]) -> list[Picture]:
+        """Models as columns, with what differs lit; each is `<model>|<label>`, or a model's key for its first layers.
+
+        Raises:
+            NotFoundError: As `model_picture`.
+        """
+        from moe_kb.pictures.model import pictures
+
+        return pictures([self._subject(*name.split("|", 1)) for name in configurations])
+
+    def model_poster(self, configurations: Sequence[str]) -> Picture:
+        """One or several models, named as in `model_pictures`, as a sheet with names and sources.
+
+        Raises:
+            NotFoundError: As `model_picture`.
+        """
+        from moe_kb.pictures.model import poster
+
+        return poster([self._subject(*name.split("|", 1)) for name in configurations])
+
+    def _subject(self, model: str, configuration: str | None = None) -> Subject:
+        from moe_kb.format import citation
+        from moe_kb.pictures.model import Subject
+
+        record = self.resolve(model, None if ":" in model else "model")
+        label, architecture = next(iter(self.architectures(record, configuration).items()))
+        source = self.sources().get(architecture.source)
+        return Subject(
+            f"{self.brief(record).name} {label}",
+            architecture,
+            citation(source.name if source else architecture.source, architecture.locator, architecture.status),
+            {design.key: design.name for design in self.briefs("design")},
+        )
 
     # --- analyses ----------------------------------------------------------------------------------------------
 

@@ -1,53 +1,144 @@
-"""Compare designs: any two or more of one kind, differing rows marked, every value with its source."""
+"""Compare designs or models: two to six of one kind, differing rows marked, every value with its source."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES
+from moe_kb.fields import FIELDS, GATING_PROPERTIES, label_of
+from moe_kb.queries.compare import KV_CACHE
+
+#: What can be compared, by the address's `kind`, and the page of all.
+KINDS = {"design": "designs", "model": "models"}
+#: Of the many values of a model, those that a choice between models turns on.
+MAIN = (
+    *("organisation", "released", "openness", "licence", "params_total", "params_active", KV_CACHE),
+    *("context_length", "n_layers", "n_moe_layers", "n_routed_experts", "experts_per_token", "n_shared_experts"),
+    *("router", "weights", "report"),
+)
 
 kb = ui.knowledge_base()
-ui.header("Compare designs")
-labels = {brief.key: f"{brief.label}" for brief in ui.cached(type(kb).briefs, kb, "design")}
+kind = st.query_params.get("kind", "design")
+kind = kind if kind in KINDS else "design"
+plural = KINDS[kind]
+ui.header(f"Compare {plural}")
+
+
+def options() -> dict[str, str]:
+    """What can be compared by key: designs; configurations of models, and models of which none is known."""
+    if kind == "design":
+        return {brief.key: brief.label for brief in ui.cached(type(kb).briefs, kb, "design")}
+    sizes = {name: size.label for name, size in ui.cached(type(kb).sizable, kb).items()}
+    models = {brief.key: brief.label for brief in ui.cached(type(kb).briefs, kb, "model")}
+    described = {name.partition("|")[0] for name in sizes}
+    return sizes | {key: name for key, name in models.items() if key not in described}
+
+
+def known_as(key: str) -> str:
+    """A model's key alone stands for its first configuration, one with layers if there is one."""
+    if kind == "design" or key in labels:
+        return key
+    own = [name for name in labels if name.partition("|")[0] == key]
+    sizes = ui.cached(type(kb).sizable, kb)
+    return next((name for name in own if sizes[name].architecture), own[0] if own else key)
+
+
+def record_of(key: str) -> str:
+    """The name by which `kb.compare` knows a key."""
+    model, _, label = key.partition("|")
+    return f"{kind}:{model}" + (f"#{label}" if label else "")
 
 
 def label(field: str) -> str:
     """What a row is called."""
-    return GATING_PROPERTIES[field].label if field in GATING_PROPERTIES else field.capitalize()
+    if kind == "design":
+        return GATING_PROPERTIES[field].label if field in GATING_PROPERTIES else field.capitalize()
+    name, bracket, setting = field.partition(" (")
+    return (label_of(name) if name in FIELDS or "_" in name else name[0].upper() + name[1:]) + bracket + setting
 
 
 def chosen() -> None:
-    st.query_params["keys"] = ",".join(st.session_state["compared"])
+    st.query_params["keys"] = ui.listed(st.session_state["compared"])
 
 
-# The address holds the keys (`?keys=a,b`); unknown ones are named, not dropped in silence.
-asked = [key.strip() for key in st.query_params.get("keys", "").split(",") if key.strip()]
+# The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
+labels = options()
+asked = [known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))]
 unknown = [key for key in asked if key not in labels]
-st.session_state["compared"] = list(dict.fromkeys(key for key in asked if key in labels))
+wanted = list(dict.fromkeys(key for key in asked if key in labels))
+st.session_state["compared"] = wanted[: ui.MOST]
 keys = st.multiselect(
-    "Designs",
+    plural.capitalize(),
     list(labels),
     format_func=labels.get,
     key="compared",
     on_change=chosen,
-    max_selections=6,
+    max_selections=ui.MOST,
     placeholder="choose two or more",
 )
 if unknown:
-    st.warning(f"No design has the key {ui.plain(', '.join(unknown))}.", icon=":material/help:")
+    st.warning(f"No {kind} has the key {ui.plain(', '.join(unknown))}.", icon=":material/help:")
+if more := wanted[ui.MOST :]:
+    names = ui.plain(", ".join(labels[key] for key in more))
+    st.warning(f"At most six can be compared. Not shown: {names}.", icon=":material/filter_6:")
 if len(keys) < 2:
-    ui.empty("Two designs or more are needed.", "Choose them above, or tick rows on the designs page.")
-    ui.page_link("designs", "All designs")
+    ui.empty(f"Two {plural} or more are needed.", f"Choose them above, or tick rows on the {plural} page.")
+    ui.page_link(plural, f"All {plural}")
     st.stop()
 
-table = ui.cached(type(kb).compare, kb, tuple(f"design:{key}" for key in keys))
-only = st.toggle("Only what differs", **ui.in_address("differing", False))
-rows = [i for i, field in enumerate(table.fields) if field != "name" and (table.differs(i) or not only)]
-columns = [labels[name.partition(":")[2].partition("#")[0]] for name in table.names]
 with st.container(horizontal=True, gap="small"):
     for key in keys:
-        ui.record_link(f"design:{key}", labels[key])
+        ui.record_link(f"{kind}:{key.partition('|')[0]}", labels[key])
+
+# --- pictures of models --------------------------------------------------------------------------------------------
+
+
+def pictures() -> None:
+    """The layers of each model, with what differs lit; those that are not described are named."""
+    sizes = ui.cached(type(kb).sizable, kb)
+    drawn = [key for key in keys if key in sizes and sizes[key].architecture]
+    able = [key for key in drawn if not sizes[key].why]
+    if drawn:
+        ui.columns(ui.cached(type(kb).model_pictures, kb, tuple(drawn)))
+        st.caption(
+            (
+                "Underlined: the models differ; a red edge and title: not every model has such a part. "
+                if len(drawn) > 1
+                else ""
+            )
+            + "From the bottom up; dashed: not reported; point at a box for its exact settings."
+        )
+    if missing := [labels[key] for key in keys if key not in drawn]:
+        st.caption(f"The layers of {ui.plain(', '.join(missing))} are not reported.")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if able:
+            ui.page_link("size", "Size these", {"models": ui.listed(able)})
+        if drawn:
+            ui.save_svg(ui.cached(type(kb).model_poster, kb, tuple(drawn)), "models", label="Download the poster (SVG)")
+
+
+if kind == "model":
+    pictures()
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+table = ui.cached(type(kb).compare, kb, tuple(record_of(key) for key in keys))
+with st.container(horizontal=True, gap="medium"):
+    only = st.toggle("Only what differs", **ui.in_address("differing", False))
+    every = kind == "design" or st.toggle("All values", **ui.in_address("all", False))
+places = [i for i, field in enumerate(table.fields) if field != "name" and (every or field in MAIN)]
+if not every:
+    places.sort(key=lambda i: MAIN.index(table.fields[i]))
+rows = [i for i in places if table.differs(i) or not only]
+# Records may share a name, and a column is found by its heading.
+shared = Counter(labels[key] for key in keys)
+columns = {key: labels[key] if shared[labels[key]] == 1 else f"{labels[key]} ({key})" for key in keys}
+place_of = {name: place for place, name in reversed(list(enumerate(table.names)))}
+place_of |= {
+    name.partition("#")[0]: place for name, place in place_of.items() if name.partition("#")[0] not in place_of
+}
 if not rows:
     ui.empty("No differences are reported.", "Switch off 'Only what differs' to see it.")
     st.stop()
@@ -56,20 +147,20 @@ st.table(
         {
             "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
-                ui.plain(column): ui.compared(kb, value, note, place)
-                for column, value, note, place in zip(
-                    columns, table.cells[i], table.notes[i], table.sources[i], strict=True
-                )
+                ui.plain(column): ui.compared(kb, table.cells[i][at], table.notes[i][at], table.sources[i][at])
+                for key, column in columns.items()
+                for at in [place_of[record_of(key)]]
             },
         }
         for i in rows
     ],
     border="horizontal",
     hide_index=True,
-    alt="The chosen designs compared, a row per property",
+    alt=f"The chosen {plural} compared, a row per property",
 )
-st.caption("≠ and bold: the designs differ, as far as reported. An empty cell: not reported.")
-for key in keys:
-    for equation in kb.design(key).equations:
-        with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):
-            ui.latex(equation.latex)
+st.caption(f"≠ and bold: the {plural} differ, as far as reported. An empty cell: not reported.")
+if kind == "design":
+    for key in keys:
+        for equation in kb.design(key).equations:
+            with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):
+                ui.latex(equation.latex)

@@ -22,7 +22,6 @@ from moe_kb.sizing.precision import FORMATS
 from moe_kb.sizing.report import SCOPE
 from moe_kb.sizing.what_if import Experts, Sized, experts_of, sized, with_experts
 
-MOST = 5
 USUAL_DEVICE = "h200-sxm"
 CONTEXTS = [2**power for power in range(7, 21)]
 BATCHES = [2**power for power in range(11)]
@@ -41,21 +40,22 @@ def chosen_configurations() -> list[str]:
     """Ids of the configurations; the address holds them (`?models=a|b,c|d`), and unknown names are reported."""
 
     def to_address() -> None:
-        st.query_params["models"] = ",".join(st.session_state["sized-models"])
+        st.query_params["models"] = ui.listed(st.session_state["sized-models"])
 
     said = st.query_params.get("models")
-    asked = [name for name in said.split(",") if name] if said is not None else None
+    asked = ui.unlisted(said) if said is not None else None
     if asked is None:
         asked = [name for name in FIRST if name in able] or able[:3]
-    st.session_state["sized-models"] = list(dict.fromkeys(name for name in asked if name in able))[:MOST]
+    wanted = list(dict.fromkeys(name for name in asked if name in able))
+    st.session_state["sized-models"] = wanted[: ui.MOST]
     names = st.multiselect(
         "Configurations",
         able,
         format_func=lambda name: known[name].label,
         key="sized-models",
         on_change=to_address,
-        max_selections=MOST,
-        placeholder="choose up to five",
+        max_selections=ui.MOST,
+        placeholder="choose up to six",
     )
     for name in asked:
         problem = ""
@@ -65,6 +65,8 @@ def chosen_configurations() -> list[str]:
             problem = f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}."
         if problem:
             st.warning(problem, icon=":material/help:")
+    if more := wanted[ui.MOST :]:
+        st.warning(f"At most six are sized. Not shown: {ui.plain(', '.join(known[name].label for name in more))}.")
     return names
 
 
