@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test install lint types records unit browser bench fuzz screenshots clean
+.PHONY: run test install lint types records data pages unit browser bench fuzz screenshots clean
 
 run: install
 	$(BIN)/moe-kb build
@@ -32,6 +32,23 @@ types: install
 records: install
 	$(BIN)/moe-kb check
 	$(BIN)/moe-kb schema --check
+
+# What a pull request that only touches records has to pass: a minute or two, and neither PyTorch nor a browser is needed.
+FORMAT ?= text
+DATA := test_real_data test_audit test_accelerators test_sizing
+
+data: $(or $(wildcard $(VENV)/installed),$(VENV)/light)
+	$(BIN)/moe-kb --root . check --format $(FORMAT)
+	$(BIN)/pytest -q $(DATA:%=tests/integration/%.py)
+
+$(VENV)/light: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[records]'
+	touch $@
+
+# Pages made from the records. Nobody has to run this: a workflow does, after every merge.
+pages: $(or $(wildcard $(VENV)/installed),$(VENV)/light)
+	$(BIN)/moe-kb --root . audit --page docs/audit.md
 
 # Two workers share two cores: a second thread in each would only wait.
 unit: install

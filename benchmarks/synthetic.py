@@ -124,7 +124,7 @@ def _paper(number: int, rng: random.Random, words: Words, authors: list[str], no
         f"year: {year}",
         f"date: '{year}-{month:02d}-{day:02d}'",
         f"venue: {rng.choice(VENUES)} {year}",
-        f"ids: {{arxiv: '{number // 100:04d}.{number:05d}'}}",
+        f"ids: {{arxiv: '{15 + number % 11}{1 + number % 12:02d}.{1 + number % 99_999:05d}'}}",
         f"links: {{paper: 'https://example.org/{number}', code: 'https://example.org/code/{number}'}}",
         "summary:",
         f"  text: {words.phrase(rng.randint(20, 45))}.",

@@ -5,6 +5,8 @@ Run `make screenshots` after a change of the app that people would see.
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 from moe_kb.kb import open_kb
 from moe_kb.paths import app_folder
 
+TOKEN = secrets.token_urlsafe()
 IMAGES = Path(__file__).parent / "images"
 PAGES = {
     "overview": ("", 1250),
@@ -38,6 +41,7 @@ def main() -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "main.py", "--server.port", str(port), "--server.headless", "true"],
         cwd=app_folder(),
+        env=os.environ | {"MOE_KB_TOKEN": TOKEN},
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -67,6 +71,7 @@ def _photograph(base: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.context.request.get(base, params={"token": TOKEN})
         for name, (path, height) in PAGES.items():
             page.set_viewport_size({"width": 1280, "height": height})
             page.goto(f"{base}/{path}")

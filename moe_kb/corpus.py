@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from moe_kb import yamlio
-from moe_kb.errors import YamlError
+from moe_kb.errors import YamlError, close_names, did_you_mean
 from moe_kb.kinds import KIND_BY_FOLDER
 from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Record, Taxonomy, Waivers
+from moe_kb.records.base import LINE_PATTERN, fields_at
 from moe_kb.stamps import FileStamp, scan
 
 ALIGNMENT = "data/alignment.yaml"
@@ -23,6 +26,8 @@ CROSSWALK = "taxonomy/crosswalk.yaml"
 MAX_FINDINGS = 50
 
 M = TypeVar("M", bound=BaseModel)
+#: Called with path, record and text of a file.
+Look = Callable[[str, BaseModel | None, str], None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +48,13 @@ class Finding:
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
         return f"{place}: [{self.rule}] {self.message} {self.fix}"
+
+
+def unusable(path: str, error: Exception) -> Finding:
+    """The finding for a record that went wrong in a way that no rule foresaw, in place of a traceback."""
+    message = f"the record cannot be used ({type(error).__name__}: {str(error)[:200]})."
+    fix = "Fix the value it names; if every value is right, moe-kb has a fault: please report it with the file."
+    return Finding(path, None, "unusable", message, fix)
 
 
 def model_type_of(path: str) -> type[BaseModel] | None:
@@ -71,17 +83,20 @@ def read_model(root: Path, path: str) -> tuple[BaseModel | None, str, list[Findi
         return None, "", [Finding(path, None, "file-read", "the folder cannot be read.", "Check its permissions.")]
     kind = model_type_of(path)
     if kind is None:
+        near = close_names(path.split("/")[1], KIND_BY_FOLDER) if path.count("/") > 1 else []
         fix = f"Put .yaml files under data/<{'|'.join(KIND_BY_FOLDER)}>/ or taxonomy/, or remove the file."
+        fix = f"{did_you_mean(near)} {fix}".lstrip()
         return None, "", [Finding(path, None, "file-place", "no kind of record belongs here.", fix)]
     if not path.endswith(".yaml"):
         return None, "", [Finding(path, None, "file-name", "not a .yaml file.", "Rename or remove it.")]
     text = ""
     try:
         text = yamlio.read_text(root / path, root)
-        data = yamlio.parse(text)
+        record, findings = validate(kind, yamlio.parse(text), path, text)
     except YamlError as error:
         return None, text, [Finding(path, error.line, error.rule, f"{error.message}.", error.fix)]
-    record, findings = validate(kind, data, path, text)
+    except Exception as error:  # a net: whatever is in a file, it is this file's finding
+        return None, text, [unusable(path, error)]
     return record, text, findings
 
 
@@ -92,17 +107,60 @@ def validate(kind: type[M], data: Any, path: str, text: str) -> tuple[M | None, 
     except ValidationError as error:
         problems = error.errors(include_url=False)
     line_of = yamlio.line_finder(text)
-    findings = [_schema_finding(path, line_of, dict(problem)) for problem in problems[:MAX_FINDINGS]]
-    if len(problems) > MAX_FINDINGS:
-        message = f"{len(problems) - MAX_FINDINGS:,} more findings in this file."
+    told = _told(problems, data)
+    findings = []
+    for place, problem in told[:MAX_FINDINGS]:
+        message, fix = _explained(kind, place, problem)
+        findings.append(Finding(path, line_of(place), "schema", message, fix))
+    if len(told) > MAX_FINDINGS:
+        message = f"{len(told) - MAX_FINDINGS:,} more findings in this file."
         findings.append(Finding(path, None, "schema", message, "Fix those listed first."))
     return None, findings
+
+
+_Place = tuple[str | int, ...]
+
+
+def _told(problems: list[ErrorDetails], data: Any) -> list[tuple[_Place, ErrorDetails]]:
+    """Problems with their places in the file.
+
+    Where a value may be of several types pydantic reports what is wrong with it as each; of those that only say "no
+    text", "no list" one is enough, and none where another says more.
+    """
+    placed = [(_place(problem, data), problem) for problem in problems]
+    says_more: set[_Place] = set()
+    for place, problem in placed:
+        says_more.update(place[:depth] for depth in range(len(place)))
+        if not problem["type"].endswith("_type"):
+            says_more.add(place)
+    told = []
+    for place, problem in placed:
+        if problem["type"].endswith("_type"):
+            if place in says_more:
+                continue
+            says_more.add(place)
+        told.append((place, problem))
+    return told
+
+
+def _place(problem: ErrorDetails, data: Any) -> _Place:
+    """Where a problem is, without the members of unions that pydantic names on the way."""
+    place: list[str | int] = []
+    for number, step in enumerate(problem["loc"], start=1):
+        inside = step in data if isinstance(data, dict) else isinstance(data, list) and isinstance(step, int)
+        if inside:
+            data = data[step]
+        if inside or (problem["type"] == "missing" and number == len(problem["loc"])):
+            place.append(step)
+    return tuple(place)
 
 
 _FIXES = {
     "extra_forbidden": "Remove it, or check its spelling against the schema.",
     "missing": "Add the field.",
     "string_type": "Quote the value: unquoted it reads as another type.",
+    "string_too_short": "Write something, or leave the field out.",
+    "string_too_long": "Shorten it.",
     "int_type": "Write a whole number without quotes.",
     "int_from_float": "Write a whole number.",
     "float_type": "Write a number without quotes.",
@@ -113,18 +171,23 @@ _FIXES = {
 }
 
 
-def _schema_finding(
-    path: str, line_of: Callable[[tuple[str | int, ...]], int | None], problem: dict[str, Any]
-) -> Finding:
-    location = tuple(problem["loc"])
-    where = ".".join(str(step) for step in location if not (isinstance(step, str) and "[" in step)) or "the record"
-    kind = problem["type"]
+def _explained(record_type: type[BaseModel], place: _Place, problem: ErrorDetails) -> tuple[str, str]:
+    """What is wrong at a place, and what to do."""
+    kind, shown, context = problem["type"], problem["input"], problem.get("ctx", {})
+    where = ".".join(map(str, place)) or "the record"
     message = problem["msg"].removeprefix("Value error, ")
-    shown = problem.get("input")
+    fix = _FIXES.get(kind, "See the schema of this kind (docs/data-model.md).")
+    near: list[str] = []
+    if context.get("pattern") == LINE_PATTERN:
+        message, fix = "must be one line, not blank", "Write it on one line, or leave the field out."
+    elif kind == "extra_forbidden":
+        near = close_names(str(place[-1]), fields_at(record_type, problem["loc"][:-1]))
+    elif listed := context.get("expected", context.get("expected_tags")):
+        written = shown.get("kind") if isinstance(shown, dict) else shown
+        near = close_names(str(written), re.findall(r"'([^']*)'", listed))
     if kind not in ("missing", "extra_forbidden") and isinstance(shown, (str, int, float, bool)):
         message += f", not {str(shown)[:60]!r}"
-    fix = _FIXES.get(kind, "See the schema of this kind (docs/data-model.md).")
-    return Finding(path, line_of(location), "schema", f"{where}: {message}.", fix)
+    return f"{where}: {message}.", f"{did_you_mean(near)} {fix}".lstrip()
 
 
 @dataclass
@@ -142,22 +205,34 @@ class Corpus:
     waivers: Waivers = field(default_factory=lambda: Waivers(waivers=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """Full names of the records (and `taxonomy:key`) whose files cannot be read, by the files' names."""
 
     @classmethod
-    def load(cls, root: Path, stamps: Iterable[FileStamp] | None = None) -> Corpus:
-        """Read a tree; unreadable files become findings and are left out."""
+    def load(cls, root: Path, stamps: Iterable[FileStamp] | None = None, *, each: Look | None = None) -> Corpus:
+        """Read a tree; unreadable files become findings and are left out.
+
+        Args:
+            root: The tree.
+            stamps: Its files, where they are known.
+            each: Called with what was read of every file: path, record (None where it cannot be read), text.
+        """
         corpus = cls(root)
         corpus.stamps = list(stamps) if stamps is not None else scan(root)
         for stamp in corpus.stamps:
-            record, _, findings = read_model(root, stamp.path)
+            record, text, findings = read_model(root, stamp.path)
             corpus.findings.extend(findings)
-            if record is not None:
-                corpus.add(stamp.path, record)
+            if each:
+                each(stamp.path, record, text)
+            corpus.add(stamp.path, record)
         return corpus
 
-    def add(self, path: str, record: BaseModel) -> None:
-        """Add what was read from `path`; a second record of the same name is a finding."""
-        if isinstance(record, Record):
+    def add(self, path: str, record: BaseModel | None) -> None:
+        """Add what was read from `path` (none: it cannot be read); a second record of the same name is a finding."""
+        if record is None:
+            folder, key = path.split("/")[0 if path.startswith("taxonomy/") else 1], path.rpartition("/")[2]
+            self.unread.add(f"{KIND_BY_FOLDER.get(folder, folder)}:{key.removesuffix('.yaml')}")
+        elif isinstance(record, Record):
             if self._claim(record.reference, path):
                 self.records[record.reference] = record
         elif isinstance(record, Taxonomy):

@@ -54,6 +54,8 @@ def _knowledge_base() -> Iterator[Diagnosis]:
     from moe_kb.checks import check_corpus
     from moe_kb.corpus import Corpus
     from moe_kb.db.connect import connect
+    from moe_kb.db.rehearsal import rehearse
+    from moe_kb.db.replacing import damage
     from moe_kb.paths import default_database, find_root
 
     try:
@@ -62,7 +64,7 @@ def _knowledge_base() -> Iterator[Diagnosis]:
         yield Diagnosis("records", "broken", str(error), "Install the package again, or give --root.")
         return
     corpus = Corpus.load(root)
-    findings = check_corpus(corpus)
+    findings = [*check_corpus(corpus), *rehearse(corpus)]
     detail = f"{len(corpus.records)} in {root}" + (f", {len(findings)} findings" if findings else "")
     yield Diagnosis("records", "broken" if findings else "ok", detail, "Run: moe-kb check")
     database = default_database(root)
@@ -71,8 +73,11 @@ def _knowledge_base() -> Iterator[Diagnosis]:
         return
     try:
         connect(database).close()
-    except MoeKbError as error:
-        yield Diagnosis("database", "broken", str(error), "Run: moe-kb build --force")
+        wrong = f"{database} is damaged: {found}" if (found := damage(database)) else ""
+    except (MoeKbError, OSError) as error:
+        wrong = str(error)
+    if wrong:
+        yield Diagnosis("database", "broken", wrong, "Run: moe-kb build --force")
     else:
         yield Diagnosis("database", "ok", f"{database} ({database.stat().st_size / 1e6:.1f} MB)")
 

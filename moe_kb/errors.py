@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -49,8 +49,31 @@ class QueryError(MoeKbError):
     """A query that the guarded console refuses or that fails."""
 
 
+class BusyError(QueryError):
+    """As many queries run as may at once; the same query asked later may be answered."""
+
+
 class CheckFailedError(MoeKbError):
     """A tree with findings cannot be built; `moe-kb check` lists them."""
+
+
+#: Longer names are no slip of a known one, and comparing them takes long.
+_LONGEST = 200
+
+
+def close_names(name: str, options: Iterable[str], at_most: int = 3) -> list[str]:
+    """Those of the options that a person who wrote `name` may have meant, the likeliest first."""
+    by_folded = {option.casefold(): option for option in options} if len(name) <= _LONGEST else {}
+    return [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, n=at_most)]
+
+
+def did_you_mean(close: Sequence[str]) -> str:
+    """A hint at close names; empty where there are none.
+
+    >>> did_you_mean(close_names("yaer", ["key", "year"])), did_you_mean([])
+    ('Did you mean: year?', '')
+    """
+    return f"Did you mean: {', '.join(close)}?" if close else ""
 
 
 def look_up(options: Mapping[str, T], name: str, what: str) -> T:
@@ -61,6 +84,4 @@ def look_up(options: Mapping[str, T], name: str, what: str) -> T:
     """
     if name in options:
         return options[name]
-    raise NotFoundError(
-        f"unknown {what} {name!r}. Known: {', '.join(options) or 'none'}.", get_close_matches(name, options)
-    )
+    raise NotFoundError(f"unknown {what} {name!r}. Known: {', '.join(options) or 'none'}.", close_names(name, options))

@@ -14,8 +14,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from moe_kb.files import read_text, write_text
 from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Taxonomy, Waivers
 
+#: Bytes of a schema; the largest has some hundred thousand.
+MAX_BYTES = 4_000_000
 #: Where the checkout keeps the generated schemas.
 FOLDER = "docs/schema"
 
@@ -82,7 +85,7 @@ def write_schemas(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     outdated = outdated_schemas(folder)
     for path in outdated:
-        path.write_text(schema_text(path.name.partition(".")[0]), encoding="utf-8")
+        write_text(path, schema_text(path.name.partition(".")[0]))
     return outdated
 
 
@@ -91,6 +94,6 @@ def outdated_schemas(folder: Path) -> list[Path]:
     found = []
     for kind in TYPES:
         path = folder / f"{kind}.schema.json"
-        if not path.is_file() or path.read_text(encoding="utf-8") != schema_text(kind):
+        if not path.is_file() or read_text(path, MAX_BYTES) != schema_text(kind):
             found.append(path)
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from moe_kb import queries
-from moe_kb.db.connect import connect, read_meta
+from moe_kb.db.connect import DAMAGED, connect, read_meta
 from moe_kb.db.manifest import is_current
 from moe_kb.db.reader import Reader
 from moe_kb.errors import CheckFailedError, DatabaseError, NotFoundError
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from moe_kb.sizing import Device
     from moe_kb.sizing.precision import WeightFormat
 
+#: Of what SQLite says over a damaged file, and not over a wrong query.
+_DAMAGE = ("malformed", "not a database", "Could not decode")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -68,8 +70,8 @@ class KnowledgeBase:
         connection = connect(self.database)
         try:
             yield connection
-        except sqlite3.DatabaseError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
+        except DAMAGED as error:
+            if isinstance(error, sqlite3.Error) and not any(words in str(error) for words in _DAMAGE):
                 raise
             raise DatabaseError(f"{self.database} is damaged ({error}). Run: moe-kb build --force") from None
         finally:
@@ -195,11 +197,21 @@ class KnowledgeBase:
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
 
-    def query(self, sql: str, *, max_rows: int = 10_000, max_seconds: float = 5.0) -> QueryResult:
-        """Run one guarded SELECT; raises `QueryError` for everything else."""
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int = 10_000,
+        max_bytes: int | None = None,
+        max_seconds: float = 5.0,
+        waiting: Callable[[], object] | None = None,
+    ) -> QueryResult:
+        """Run one guarded SELECT; raises `QueryError` for everything else. Arguments as those of `run_query`."""
         from moe_kb.db.console import run_query
 
-        return run_query(self.database, sql, max_rows=max_rows, max_seconds=max_seconds)
+        return run_query(
+            self.database, sql, max_rows=max_rows, max_bytes=max_bytes, max_seconds=max_seconds, waiting=waiting
+        )
 
     # --- taxonomy ----------------------------------------------------------------------------------------------
 
@@ -270,15 +282,8 @@ class KnowledgeBase:
             wanted = set(matching(rule))
             if not wanted:
                 raise NotFoundError(f"there is no audit rule {rule!r}. Families: {', '.join(FAMILIES)}.")
-        state = kept.state_of(self.meta)
-        issues = kept.read(self.database, state, record)
-        if issues is None:
-            from moe_kb.audit.rules import run
-
-            with self.reader() as reader:
-                found = run(reader)
-            kept.write(self.database, state, found)
-            issues = [issue for issue in found if record is None or issue.concerns(record)]
+        with self.reader() as reader:
+            issues = kept.issues(self.database, self.meta, reader, record)
         return [issue for issue in issues if (wanted is None or issue.rule in wanted) and (waived or issue.open)]
 
     def disagreements(self, name: str | None = None, *, resolved: bool = True) -> list[Disagreement]:

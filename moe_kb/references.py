@@ -14,6 +14,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+from moe_kb.lookalikes import skeleton
 from moe_kb.records import Alignment, Citation, Crosswalk, Model, Paper, Record, Source, System, Table, Taxonomy
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
@@ -51,9 +52,34 @@ def identifiers(record: Record) -> Iterator[Identifier]:
                 yield Identifier(("ids", scheme), scheme, value.lower())
 
 
+_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
+_DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+#: Schemes of identifiers, and fields whose values are addresses.
+SCHEMES, ADDRESSES = ("arxiv", "doi", "openreview", "acl"), ("url", "report")
+
+
+def identified(field: str, text: str) -> str | None:
+    """Scheme and value of what a claim identifies; None where its field is no identifier or address.
+
+    An address that holds no identifier stands for itself.
+
+    >>> identified("arxiv", "2401.04088"), identified("url", "https://arxiv.org/abs/2401.04088v2")
+    ('arxiv 2401.04088', 'arxiv 2401.04088')
+    """
+    if field in SCHEMES:
+        return f"{field} {text.casefold()}"
+    if field not in ADDRESSES:
+        return None
+    if arxiv := _ARXIV.search(text):
+        return f"arxiv {arxiv[1]}"
+    if doi := _DOI.search(text):
+        return f"doi {(doi[1] or doi[2]).casefold()}"
+    return "url " + re.sub(r"^https?://(?:www\.)?|/+$", "", text.casefold())
+
+
 def normalised_title(title: str) -> str:
-    """Title without case, accents of punctuation and spacing, so that near-copies meet."""
-    return re.sub(r"[^0-9a-z]+", " ", title.casefold()).strip()
+    """Title without case, accents, punctuation and spacing, look-alike letters as one, so that near-copies meet."""
+    return re.sub(r"[\W_]+", " ", skeleton(title)).strip() or " ".join(title.split())
 
 
 def references(record: BaseModel) -> Iterator[Ref]:

@@ -179,7 +179,7 @@ def _value(text: str) -> Any:
     """A flag's text as JSON would read it; what is not JSON stays text, and the config judges it."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

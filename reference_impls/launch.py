@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import sys
 import traceback
 from collections.abc import Mapping
@@ -42,9 +43,14 @@ def read_config_file(path: Path) -> dict[str, Any]:
         ConfigError: if it cannot be read or is not a JSON object.
     """
     try:
-        if path.stat().st_size > LARGEST_CONFIG_FILE:
+        # A pipe that nobody writes would wait for ever, and a device has no end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path} is no regular file: not a config")
+            content = file.read(LARGEST_CONFIG_FILE + 1)
+        if len(content) > LARGEST_CONFIG_FILE:
             raise ConfigError(f"{path} is larger than {LARGEST_CONFIG_FILE:,} bytes: not a config")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

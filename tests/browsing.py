@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+#: What lets a browser into the servers that tests start.
+TOKEN = "token-of-the-tests"
+#: A foreign name that leads the tests' browser to this machine, as after DNS rebinding.
+REBOUND = "rebound.example"
 
 #: Where the mark of a record stands in the window, in the first picture.
 MARK = """(record) => {
@@ -30,14 +35,23 @@ MARK = """(record) => {
 
 @contextmanager
 def running_app(log: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The process and the address of `moe-kb app` on a free port, once it answers; what it prints goes to a log."""
+    """The process and the address of `moe-kb app` on a free port, once it answers; what it prints goes to a log.
+
+    A browser's context is let in by `let_in`.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = [sys.executable, "-c", "from moe_kb.cli import main; main()", "app", "--port", str(port), *options]
     streams = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with log.open("w") as out:
-        server = subprocess.Popen(command, env=os.environ | environment, stdout=out, start_new_session=True, **streams)
+        server = subprocess.Popen(
+            command,
+            env=os.environ | {"MOE_KB_TOKEN": TOKEN} | environment,
+            stdout=out,
+            start_new_session=True,
+            **streams,
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + 120
@@ -56,6 +70,11 @@ def _answers(url: str) -> bool:
     with suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
         return bool(answer.read() == b"ok")
     return False
+
+
+def let_in(context: BrowserContext, url: str) -> None:
+    """Trade the token for the cookie of a server."""
+    assert context.request.get(url, params={"token": TOKEN}).ok
 
 
 def downloaded(page: Page) -> list[dict[str, str]]:

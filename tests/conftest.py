@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no test folder to the path
 
-from trees import REPOSITORY, small_tree
+from trees import RECORDS, small_tree
 
 # Times say how busy the machine is, not whether the code is right.
 settings.register_profile("untimed", deadline=None, suppress_health_check=list(HealthCheck))
@@ -60,4 +60,4 @@ def real_kb(tmp_path_factory):
     """The knowledge base on all real data, built once a worker."""
     from moe_kb.kb import open_kb
 
-    return open_kb(REPOSITORY, database=tmp_path_factory.mktemp("real") / "kb.db")
+    return open_kb(RECORDS, database=tmp_path_factory.mktemp("real") / "kb.db")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from trees import REPOSITORY
+from trees import RECORDS, REPOSITORY
 
 import moe_kb
 
@@ -47,6 +47,7 @@ def _real_data(real_kb, monkeypatch, tmp_path):
     """Examples name no root: they mean the real data; what they write goes elsewhere."""
     for module in ("moe_kb.paths", "moe_kb.kb"):
         monkeypatch.setattr(importlib.import_module(module), "default_database", lambda root: real_kb.database)
+    monkeypatch.setenv("MOE_KB_ROOT", str(RECORDS))
     monkeypatch.chdir(tmp_path)
 
 

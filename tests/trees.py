@@ -3,10 +3,13 @@
 Its files lie in `fabricated/`; tests take copies, changed as they need them.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+#: The tree of the real records: the repository's, or that of a test which looks at what more records would do.
+RECORDS = Path(os.environ.get("MOE_KB_TEST_RECORDS", REPOSITORY))
 FOLDER = Path(__file__).parent / "fabricated"
 #: The text of each of its files, by path.
 FILES = {

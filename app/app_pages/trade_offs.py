@@ -85,9 +85,9 @@ def coverage(held: Measurements, found: TradeOffs) -> None:
     st.caption(
         f"Of {len(found.entries)} configurations, these have a value: "
         + ", ".join(f"{label.lower()} {len(found.having((side,)))}" for side, label in SIDES.items())
-        + ". The records hold little on application performance: no measured throughput, latency or price, but the "
-        f"context length of {lengths} configurations and the field of use of {domains}. Rates and times here are "
-        "bounds that a roofline sets, no measurements."
+        + ". Of application performance there are "
+        f"the context length of {lengths} configurations and the field of use of {domains}; measured throughput, "
+        "latency and price are no metrics here. Rates and times are bounds that a roofline sets, no measurements."
     )
     if found.choice.condition.setting == UNSTATED:
         why = "The setting of these scores is not reported, so they may not be comparable with each other."

@@ -14,7 +14,7 @@ from .links import source_text
 
 def issues(kb: KnowledgeBase, record: str) -> None:
     """An expander with the issues that concern a record; nothing where there are none."""
-    found = [issue for issue in cached(KnowledgeBase.audit, kb) if issue.concerns(record)]
+    found = cached(KnowledgeBase.audit, kb, record)
     if not found:
         return
     still_open = sum(issue.open for issue in found)
@@ -42,12 +42,13 @@ def _line(kb: KnowledgeBase, issue: Issue, record: str) -> None:
         text = plain(text)
     with st.container(gap=None):
         if issue.waived is None:
-            st.markdown(f"**{plain(where)}** {text} :orange-badge[open]", help=_rule(issue))
+            st.markdown(f"**{plain(where)}** {text} :orange-badge[open] `{issue.short_id}`", help=_rule(issue))
             return
-        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[waived]", help=_rule(issue))
+        st.markdown(f":gray[**{plain(where)}** {text}] :green-badge[waived] `{issue.short_id}`", help=_rule(issue))
         why = issue.waived
         st.caption(f"{plain(why.reason)} {source_text(kb, why.source, why.locator)}")
 
 
 def _rule(issue: Issue) -> str:
-    return f"{plain(issue.rule)}: {plain(explanation(issue.rule))}"
+    words = f"{plain(issue.rule)}: {plain(explanation(issue.rule))}"
+    return f"{words} How to resolve or waive it: `moe-kb audit {issue.short_id}`"

@@ -69,6 +69,6 @@ def search(placeholder: str, **given: Any) -> str:
 
 
 def csv_button(rows: Any, name: str, *, label: str = "Download CSV", **given: Any) -> None:
-    """A button that downloads rows (or a text that is CSV already) as a file of this name."""
-    text = rows if isinstance(rows, str) else pd.DataFrame(rows).to_csv(index=False)
-    st.download_button(label, text, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)
+    """A button that downloads rows (or what a function returns) as a file of this name, made when it is clicked."""
+    made = rows if callable(rows) else lambda: pd.DataFrame(rows).to_csv(index=False)
+    st.download_button(label, made, f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore", **given)

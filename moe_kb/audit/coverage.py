@@ -57,9 +57,10 @@ _ROW = re.compile(r"^(.*?),? rows? (\d+)((?:(?:, | and |, and )\d+)*)$")
 def row_that_does_not_exist(reader: Reader) -> Iterator[Issue]:
     """A locator names a row that the transcribed table does not have."""
     rows: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for source, locator, row in evidence.transcribed_rows(reader):
+    cited = evidence.cited_rows(reader)
+    for source, locator, row in evidence.transcribed_rows(reader, {source for _, source, _ in cited}):
         rows[source, locator].add(row)
-    for record, source, locator in evidence.cited_rows(reader):
+    for record, source, locator in cited:
         match = _ROW.fullmatch(locator)
         if match is None or (source, match[1]) not in rows:
             continue

@@ -13,6 +13,7 @@ from moe_kb.db.reader import Reader
 from moe_kb.format import citation
 from moe_kb.queries import evidence
 from moe_kb.records.dates import span
+from moe_kb.records.identifiers import arxiv_fault
 
 _ARXIV = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
 _ARXIV_ADDRESS = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})")
@@ -35,20 +36,9 @@ def arxiv_month(identifier: str) -> tuple[str, str] | None:
 
 
 def impossible_identifier(reader: Reader) -> Iterator[Issue]:
-    """An arXiv identifier cannot exist: no such month, or a number of the wrong length for its time."""
+    """An arXiv identifier cannot exist: no such month or archive, or a number of the wrong length for its time."""
     for claim in evidence.claims(reader, "arxiv", kind="paper:", repeats=False):
-        match = _ARXIV.fullmatch(claim.text)
-        if match is None:
-            continue
-        year, month, number = match.groups()
-        why = ""
-        if not 1 <= int(month) <= 12:
-            why = f"there is no month {month}"
-        elif (year, month) < ("07", "04"):
-            why = "identifiers of this form begin with April 2007"
-        elif len(number) != (4 if int(year) < 15 else 5):
-            why = f"identifiers of 20{year} have {4 if int(year) < 15 else 5} digits after the point"
-        if why:
+        if why := arxiv_fault(claim.text):
             yield Issue(claim.subject, f"arXiv {said(claim)}: {why}", None, "arxiv", claim.source, (claim,))
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from math import ceil
 
 from moe_kb.audit.claims import said
 from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
 from moe_kb.db.reader import Reader
+from moe_kb.db.search import fold
 from moe_kb.queries import evidence
-from moe_kb.references import normalised_title
+from moe_kb.references import SCHEMES, identified, normalised_title
 
 #: Titles that share this much of their words (Jaccard index) are likely one work printed twice.
 _ALIKE = 0.8
-_SCHEMES = ("arxiv", "doi", "openreview", "acl")
-_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
-_DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 
 
 # --- one identifier on two works -------------------------------------------------------------------------------------
@@ -26,13 +25,11 @@ _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{
 
 def shared_identifier(reader: Reader) -> Iterator[Issue]:
     """Sources give two papers one identifier or one address."""
-    holders: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    for claim in evidence.claims(reader, *_SCHEMES, "url", kind="paper:"):
-        for identifier in _identifiers(claim):
-            holders[identifier].setdefault(claim.subject, claim)
-    for (scheme, value), papers in sorted(holders.items()):
-        if len(papers) < 2:
-            continue
+    holders: dict[str, dict[str, Claim]] = defaultdict(dict)
+    for identifier, claim in evidence.shared_identifiers(reader):
+        holders[identifier].setdefault(claim.subject, claim)
+    for identifier, papers in holders.items():
+        scheme, _, value = identifier.partition(" ")
         # The issue stands at the paper whose own identifier it is not, if that can be told.
         owners = evidence.owners_of(reader, value)
         first = next((paper for paper in sorted(papers) if paper not in owners), min(papers))
@@ -46,16 +43,16 @@ def address_of_another_identifier(reader: Reader) -> Iterator[Issue]:
     """A paper's address leads to an arXiv identifier that is not the paper's."""
     own = evidence.arxiv_identifiers(reader)
     for claim in evidence.claims(reader, "url", kind="paper:", repeats=False):
-        match = _ARXIV.search(claim.text)
-        if match and own.get(claim.subject, match[1]) != match[1]:
-            message = f"address {said(claim)} leads to arXiv {match[1]}, the paper's own is {own[claim.subject]}"
+        scheme, _, value = (identified(claim.field, claim.text) or "").partition(" ")
+        if scheme == "arxiv" and own.get(claim.subject, value) != value:
+            message = f"address {said(claim)} leads to arXiv {value}, the paper's own is {own[claim.subject]}"
             yield Issue(claim.subject, message, None, "url", claim.source, (claim,))
 
 
 def two_identifiers(reader: Reader) -> Iterator[Issue]:
     """Sources give one paper two different identifiers of one scheme."""
     grouped: dict[tuple[str, str], dict[str, Claim]] = defaultdict(dict)
-    for claim in evidence.claims(reader, *_SCHEMES, kind="paper:", repeats=False):
+    for claim in evidence.claims(reader, *SCHEMES, kind="paper:", repeats=False):
         grouped[claim.subject, claim.field].setdefault(claim.text.casefold(), claim)
     for (paper, scheme), found in grouped.items():
         if len(found) > 1:
@@ -65,28 +62,9 @@ def two_identifiers(reader: Reader) -> Iterator[Issue]:
 
 def report_without_link(reader: Reader) -> Iterator[Issue]:
     """A model's report is a paper of the knowledge base, but the model does not name that paper."""
-    own = {arxiv: paper for paper, arxiv in evidence.arxiv_identifiers(reader).items()}
-    linked = set(evidence.described_by(reader))
-    for claim in evidence.claims(reader, "report", kind="model:"):
-        match = _ARXIV.search(claim.text)
-        paper = own.get(match[1]) if match else None
-        if paper and (claim.subject, paper) not in linked:
-            message = f"its report {said(claim)} is {paper}, which its `papers` do not name"
-            yield Issue(claim.subject, message, claim.configuration, "papers", paper, (claim,), others=(paper,))
-
-
-def _identifiers(claim: Claim) -> Iterator[tuple[str, str]]:
-    """Scheme and value of the identifier in a claim; an address that holds none stands for itself."""
-    if claim.field != "url":
-        yield claim.field, claim.text.casefold()
-        return
-    arxiv, doi = _ARXIV.search(claim.text), _DOI.search(claim.text)
-    if arxiv:
-        yield "arxiv", arxiv[1]
-    elif doi:
-        yield "doi", (doi[1] or doi[2]).casefold()
-    else:
-        yield "url", re.sub(r"^https?://(?:www\.)?|/+$", "", claim.text.casefold())
+    for claim, paper in evidence.unlinked_reports(reader):
+        message = f"its report {said(claim)} is {paper}, which its `papers` do not name"
+        yield Issue(claim.subject, message, claim.configuration, "papers", paper, (claim,), others=(paper,))
 
 
 # --- one work under two names ----------------------------------------------------------------------------------------
@@ -106,18 +84,39 @@ def titles_differ(reader: Reader) -> Iterator[Issue]:
 
 def alike_titles(reader: Reader) -> Iterator[Issue]:
     """Two papers have nearly one title and share an author, so they may be one work."""
-    titles = evidence.titles(reader)
+    titles: dict[str, str] = {}
+    authors: dict[str, set[str]] = defaultdict(set)
+    for paper, title, author in evidence.titles_and_authors(reader):
+        titles[paper] = title
+        authors[paper].add(author)
     words = {paper: frozenset(normalised_title(title).split()) for paper, title in titles.items()}
-    by_author: dict[str, set[str]] = defaultdict(set)
-    for paper, author in evidence.authors(reader):
-        by_author[author.casefold()].add(paper)
-    pairs = {pair for papers in by_author.values() for pair in combinations(sorted(papers), 2)}
-    for left, right in sorted(pairs):
-        if len(words[left] & words[right]) >= _ALIKE * len(words[left] | words[right]):
+    for left, right in sorted(_alike(words)):
+        if authors[left] & authors[right]:
             message = (
                 f"{titles[left]!r} and {titles[right]!r} ({right}) share authors and nearly all words of the title"
             )
             yield Issue(left, message, None, "title", right, others=(right,))
+
+
+def _alike(words: dict[str, frozenset[str]]) -> set[tuple[str, str]]:
+    """Pairs, in order, of which the sets of words have a Jaccard index of `_ALIKE` or more.
+
+    With the words of each set in one order, the rarest first, two such sets share one of the first n - ⌈n `_ALIKE`⌉ + 1
+    words of each, n being its size; so only sets that meet there are compared, and none is missed.
+    """
+    common = Counter(word for found in words.values() for word in found)
+    meeting: dict[str, list[str]] = defaultdict(list)
+    pairs: set[tuple[str, str]] = set()
+    for name in sorted(words):
+        found = words[name]
+        ordered = sorted(found, key=lambda word: (common[word], word))
+        first = ordered[: len(found) - ceil(len(found) * _ALIKE) + 1]
+        for other in {other for word in first for other in meeting[word]}:
+            if len(found & words[other]) >= _ALIKE * len(found | words[other]):
+                pairs.add((other, name))
+        for word in first:
+            meeting[word].append(name)
+    return pairs
 
 
 def printed_under_two_names(reader: Reader) -> Iterator[Issue]:
@@ -135,11 +134,14 @@ def printed_under_two_names(reader: Reader) -> Iterator[Issue]:
 def row_under_another_name(reader: Reader) -> Iterator[Issue]:
     """A table's row prints a name that is neither that of the model it is about nor that of a paper on it."""
     names: dict[str, set[str]] = defaultdict(set)
-    for record, name, key in evidence.names_and_keys(reader):
+    rows = evidence.aligned_rows(reader)
+    subjects = {subject for _, _, _, subject, _, _ in rows}
+    described = evidence.described_by(reader, subjects)
+    for record, name, key in evidence.names_and_keys(reader, subjects | {paper for _, paper in described}):
         names[record] |= {_fold(name), _fold(key)}
-    for record, paper in evidence.described_by(reader):
+    for record, paper in described:
         names[record] |= names[paper]
-    for table, row, label, subject, configuration, source in evidence.aligned_rows(reader):
+    for table, row, label, subject, configuration, source in rows:
         folded, begins = _fold(label), _fold(re.split(r"[\W_]", label, maxsplit=1)[0])
         if not any(_spelt_alike(name, folded) or name.startswith(begins) for name in names[subject]):
             message = f"row {row} of {table} prints {label!r}, which is not what {subject} is called"
@@ -162,14 +164,14 @@ def _spelt_alike(a: str, b: str) -> bool:
 def one_name(reader: Reader) -> Iterator[Issue]:
     """Two records of one kind go by one name."""
     holders: dict[tuple[str, str], dict[str, int | None]] = defaultdict(dict)
-    for folded, record, year in evidence.folded_names(reader):
+    for folded, record, year in evidence.shared_names(reader):
         holders[record.partition(":")[0], folded][record] = year
+    records = {record for found in holders.values() for record in found}
     introduced = defaultdict(set)
-    for design, paper in evidence.introductions(reader):
+    for design, paper in evidence.introductions(reader, records):
         introduced[design].add(paper)
-    shared = {key: found for key, found in holders.items() if len(found) > 1}
-    said_of = _names_said(reader, {record for found in shared.values() for record in found})
-    for (kind, folded), found in sorted(shared.items()):
+    said_of = _names_said(reader, records)
+    for (kind, folded), found in holders.items():
         if kind == "design" and _of_one_work(found, introduced):
             continue
         first, *others = sorted(found)
@@ -187,27 +189,25 @@ def one_name(reader: Reader) -> Iterator[Issue]:
 def _names_said(reader: Reader, records: set[str]) -> dict[tuple[str, str], tuple[str, Claim]]:
     """How sources write the names of records, by record and folded name."""
     found: dict[tuple[str, str], tuple[str, Claim]] = {}
-    for claim in evidence.claims(reader, "name", "aliases", "title"):
-        if claim.subject in records:
-            for name in claim.value if isinstance(claim.value, list) else [claim.text]:
-                found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
+    for claim in evidence.claims_about(reader, records, "name", "aliases", "title"):
+        for name in claim.value if isinstance(claim.value, list) else [claim.text]:
+            found.setdefault((claim.subject, _fold(str(name))), (str(name), claim))
     return found
 
 
 def printed_for_two_works(reader: Reader) -> Iterator[Issue]:
     """One source prints one name for two papers."""
-    printed: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    shown: dict[str, str] = {}
-    for record, source, names, locator, _ in evidence.printed_placements(reader):
-        for name in names.split("; ") if record.startswith("paper:") else ():
-            printed[source, _fold(name)].setdefault(record, f"{source}, {locator}")
-            shown.setdefault(_fold(name), name)
-    for (source, folded), found in sorted(printed.items()):
-        if len(found) > 1:
-            first, *others = sorted(found)
-            message = f"{shown[folded]!r} is printed for {' and '.join(sorted(found))} [{found[first]}]"
-            detail = f"{source}; {'; '.join(others)}"
-            yield Issue(first, message, None, "printed_as", detail, sources=(source,), others=tuple(others))
+    printed: dict[tuple[str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
+    for source, folded, record, names, locator in evidence.printed_for_several(reader):
+        for name in names.split("; "):
+            if fold(name) == folded:
+                printed[source, folded].setdefault(record, (name, f"{source}, {locator}"))
+    for (source, _), found in printed.items():
+        first, *others = sorted(found)
+        name, place = found[first]
+        message = f"{name!r} is printed for {' and '.join(sorted(found))} [{place}]"
+        detail = f"{source}; {'; '.join(others)}"
+        yield Issue(first, message, None, "printed_as", detail, sources=(source,), others=tuple(others))
 
 
 def _of_one_work(designs: Iterable[str], introduced: dict[str, set[str]]) -> bool:

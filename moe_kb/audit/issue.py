@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,6 +57,11 @@ class Issue:
         return f"{self.rule}/{self.subject}" + "".join(f"{mark}{text}" for mark, text in marked if text)
 
     @property
+    def short_id(self) -> str:
+        """Eight digits that stand for the id where there is little room; `moe-kb audit` takes them for it."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:8]
+
+    @property
     def family(self) -> str:
         """The family of its rule."""
         return self.rule.partition("/")[0]
@@ -83,4 +89,4 @@ class Issue:
     def as_data(self) -> dict[str, Any]:
         """The issue as plain data, for JSON."""
         data = asdict(self)
-        return {"id": self.id, "rule": data.pop("rule"), **data, "sources": list(self.cited)}
+        return {"id": self.id, "short_id": self.short_id, "rule": data.pop("rule"), **data, "sources": list(self.cited)}

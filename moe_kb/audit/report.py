@@ -9,6 +9,8 @@ from moe_kb.audit.issue import Issue
 from moe_kb.audit.rules import FAMILIES, IDLE, RULES, explanation
 from moe_kb.queries.records import SourceBrief
 
+#: Bytes that a page may have.
+MAX_PAGE = 16_000_000
 #: The page's hand-written part ends here.
 MARK = "<!-- From here on written by `moe-kb audit --page docs/audit.md`. -->"
 
@@ -45,14 +47,14 @@ def _rules(issues: Sequence[Issue]) -> Iterator[str]:
 
 
 def _table(issues: Sequence[Issue]) -> Iterator[str]:
-    yield "| record | rule | issue |"
-    yield "|---|---|---|"
+    yield "| id | record | rule | issue |"
+    yield "|---|---|---|---|"
     for issue in issues:
         record = f"`{issue.subject}`" + (f" {_cell(issue.configuration)}" if issue.configuration else "")
         text = _cell(f"{issue.field}: {issue.message}" if issue.field else issue.message)
         if issue.waived:
             text += f"<br>*Waived: {_cell(issue.waived.text)}*"
-        yield f"| {record} | `{issue.rule}` | {text} |"
+        yield f"| `{issue.short_id}` | {record} | `{issue.rule}` | {text} |"
 
 
 def _cell(text: str) -> str:

@@ -82,18 +82,27 @@ RULES: dict[str, Rule] = {
 IDLE = "coverage/unused-waiver"
 
 
+#: Where the issues of a rule stand among the others.
+ORDER = {rule: place for place, rule in enumerate((*RULES, IDLE))}
+
+
 def run(reader: Reader) -> list[Issue]:
-    """Every issue, in the order of the rules and, within a rule, of the ids.
+    """Every issue that concerns a record asked about, in the order of the rules and, within a rule, of the ids.
 
     Issues of `data/waivers.yaml` come with their reason; an entry of it that waives nothing is an issue.
     """
     noted = {issue: Waived(reason, source, locator) for issue, reason, source, locator in evidence.waivers(reader)}
     issues: list[Issue] = []
     for name, rule in RULES.items():
-        of_rule = [replace(issue, rule=name) for issue in rule(reader)]
+        of_rule = [replace(issue, rule=name) for issue in rule(reader) if _asked(reader, issue.records)]
         issues += sorted(of_rule, key=lambda issue: issue.id)
     issues = [replace(f, waived=noted.pop(f.id, f.waived)) if f.id in noted else f for f in issues]
-    return [*issues, *(_idle(issue, reason) for issue, reason in sorted(noted.items()))]
+    idle = (_idle(issue, reason) for issue, reason in sorted(noted.items()))
+    return [*issues, *(issue for issue in idle if _asked(reader, issue.records))]
+
+
+def _asked(reader: Reader, records: set[str]) -> bool:
+    return reader.records is None or not reader.records.isdisjoint(records)
 
 
 def _idle(issue: str, why: Waived) -> Issue:

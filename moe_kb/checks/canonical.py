@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from moe_kb import yamlio
 from moe_kb.corpus import Finding, read_model
+from moe_kb.files import write_text
 
 _TRAILING = ("a comment shares its line with a value and would be lost.", "Put it on a line of its own above.")
 
@@ -15,8 +16,11 @@ _TRAILING = ("a comment shares its line with a value and would be lost.", "Put i
 def not_canonical(root: Path, path: str) -> Finding | None:
     """A finding where the file is readable but not in canonical form."""
     record, text, _ = read_model(root, path)
-    if record is None:
-        return None
+    return None if record is None else other_form(path, record, text)
+
+
+def other_form(path: str, record: BaseModel, text: str) -> Finding | None:
+    """A finding where a record's text is not its canonical form."""
     expected = yamlio.canonical_text(record)
     if text == expected:  # most files have no comments, and the rest costs ten times as much
         return None
@@ -33,7 +37,7 @@ def not_canonical(root: Path, path: str) -> Finding | None:
 
 
 def format_file(root: Path, path: str) -> tuple[bool, list[Finding]]:
-    """Rewrite a file in canonical form, whole-line comments kept.
+    """Rewrite a file in canonical form, whole-line comments kept; its folder is not swept (see `moe_kb.files.sweep`).
 
     Returns:
         Whether the file changed, and the findings that kept it from being formatted (the file is then untouched).
@@ -46,14 +50,5 @@ def format_file(root: Path, path: str) -> tuple[bool, list[Finding]]:
     formatted = yamlio.with_comments(yamlio.canonical_text(record), text)
     if formatted == text:
         return False, []
-    target = root / path
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(formatted)
-        os.chmod(temporary, target.stat().st_mode & 0o777)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_text(root / path, formatted, swept=True)
     return True, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,17 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, WAIVERS, Corpus, Finding
-from moe_kb.errors import CheckFailedError, YamlError
+from moe_kb.corpus import ALIGNMENT, CROSSWALK, WAIVERS, Corpus, Finding, unusable
+from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.kinds import FOLDER_BY_KIND
-from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Table, Taxonomy, Waivers
+from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Source, Table, Taxonomy, Waivers
 from moe_kb.records.base import is_web_address
 from moe_kb.records.dates import is_partial_date
+from moe_kb.records.identifiers import address_fault, identifier_fault
 
 Complaint = tuple[references.Path, str, str, str]
+#: Names that are looked for among those of the whole tree, which takes milliseconds each where there are thousands.
+_MAX_HINTS = 10
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Index:
     """Full name to the labels of its configurations."""
     rows: Mapping[str, set[str]] = field(default_factory=dict)
     """Table key to its row identifiers."""
+    unread: set[str] = field(default_factory=set)
+    """Full names (and `taxonomy:key`) of what is there but cannot be read: findings of their own, said once."""
 
     @classmethod
     def of(cls, corpus: Corpus) -> Index:
@@ -50,7 +56,14 @@ class Index:
                 name: references.parts(record) for name, record in corpus.records.items() if isinstance(record, Model)
             },
             rows={table.key: {row.row for row in table.rows} for table in corpus.of(Table)},
+            unread=corpus.unread,
         )
+
+    def lacks(self, name: str) -> bool:
+        """Whether there is no record or node of this full name, not even one that cannot be read."""
+        kind, _, key = name.partition(":")
+        file = f"taxonomy:{key.partition(':')[0]}" if kind == "node" else name
+        return name not in self.names and file not in self.unread
 
 
 def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
@@ -73,11 +86,28 @@ def file_matches_key(record: BaseModel, path: str, index: Index) -> Iterator[Com
 
 def references_exist(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
     """Every record and node referred to exists."""
+    hints: dict[str, str] = {}
     for ref in references.references(record):
-        if ref.to not in index.names:
+        if index.lacks(ref.to):
             kind, _, rest = ref.to.partition(":")
             what = f"the taxonomy node {rest}" if kind == "node" else f"the {kind} {rest!r}"
-            yield ref.at, "dangling-reference", f"{what} does not exist.", "Fix the key, or add the record."
+            if ref.to not in hints and len(hints) < _MAX_HINTS:
+                hints[ref.to] = _meant(ref.to, index)
+            fix = _hinted(hints.get(ref.to, ""), "Fix the key, or add the record.")
+            yield ref.at, "dangling-reference", f"{what} does not exist.", fix
+
+
+def _meant(full_name: str, index: Index) -> str:
+    """Names of the tree that are close to one that does not exist: of the same kind, else the same key of another."""
+    kind, _, key = full_name.partition(":")
+    alike = [name.partition(":")[2] for name in index.names if name.startswith(f"{kind}:")]
+    if close := close_names(key, alike):
+        return did_you_mean(close)
+    return did_you_mean(sorted(name for name in index.names if name.partition(":")[2] == key))
+
+
+def _hinted(hint: str, fix: str) -> str:
+    return f"{hint} {fix}".lstrip()
 
 
 def identifiers_are_unique(record: Record, path: str, index: Index) -> Iterator[Complaint]:
@@ -90,6 +120,21 @@ def identifiers_are_unique(record: Record, path: str, index: Index) -> Iterator[
             yield identifier.at, f"duplicate-{identifier.scheme}", message, fix
 
 
+def identifiers_are_possible(record: BaseModel, path: str, index: Index) -> Iterator[Complaint]:
+    """Identifiers, and addresses at arXiv, are of something that can be there."""
+    fix = "Look it up where it was read, and fix it or leave it out."
+    said: list[tuple[references.Path, str | None]] = []
+    if isinstance(record, Paper):
+        ids, links = dict(record.ids or ()), dict(record.links or ())
+        said += [(("ids", scheme), identifier_fault(scheme, value)) for scheme, value in ids.items() if value]
+        said += [(("links", name), address_fault(address)) for name, address in links.items() if address]
+    elif isinstance(record, Source) and record.url:
+        said.append((("url",), address_fault(record.url)))
+    for at, fault in said:
+        if fault:
+            yield at, "impossible-identifier", f"no such identifier: {fault}.", fix
+
+
 def fields_are_sourced(record: Record, path: str, index: Index) -> Iterator[Complaint]:
     """Every stated field is covered by `provenance`, and provenance names only fields that exist and say something."""
     stated = record.stated_fields()
@@ -98,9 +143,11 @@ def fields_are_sourced(record: Record, path: str, index: Index) -> Iterator[Comp
         for name in provenance.fields:
             top, _, inner = name.partition(".")
             value = stated.get(top)
-            if value is None or (inner and getattr(value, inner, None) is None):
-                at, fix = ("provenance", position, "fields"), "Remove it from `fields`, or fill the field in."
-                yield at, "provenance-field", f"{name!r} says nothing in this record.", fix
+            parts = {part for part, said in value if said is not None} if isinstance(value, BaseModel) else set()
+            if value is None or (inner and inner not in parts) or name.endswith("."):
+                near = close_names(name, {*stated, *(f"{top}.{part}" for part in parts)})
+                fix = _hinted(did_you_mean(near), "Remove it from `fields`, or fill the field in.")
+                yield ("provenance", position, "fields"), "provenance-field", f"{name!r} says nothing here.", fix
             covered.add(name)
             if inner and isinstance(value, BaseModel):
                 said = {f"{top}.{n}" for n, v in value if v is not None}
@@ -115,11 +162,12 @@ def fields_are_sourced(record: Record, path: str, index: Index) -> Iterator[Comp
 def parts_exist(record: Model, path: str, index: Index) -> Iterator[Complaint]:
     """Claims and resolutions of a model name configurations that exist."""
     allowed = references.parts(record)
-    fix = f"Use one of: {', '.join(sorted(allowed)) or 'none yet'}."
+    known = f"Use one of: {', '.join(sorted(allowed)[:20]) or 'none yet'}."
     for list_name in ("claims", "resolutions"):
         for position, item in enumerate(getattr(record, list_name)):
             if item.configuration is not None and item.configuration not in allowed:
                 message = f"no configuration is labelled {item.configuration!r}."
+                fix = _hinted(did_you_mean(close_names(item.configuration, allowed)), known)
                 yield (list_name, position, "configuration"), "unknown-configuration", message, fix
 
 
@@ -144,8 +192,13 @@ def cells_fit_columns(record: Table, path: str, index: Index) -> Iterator[Compla
                 continue
             for mark in cell if isinstance(cell, list) else [cell]:
                 value, _ = typed_value(column, Mark(printed=mark) if isinstance(mark, str) else mark, {})
-                if not _fits(column.type, value):
-                    yield ("rows", position, "cells", name), "cell-type", f"{value!r} is no {column.type}.", fix
+                kind = _KINDS_OF_FIELDS.get(column.field, column.type)
+                if not _fits(kind, value):
+                    yield ("rows", position, "cells", name), "cell-type", f"{value!r} is no {kind}.", fix
+
+
+#: Fields whose values are of one kind, whatever the type of the column.
+_KINDS_OF_FIELDS = {**dict.fromkeys(DATES, "date"), "year": "integer"}
 
 
 def _fits(kind: str, value: object) -> bool:
@@ -203,17 +256,16 @@ def design_is_consistent(record: Design, path: str, index: Index) -> Iterator[Co
 
 def table_is_consistent(record: Table, path: str, index: Index) -> Iterator[Complaint]:
     """Columns and rows are named once, and cells belong to columns."""
-    columns = [column.name for column in record.columns]
-    rows = [row.row for row in record.rows]
+    columns = Counter(column.name for column in record.columns)
+    rows = Counter(row.row for row in record.rows)
     for what, names in (("columns", columns), ("rows", rows)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        if twice := sorted(name for name, times in names.items() if times > 1):
             yield (what,), "duplicate-name", f"{', '.join(twice)} stands twice.", "Name each once."
     for position, row in enumerate(record.rows):
         for name in row.cells:
             if name not in columns:
-                at, fix = ("rows", position, "cells", name), "Add the column, or fix the name."
-                yield at, "unknown-column", f"{name!r} is no column of the table.", fix
+                fix = _hinted(did_you_mean(close_names(name, columns)), "Add the column, or fix the name.")
+                yield ("rows", position, "cells", name), "unknown-column", f"{name!r} is no column of the table.", fix
 
 
 def taxonomy_is_a_tree(record: Taxonomy, path: str, index: Index) -> Iterator[Complaint]:
@@ -224,23 +276,25 @@ def taxonomy_is_a_tree(record: Taxonomy, path: str, index: Index) -> Iterator[Co
         if node.id in seen:
             yield at, "duplicate-node", f"the node {node.id} stands twice.", "Keep one."
         if node.parent and node.parent not in seen:
-            yield at, "node-parent", f"its parent {node.parent} does not stand above it.", "Add or move the parent."
+            fix = _hinted(did_you_mean(close_names(node.parent, seen)), "Add or move the parent.")
+            yield at, "node-parent", f"its parent {node.parent} does not stand above it.", fix
         seen.add(node.id)
 
 
 def alignment_points_somewhere(record: Alignment, path: str, index: Index) -> Iterator[Complaint]:
     """Aligned rows and configurations exist; each row is aligned once; a row without subject says why."""
-    seen: set[tuple[str, str]] = set()
+    seen: dict[str, set[str]] = defaultdict(set)
     for position, row in enumerate(record.rows):
         at = ("rows", position)
-        if row.row not in index.rows.get(row.table, set()):
-            yield (*at, "row"), "unknown-row", f"{row.table} has no row {row.row!r}.", "Fix the row."
-        if (row.table, row.row) in seen:
+        known = index.rows.get(row.table, set())
+        if row.row not in known and f"table:{row.table}" not in index.unread:
+            fix = _hinted(did_you_mean(close_names(row.row, known)), "Fix the row.")
+            yield (*at, "row"), "unknown-row", f"{row.table} has no row {row.row!r}.", fix
+        if row.row in seen[row.table]:
             yield (*at, "row"), "duplicate-row", f"row {row.row} of {row.table} is aligned twice.", "Keep one."
-        seen.add((row.table, row.row))
-    aligned_tables = {table for table, _ in seen}
-    for table in sorted(aligned_tables):
-        for missing in sorted(index.rows.get(table, set()) - {row for t, row in seen if t == table}):
+        seen[row.table].add(row.row)
+    for table, aligned in sorted(seen.items()):
+        for missing in sorted(index.rows.get(table, set()) - aligned):
             fix = "Add it with its subject, or with the reason why it has none."
             yield ("rows",), "unaligned-row", f"row {missing!r} of {table} is not aligned.", fix
     entries = [(("rows", i), row.subject, row.configuration, row.reason) for i, row in enumerate(record.rows)]
@@ -248,9 +302,12 @@ def alignment_points_somewhere(record: Alignment, path: str, index: Index) -> It
     for at, subject, configuration, reason in entries:
         if subject is None and reason is None:
             yield (at, "unaligned-reason", "no subject and no reason.", "Say which record it is about, or why none.")
-        if subject and configuration and configuration not in index.parts.get(subject, set()):
+        labels = index.parts.get(subject or "", set())
+        if subject and configuration and configuration not in labels and subject not in index.unread:
             message = f"{subject} has no configuration {configuration!r}."
-            yield (*at, "configuration"), "unknown-configuration", message, "Fix the label, or add the configuration."
+            hint = did_you_mean(close_names(configuration, labels))
+            fix = _hinted(hint, "Fix the label, or add the configuration.")
+            yield (*at, "configuration"), "unknown-configuration", message, fix
 
 
 def crosswalk_crosses(record: Crosswalk, path: str, index: Index) -> Iterator[Complaint]:
@@ -272,8 +329,9 @@ def waivers_are_in_order(record: Waivers, path: str, index: Index) -> Iterator[C
             yield at, "waiver-order", f"{issue} stands after {before}.", "Sort the entries by `issue`."
         before = issue
         subject = re.split("[#/=]", issue.split("/", 2)[2], maxsplit=1)[0]
-        if subject not in index.names:
-            yield at, "dangling-waiver", f"{subject} does not exist.", "Fix the id, or remove the entry."
+        if index.lacks(subject):
+            fix = _hinted(_meant(subject, index), "Fix the id, or remove the entry.")
+            yield at, "dangling-waiver", f"{subject} does not exist.", fix
 
 
 Rule = Callable[[Any, str, Index], Iterator[Complaint]]
@@ -282,6 +340,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (BaseModel, file_matches_key),
     (BaseModel, references_exist),
     (Record, identifiers_are_unique),
+    (BaseModel, identifiers_are_possible),
     (Record, fields_are_sourced),
     (Model, parts_exist),
     (Record, claims_are_typed),
@@ -300,7 +359,10 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
 def check_record(record: BaseModel, path: str, index: Index, root: Path | None = None) -> list[Finding]:
     """Apply every rule to one record; with `root`, findings carry line numbers (a second parse of the file)."""
     rules = [rule for kind, rule in RULES if isinstance(record, kind)]
-    complaints = [complaint for rule in rules for complaint in rule(record, path, index)]
+    try:
+        complaints = [complaint for rule in rules for complaint in rule(record, path, index)]
+    except Exception as error:  # a net: whatever a record says, it is its file's finding
+        return [unusable(path, error)]
     if not complaints:
         return []
     text = ""

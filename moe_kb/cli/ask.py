@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -200,24 +201,31 @@ def query(sql: str, format: str, max_rows: int, as_json: bool) -> None:
 @click.option("--page", type=PATH, help="Write the issues on surveys and lists into this Markdown page.")
 @json_flag
 def audit(name: str | None, rule: str | None, unwaived: bool, page: Path | None, as_json: bool) -> None:
-    """List issues in the records (of one record): claims that differ, counts, sizes, dates, identities, gaps.
+    """List issues in the records: claims that differ, counts, sizes, dates, identities, gaps.
+
+    NAME is a record, or the eight digits before an issue: then also what to write to resolve or waive it.
 
     Example: moe-kb audit model:mixtral --open
     """
-    from moe_kb.audit.report import written
-    from moe_kb.cli.audit import as_text
+    from moe_kb.audit.report import MAX_PAGE, written
+    from moe_kb.cli.audit import as_text, resolving
+    from moe_kb.files import read_text, write_text
 
     kb = open_here()
     if page is not None:
         if name or rule or unwaived or as_json:
             raise click.BadParameter("the page has all issues; leave the other options out", param_hint="--page")
-        page.write_text(written(page.read_text(encoding="utf-8"), kb.audit(), kb.sources().values()), encoding="utf-8")
+        write_text(page, written(read_text(page, MAX_PAGE), kb.audit(), kb.sources().values()))
         return
-    found = kb.audit(name, rule=rule, waived=not unwaived)
+    digits = re.fullmatch("[0-9a-f]{8}", name or "")
+    single = [issue for issue in kb.audit() if issue.short_id == name] if digits else []
+    found = single or kb.audit(name, rule=rule, waived=not unwaived)
     if as_json:
         output.print_json([issue.as_data() for issue in found])
     else:
         click.echo(as_text(found))
+        for issue in single:
+            click.echo(f"\n{resolving(issue)}\n")
         still_open = sum(issue.open for issue in found)
         click.echo(f"{len(found)} issue{'' if len(found) == 1 else 's'}, {still_open} open.", err=True)
 

@@ -15,7 +15,10 @@ from moe_kb.cli.root import PATH, app, json_flag
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 def run_app(port: int, browser: bool) -> None:
-    """Open the web app; it listens on this machine only.
+    """Open the web app; it listens on this machine only, and answers only who has the token that it prints.
+
+    MOE_KB_TOKEN fixes the token, which is fresh for each start otherwise. MOE_KB_HOSTS names further hosts, separated
+    by commas, where a proxy stands before it.
 
     Example: moe-kb app --port 8600
     """
@@ -30,7 +33,7 @@ def run_app(port: int, browser: bool) -> None:
         click.echo("moe-kb: the app needs Streamlit. Run: pip install 'moe-kb[app,lab]'", err=True)
         raise Exit(2)
     kb = open_kb()
-    click.echo(f"{kb.database}: built {kb.meta['built']}. The app opens at http://127.0.0.1:{port}", err=True)
+    click.echo(f"{kb.database}: built {kb.meta['built']}.", err=True)
     folder = app_folder()
     command = [sys.executable, "-m", "streamlit", "run", str(folder / "main.py")]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]

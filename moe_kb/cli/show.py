@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def as_data(kb: KnowledgeBase, name: str) -> dict[str, Any]:
-    """The record with its edges, claims, disagreements and audit issues."""
+    """The record with its edges, claims (each with the file that makes it), disagreements and audit issues."""
     page = kb.page(name)
+    claims = kb.claims(page.record)
+    files = _files(kb, claims)
     return {
         "record": page.record,
         "content": json.loads(page.content),
         "edges": [asdict(edge) for edge in kb.edges(page.record)],
-        "claims": [asdict(claim) for claim in kb.claims(page.record)],
+        "claims": [{**asdict(claim), "file": files[claim.record]} for claim in claims],
         "disagreements": [asdict(item) for item in kb.disagreements(page.record)],
         "issues": [issue.as_data() for issue in kb.audit(page.record)],
         "file": page.path,
@@ -44,7 +47,7 @@ def as_text(kb: KnowledgeBase, name: str) -> str:
     lines += _edges(kb, page.record)
     lines += _claims(kb, page.record)
     lines += _issues(kb, page.record)
-    lines += ["", f"file: {page.path}"]
+    lines += ["", f"file: {page.path} (of every claim that names no other)"]
     return "\n".join(lines)
 
 
@@ -96,13 +99,22 @@ def _edges(kb: KnowledgeBase, name: str) -> list[str]:
     return ["", "Edges", *lines] if lines else []
 
 
+def _files(kb: KnowledgeBase, claims: Iterable[Claim]) -> dict[str, str]:
+    """The files behind claims, by the full name of the record that makes them."""
+    return {record: kb.path_of(record) for record in dict.fromkeys(claim.record for claim in claims)}
+
+
 def _claims(kb: KnowledgeBase, name: str) -> list[str]:
     claims = kb.claims(name)
+    # The page's own file stands at its end; a claim of another record, such as a table, names that one's.
+    files = {**_files(kb, claims), name: ""}
     disputed = {(item.configuration, item.field, item.setting) for item in kb.disagreements(name, resolved=False)}
     lines: list[str] = []
     for configuration, group in groupby(claims, key=lambda claim: claim.configuration):
         lines += ["", f"Claims: {configuration}" if configuration else "Claims"]
-        lines += [_claim(claim, (configuration, claim.field, claim.setting) in disputed) for claim in group]
+        for claim in group:
+            line = _claim(claim, (configuration, claim.field, claim.setting) in disputed)
+            lines.append(f"{line}  {files[claim.record]}".rstrip())
     return lines
 
 
@@ -120,7 +132,7 @@ def _issues(kb: KnowledgeBase, name: str) -> list[str]:
     lines = []
     for issue in issues:
         about = " ".join(filter(None, (issue.configuration and f"[{issue.configuration}]", issue.field)))
-        lines.append(f"{' ' if issue.waived else '!'} {issue.rule}  {about}: {issue.message}")
+        lines.append(f"{' ' if issue.waived else '!'} {issue.short_id}  {issue.rule}  {about}: {issue.message}")
         if issue.waived:
             lines.append(f"      waived: {issue.waived.text}")
     return ["", f"Audit: {len(issues)} issue{'s' if len(issues) > 1 else ''}", *lines] if issues else []

@@ -87,12 +87,12 @@ def size(
 
 def _architectures(kb: KnowledgeBase, model: str, configuration: str | None) -> dict[str, Architecture]:
     path = Path(model)
-    if path.suffix == ".json" or path.is_file():
-        from moe_kb.importing import read_config
+    if path.suffix == ".json" or (path.exists() and not path.is_dir()):
+        from moe_kb.importing import read_config_file
 
         if configuration is not None:
             raise click.BadParameter("a config.json is one configuration", param_hint="--configuration")
-        return {path.name: read_config(path.read_bytes(), source="file").architecture}
+        return {path.name: read_config_file(path, source="file").architecture}
     key = model.removeprefix("model:")
     found = kb.architectures(key, configuration)
     return {f"{key} [{label}]": architecture for label, architecture in found.items()}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
 from moe_kb.cli import output
 from moe_kb.cli.root import PATH, app, json_flag
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 FORMS = click.Choice(["text", "json", "github"])
 
@@ -24,17 +28,21 @@ def check(paths: tuple[Path, ...], format: str, as_json: bool) -> None:
 
     Example: moe-kb check data/papers/2024
     """
-    from moe_kb.checks import check_corpus, not_canonical
-    from moe_kb.corpus import Corpus
+    from moe_kb.checks import check_corpus, other_form
+    from moe_kb.corpus import Corpus, Finding
+    from moe_kb.db.rehearsal import rehearse
     from moe_kb.paths import find_root
 
     root = find_root()
-    corpus = Corpus.load(root)
-    findings = check_corpus(corpus)
     wanted = _relative(paths, root)
-    for stamp in corpus.stamps:
-        if (not wanted or _inside(stamp.path, wanted)) and (finding := not_canonical(root, stamp.path)):
+    findings: list[Finding] = []
+
+    def look(path: str, record: BaseModel | None, text: str) -> None:
+        if record and (not wanted or _inside(path, wanted)) and (finding := other_form(path, record, text)):
             findings.append(finding)
+
+    corpus = Corpus.load(root, each=look)
+    findings += [*check_corpus(corpus), *rehearse(corpus)]
     if wanted:
         findings = [finding for finding in findings if _inside(finding.path, wanted)]
     findings.sort(key=lambda f: (f.path, f.line or 0, f.rule))
@@ -96,15 +104,17 @@ def format_files(paths: tuple[Path, ...]) -> None:
     Example: moe-kb format data/papers/2020/gshard.yaml
     """
     from moe_kb.checks import format_file
+    from moe_kb.files import sweep
     from moe_kb.paths import find_root
     from moe_kb.stamps import scan
 
     root = find_root()
     wanted = _relative(paths, root)
     changed = failed = 0
-    for stamp in scan(root):
-        if wanted and not _inside(stamp.path, wanted):
-            continue
+    stamps = [stamp for stamp in scan(root) if not wanted or _inside(stamp.path, wanted)]
+    for folder in sorted({(root / stamp.path).parent for stamp in stamps}):
+        sweep(folder)
+    for stamp in stamps:
         did, findings = format_file(root, stamp.path)
         changed += did
         failed += bool(findings)

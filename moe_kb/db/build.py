@@ -11,19 +11,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, read_model
+from moe_kb.corpus import ALIGNMENT, WAIVERS, Corpus, unusable
 from moe_kb.db import incremental
-from moe_kb.db.connect import reading
+from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
+from moe_kb.db.rehearsal import rehearse
 from moe_kb.db.replacing import replacing
 from moe_kb.db.rows import edge_row, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
-from moe_kb.errors import DatabaseError
+from moe_kb.errors import DatabaseError, MoeKbError
+from moe_kb.files import sweep
 from moe_kb.records import Record
 from moe_kb.stamps import FileStamp, scan
 
@@ -56,13 +60,14 @@ def build(root: Path, database: Path, *, force: bool = False, progress: Progress
     begun = time.perf_counter()
     if database.is_dir():
         raise DatabaseError(f"{database} is a folder. Name a file.")
+    sweep(database.parent)  # another build may have done what a killed one had begun
     stamps = scan(root)
     code = Code.now()
     old = None if force else read_manifest(database)
     done = None
     if old is not None and old.fingerprint == code.fingerprint:
         # A database damaged beyond the pages that were read so far is built anew.
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*DAMAGED):
             done = _refresh(root, database, stamps, old, code)
     if done is None:
         with _collector_paused():
@@ -84,7 +89,12 @@ def _refresh(
         return "unchanged", 0, _counts(database)
     if removed or any(path in (ALIGNMENT, WAIVERS) or not path.startswith("data/") for path in changed):
         return None
-    if not incremental.refresh(root, database, stamps, changed, old, code):
+    try:
+        if not incremental.refresh(root, database, stamps, changed, old, code):
+            return None
+    except (MoeKbError, OSError, MemoryError, sqlite3.Error):
+        raise
+    except Exception:  # a hole in schema and rules: the full build names the file
         return None
     return "incremental", len(changed), _counts(database)
 
@@ -102,25 +112,33 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progress: Progress | None) -> None:
-    corpus = Corpus(root, stamps=stamps)
     hashes: dict[str, tuple[str, str | None]] = {}
-    for number, stamp in enumerate(stamps, start=1):
-        record, text, findings = read_model(root, stamp.path)
-        corpus.findings.extend(findings)
-        name = None
-        if record is not None:
-            corpus.add(stamp.path, record)
-            name = record.reference if isinstance(record, Record) else None
-        hashes[stamp.path] = (hashlib.sha256(text.encode()).hexdigest(), name)
-        if progress and (number % 200 == 0 or number == len(stamps)):
-            progress("reading", number, len(stamps))
+
+    def note(path: str, record: BaseModel | None, text: str) -> None:
+        name = record.reference if isinstance(record, Record) else None
+        hashes[path] = (hashlib.sha256(text.encode()).hexdigest(), name)
+        if progress and (len(hashes) % 200 == 0 or len(hashes) == len(stamps)):
+            progress("reading", len(hashes), len(stamps))
+
+    corpus = Corpus.load(root, stamps, each=note)
     refuse(check_corpus(corpus))
     if progress:
         progress("writing", 0, 1)
+    try:
+        _write(root, database, corpus, hashes, code)
+    except (MoeKbError, OSError, MemoryError, sqlite3.OperationalError):
+        raise
+    except Exception as error:  # a hole in schema and rules: the file that made it is named
+        refuse(rehearse(corpus) or [unusable("data", error)])
+    if progress:
+        progress("writing", 1, 1)
+
+
+def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[str, str | None]], code: Code) -> None:
     with replacing(database) as connection:
         create(connection)
         writer = Writer(connection)
-        for stamp in stamps:
+        for stamp in corpus.stamps:
             digest, name = hashes[stamp.path]
             writer.add("files", {**asdict(stamp), "sha256": digest, "record": name})
         for taxonomy in corpus.taxonomies.values():
@@ -147,9 +165,7 @@ def _full(root: Path, database: Path, stamps: list[FileStamp], code: Code, progr
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}
         write_claims(connection, writer, claims, source_types, resolutions)
         create_indexes(connection)
-        finish(connection, root, stamps, code)
-    if progress:
-        progress("writing", 1, 1)
+        finish(connection, root, corpus.stamps, code)
 
 
 def _counts(database: Path) -> dict[str, int]:

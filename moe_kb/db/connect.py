@@ -9,8 +9,10 @@ from pathlib import Path
 
 from moe_kb.errors import DatabaseError
 
+#: What SQLite raises over a damaged file; what it says may be bytes of the file, which need be no text.
+DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Public names that a version of the schema changed: what was, what it is now, since which version.
 CHANGED = (
     ("acknowledgements", "waivers", 3),
@@ -42,7 +44,7 @@ def connect(database: Path) -> sqlite3.Connection:
         raise DatabaseError(f"{database} cannot be opened ({error}). Run: moe-kb build --force") from None
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    except sqlite3.DatabaseError as error:
+    except DAMAGED as error:
         connection.close()
         raise DatabaseError(f"{database} is no readable moe-kb database ({error}). Run: moe-kb build --force") from None
     version = row[0] if row else "none"

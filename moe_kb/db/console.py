@@ -1,4 +1,7 @@
-"""The SQL console: one read-only SELECT, bounded in time, memory and rows; the guards are in `sandbox`."""
+"""The SQL console: one read-only SELECT, bounded in time, memory and rows, and in how many run at once.
+
+The guards on what a query may do are in `sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,26 @@ import marshal
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moe_kb.db import sandbox
 from moe_kb.db.connect import CHANGED, connect
-from moe_kb.errors import QueryError
+from moe_kb.errors import BusyError, QueryError
 
 MAX_ROWS = 10_000
 MAX_SECONDS = 5.0
 MAX_SQL = 20_000
+#: Queries of this process that run at once, and the seconds that another waits for its turn.
+MAX_AT_ONCE = 2
+MAX_WAIT = 10.0
+#: Seconds between two looks at whether anybody still waits for the answer.
+_LOOK = 0.1
+_turns = threading.BoundedSemaphore(MAX_AT_ONCE)
 #: Seconds beyond the limit before the process is killed: starting it, and handing over the rows.
 _GRACE = 2.0
 
@@ -33,11 +44,29 @@ class QueryResult:
     seconds: float
 
 
-def run_query(database: Path, sql: str, *, max_rows: int = MAX_ROWS, max_seconds: float = MAX_SECONDS) -> QueryResult:
+def run_query(
+    database: Path,
+    sql: str,
+    *,
+    max_rows: int = MAX_ROWS,
+    max_bytes: int | None = None,
+    max_seconds: float = MAX_SECONDS,
+    waiting: Callable[[], object] | None = None,
+) -> QueryResult:
     """Run one SELECT on the database and return at most `max_rows` rows.
+
+    Args:
+        database: The database file.
+        sql: The statement.
+        max_rows: Rows after which the result is cut off.
+        max_bytes: Bytes of text and numbers after which it is cut off; a result beyond the sandbox's limit is refused
+            where none is given.
+        max_seconds: Seconds after which the query is stopped.
+        waiting: Called some ten times a second until the answer is there; what it raises stops the query.
 
     Raises:
         QueryError: The statement is not one SELECT, asks for something refused, takes too long, or is wrong SQL.
+        BusyError: As many queries run as may at once, and none ended in time.
         DatabaseError: The database cannot be read.
     """
     if "\x00" in sql:
@@ -51,30 +80,48 @@ def run_query(database: Path, sql: str, *, max_rows: int = MAX_ROWS, max_seconds
     except UnicodeEncodeError:
         raise QueryError("the query holds bytes that are not UTF-8 text. Remove them.") from None
     connect(database).close()
-    begun = time.monotonic()
-    uri = f"{database.absolute().as_uri()}?mode=ro"
-    answer = _ask(marshal.dumps((uri, sql, max_rows, max_seconds)), max_seconds)
+    request = marshal.dumps((f"{database.absolute().as_uri()}?mode=ro", sql, max_rows, max_bytes, max_seconds))
+    look = waiting or (lambda: None)
+    _take_turn(look)
+    try:
+        begun = time.monotonic()
+        answer = _ask(request, max_seconds, look)
+    finally:
+        _turns.release()
     if isinstance(answer, str):
         raise QueryError(_explain(answer, max_seconds))
     columns, rows, truncated = answer
     return QueryResult(_unique(columns), rows, truncated, time.monotonic() - begun)
 
 
-def _ask(request: bytes, max_seconds: float) -> Any:
+def _take_turn(look: Callable[[], object]) -> None:
+    end = time.monotonic() + MAX_WAIT
+    while not _turns.acquire(timeout=_LOOK):
+        look()
+        if time.monotonic() > end:
+            raise BusyError(f"{MAX_AT_ONCE} other queries run, and none ended in {MAX_WAIT:g} seconds. Try again soon.")
+
+
+def _ask(request: bytes, max_seconds: float, look: Callable[[], object]) -> Any:
     """The sandbox's answer: columns, rows and whether there are more, or the text of an error."""
+    command = [sys.executable, "-I", "-S", sandbox.__file__]
+    end = time.monotonic() + max_seconds + _GRACE
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            given: bytes | None = request
+            while True:
+                try:
+                    answer, _ = process.communicate(given, timeout=_LOOK)
+                    break
+                except subprocess.TimeoutExpired:
+                    given = None  # it is on its way
+                if time.monotonic() > end:
+                    return "interrupted"
+                look()
+        finally:
+            process.kill()
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", sandbox.__file__],
-            input=request,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=max_seconds + _GRACE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return "interrupted"
-    try:
-        return marshal.loads(done.stdout)
+        return marshal.loads(answer)
     except (EOFError, ValueError, TypeError):
         return "out of memory"  # the process fell at its limit before it could say so
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moe_kb.db.connect import SCHEMA_VERSION, read_meta, reading
+from moe_kb.db.connect import DAMAGED, SCHEMA_VERSION, read_meta, reading
 from moe_kb.errors import DatabaseError, YamlError
 from moe_kb.paths import GROUP, RESULTS_GROUP
 from moe_kb.stamps import FileStamp, installed, scan, scan_code
@@ -109,7 +109,7 @@ def read_manifest(database: Path) -> Manifest | None:
         with reading(database) as connection:
             rows = connection.execute("SELECT path, size, mtime_ns, sha256, record FROM files")
             files = {row[0]: tuple(row[1:]) for row in rows}
-    except sqlite3.DatabaseError:
+    except DAMAGED:
         return None  # corrupted, or not one of ours: built anew
     return Manifest(meta["fingerprint"], meta.get("stamp"), files)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 #: What SQLite stores.
@@ -18,8 +19,19 @@ class Reader:
     one that no field is named after is an error, so that a query and its row type cannot drift apart.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, records: Collection[str] | None = None) -> None:
         self.connection = connection
+        self.records = None if records is None else frozenset(records)
+        """Full names of the records asked about, by queries that can be narrowed (`about`); None: all."""
+        if records is not None:
+            names = json.dumps(sorted(records))
+            connection.create_function("asked_about", 0, lambda: names, deterministic=True)
+
+    def about(self, *columns: str) -> str:
+        """An SQL condition: one of the columns names a record asked about. Each column should have an index."""
+        if self.records is None:
+            return "true"
+        return "(" + " OR ".join(f"{name} IN (SELECT value FROM json_each(asked_about()))" for name in columns) + ")"
 
     def all(self, row_type: type[T], sql: str, parameters: Sequence[SqlValue] = ()) -> list[T]:
         """Every row of a query of ours, as `row_type`."""

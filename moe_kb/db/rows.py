@@ -9,6 +9,7 @@ from typing import Any
 
 from moe_kb import references
 from moe_kb.claims.claim import Claim
+from moe_kb.db.search import fold
 from moe_kb.records import (
     Accelerator,
     Architecture,
@@ -59,6 +60,13 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
         printed_as = "; ".join(placement.printed_as) or None
         yield "placements", {**dict(placement), "record": name, "printed_as": printed_as}
         yield edge_row(name, name, "placed-in", f"node:{placement.taxonomy}:{placement.node}", placement)
+    printed = {
+        (place.source, fold(printed))
+        for place in record.placements
+        for printed in "; ".join(place.printed_as).split("; ")
+    }
+    for source, folded in sorted((source, folded) for source, folded in printed if folded):
+        yield "printed_names", {"record": name, "source": source, "folded": folded}
     for relation in record.relations:
         yield edge_row(name, name, relation.kind, relation.to, relation)
     if isinstance(record, Paper):
@@ -179,7 +187,8 @@ def search_text(record: Record) -> tuple[str, str, str]:
 def claim_row(claim: Claim) -> dict[str, Any]:
     """A claim as a row of `claims`."""
     said = {field.name: getattr(claim, field.name) for field in _CLAIM_FIELDS}
-    return {**said, "value": claim.text, "number": claim.number}
+    identifier = references.identified(claim.field, claim.text)
+    return {**said, "value": claim.text, "number": claim.number, "identifier": identifier}
 
 
 def taxonomy_rows(taxonomy: Taxonomy) -> Rows:

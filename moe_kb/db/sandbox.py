@@ -43,11 +43,11 @@ _PRAGMAS = frozenset({"data_version"})  # FTS5 asks for it
 
 
 def main() -> None:
-    """Answer one request: (database URI, SQL, rows, seconds), marshalled both ways."""
-    uri, sql, max_rows, max_seconds = marshal.load(sys.stdin.buffer)
-    _limit_memory()
+    """Answer one request: (database URI, SQL, rows, bytes or None, seconds), marshalled both ways."""
+    uri, sql, max_rows, max_bytes, max_seconds = marshal.load(sys.stdin.buffer)
+    _limit_resources(max_seconds)
     try:
-        answer: Any = run(uri, sql, max_rows, max_seconds)
+        answer: Any = run(uri, sql, max_rows, max_bytes, max_seconds)
     except (sqlite3.Error, sqlite3.Warning) as error:
         answer = str(error)
     except (MemoryError, OverflowError) as error:
@@ -55,17 +55,22 @@ def main() -> None:
     marshal.dump(answer, sys.stdout.buffer)
 
 
-def _limit_memory() -> None:
+def _limit_resources(max_seconds: float) -> None:
     try:
         import resource
     except ImportError:  # not a Unix: SQLite's own limit still holds
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = MAX_PROCESS_BYTES if hard == resource.RLIM_INFINITY else min(MAX_PROCESS_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # Of processor time there is more than `console` waits for: it ends a query whose console was killed.
+    wanted = {resource.RLIMIT_AS: MAX_PROCESS_BYTES, resource.RLIMIT_CPU: int(max_seconds) + 10}
+    for kind, most in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (limit, limit))
 
 
-def run(uri: str, sql: str, max_rows: int, max_seconds: float) -> tuple[list[str], list[tuple[object, ...]], bool]:
+def run(
+    uri: str, sql: str, max_rows: int, max_bytes: int | None, max_seconds: float
+) -> tuple[list[str], list[tuple[object, ...]], bool]:
     """Column names, rows, and whether there are more; raises what `sqlite3` raises."""
     connection = sqlite3.connect(uri, uri=True)
     connection.execute("PRAGMA query_only = 1")
@@ -99,11 +104,19 @@ def run(uri: str, sql: str, max_rows: int, max_seconds: float) -> tuple[list[str
     for row in cursor:
         if len(rows) >= max_rows:
             return columns, rows, True
-        size += sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row)
+        size += sum(map(_bytes_of, row))
+        if max_bytes is not None and size > max_bytes:
+            return columns, rows, True
         if size > MAX_RESULT_BYTES:
             raise sqlite3.Error("result too large")
         rows.append(row)
     return columns, rows, False
+
+
+def _bytes_of(value: object) -> int:
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode())
+    return len(value) if isinstance(value, bytes) else 8
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:

@@ -132,7 +132,7 @@ class Author(Numbered, table=True):
     __tablename__ = "authors"
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
-    author: str = Field(index=True, description="Name as printed")
+    author: str = Field(sa_type=ANY_CASE, index=True, description="Name as printed; compared without regard to case")
 
 
 class Taxonomy(Table, table=True):
@@ -191,6 +191,17 @@ class Placement(Numbered, table=True):
     status: str = Field(description="reported, or derived where we placed it by what the source says of it")
     source: str = Field(description="Source that places it")
     locator: str | None = Field(default=None, description="Place in the source")
+
+
+class PrintedName(Table, table=True):
+    """Names that sources print for what they place in taxonomies, folded, so that like names meet."""
+
+    __tablename__ = "printed_names"
+    record: str = Field(primary_key=True, description="Full name of the record")
+    source: str = Field(primary_key=True, description="Source that prints it")
+    folded: str = Field(
+        primary_key=True, index=True, description="The name without case, accents, spaces and punctuation"
+    )
 
 
 class Design(Table, table=True):
@@ -294,6 +305,9 @@ class Claim(Numbered, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
     table_row: str | None = Field(default=None, index=True, description="table#row, for claims of a transcribed table")
     note: str | None = Field(default=None, description="Why it is derived, or what to beware of")
+    identifier: str | None = Field(
+        default=None, index=True, description="What an identifier or address identifies, e.g. arxiv 2401.04088"
+    )
     preferred: bool = Field(default=False, description="Whether it is the preferred value")
     repeats: bool = Field(default=False, description="Whether a claim of the same source says the same already")
 
@@ -393,7 +407,9 @@ class TableRow(Numbered, table=True):
     row: str = Field(description="Row identifier")
     label: str = Field(description="What the row is about, as printed")
     cells: str = Field(description="JSON object: column to what is printed")
-    subject: str | None = Field(default=None, description="Full name of what the row is about, by the alignment file")
+    subject: str | None = Field(
+        default=None, index=True, description="Full name of what the row is about, by the alignment file"
+    )
     configuration: str | None = Field(default=None, description="Its configuration")
     reason: str | None = Field(default=None, description="Why it has no subject, or why this one")
 

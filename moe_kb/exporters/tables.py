@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from moe_kb.db.connect import CHANGED, read_meta
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.bibtex import entries
+from moe_kb.files import replacement, write_text
 from moe_kb.queries.console import TableInfo, contents, schema
 from moe_kb.queries.records import briefs
 
@@ -52,31 +52,23 @@ def export(reader: Reader, folder: Path, formats: Sequence[str]) -> list[Path]:
             written.append(path)
     if "bibtex" in formats:
         path = folder / "papers.bib"
-        _replace(path, "\n".join(entries(reader, [brief.record for brief in briefs(reader, "paper")]).values()))
+        write_text(path, "\n".join(entries(reader, [brief.record for brief in briefs(reader, "paper")]).values()))
         written.append(path)
     readme = folder / "DATA-DICTIONARY.md"
-    _replace(readme, "\n".join(_dictionary(read_meta(reader.connection), tables)))
+    write_text(readme, "\n".join(_dictionary(read_meta(reader.connection), tables)))
     return [*written, readme]
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
-
-
 def _csv(path: Path, columns: list[str], rows: Rows) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacement(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 def _json(path: Path, columns: list[str], rows: Rows) -> None:
     records = [dict(zip(columns, row, strict=True)) for row in rows]
-    _replace(path, json.dumps(records, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(records, ensure_ascii=False, indent=1) + "\n")
 
 
 def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
@@ -85,7 +77,6 @@ def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
         import pyarrow.parquet as pq
     except ImportError:
         raise MoeKbError("Parquet needs pyarrow. Run: pip install 'moe-kb[parquet]'") from None
-    temporary = path.with_name(f".{path.name}.tmp")
     # SQLite's values are typed one by one: a column with several types is written as text.
     data = {}
     for position, column in enumerate(columns):
@@ -96,8 +87,8 @@ def _parquet(path: Path, columns: list[str], rows: Rows) -> None:
         elif kinds == {int, float}:
             values = [None if value is None else float(value) for value in values]
         data[column] = values
-    pq.write_table(pa.table(data), temporary)
-    os.replace(temporary, path)
+    with replacement(path) as temporary:
+        pq.write_table(pa.table(data), temporary)
 
 
 _WRITERS = {"csv": _csv, "json": _json, "parquet": _parquet}

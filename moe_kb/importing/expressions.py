@@ -9,12 +9,26 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from reprlib import Repr
 from typing import Any
+
+MAX_SHOWN, MAX_NAMED, MAX_MESSAGE = 60, 24, 100  # of a value, characters; names in a row; characters of Python's words
 
 
 class EvaluationError(Exception):
     """A value does not fit the expression; the message says which."""
+
+
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxlong = 2, MAX_SHOWN, MAX_SHOWN
+
+
+def shown(value: Any) -> str:
+    """The value as Python writes it, cut where it is long; no more of it is written out than that."""
+    text = _REPR.repr(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def _gated(name: Any) -> str:
@@ -31,8 +45,12 @@ def _plain(name: Any) -> str:
 
 def _looked_up(known: dict[str, str], name: Any) -> str:
     if not isinstance(name, str) or name not in known:
-        raise EvaluationError(f"no activation is known by the name {name!r}")
+        raise EvaluationError(f"no activation is known by the name {shown(name)}")
     return known[name]
+
+
+def _in_a_row(names: Iterable[str]) -> str:
+    return ", ".join(islice(names, MAX_NAMED))
 
 
 def _ceil_div(a: int, b: int) -> int:
@@ -41,7 +59,7 @@ def _ceil_div(a: int, b: int) -> int:
 
 def _one_of(value: Any, known: list[Any]) -> Any:
     if value not in known:
-        raise EvaluationError(f"{value!r} is none of {', '.join(map(repr, known))}")
+        raise EvaluationError(f"{shown(value)} is none of {_in_a_row(map(shown, known))}")
     return value
 
 
@@ -50,15 +68,16 @@ def _numbers(value: Any) -> list[int]:
     if not isinstance(items, list) or not all(
         type(item) is int or (isinstance(item, str) and item.strip().isdecimal()) for item in items
     ):
-        raise EvaluationError(f"{value!r} is no list of whole numbers")
+        raise EvaluationError(f"{shown(value)} is no list of whole numbers")
     return [int(item) for item in items]
 
 
 def _only(fields: Any, known: list[str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
-        raise EvaluationError(f"{fields!r} is not an object of fields")
+        raise EvaluationError(f"{shown(fields)} is not an object of fields")
     if others := sorted(set(fields) - set(known)):
-        raise EvaluationError(f"{', '.join(others)} is not understood; here only {', '.join(known)} can stand")
+        told = _in_a_row(name[:MAX_SHOWN] for name in others)
+        raise EvaluationError(f"{told} is not understood; here only {', '.join(known)} can stand")
     return fields
 
 
@@ -135,7 +154,7 @@ def _of_numbers(apply: Callable[[Any, Any], Any], kinds: tuple[type, ...] = (int
     def applied(a: Any, b: Any) -> Any:
         for value in (a, b):
             if isinstance(value, bool) or not isinstance(value, kinds):
-                raise EvaluationError(f"{value!r} is not a {'whole ' if float not in kinds else ''}number")
+                raise EvaluationError(f"{shown(value)} is not a {'whole ' if float not in kinds else ''}number")
         return apply(a, b)
 
     return applied
@@ -191,7 +210,8 @@ class Expression:
         try:
             return _value(self._tree, look_up)
         except (EvaluationError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise EvaluationError(f"`{self.text}` cannot be computed: {error}") from None
+            why = str(error) if isinstance(error, EvaluationError) else str(error)[:MAX_MESSAGE]
+            raise EvaluationError(f"`{self.text}` cannot be computed: {why}") from None
 
 
 def _names(node: ast.AST) -> Iterator[str]:

@@ -7,7 +7,7 @@ stands for itself. Where `when` is false a part is left out; where an expression
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +89,7 @@ class Family(Fields):
             raise ValueError(f"write {unknown} as constants")
         return self
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every name in its expressions."""
         found = {name for text in _strings(self.architecture) for name in names_in(text)}
@@ -97,10 +97,23 @@ class Family(Fields):
             found |= names_in(text)
         return frozenset(found)
 
-    @property
+    @cached_property
     def used(self) -> frozenset[str]:
         """Fields of the config that its expressions read."""
         return (self.names | set(self.aliases)) - set(self.let) - {"layer", "layers"}
+
+    @cached_property
+    def varying(self) -> frozenset[int]:
+        """Ids of the parts of the table that are not the same for all layers."""
+        names, named = {"layer", "layers"}, {**self.defaults, **self.let}
+
+        def varies(given: Any) -> bool:
+            return any(names_in(text) & names for text in _strings(given))
+
+        while more := {name for name, given in named.items() if name not in names and varies(given)}:
+            names |= more
+        tables = [self.architecture, self.defaults, self.let, self.claims, [check.that for check in self.checks]]
+        return frozenset(id(part) for part in _parts(tables) if varies(part))
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -115,14 +128,14 @@ def parsed(text: str) -> Expression:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
+    return (part for part in _parts(value) if isinstance(part, str))
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and all that is in it."""
+    yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(inner)
 
 
 @cache

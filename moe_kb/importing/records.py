@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from moe_kb.errors import MoeKbError
 from moe_kb.importing.hf import Imported
@@ -105,20 +105,42 @@ def model_record(key: str, name: str, label: str, imported: Imported) -> Model:
 def with_configuration(model: Model, label: str, imported: Imported) -> Model:
     """The model with one more configuration, its claims after those that are there.
 
+    A configuration of this label that says the same already is left as it is: an import that was cut short is repeated.
+
     Raises:
-        ImportNameError: the model has a configuration of this label, or the label cannot be one.
+        ImportNameError: the model has another configuration of this label, or the label cannot be one.
     """
-    if any(configuration.label == label for configuration in model.configurations):
+    configuration, claims = _additions(label, imported)
+    there = next((other for other in model.configurations if other.label == label), None)
+    if there is None:
+        added = {"configurations": [*model.configurations, configuration], "claims": [*model.claims, *claims]}
+        return model.model_copy(update=added)
+    differing = differences(there.architecture or there, configuration.architecture or configuration)
+    if not differing and not all(claim in model.claims for claim in claims):
+        differing = ["claims"]
+    if differing:
         raise ImportNameError(
-            f"{model.reference} has a configuration {label!r}, and an import changes none; give another with --label"
+            f"{model.reference} has a configuration {label!r} that differs in {', '.join(differing)}, and an import "
+            "changes none; give another with --label"
         )
+    return model
+
+
+def differences(one: BaseModel, other: BaseModel) -> list[str]:
+    """Names of the fields in which two of the same kind differ; `kind` where they are of two."""
+    if type(one) is not type(other):
+        return ["kind"]
+    return [name for name in type(one).model_fields if getattr(one, name) != getattr(other, name)]
+
+
+def _additions(label: str, imported: Imported) -> tuple[Configuration, list[SourcedValue]]:
     note = _assumptions(imported.assumed)
     architecture = imported.architecture.model_copy(update={"note": note} if note else {})
     try:
         configuration = Configuration(label=label, architecture=architecture)
     except ValidationError as error:
         raise _misgiven(error) from None
-    claims = [
+    return configuration, [
         SourcedValue(
             source=architecture.source,
             locator=LOCATOR,
@@ -130,8 +152,6 @@ def with_configuration(model: Model, label: str, imported: Imported) -> Model:
         )
         for field, (value, names) in imported.claims.items()
     ]
-    added = {"configurations": [*model.configurations, configuration], "claims": [*model.claims, *claims]}
-    return model.model_copy(update=added)
 
 
 def _misgiven(error: ValidationError) -> ImportNameError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from moe_kb.files import write_text
+
 from .events import EVENT
 
 SCHEMA_FILE = Path(__file__).with_name("events.schema.json")
@@ -22,4 +24,4 @@ def schema_text() -> str:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    write_text(SCHEMA_FILE, schema_text())

@@ -111,7 +111,7 @@ def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> 
             continue
         value = values[field.name]
         if field.as_json and isinstance(value, str):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 value = json.loads(value)
         *parents, last = field.name.split(".")
         place = config

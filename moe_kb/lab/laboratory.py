@@ -17,6 +17,8 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel
 
+from moe_kb.files import write_text
+
 from .catalogue import Catalogue, catalogue_of, installed_catalogue
 from .curves import CurveReader, RunCurves
 from .errors import ActiveRunError, Finding, HomeError, PreflightError, SupervisorError, UnknownRunError
@@ -134,7 +136,7 @@ class Lab:
             raise PreflightError(key, checked.findings)
         store = self._make_home()
         folder = self._new_folder()
-        (folder / "config.json").write_text(json.dumps(checked.config, indent=2) + "\n", encoding="utf-8")
+        write_text(folder / "config.json", json.dumps(checked.config, indent=2) + "\n")
         store.add(folder.name, entry.key, entry.module, checked.config, checked.estimate, limit)
         ensure_supervisor(store, self.home, self.timing)
         return store.get(folder.name)

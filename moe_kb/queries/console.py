@@ -104,11 +104,13 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
     return None, None
 
 
-def to_csv(result: QueryResult) -> str:
-    """A result as CSV with a header; nothing where a value is missing."""
-    out = io.StringIO()
+def to_csv(result: QueryResult) -> bytes:
+    """A result as CSV in UTF-8 with a header; nothing where a value is missing."""
+    raw = io.BytesIO()  # a StringIO would take four bytes for every sign
+    out = io.TextIOWrapper(raw, encoding="utf-8", newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(result.columns)
     for row in result.rows:
         writer.writerow(["" if value is None else value.hex() if isinstance(value, bytes) else value for value in row])
-    return out.getvalue()
+    out.flush()
+    return raw.getvalue()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from moe_kb.db.reader import Reader
-from moe_kb.errors import AmbiguousKeyError, NotFoundError
+from moe_kb.errors import AmbiguousKeyError, NotFoundError, close_names, did_you_mean
 from moe_kb.kinds import KINDS
 
 
@@ -25,9 +23,9 @@ def resolve_record(reader: Reader, name: str, kind: str | None = None) -> str:
     if found:
         raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
     keys = reader.values("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
-    close = list(dict.fromkeys(difflib.get_close_matches(key, keys, n=5)))
-    hint = f" Did you mean: {', '.join(close)}?" if close else f" Try: moe-kb search {' '.join(key.split())}"
-    raise NotFoundError(f"there is no {kind or 'record'} {key!r}.{hint}", close)
+    close = close_names(key, keys, at_most=5)
+    hint = did_you_mean(close) or f"Try: moe-kb search {' '.join(key.split())}"
+    raise NotFoundError(f"there is no {kind or 'record'} {key!r}. {hint}", close)
 
 
 def resolve_node(reader: Reader, name: str) -> str:
@@ -43,9 +41,8 @@ def resolve_node(reader: Reader, name: str) -> str:
             return names[0]
         if names:
             raise AmbiguousKeyError(f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.")
-    close = difflib.get_close_matches(path, [node.rpartition("/")[2] for _, node in nodes if node], n=3)
-    hint = f" Did you mean: {', '.join(close)}?" if close else " See: moe-kb tree"
-    raise NotFoundError(f"there is no taxonomy node {name!r}.{hint}")
+    hint = did_you_mean(close_names(path, [node.rpartition("/")[2] for _, node in nodes if node])) or "See: moe-kb tree"
+    raise NotFoundError(f"there is no taxonomy node {name!r}. {hint}")
 
 
 def _text(name: str) -> str:

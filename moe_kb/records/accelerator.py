@@ -39,6 +39,8 @@ class Figure(Citation):
             raise ValueError("`value` is for derived figures: give it with `status: derived`, or leave out both")
         if self.value is not None and self.note is None:
             raise ValueError("a derived figure needs a `note` that says how it was derived")
+        if not 0 < self.number < 2**63:
+            raise ValueError(f"{self.number} is no figure of a device; fix the number or its unit")
         return self
 
     @property

@@ -13,6 +13,8 @@ from moe_kb.records.sublayers import AnySublayer, Count, Mixture, Positive, Weig
 
 #: Repeats are written out to be counted, so a wrong one must not ask for a billion layers.
 MAX_LAYERS = 10_000
+#: Sublayers of a stack, and of all stacks of a model, written out.
+MAX_SUBLAYERS = 100_000
 
 
 class LayerGroup(Part):
@@ -39,6 +41,11 @@ class LayerGroup(Part):
         """Number of layers, repeats counted."""
         return self.repeat * (1 if self.sublayers is not None else sum(group.n_layers for group in self.groups or []))
 
+    @property
+    def n_sublayers(self) -> int:
+        """Number of sublayers, repeats counted."""
+        return self.repeat * (len(self.sublayers or ()) + sum(group.n_sublayers for group in self.groups or ()))
+
     def layers(self) -> Iterator[list[AnySublayer]]:
         """Every layer's sublayers, repeats written out, from the input up."""
         for _ in range(self.repeat):
@@ -60,6 +67,8 @@ class Stack(Part):
     def _can_be_written_out(self) -> Self:
         if self.n_layers > MAX_LAYERS:
             raise ValueError(f"{self.n_layers:,} layers; fix the `repeat`s, at most {MAX_LAYERS:,} can be written out")
+        if self.n_sublayers > MAX_SUBLAYERS:
+            raise ValueError(f"{self.n_sublayers:,} sublayers; at most {MAX_SUBLAYERS:,} can be written out")
         return self
 
     def layers(self) -> Iterator[list[AnySublayer]]:
@@ -71,6 +80,11 @@ class Stack(Part):
     def n_layers(self) -> int:
         """Number of layers."""
         return sum(group.n_layers for group in self.groups)
+
+    @property
+    def n_sublayers(self) -> int:
+        """Number of sublayers."""
+        return sum(group.n_sublayers for group in self.groups)
 
     @property
     def n_moe_layers(self) -> int:

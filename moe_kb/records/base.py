@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,13 +11,18 @@ from moe_kb.records.dates import is_partial_date
 KEY_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 NODE_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9]+(?:[.-][a-z0-9]+)*)*$"
 Kind = Literal["paper", "design", "model", "system", "accelerator", "source", "table"]
-Scalar = str | int | float | bool
 P = TypeVar("P", bound=BaseModel)
 
 
 def is_web_address(value: str) -> bool:
     """Whether a text is an http or https address without spaces."""
-    return re.fullmatch(r"https?://[^\s/$.?#]\S*", value, re.IGNORECASE) is not None
+    if re.fullmatch(r"https?://[^\s/$.?#]\S*", value, re.IGNORECASE) is None:
+        return False
+    try:
+        address = urlsplit(value)
+        return bool(address.hostname) and (address.port is None or address.port > 0)
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
 
 
 def _is_url(value: str) -> str:
@@ -28,14 +34,20 @@ def _is_url(value: str) -> str:
 def _is_date(value: str) -> str:
     if not is_partial_date(value):
         raise ValueError(
-            "must be a day (2024-06-26), month (2024-06), quarter (2024-Q2), year (2024) or an interval a/b"
+            "must be a day (2024-06-26), month (2024-06), quarter (2024-Q2), year (2024) or an interval a/b, "
+            "between 1900 and 2100"
         )
     return value
 
 
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN, max_length=80)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
+#: One line of which something can be seen.
+LINE_PATTERN = r"^[^\r\n]*\S[^\r\n]*$"
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=LINE_PATTERN)]
+Scalar = Line | int | float | bool
+#: Name of a field, or of a column.
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_is_url)]
 PartialDate = Annotated[str, AfterValidator(_is_date)]
 Reference = Annotated[
@@ -51,6 +63,11 @@ NodeName = Annotated[
     ),
     Field(description="A taxonomy node's full name, `taxonomy:path`, e.g. `survey-a:algorithm/gating-function`."),
 ]
+
+#: Claims of one record; the largest has 26. Each may be compared with every other.
+MAX_CLAIMS = 1000
+#: Values in one list.
+MAX_VALUES = 200
 
 Status = Literal["reported", "derived", "estimated", "unknown"]
 Counting = Literal["incl-shared", "excl-shared", "unclear"]
@@ -92,6 +109,21 @@ def _kinds(part: type[Part]) -> tuple[Any, ...]:
     return get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()
 
 
+def fields_at(kind: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    """Names of the fields of what stands at a place in a record; pydantic's places name members of unions too."""
+    here: list[type[BaseModel]] = [kind]
+    for step in place:
+        inside: list[type[BaseModel]] = [
+            part
+            for part_type in here
+            if step in part_type.model_fields
+            for part in _parts(part_type.model_fields[str(step)].annotation)
+        ]
+        member = [part for part in here if step == part.__name__ or (issubclass(part, Part) and step in _kinds(part))]
+        here = inside or member or here
+    return list(dict.fromkeys(name for part in here for name in part.model_fields))
+
+
 class Citation(Part):
     """Where something was seen."""
 
@@ -113,30 +145,30 @@ class Note(Part):
 class Provenance(Citation):
     """Which of the record's own fields were read from one place."""
 
-    fields: Annotated[list[str], Field(min_length=1)]
+    fields: Annotated[list[Line], Field(min_length=1)]
     """Names of the record's top-level fields seen there."""
 
 
 class SourcedValue(Citation):
     """One value that one source gives for one field of this record."""
 
-    field: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    field: FieldName
     """What is claimed, e.g. `params_total`, `d_model`, `venue`."""
-    value: Scalar | list[Scalar]
+    value: Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]
     """The typed value; counts of parameters are absolute (47000000000, not 47)."""
-    configuration: str | None = None
+    configuration: Line | None = None
     """The configuration's label, or another named part; none: the record as a whole."""
-    printed: str | None = None
+    printed: Line | None = None
     """The value as the source prints it ("47B"), which fixes its precision."""
-    unit: str | None = None
+    unit: Line | None = None
     """Unit of the value, e.g. `parameters`, `percent`, `tokens`."""
     status: Status = "reported"
     """`reported` as the source says it; `derived` computed or inferred from it; `estimated`; `unknown`."""
     counting: Counting | None = None
     """For expert counts: whether shared experts are in the number."""
-    scope: str | None = None
+    scope: Line | None = None
     """What the number covers, e.g. `text-model-without-mtp` for a parameter count."""
-    setting: str | None = None
+    setting: Line | None = None
     """Condition of a measurement, e.g. `5-shot`."""
     note: Line | None = None
     """Why the value is derived, or what to beware of."""
@@ -145,9 +177,9 @@ class SourcedValue(Citation):
 class Resolution(Citation):
     """A note that closes a disagreement: which source is right for a field, and why."""
 
-    field: str
+    field: FieldName
     """The field in dispute."""
-    configuration: str | None = None
+    configuration: Line | None = None
     """The configuration in dispute, if any."""
     prefer: Key
     """Key of the source whose value is shown first."""
@@ -207,7 +239,7 @@ class Record(Part):
     """The name people use. Short names are not unique; the year is shown beside them."""
     summary: Note | None = None
     """What it is, in our own words."""
-    claims: list[SourcedValue] = Field(default_factory=list)
+    claims: list[SourcedValue] = Field(default_factory=list, max_length=MAX_CLAIMS)
     """Values given by sources beyond the fields above, conflicting ones included."""
     resolutions: list[Resolution] = Field(default_factory=list)
     """Notes that close disagreements."""

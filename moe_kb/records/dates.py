@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 
-_PART = re.compile(r"(\d{4})(?:-Q([1-4])|-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?")
+_PART = re.compile(r"(\d{4})(?:-Q([1-4])|-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 
 
 def is_partial_date(text: str) -> bool:
@@ -35,11 +35,13 @@ def _days(part: str) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"{part!r} is no day, month, quarter or year")
     year, quarter, month, day = match.groups()
+    if not 1900 <= int(year) <= 2100:
+        raise ValueError(f"{part!r}: the year is not between 1900 and 2100")
     if quarter:
         start, end = int(quarter) * 3 - 2, int(quarter) * 3
     else:
         start, end = int(month or 1), int(month or 12)
-    last = monthrange(int(year), end)[1] if int(year) else 31
+    last = monthrange(int(year), end)[1]
     if day and int(day) > last:
         raise ValueError(f"{part!r}: the month has {last} days")
     return f"{year}-{start:02d}-{day or '01'}", f"{year}-{end:02d}-{day or last}"

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from pydantic import Field
 
 from moe_kb.records.base import Citation, Key, Kind, Line, Part, Record, Reference, Status, Text
+from moe_kb.records.sublayers import Positive
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class GatingProperties(Part):
     every expert takes part."""
     experts_per_token: Sourced[Literal["one", "fixed-k", "adaptive", "all"]] | None = None
     """How many experts a token gets."""
-    k: Sourced[int] | None = None
+    k: Sourced[Positive] | None = None
     """The number of experts per token, where it is fixed."""
     score: (
         Sourced[
@@ -97,7 +98,7 @@ class Equation(Citation):
     """What the formula defines."""
     latex: Text
     """LaTeX without delimiters."""
-    legend: dict[str, Line] = Field(default_factory=dict)
+    legend: dict[Line, Line] = Field(default_factory=dict)
     """Symbol (LaTeX) to meaning."""
     note: Line | None = None
     """What the source leaves open, or what was restored."""

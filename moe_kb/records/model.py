@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from moe_kb.records.architecture import Architecture
+from moe_kb.records.architecture import MAX_SUBLAYERS, Architecture
 from moe_kb.records.base import Key, Kind, Line, Part, PartialDate, Record
 
 
@@ -42,8 +43,14 @@ class Model(Record):
 
     @model_validator(mode="after")
     def _labels_are_unique(self) -> Model:
-        labels = [configuration.label for configuration in self.configurations]
-        if len(labels) != len(set(labels)):
-            twice = sorted({label for label in labels if labels.count(label) > 1})
+        labels = Counter(configuration.label for configuration in self.configurations)
+        if twice := sorted(label for label, times in labels.items() if times > 1):
             raise ValueError(f"configuration labels must be unique; twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_written_out(self) -> Model:
+        stacks = [s for c in self.configurations if c.architecture for s in c.architecture.stacks.values()]
+        if (n_sublayers := sum(stack.n_sublayers for stack in stacks)) > MAX_SUBLAYERS:
+            raise ValueError(f"{n_sublayers:,} sublayers in all; at most {MAX_SUBLAYERS:,} can be written out")
         return self

@@ -7,19 +7,20 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from moe_kb.records.base import Kind, Line, Part, PartialDate, Record, Url
+from moe_kb.records.identifiers import ACL_PATTERN, ARXIV_PATTERN, DOI_PATTERN
 
 
 class PaperIds(Part):
     """Identifiers seen in a source."""
 
-    arxiv: str | None = Field(default=None, pattern=r"^(\d{4}\.\d{4,5}|[a-z.-]+/\d{7})$")
+    arxiv: str | None = Field(default=None, pattern=ARXIV_PATTERN)
     """arXiv identifier without version, e.g. '2401.06066' (quote it: unquoted it reads as a number)."""
-    doi: str | None = Field(default=None, pattern=r"^10\.\d{4,9}/\S+$")
-    """Digital object identifier."""
-    openreview: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{6,}$")
+    doi: str | None = Field(default=None, pattern=DOI_PATTERN)
+    """Digital object identifier, e.g. `10.1162/neco.1991.3.1.79`."""
+    openreview: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{6,40}$")
     """OpenReview forum id."""
-    acl: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$")
-    """ACL Anthology id."""
+    acl: str | None = Field(default=None, pattern=ACL_PATTERN)
+    """ACL Anthology id, e.g. `2024.acl-long.70` or `P19-1001`."""
 
 
 class PaperLinks(Part):

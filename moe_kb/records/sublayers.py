@@ -11,8 +11,10 @@ from pydantic import Field, model_validator
 
 from moe_kb.records.base import Key, Line, Part
 
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+#: No width or count of a layer is near a trillion; products of what is allowed stay far from what a float holds.
+_LARGEST = 10**12
+Positive = Annotated[int, Field(ge=1, le=_LARGEST)]
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 Activation = Literal["relu", "gelu", "silu", "relu2", "reglu", "geglu", "swiglu", "clamped-swiglu", "swiglu-times-up"]
 
 #: Weight matrices of a feed-forward network: up and down, one more for a gate. OpenMoE multiplies a whole
@@ -35,7 +37,7 @@ class Expression(Part):
 
     printed: Line
     """The expression, e.g. `4*d_model`."""
-    value: int | None = None
+    value: Positive | None = None
     """What it evaluates to, where it can be."""
 
 
@@ -105,7 +107,7 @@ class Weight(Part):
 
     name: Line
     """What it is, or its name in the model's code."""
-    shape: Annotated[list[Positive], Field(min_length=1)]
+    shape: Annotated[list[Positive], Field(min_length=1, max_length=8)]
     """Its size."""
     table: bool = False
     """Whether a token only looks up rows of it, as of the input embedding; of tensors outside the layers."""

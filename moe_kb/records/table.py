@@ -10,7 +10,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from moe_kb.records.base import Counting, Key, Kind, Line, Part, Record, Reference, Scalar, Status
+from moe_kb.records.base import (
+    MAX_VALUES,
+    Counting,
+    FieldName,
+    Key,
+    Kind,
+    Line,
+    Part,
+    Record,
+    Reference,
+    Scalar,
+    Status,
+)
 
 ColumnType = Literal["text", "integer", "number", "count", "expression", "boolean", "date", "reference"]
 
@@ -18,13 +30,13 @@ ColumnType = Literal["text", "integer", "number", "count", "expression", "boolea
 class Column(Part):
     """What a column of the table means."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: FieldName
     """Name used in the rows."""
     printed: Line | None = None
     """The header as printed."""
     type: ColumnType
     """How cells are read: `count` understands 47B, 1.1K; `expression` understands 4*d_model and 1/4*d_ffn."""
-    field: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    field: FieldName | None = None
     """The field its cells make claims about; none: the column only identifies the row."""
     unit: Line | None = None
     """Unit of the values."""
@@ -61,13 +73,14 @@ class Mark(Part):
     """Why it is derived, or what to beware of."""
 
 
-Cell = str | Mark | list[Mark]
+#: An empty cell is left out of the row.
+Cell = Line | Mark | Annotated[list[Mark], Field(min_length=1, max_length=MAX_VALUES)]
 
 
 class Row(Part):
     """One printed row."""
 
-    row: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    row: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
     """The row's identifier inside the table: its number as printed, counted from 1."""
     label: Line
     """What the row is about, as printed."""
@@ -112,7 +125,7 @@ class AlignedRow(Part):
 
     table: Key
     """The table."""
-    row: str
+    row: Line
     """The row's identifier."""
     subject: Reference | None = None
     """The record the row is about."""

@@ -17,7 +17,7 @@ class Waiver(Citation):
     """Why an issue of the audit stands as it is; `source` and `locator` say where the reason was seen."""
 
     issue: Annotated[str, StringConstraints(pattern=ISSUE_PATTERN, max_length=300)]
-    """The issue's id, as `moe-kb audit --json` prints it."""
+    """The issue's id; `moe-kb audit`, given the eight digits before an issue, prints it in an entry to fill in."""
     reason: Line
     """Why it is no mistake, or whose mistake it is, in our own words."""
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from moe_kb.errors import YamlError
+from moe_kb.lookalikes import HIDDEN, name_of
 
 try:
     from yaml import CSafeLoader as _Parser
@@ -27,9 +28,6 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 40
 #: Keys and values of a file; a record has hundreds, a long table thousands.
 MAX_VALUES = 50_000
-
-_FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
-
 
 #: What a plain scalar means (YAML 1.2's core schema without hexadecimal, octal and infinite numbers): tag, form, first
 #: characters. The dumper quotes every string that would be read as one of these.
@@ -88,16 +86,16 @@ def _leads_out(path: Path, root: Path) -> bool:
 
 
 def decode(raw: bytes) -> str:
-    """Decode UTF-8 and refuse control characters; raises `YamlError`."""
+    """Decode UTF-8 and refuse characters that nobody sees; raises `YamlError`."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise YamlError("file-encoding", "not UTF-8 text", "Save the file as UTF-8.", line) from None
-    found = _FORBIDDEN_CHARACTERS.search(text)
+    found = HIDDEN.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        raise YamlError("file-characters", f"the control character U+{ord(found.group()):04X}", "Remove it.", line)
+        raise YamlError("file-characters", f"a character that nobody sees: {name_of(found[0])}", "Remove it.", line)
     return text
 
 
@@ -179,8 +177,8 @@ class _Document:
 
     def scalar(self, event: Any) -> Any:
         text = event.value
-        if self.escapes and (hidden := _FORBIDDEN_CHARACTERS.search(text)):
-            message = f"the control character U+{ord(hidden.group()):04X}, written as an escape"
+        if self.escapes and (hidden := HIDDEN.search(text) or re.search("\r", text)):
+            message = f"a character that nobody sees, written as an escape: {name_of(hidden[0])}"
             raise YamlError("file-characters", message, "Remove it.", _line(event))
         if event.implicit[0]:  # neither quoted nor a block
             for meaning, pattern in _BY_FIRST.get(text[:1], ()):

@@ -322,6 +322,8 @@ def _places(run_class: type[RunConfig]) -> dict[str, tuple[str, FieldInfo]]:
 
 
 Config = TypeVar("Config", bound=BaseModel)
+#: Of a config that may be anything, what one message tells.
+MOST_FAULTS, LONGEST_NAME = 24, 60
 
 
 def check_config(config_class: type[Config], values: Any) -> Config:
@@ -335,7 +337,11 @@ def check_config(config_class: type[Config], values: Any) -> Config:
     try:
         return config_class.model_validate(dict(values), strict=True)
     except ValidationError as error:
-        raise ConfigError("; ".join(_describe(config_class, item) for item in error.errors())) from None
+        wrong = error.errors()
+        told = [_describe(config_class, item) for item in wrong[:MOST_FAULTS]]
+        if more := len(wrong) - len(told):
+            told.append(f"and {more:,} more")
+        raise ConfigError("; ".join(told)) from None
 
 
 def _describe(config_class: type[BaseModel], item: Any) -> str:
@@ -345,9 +351,9 @@ def _describe(config_class: type[BaseModel], item: Any) -> str:
     field = "task" if path == ("task", "name") else path[-1]
     known = config_class.flat_fields() if issubclass(config_class, RunConfig) else config_class.model_fields
     if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, known, n=1)
+        near = difflib.get_close_matches(field[:LONGEST_NAME], known, n=1)
         hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
-        return f"{field} is not a field of this config ({hint})"
+        return f"{field[:LONGEST_NAME]} is not a field of this config ({hint})"
     rule = str(item["msg"])
     rule = rule[0].lower() + rule[1:]
     shown = repr(item["input"])

@@ -11,6 +11,8 @@ from reference_impls.catalogue import find
 from reference_impls.config import ConfigError, RunConfig, check_config
 
 FILE_NAME = "checkpoint.pt"
+# What a file may take: weights, the optimiser's two copies of them, and as much again; names and generators.
+LARGEST_SHARE, SLACK = 6, 10_000_000
 
 
 class CheckpointError(ValueError):
@@ -59,10 +61,15 @@ def load_checkpoint(
     Raises:
         CheckpointError: if the file cannot be read or belongs to another implementation or config.
     """
+    largest = SLACK + LARGEST_SHARE * sum(value.nbytes for value in model.state_dict().values())
+    if path.exists() and not path.is_dir() and (not path.is_file() or path.stat().st_size > largest):
+        raise CheckpointError(f"{path} is not a checkpoint of a run: no regular file of at most {largest:,} bytes")
     try:
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if not {"key", "config", "step", "model", "optimiser"} <= saved.keys():
             raise KeyError("parts of it are missing")
+        if not isinstance(saved["key"], str):
+            raise TypeError("its key is no text")
     except Exception as error:  # torch.load raises a dozen kinds for a file that is not its own.
         # What it says of such a file is its own affair; what the system says of a file that it cannot read is not.
         if isinstance(error, OSError) and error.strerror:
@@ -84,8 +91,11 @@ def load_checkpoint(
     ]
     if differing:
         raise CheckpointError(f"{path} is a checkpoint of another config: {'; '.join(differing)}")
-    model.load_state_dict(saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
-    generator.set_state(saved["generator"])
-    torch.set_rng_state(saved["torch_generator"])
-    return int(saved["step"])
+    try:
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        generator.set_state(saved["generator"])
+        torch.set_rng_state(saved["torch_generator"])
+        return int(saved["step"])
+    except Exception as error:  # torch raises a kind of its own for each part that does not fit.
+        raise CheckpointError(f"{path} is a damaged checkpoint: a part of it does not fit its config") from error

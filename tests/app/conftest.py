@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from trees import edit
+from trees import RECORDS, edit
 
 from moe_kb.lab.results import ResultFile
 
@@ -46,7 +46,7 @@ def open_real_page(open_page: Callable[..., AppTest], monkeypatch: pytest.Monkey
     """The same on the real records."""
 
     def open_it(name: str, **query: str) -> AppTest:
-        monkeypatch.setenv("MOE_KB_ROOT", str(APP.parent))
+        monkeypatch.setenv("MOE_KB_ROOT", str(RECORDS))
         return open_page(name, **query)
 
     return open_it

@@ -4,8 +4,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import ui
 from streamlit.testing.v1 import AppTest
+from trees import edit
 
 PAGES = ("overview", "taxonomy", "papers", "designs", "compare")
 
@@ -159,3 +161,14 @@ def test_no_page_lets_record_text_act_as_html():
         text = page.read_text(encoding="utf-8")
         assert "unsafe_allow_html" not in text, page
         assert "st.html(" not in text, page
+
+
+def test_a_bad_cell_is_told_over_every_page(open_page, tree):
+    assert open_page("papers").title[0].value == "Papers"
+    edit(tree, "data/tables/first-table.yaml", "experts: 1/9", "experts: ''")
+    st.cache_resource.clear()
+    at = open_page("papers")
+    assert not at.error
+    assert at.title[0].value == "Papers"
+    assert "moe-kb check" in at.warning[0].value
+    assert "data/tables/first-table.yaml:34" in "\n".join(text.value for text in at.text)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import running_app
+from browsing import REBOUND, let_in, running_app
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from trees import REPOSITORY
 
@@ -36,7 +36,8 @@ def browser() -> Iterator[Browser]:
     assert path, "no Chromium on the path; on Debian: apt-get install chromium"
     with sync_playwright() as playwright:
         # Without its sandbox, since a test may run as root in a container; it opens nothing but the app.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
 
@@ -46,6 +47,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """A fresh window at the app; it ends with no error on the page and none thrown in the browser."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=address, accept_downloads=True)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    let_in(context, address)
     page = context.new_page()
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))

@@ -2,7 +2,11 @@
 
 import json
 import re
+import time
+from contextlib import suppress
+from urllib.parse import urlencode
 
+import psutil
 from browsing import choose, downloaded, settle
 from playwright.sync_api import Locator, Page, expect
 
@@ -118,6 +122,40 @@ def test_run_a_query_and_download_it(page: Page) -> None:
     expect(page.get_by_role("textbox", name="SQL")).to_have_value(re.compile("models_by_router"))
     page.get_by_text("Chart", exact=True).click()
     expect(page.locator(".js-plotly-plot")).to_be_visible()
+
+
+def sandboxes() -> list[psutil.Process]:
+    """Processes of the server in which queries run."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any(part.endswith("sandbox.py") for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def wait_for_sandboxes(count: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while len(sandboxes()) != count:
+        assert time.monotonic() < end, f"{len(sandboxes())} queries run, not {count}"
+        time.sleep(0.05)
+
+
+def test_a_query_waits_for_a_click_and_ends_with_its_reader(page: Page) -> None:
+    # SQLite cannot stop it: only killing its process does, after seven seconds at the earliest.
+    text = "'aaaaaaaaaa'"
+    for _ in range(5):
+        text = f"replace({text}, 'a', 'aaaaaaaaa')"
+    sql = f"SELECT instr({text}, substr({text}, 1, 250000) || 'b') AS place"
+    open_page(page, "/query?" + urlencode({"sql": sql}))
+    expect(page.get_by_role("textbox", name="SQL")).to_have_value(sql)
+    expect(page.get_by_text("has not run")).to_be_visible()
+    settle(page)
+    assert sandboxes() == []
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    wait_for_sandboxes(1, 10)
+    page.goto("about:blank")
+    wait_for_sandboxes(0, 4)
 
 
 TINY = {

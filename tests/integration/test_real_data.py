@@ -13,7 +13,7 @@ import pytest
 import yaml
 from databases import sql_rows
 from jsonschema import Draft202012Validator
-from trees import REPOSITORY
+from trees import RECORDS
 
 from moe_kb.checks import check_corpus, not_canonical
 from moe_kb.corpus import Corpus
@@ -29,9 +29,9 @@ GATING = "algorithm/gating-function"
 def files() -> dict[str, dict[str, Any]]:
     """Every file of the tree by its path, read with plain PyYAML."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    paths = sorted([*(REPOSITORY / "data").rglob("*.yaml"), *(REPOSITORY / "taxonomy").glob("*.yaml")])
+    paths = sorted([*(RECORDS / "data").rglob("*.yaml"), *(RECORDS / "taxonomy").glob("*.yaml")])
     return {
-        path.relative_to(REPOSITORY).as_posix(): yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        path.relative_to(RECORDS).as_posix(): yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
         for path in paths
     }
 
@@ -65,13 +65,13 @@ def parts(value: Any) -> list[dict[str, Any]]:
 
 
 def test_the_check_is_clean():
-    corpus = Corpus.load(REPOSITORY)
+    corpus = Corpus.load(RECORDS)
     assert [str(finding) for finding in check_corpus(corpus)] == []
     assert len(corpus.records) > 700
 
 
 def test_every_file_is_canonical(files):
-    assert [str(finding) for path in files if (finding := not_canonical(REPOSITORY, path))] == []
+    assert [str(finding) for path in files if (finding := not_canonical(RECORDS, path))] == []
 
 
 def test_files_are_valid_by_an_independent_validator(files):
@@ -91,6 +91,21 @@ def test_every_source_that_is_cited_exists(files, records):
 
 
 # --- counted twice ---------------------------------------------------------------------------------------------------
+
+
+#: Figure 3 of survey A as printed: a fact, so these stay, whatever is added.
+_FIGURE_3 = f"""algorithm {GATING} {GATING}/dense {GATING}/sparse {GATING}/sparse/token-choice {GATING}/soft system
+{GATING}/sparse/non-trainable-token-choice {GATING}/sparse/expert-choice {GATING}/soft/token-merging application
+{GATING}/soft/expert-merging algorithm/experts algorithm/experts/network-types algorithm/experts/network-types/ffn
+algorithm/experts/network-types/attention algorithm/experts/network-types/others algorithm/experts/hyperparameters
+algorithm/experts/hyperparameters/count algorithm/experts/hyperparameters/size algorithm/experts/shared-expert
+algorithm/experts/hyperparameters/frequency algorithm/experts/activation-function algorithm/experts/peft
+algorithm/experts/peft/ffn algorithm/experts/peft/attention algorithm/experts/peft/transformer-block system/storage
+algorithm/experts/peft/every-layer algorithm/training-inference-scheme algorithm/training-inference-scheme/original
+algorithm/training-inference-scheme/dense2sparse algorithm/training-inference-scheme/sparse2dense algorithm/derivatives
+algorithm/training-inference-scheme/expert-models-merging system/computation system/communication application/nlp
+application/cv application/recsys application/multimodal"""
+FIGURE_3 = set(_FIGURE_3.split())
 
 
 def placements(records, taxonomy: str) -> list[tuple[str, dict[str, Any]]]:
@@ -122,20 +137,28 @@ def test_papers_of_survey_a(stats, records):
 def test_placements_of_figure_3(stats, records):
     placed = placements(records, "survey-a")
     found = stats["taxonomies"]["survey-a"]
-    assert found["placements"] == len(placed) == 206
-    assert found["papers_placed"] == len({key for key, _ in placed}) == 131
-    assert found["printed_names"] == sum(len(p.get("printed_as", ())) for _, p in placed) == 208
+    assert found["placements"] == len(placed)
+    assert found["papers_placed"] == len({key for key, _ in placed})
+    assert found["printed_names"] == sum(len(p.get("printed_as", ())) for _, p in placed)
+    printed = [(key, p) for key, p in placed if p["source"] == "survey-a" and "status" not in p]
+    assert len(printed) == 206
+    assert len({key for key, _ in printed}) == 131
+    assert sum(len(p["printed_as"]) for _, p in printed) == 208
 
 
-@pytest.mark.parametrize(("taxonomy", "nodes", "leaves"), [("survey-a", 42, 30), ("survey-b", None, None)])
-def test_nodes_and_leaves(stats, files, taxonomy, nodes, leaves):
+def test_nodes_of_figure_3(files):
+    ids = {node["id"] for node in files["taxonomy/survey-a.yaml"]["nodes"]}
+    assert len(FIGURE_3) == 41
+    assert ids >= FIGURE_3
+
+
+@pytest.mark.parametrize("taxonomy", ["survey-a", "survey-b"])
+def test_nodes_and_leaves(stats, files, taxonomy):
     ids = [node["id"] for node in files[f"taxonomy/{taxonomy}.yaml"]["nodes"]]
     inner = {node.rpartition("/")[0] for node in ids}
     found = stats["taxonomies"][taxonomy]
     assert found["nodes"] == len(ids) + 1  # with the nameless root
     assert found["leaves"] == len(set(ids) - inner)
-    if nodes:
-        assert (found["nodes"], found["leaves"]) == (nodes, leaves)
 
 
 def test_rows_of_the_printed_tables(stats, records, real_kb):
@@ -144,7 +167,7 @@ def test_rows_of_the_printed_tables(stats, records, real_kb):
     for table, n_rows in (rows | timelines).items():
         assert stats["table_rows"][table] == len(records["table"][table]["rows"]) == n_rows
     found = sql_rows(real_kb, "SELECT timeline, count(*) AS n FROM timeline GROUP BY 1")
-    assert {row["timeline"]: row["n"] for row in found} == timelines
+    assert timelines.items() <= {row["timeline"]: row["n"] for row in found}.items()
 
 
 def test_released_configurations(stats, records):
@@ -155,7 +178,7 @@ def test_released_configurations(stats, records):
         for configuration in model.get("configurations", ())
         if configuration.get("architecture", {}).get("source") in released
     ]
-    assert stats["released_configurations"] == len(described) == 51
+    assert stats["released_configurations"] == len(described) >= 51
     assert stats["configurations"] == sum(len(m.get("configurations", ())) for m in records["model"].values())
 
 
@@ -167,9 +190,8 @@ def test_released_configurations_are_aligned_with_their_models(files, records):
         if records["source"].get(configuration.get("architecture", {}).get("source"), {}).get("type") == "config"
     }
     aligned = {(row["source"], row["subject"], row["configuration"]) for row in files["data/alignment.yaml"]["configs"]}
-    assert aligned == held
-    configs = {key for key, source in records["source"].items() if source["type"] == "config"}
-    assert {source for source, _, _ in aligned} == configs
+    assert aligned <= held
+    assert len(aligned) >= 51
 
 
 def test_papers_of_the_gating_branch_have_designs(stats, records):
@@ -185,9 +207,10 @@ def test_papers_of_the_gating_branch_have_designs(stats, records):
         for usage in design.get("usages", ())
         if usage["role"] in ("introduces", "uses", "modifies")
     }
-    assert len(branch) > 40
-    assert branch - introducing == set()
-    assert stats["missing"]["gating_branch_papers_without_design"] == []
+    assert stats["missing"]["gating_branch_papers_without_design"] == sorted(branch - introducing)
+    printed = {f"paper:{key}" for key, p in placements(records, "survey-a") if p["source"] == "survey-a"} & branch
+    assert len(printed) > 40
+    assert printed - introducing == set()
 
 
 def test_what_is_missing(stats, records):

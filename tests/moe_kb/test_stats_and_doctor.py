@@ -7,6 +7,8 @@ from dataclasses import astuple
 import pytest
 from trees import edit
 
+from moe_kb.db.build import build
+from moe_kb.db.replacing import damage
 from moe_kb.doctor import examine
 from moe_kb.kb import open_kb
 
@@ -51,6 +53,37 @@ def test_what_is_broken_says_how_to_fix_it(tree, monkeypatch, tmp_path):
     items = found(tmp_path / "nowhere", monkeypatch)
     assert items["records"].state == "broken"
     assert "holds no data/" in items["records"].detail
+
+
+def test_damage_anywhere_is_found_and_mended(tree, monkeypatch):
+    database = open_kb(tree).database
+    whole = database.read_bytes()
+    for tenth in range(1, 10):
+        middle = len(whole) * tenth // 10
+        for number in (1, 64, 4096):
+            raw = bytearray(whole)
+            raw[middle : middle + number] = bytes(byte ^ 0xFF for byte in raw[middle : middle + number])
+            database.write_bytes(raw)
+            assert damage(database)
+    raw = bytearray(whole)
+    raw[len(whole) // 2 + 9] ^= 1
+    database.write_bytes(raw)
+    item = found(tree, monkeypatch)["database"]
+    assert (item.state, item.fix) == ("broken", "Run: moe-kb build --force")
+    assert "is damaged: " in item.detail
+    build(tree, database, force=True)
+    assert found(tree, monkeypatch)["database"].state == "ok"
+
+
+def test_a_refresh_carries_no_damage_along(tree):
+    database = open_kb(tree).database
+    raw = database.read_bytes()
+    assert raw.count(b"Alpha router") > 0
+    database.write_bytes(raw.replace(b"Alpha router", b"Alpha r0uter"))
+    edit(tree, "data/papers/2020/beta.yaml", "name: Beta\n", "name: Beta again\n")
+    assert build(tree, database).mode == "full"
+    assert damage(database) is None
+    assert open_kb(tree).get("alpha-router").name == "Alpha router"
 
 
 def test_missing_parts_are_optional_and_name_their_extra(tree, monkeypatch):

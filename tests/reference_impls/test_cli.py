@@ -1,6 +1,7 @@
 """`python -m reference_impls run` from outside: exit status, events, and what a person reads."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -155,6 +156,16 @@ def test_a_config_file_that_cannot_be_read(tmp_path: Path, capsys):
         status, shown = run_here(capsys, "mixtral-top2-router", "--config", path)
         assert status == 2
         assert shown.startswith(f"error: cannot read {path}: {reason}")
+    device, pipe, large, many = (tmp_path / f"{name}.json" for name in ("device", "pipe", "large", "many"))
+    device.symlink_to("/dev/zero")
+    os.mkfifo(pipe)
+    large.touch()
+    os.truncate(large, 3_000_000_000)
+    many.write_text(json.dumps({f"{number}{'x' * 100}": 1 for number in range(5_000)}))
+    for path, reason in ((device, "no regular"), (pipe, "no regular"), (large, "larger than"), (many, "4,976 more")):
+        status, shown = run_here(capsys, "mixtral-top2-router", "--config", path)
+        assert (status, shown.count("\n"), reason in shown) == (2, 1, True)
+        assert len(shown) < 20_000
 
 
 def test_flags_win_over_the_file_and_are_judged_the_same(config_file: Path, capsys):

@@ -100,8 +100,27 @@ def test_a_checkpoint_of_another_config_is_refused_with_the_difference(typical, 
     checkpoint.write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint of a run"):
         go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "c", resume=checkpoint)
+    checkpoint.unlink()
+    checkpoint.symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match="no regular file"):
+        go(typical, tiny_config(typical), tmp_path / "e", resume=checkpoint)
     with pytest.raises(CheckpointError, match=r"cannot read .*: No such file"):
         go(typical, tiny_config(typical), tmp_path / "d", resume=tmp_path / "nowhere.pt")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("model", {}), ("model", 3), ("optimiser", {"state": 3}), ("generator", torch.zeros(1)), ("step", "soon"),
+        ("key", ["switch"]), ("torch_generator", None), ("config", [1]),
+    ],
+)  # fmt: skip
+def test_damaged_checkpoints_are_refused(typical, tiny_config, tmp_path: Path, part, value):
+    go(typical, tiny_config(typical, save_checkpoint=True), tmp_path / "a")
+    checkpoint = tmp_path / "a" / "checkpoint.pt"
+    torch.save(torch.load(checkpoint, weights_only=True) | {part: value}, checkpoint)
+    with pytest.raises(CheckpointError, match="checkpoint"):
+        go(typical, tiny_config(typical), tmp_path / "b", resume=checkpoint)
 
 
 def test_divergence_ends_the_run_with_the_step_and_the_mend(typical, tiny_config, tmp_path, monkeypatch):

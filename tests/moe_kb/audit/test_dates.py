@@ -19,9 +19,11 @@ def test_the_month_of_an_identifier(identifier, month):
 @pytest.mark.parametrize(("identifier", "says"), [
     ("2113.00001", "there is no month 13"), ("0601.0001", "begin with April 2007"),
     ("1312.44610", "identifiers of 2013 have 4 digits"), ("2103.0001", "identifiers of 2021 have 5 digits"),
+    ("hep-th/9913001", "there is no month 13"), ("hap-th/9901001", "there is no archive hap-th"),
 ])  # fmt: skip
 def test_identifiers_that_cannot_exist(audit, identifier, says):
-    found = {f.rule: f.message for f in audit((ALPHA, "arxiv: '2103.00001'", f"arxiv: '{identifier}'"))}
+    claim = f"claims:\n- {{source: second-list, field: arxiv, value: '{identifier}'}}\nrelations:"
+    found = {f.rule: f.message for f in audit((ALPHA, "relations:", claim))}
     assert says in found["dates/impossible-identifier"]
 
 

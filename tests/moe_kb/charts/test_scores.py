@@ -60,10 +60,11 @@ def test_a_system_without_marks_or_stars(kb):
 @pytest.mark.integration
 def test_tables_3_and_4_are_whole(real_kb):
     systems = {row.key: row for row in real_kb.systems()}
-    assert len(systems) == 10
+    printed = [systems[row.subject.partition(":")[2]] for row in real_kb.table_rows("survey-a-table-4")]
+    assert len(printed) == 10
     assert systems["se-moe"].optimises == dict.fromkeys(("computation", "communication", "storage"), "reported")
     assert set(systems["tutel"].optimises.values()) == {"derived"}
-    assert all(row.stars and row.stars.as_of == "2024-06" for row in systems.values())
+    assert all(row.stars and row.stars.as_of == "2024-06" for row in printed)
     scores = real_kb.scores()
-    assert len({row.label for row in scores}) == 14
+    assert len({row.label for row in scores}) >= 14
     assert {"5-shot", "8-shot", "3-shot"} <= {row.setting for row in scores if row.benchmark == "gsm8k"}

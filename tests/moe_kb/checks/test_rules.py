@@ -13,12 +13,13 @@ from trees import FILES, edit, small_tree
 from moe_kb.checks import check_corpus, check_record
 from moe_kb.checks.rules import RULES, Index
 from moe_kb.corpus import Corpus, Finding
+from moe_kb.records import Table
 
 ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-WAIVERS, DEVICE = "data/waivers.yaml", "data/accelerators/zeta.yaml"
+WAIVERS, DEVICE, SOURCE = "data/waivers.yaml", "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
 def findings(tree: Path) -> list[Finding]:
@@ -44,6 +45,16 @@ BROKEN = [
     ("dangling-reference", DEVICE, "memory: {source: first-survey", "memory: {source: gone", 18, "the source 'gone' does not exist", "Fix"),
     ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'alpha — Routing invented tokens!'", 3, "paper:alpha has", "Merge"),
     ("duplicate-arxiv", BETA, "year: 2020", "year: 2020\nids: {arxiv: '2103.00001'}", 7, "has the same arxiv", "Merge"),
+    ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'Аlрhа: Rоuting Invеntеd Τоkеns'", 3, "paper:alpha has", "Merge"),
+    ("duplicate-title", BETA, "title: Beta Learns to Share", "title: 'Ａｌｐｈａ Routing Inventéd Tokens'", 3, "paper:alpha has", "Merge"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '2113.00001'}", 9, "there is no month 13", "Look it up"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '2103.00000'}", 9, "numbers begin at 1", "Look it up"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '2103.0001'}", 9, "5 digits", "Look it up"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '9903.00001'}", 9, "2099-03 is yet to come", "Look it up"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: hep-ph/9713001}", 9, "there is no month 13", "Look it up"),
+    ("impossible-identifier", ALPHA, "{arxiv: '2103.00001'}", "{doi: 10.48550/arXiv.2100.00001}", 9, "there is no month 00", "Look it up"),
+    ("impossible-identifier", ALPHA, "https://example.org/alpha'", "https://arxiv.org/abs/2113.00001v2'", 10, "there is no month 13", "Look it up"),
+    ("impossible-identifier", SOURCE, "https://example.org/first", "https://arxiv.org/pdf/1501.0001", 5, "5 digits", "Look it up"),
     ("unsourced", SYSTEM, "  fields: [name, organisation, repository, papers]", "  fields: [name, repository, papers]", 3, "`organisation` has no source", "provenance"),
     ("unsourced", ALPHA, "venue, ids, links]", "venue, ids, links.paper]", 10, "`links` has no source", "provenance"),
     ("provenance-field", SYSTEM, "fields: [name,", "fields: [licence, name,", 9, "'licence' says nothing", "Remove it"),
@@ -52,6 +63,8 @@ BROKEN = [
     ("cell-type", TABLE, "d_model: '512'", "d_model: wide", 32, "'wide' is no integer", "give it a `value`"),
     ("cell-type", TABLE, "params_total: 3B", "params_total: three", 41, "'three' is no count", "give it a `value`"),
     ("link-scheme", BETA, "placements:", "claims:\n- {source: first-survey, field: code_url, value: 'javascript:alert(1)'}\nplacements:", 8, "no web address", "https://"),
+    ("cell-type", TABLE, "type: text, description: Experts", "type: text, field: released, description: Experts", 34, "'1/9' is no date", "give it a `value`"),
+    ("provenance-field", ALPHA, "venue, ids, links]", "venue, ids, links, title.upper]", 26, "'title.upper' says nothing", "Did you mean: title?"),
     ("superseded-self", SYSTEM, "papers: [beta]", "papers: [beta]\nsuperseded_by: gamma", 6, "names itself", "replaces it"),
     ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: date, value: soon}\nplacements:", 8, "'soon' is no date", "YYYY"),
     ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: year, value: '2020'}\nplacements:", 8, "is no year", "whole number"),
@@ -75,6 +88,26 @@ BROKEN = [
     ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
     ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
     ("schema", BETA, "year: 2020", "yaer: 2020", 6, "yaer: Extra inputs are not permitted", "spelling"),
+    ("schema", TABLE, "experts: 1/9", "experts: ''", 34, "cells.experts: String should have at least 1 character", "leave the field out"),
+    ("schema", TABLE, "experts: 1/9", 'experts: "1\\n9"', 34, "cells.experts: must be one line", "one line"),
+    ("schema", TABLE, "experts: 1/9", f"experts: {'x' * 501}", 34, "cells.experts: String should have at most 500", "Shorten"),
+    ("schema", TABLE, "experts: 1/9", "experts: []", 34, "cells.experts: List should have at least 1 item", "schema"),
+    ("schema", BETA, "name: Beta\n", "name: ' '\n", 2, "name: must be one line, not blank", "one line"),
+    ("schema", MODEL, "organisation: Example Lab", "organisation: ''", 3, "organisation: String should have at least 1", "leave the field out"),
+    ("schema", MODEL, "  value: 1200000000", '  value: "a\\nb"', 32, "claims.0.value: must be one line", "one line"),
+    ("schema", MODEL, "  unit: parameters", "  unit: ''", 34, "claims.0.unit: String should have at least 1", "leave the field out"),
+    ("schema", MODEL, "d_model: 512", f"d_model: 1{'0' * 30}", 12, "less than or equal to 1000000000000", "schema"),
+    ("schema", DEVICE, "printed: 80 GB}", f"printed: {'9' * 30} GB}}", 18, "is no figure of a device", "schema"),
+    ("schema", DEVICE, "printed: 80 GB}", "printed: 0 GB}", 18, "0 is no figure of a device", "schema"),
+    ("schema", ALPHA, "date: '2021-03-04'", "date: '0000-01'", 7, "between 1900 and 2100", "schema"),
+    ("schema", ALPHA, "{arxiv: '2103.00001'}", "{doi: '10.1234/a.'}", 9, "ids.doi: String should match pattern", "form"),
+    ("schema", ALPHA, "{arxiv: '2103.00001'}", "{arxiv: '２１０３.00001'}", 9, "ids.arxiv: String should match pattern", "form"),
+    ("schema", ALPHA, "'https://example.org/alpha',", "'https://[example.org/alpha',", 10, "must be an http:// or https:// address", "schema"),
+    ("file-characters", BETA, "Beta Learns", "Be\u200bta Learns", 3, "U+200B (ZERO WIDTH SPACE)", "Remove it"),
+    ("file-characters", BETA, "Beta Learns", "Be\u202eta Learns", 3, "U+202E (RIGHT-TO-LEFT OVERRIDE)", "Remove it"),
+    ("file-characters", BETA, "Beta Learns", "Be\u00adta Learns", 3, "U+00AD (SOFT HYPHEN)", "Remove it"),
+    ("file-characters", BETA, "Beta Learns", "Be\u2028ta Learns", 3, "U+2028 (LINE SEPARATOR)", "Remove it"),
+    ("file-characters", BETA, "Beta Learns to Share", '"Be\\u2066ta"', 3, "U+2066", "Remove it"),
     ("schema", BETA, "title: Beta Learns to Share", "", 1, "title: Field required", "Add the field"),
     ("schema", BETA, "authors: [Bo Writer]", "authors: Bo Writer", 4, "authors: Input should be a valid list", "Write a list"),
     ("schema", BETA, "authors_complete: false", "authors_complete: no", 5, "valid boolean, not 'no'", "Write true or false"),
@@ -105,6 +138,65 @@ def test_broken_rules_are_found_where_broken(tree, rule, path, old, new, line, m
     assert finding.line == line, str(finding)
     assert fix in finding.fix
     assert str(finding).startswith(f"{path}:{line}: [{rule}] ")
+
+
+#: file, text, its replacement, what the finding asks whether it was meant
+MISSPELT = [
+    (BETA, "year: 2020", "yaer: 2020", "year"),
+    (ALPHA, "  printed_as: [", "  printd_as: [", "printed_as"),
+    (ALPHA, "{arxiv: '2103", "{arxvi: '2103", "arxiv"),
+    (MODEL, "{design: alpha-router,", "{desing: alpha-router,", "design"),
+    (MODEL, "experts_per_token: 1", "expert_per_token: 1", "experts_per_token"),
+    (TABLE, "{printed: '45.0'}", "{printd: '45.0'}", "printed"),
+    (ROUTER, "  chooser: {", "  choser: {", "chooser"),
+    (ALPHA, "kind: extends", "kind: extend", "extends"),
+    (MODEL, "{kind: dense, d_ffn", "{kind: dens, d_ffn", "dense"),
+    (ALPHA, "'paper:beta'", "'paper:bata'", "beta"),
+    (ALPHA, "- source: second-list", "- source: second-lst", "second-list"),
+    (ALPHA, "node: algorithm/gating/sparse", "node: algorithm/gating/spars", "first:algorithm/gating/sparse"),
+    (ALPHA, "taxonomy: first", "taxonomy: frist", "first:algorithm/gating/sparse"),
+    (MODEL, "{design: alpha-router", "{design: alpha-ruoter", "alpha-router"),
+    (MODEL, "papers: [alpha]", "papers: [gamma]", "system:gamma"),
+    (MODEL, "  configuration: 1B", "  configuration: 1b", "1B"),
+    (SYSTEM, "fields: [name, organisation", "fields: [name, organization", "organisation"),
+    (TABLE, "    experts: 1/9", "    expert: 1/9", "experts"),
+    (ALIGNMENT, "second-table, row", "second-tabel, row", "second-table"),
+    (CROSSWALK, "first:algorithm/gating", "first:algorithm/gatting", "first:algorithm/gating"),
+    (TAXONOMY, "{id: algorithm, ", "{id: algorithms, ", "algorithms"),
+    (WAIVERS, "design:beta-router", "design:bata-router", "beta-router"),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new", "meant"), MISSPELT, ids=lambda value: None)
+def test_near_names_are_asked_for(tree, path, old, new, meant):
+    edit(tree, path, old, new)
+    found = [finding for finding in findings(tree) if finding.path == path]
+    assert any(f"Did you mean: {meant}" in finding.fix for finding in found), [str(f) for f in found]
+
+
+def test_what_cannot_be_read_is_told_once(tree):
+    edit(tree, TABLE, "experts: 1/9", "experts: ''")
+    edit(tree, TAXONOMY, "label: System", "label: ''")
+    edit(tree, MODEL, "organisation: Example Lab", "organisation: ''")
+    assert {(finding.path, finding.rule) for finding in findings(tree)} == {
+        (TABLE, "schema"),
+        (TAXONOMY, "schema"),
+        (MODEL, "schema"),
+    }
+
+
+def test_a_rule_that_breaks_names_the_file(tree, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("of a kind that nobody thought of")
+        yield
+
+    monkeypatch.setattr("moe_kb.checks.rules.RULES", (*RULES, (Table, broken)))
+    found = findings(tree)
+    assert {(finding.path, finding.rule) for finding in found} == {
+        (TABLE, "unusable"),
+        ("data/tables/second-table.yaml", "unusable"),
+    }
+    assert "ZeroDivisionError" in found[0].message
 
 
 def test_every_rule_has_a_broken_example():
@@ -168,7 +260,7 @@ def test_thousands_of_faults_get_a_short_list(tree):
 
 def test_records_checked_alone_give_the_same_findings(tmp_path):
     for number, (rule, path, old, new, *_) in enumerate(BROKEN):
-        if rule == "schema" or rule.startswith("yaml"):
+        if rule == "schema" or rule.startswith(("yaml", "file-char")):
             continue
         tree = small_tree(tmp_path / str(number))
         edit(tree, path, old, new)

@@ -1,11 +1,16 @@
 """Commands that ask: what they print, their JSON and their exit status."""
 
 import csv
+import hashlib
 import io
+import re
 
 import bibtexparser
 import pytest
+import yaml
 from trees import edit
+
+from moe_kb.records import Resolution, Waiver
 
 ROUTER = "data/designs/gating/alpha-router.yaml"
 RUNNABLE = "Runnable: python -m reference_impls run switch-top1-router"
@@ -163,12 +168,41 @@ def test_query_in_each_form(ask):
 def test_audit(ask):
     result = ask("audit")
     assert "Claims that disagree (1)\n\n  claims/differ (1): Sources give values for one field" in result.out
-    assert "    model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
+    assert "  model:alpha [1B] d_model: 512 [alpha-config, config.json] ≠ 512 [first-survey" in result.out
     assert "≠ 768 [second-list, README, row 1]\n" in result.out
     assert result.err.endswith(" issues, 4 open.\n")
     assert ask("audit", "--rule", "counts").err == "0 issues, 0 open.\n"
     assert {f["rule"] for f in ask("audit", "--rule", "claims", "--json").json} == {"claims/differ"}
     assert "there is no audit rule 'claim'. Families: claims, sizes," in ask("audit", "--rule", "claim").err
+
+
+def test_an_issue_is_asked_for_by_eight_digits(ask, shared_tree):
+    line = next(line for line in ask("audit").out.splitlines() if " model:alpha [1B] d_model: " in line)
+    short, full = line.split()[0], "claims/differ/model:alpha#1B/d_model"
+    assert hashlib.sha256(full.encode()).hexdigest().startswith(short)
+    assert f"! {short}  claims/differ  [1B] d_model: " in ask("show", "model:alpha").out
+    alone = ask("audit", short)
+    assert alone.err == "1 issue, 1 open.\n"
+    entries = [
+        yaml.safe_load(block) for block in re.findall(r"(?:^    .*\n)+", alone.out.partition("\n\nWhere")[2], re.M)
+    ]
+    note, entry = (entry for (entry,) in entries)
+    assert Resolution.model_validate(note | {"source": "second-list", "prefer": "second-list"}).configuration == "1B"
+    assert Waiver.model_validate(entry | {"source": "second-list"}).issue == full
+    assert ask("audit", short, "--json").json[0]["short_id"] == short
+    assert "there is no record 'deadbeef'" in ask("audit", "deadbeef").err
+
+
+def test_the_files_behind_claims_are_named(ask):
+    shown, data = ask("show", "model:alpha").out, ask("show", "model:alpha", "--json").json
+    assert re.search(r"d_model: 768 .*  data/tables/second-table\.yaml$", shown, re.MULTILINE)
+    assert "\nfile: data/models/alpha.yaml" in shown
+    files = {(claim["record"], claim["file"]) for claim in data["claims"]}
+    assert files == {
+        ("model:alpha", "data/models/alpha.yaml"),
+        ("table:first-table", "data/tables/first-table.yaml"),
+        ("table:second-table", "data/tables/second-table.yaml"),
+    }
 
 
 def test_the_audit_writes_a_page_below_its_mark(ask, tmp_path):
@@ -179,6 +213,7 @@ def test_the_audit_writes_a_page_below_its_mark(ask, tmp_path):
     assert once.startswith("By hand.\n\n<!-- From here on written by")
     assert "| `claims/differ` | Sources give values" in once
     assert "### First survey (3)" in once
+    assert re.search(r"^\| `[0-9a-f]{8}` \| `model:alpha` 1B \| `claims/differ` \| d", once, re.MULTILINE)
     assert "*Waived: The idea is older than its name. (first-survey, §3)*" in once
     assert ask("audit", "--page", page).status == 0
     assert page.read_text() == once

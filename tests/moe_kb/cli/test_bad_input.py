@@ -172,3 +172,22 @@ def test_output_that_cannot_be_written():
     assert result.returncode != 0
     assert b"Traceback" not in result.stderr
     assert b"No space left" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "line"),
+    [
+        ("data/tables/first-table.yaml", "experts: 1/9", "experts: ''", 34),
+        ("data/models/alpha.yaml", "organisation: Example Lab", "organisation: ''", 3),
+        ("data/papers/2020/beta.yaml", "Beta Learns", "Beta\u200b Learns", 3),
+    ],
+)
+def test_a_bad_value_is_told_by_check_and_search(moe, tree, path, old, new, line):
+    edit(tree, path, old, new)
+    checked = moe("check")
+    assert (checked.status, checked.out.count("\n")) == (1, 1)
+    assert checked.out.startswith(f"{path}:{line}: ")
+    searched = moe("search", "alpha")
+    assert searched.status == 0
+    assert "model:alpha" in searched.out
+    assert "the records have findings" in searched.err

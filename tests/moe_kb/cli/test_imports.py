@@ -1,8 +1,11 @@
 """`moe-kb import hf`: what it writes, what it prints, what it refuses."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
+from config_files import RELEASED
 from trees import FILES
 
 CONFIG = {"model_type": "mixtral", "hidden_size": 16, "vocab_size": 100, "max_position_embeddings": 64}
@@ -56,9 +59,12 @@ def test_a_file_becomes_two_valid_records(moe, tree, config):
     assert "router_aux_loss_coef of the file" in (tree / MODEL).read_text()
     shown = moe("size", "tiny", "--json")
     assert shown.json["params_total"] == TOTAL
-    again = moe("import", "hf", config())
-    assert again.status == 2
-    assert "model:tiny exists" in again.err
+    other = moe("import", "hf", config())
+    assert other.status == 2
+    assert "model:tiny exists; its source:tiny-config differs in url, version, note" in other.err
+    another = moe("import", "hf", config(hidden_size=32), "--label", "2 layers")
+    assert another.status == 2
+    assert "model:tiny exists" in another.err
 
 
 def test_names_are_given_or_of_the_folder(moe, tree, config):
@@ -108,9 +114,71 @@ def test_dry_runs_and_outputs_write_nothing_else(moe, tree, config, tmp_path):
     assert (out / SOURCE).exists()
     assert sorted(tree.rglob("*.yaml")) == before
     twice = moe("import", "hf", config(), "--output", out)
-    assert twice.status == 2
-    assert "overwrites no file" in twice.err
+    assert (twice.status, twice.out.count("already there: ")) == (0, 2)
+    (out / MODEL).write_text("key: tiny\n")
+    broken = moe("import", "hf", config(), "--output", out)
+    assert broken.status == 2
+    assert "overwrites no file" in broken.err
     assert not list(out.rglob(".*"))
+
+
+#: A new model by its file's name, by a key of its own, with a label; one more configuration of one that is there.
+WAYS = ((), ("--key", "tiny"), ("--key", "tiny", "--label", "2 layers"), ("--key", "alpha", "--label", "Tiny"))
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+@pytest.mark.parametrize("half", ["source", "model", "both"])
+def test_repeating_finishes_a_cut_short_import(moe, tree, config, way, half):
+    assert moe("format").status == 0
+    before = {path: path.read_text() for path in tree.rglob("*.yaml")}
+    given = ("import", "hf", config(), "--url", "https://example.org/tiny", *way)
+    assert moe(*given).status == 0
+    after = {path: path.read_text() for path in tree.rglob("*.yaml")}
+    changed = [path for path in after if before.get(path) != after[path]]
+    assert len(changed) == 2
+    for path in changed:
+        if half != "both" and half not in str(path):
+            path.unlink()
+            if path in before:
+                path.write_text(before[path])
+    again = moe(*given)
+    assert again.status == 0, again.err
+    assert again.out.count("wrote ") == (half != "both")
+    assert {path: path.read_text() for path in tree.rglob("*.yaml")} == after
+    assert moe("check").status == 0
+
+
+def test_a_half_that_differs_is_named(moe, tree, config):
+    assert moe("import", "hf", config(), "--accessed", "2026-01").status == 0
+    (tree / MODEL).unlink()
+    again = moe("import", "hf", config(), "--version", "abc")
+    assert (again.status, again.out) == (2, "")
+    assert "source:tiny-config exists and differs in version" in again.err
+    assert moe("import", "hf", config()).status == 0  # the month of the first reading stays
+    assert "accessed: 2026-01" in (tree / SOURCE).read_text()
+    (tree / SOURCE).unlink()
+    other = moe("import", "hf", config(vocab_size=200), "--label", label(tree))
+    assert (other.status, other.out) == (2, "")
+    assert "differs in vocab_size, and an import changes none" in other.err
+    assert not (tree / SOURCE).exists()
+
+
+def label(tree):
+    text = (tree / MODEL).read_text()
+    return text.partition("label: ")[2].partition("\n")[0]
+
+
+def test_records_too_large_to_read_are_refused(moe, tree, config):
+    """Layers that all differ from their neighbours make a record of more values than a file may have."""
+    kinds = ["full_attention", "sliding_attention"]
+    fields = {"model_type": "gemma4_text", "layer_types": [kinds[n * n * n % 7 % 2] for n in range(1400)]}
+    source = json.loads(RELEASED["gemma-4-26b-a4b"])["text_config"]
+    path = config()
+    path.write_text(json.dumps(source | fields | {"num_hidden_layers": 1400}))
+    result = moe("import", "hf", path)
+    assert result.status in (1, 2)
+    assert result.err.count("\n") == 1
+    assert not (tree / MODEL).exists()
 
 
 def test_misunderstood_fields_are_listed_by_line(moe, tree, config):
@@ -135,6 +203,16 @@ def test_what_is_no_config_is_refused(moe, tmp_path, content):
     assert (result.status, result.out) == (1, "")
     assert result.err.startswith("x.json: refused: ")
     assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused(moe, tmp_path, make, monkeypatch):
+    monkeypatch.setattr("moe_kb.files.read_bounded.__kwdefaults__", {"patience": 0.1})
+    make(tmp_path / "x.json")
+    for command in (("import", "hf"), ("size",)):
+        result = moe(*command, tmp_path / "x.json")
+        assert (result.status > 0, result.out, result.err.count("\n")) == (True, "", 1)
+        assert any(word in result.err for word in ("it is a folder", "it is a pipe", "it is a device"))
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -6,8 +6,10 @@ import hashlib
 import re
 import resource
 import shutil
+import threading
 import time
 
+import psutil
 import pytest
 from databases import damage_table
 from trees import many_papers
@@ -15,7 +17,7 @@ from trees import many_papers
 from moe_kb.db import console, sandbox
 from moe_kb.db.console import MAX_SQL, run_query
 from moe_kb.db.views import VIEWS
-from moe_kb.errors import DatabaseError, QueryError
+from moe_kb.errors import BusyError, DatabaseError, QueryError
 from moe_kb.kb import open_kb
 
 SECONDS = 0.5
@@ -162,6 +164,92 @@ def test_a_billion_rows_are_cut_off(database, sql):
 ])  # fmt: skip
 def test_odd_but_harmless_queries_end(database, sql):
     assert run_query(database, sql, max_seconds=20).rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        (f"{ENDLESS} SELECT x, 'aaaaaaaa' FROM n LIMIT 100", 62),
+        (f"{ENDLESS} SELECT x, 'éééé' FROM n LIMIT 100", 62),
+        (f"{ENDLESS} SELECT 'aaaaaaaaaa' FROM n LIMIT 100", 100),
+        (f"{ENDLESS} SELECT NULL, x'00000000' FROM n LIMIT 100", 83),
+        (f"SELECT {LONG}", 0),
+    ],
+)  # fmt: skip
+def test_a_result_is_cut_off_at_its_bytes(database, sql, kept):
+    result = run_query(database, sql, max_bytes=1000)
+    assert (len(result.rows), result.truncated) == (kept, kept < 100)
+
+
+def test_large_results_are_cut_before_they_are_refused(database):
+    result = run_query(database, f"{TEXTS} SELECT s || x FROM n CROSS JOIN m LIMIT 99", max_bytes=2_000_000)
+    assert (len(result.rows), result.truncated) == (2, True)
+
+
+def sandboxes() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+class GoneError(Exception):
+    pass
+
+
+def test_a_query_ends_with_its_reader(database):
+    looks = []
+
+    def look() -> None:
+        looks.append(len(sandboxes()))
+        if len(looks) == 3:
+            raise GoneError
+
+    begun = time.monotonic()
+    with pytest.raises(GoneError):
+        run_query(database, f"{ENDLESS} SELECT count(*) FROM n", max_seconds=PATIENCE, waiting=look)
+    assert time.monotonic() - begun < PATIENCE
+    assert looks == [1, 1, 1]
+    assert sandboxes() == []
+
+
+def test_at_most_two_queries_run_at_once(database, monkeypatch):
+    counts: list[int] = []
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            run_query(database, f"{ENDLESS} SELECT count(*) FROM n", max_seconds=1, waiting=look)
+        except QueryError as error:
+            said.append(str(error))
+
+    def look() -> None:
+        counts.append(len(sandboxes()))
+
+    readers = [threading.Thread(target=ask) for _ in range(5)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(PATIENCE)
+    assert max(counts) == 2
+    assert len(said) == 5
+    assert all("stopped after 1 seconds" in text for text in said)
+
+
+def test_who_waits_too_long_is_told(database, monkeypatch):
+    monkeypatch.setattr(console, "MAX_WAIT", 0.2)
+    monkeypatch.setattr(console, "_turns", threading.BoundedSemaphore(1))
+    with console._turns, pytest.raises(BusyError, match=r"other queries run.*Try again soon"):
+        run_query(database, "SELECT 1")
+    assert run_query(database, "SELECT 1").rows == [(1,)]
+
+
+def test_who_leaves_while_waiting_takes_no_turn(database, monkeypatch):
+    monkeypatch.setattr(console, "_turns", threading.BoundedSemaphore(1))
+
+    def leave() -> None:
+        raise GoneError
+
+    with console._turns, pytest.raises(GoneError):
+        run_query(database, "SELECT 1", waiting=leave)
+    assert run_query(database, "SELECT 1").rows == [(1,)]
 
 
 def test_queries_stay_within_their_memory(database):

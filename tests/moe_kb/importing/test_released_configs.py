@@ -12,7 +12,7 @@ from moe_kb.sizing import count
 
 pytestmark = pytest.mark.integration
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+RECORDS = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def recorded() -> dict[str, Architecture]:
     """Architectures of the knowledge base by the key of the configuration file they were read from."""
     return {
         configuration.architecture.source: configuration.architecture
-        for model in Corpus.load(REPOSITORY).of(Model)
+        for model in Corpus.load(RECORDS).of(Model)
         for configuration in model.configurations
         if configuration.architecture
     }

@@ -68,6 +68,6 @@ def test_many_groups_end_in_others():
 
 
 def test_csv_reads_back_as_it_was():
-    back = list(csv.reader(io.StringIO(to_csv(RESULT))))
+    back = list(csv.reader(io.StringIO(to_csv(RESULT).decode(), newline="")))
     assert (back[0], back[2], back[3][0]) == (RESULT.columns, ["b", "2021", "", ""], 'c, "d"\n')
-    assert to_csv(QueryResult(["x"], [(b"\x00\xff",)], False, 0.0)) == "x\n00ff\n"
+    assert to_csv(QueryResult(["x"], [(b"\x00\xff",)], False, 0.0)) == b"x\n00ff\n"
