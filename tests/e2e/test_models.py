@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from browsing import settle
+from browsing import ROW, open_page, settle, table
 from playwright.sync_api import Page, expect
-from test_journeys import ROW, open_page, table
 
 #: Lines of text that stand over another one or outside their picture, by more than half a pixel.
-MISPLACED = """() => [...document.querySelectorAll('svg.kb-picture')].filter(svg => svg.checkVisibility()).flatMap(svg => {
+MISPLACED = """() => [...document.querySelectorAll('svg.kb-picture')].flatMap(svg => {
+  if (!svg.checkVisibility()) return [];
   const frame = svg.getBoundingClientRect();
   const boxes = [...svg.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]);
   return boxes.flatMap(([words, box], number) => {
@@ -36,7 +36,7 @@ def test_a_model_is_drawn_on_any_screen(page: Page, width: int) -> None:
     settle(page)
     shown = page.locator("svg.kb-picture:visible")
     expect(shown).to_have_count(1)
-    expect(shown.get_by_text("Multi-head latent attention").first).to_be_visible()
+    expect(shown.locator("text", has_text="Multi-head latent attention").first).to_be_visible()
     assert page.evaluate(MISPLACED) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     box = shown.bounding_box()
@@ -57,7 +57,7 @@ def tick(page: Page, rows: range) -> None:
 
 
 def test_ticked_models_are_compared_and_sized(page: Page) -> None:
-    open_page(page, "/models?q=mixtral")
+    open_page(page, "/models?q=qwen3.5")
     tick(page, range(2))
     page.get_by_role("button", name="Compare 2").click()
     expect(page).to_have_url(re.compile(r"/compare\?.*kind=model"))
@@ -65,14 +65,14 @@ def test_ticked_models_are_compared_and_sized(page: Page) -> None:
     settle(page)
     shown = page.locator("svg.kb-picture:visible")
     expect(shown).to_have_count(2)
-    expect(shown.first.get_by_text("Grouped-query attention")).to_be_visible()
+    expect(shown.first.locator("text", has_text="Gated DeltaNet")).to_be_visible()
     lit = shown.first.locator("tspan[text-decoration=underline]")
-    expect(lit.filter(has_text=re.compile("query heads")).first).to_be_visible()
+    expect(lit.filter(has_text="query heads").first).to_be_visible()
     expect(page.get_by_test_id("stTable")).to_contain_text("KV cache per token")
     page.get_by_role("link", name="Size these").click()
     expect(page.get_by_role("heading", name="Size", level=1)).to_be_visible()
     settle(page)
-    expect(page.get_by_test_id("stMultiSelect").first).to_contain_text("Mixtral")
+    expect(page.get_by_test_id("stMultiSelect").first).to_contain_text("Qwen3.5")
 
 
 def test_more_than_six_ticks_say_so(page: Page) -> None:
