@@ -97,6 +97,7 @@ with st.container(horizontal=True, gap="small"):
 
 def pictures() -> None:
     """The layers of each model, with what differs lit; those that are not described are named."""
+    st.markdown("[Values](#values)")  # a phone shows the pictures one under the other
     sizes = ui.cached(type(kb).sizable, kb)
     drawn = [key for key in keys if key in sizes and sizes[key].architecture]
     able = [key for key in drawn if not sizes[key].why]
@@ -121,6 +122,7 @@ def pictures() -> None:
 
 if kind == "model":
     pictures()
+    st.subheader("Values", anchor="values")
 
 # --- the table -----------------------------------------------------------------------------------------------------
 

@@ -303,8 +303,8 @@ def _side(
 def _places(places: list[int]) -> str:
     """Where layers stand, counted from 1 at the input.
 
-    >>> _places([1, 2, 3]), _places([4, 8, 12]), _places([7]), _places([1, 2, 4, 5, 7, 8, 10, 11, 13, 14])
-    ('layers 1–3', 'every 4th layer, 4 to 12', 'layer 7', 'layers 1–2, 4–5, 7–8, 10–11, …')
+    >>> _places([1, 2, 3]), _places([4, 8, 12]), _places([7]), _places([1, 3, 4, 6, 9, 12, 13, 15])
+    ('layers 1–3', 'every 4th layer, 4 to 12', 'layer 7', 'layers 1, 3–4, 6, 9, …')
     """
     if len(places) == 1:
         return f"layer {places[0]}"

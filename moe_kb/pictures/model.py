@@ -603,7 +603,7 @@ def _spread(some: int, of: int) -> set[int]:
     """So many numbers below `of`, spread over them without a pattern that would seem to mean something.
 
     >>> sorted(_spread(2, 8)), sorted(_spread(3, 3))
-    ([1, 6], [0, 1, 2])
+    ([1, 5], [0, 1, 2])
     """
     some = min(some, of)
     out = set()

@@ -50,7 +50,7 @@ def compare(reader: Reader, records: list[str]) -> Comparison:
         records: Full names; `model:key#label` is one configuration of a model, `model:key` all of them.
 
     Raises:
-        NotFoundError: Fewer than two records, or records of different kinds.
+        NotFoundError: Fewer than two records, records of different kinds, or a configuration that is not known.
     """
     records = list(dict.fromkeys(records))
     kinds = {record.partition(":")[0] for record in records}
@@ -79,7 +79,13 @@ def _columns(reader: Reader, name: str) -> list[tuple[str, dict[str, _Cell]]]:
     record, _, chosen = name.partition("#")
     shared: dict[str, _Cell] = {}
     configurations: dict[str, dict[str, _Cell]] = {chosen: {}} if chosen else {}
-    for claim in claims_about(reader, record):
+    claims = claims_about(reader, record)
+    if chosen:
+        known = reader.values("SELECT label FROM configurations WHERE record = ? ORDER BY position", (record,))
+        known = list(dict.fromkeys([*known, *(claim.configuration for claim in claims if claim.configuration)]))
+        if chosen not in known:
+            raise NotFoundError(f"{record} has no configuration {chosen!r}. Known: {', '.join(known) or 'none'}.")
+    for claim in claims:
         if claim.preferred and (not chosen or claim.configuration in (None, chosen)):
             field = claim.field if claim.setting is None else f"{claim.field} ({claim.setting})"
             cells = configurations.setdefault(claim.configuration, {}) if claim.configuration else shared

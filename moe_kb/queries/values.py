@@ -114,7 +114,9 @@ def values(reader: Reader, record: str) -> dict[str | None, list[Value]]:
         apart = (configuration, SUPPORTED_CONTEXT, setting) in grouped
         for part, name, claims in _contexts(reader, field, grouped[group], apart=apart):
             first, *others = sorted(claims, key=lambda claim: not claim.preferred)
-            own.append(Value(part, setting, first, tuple(others), disputes.get(group), name))
+            # What two parts of a field do not agree on is no dispute of either.
+            disputed = len({claim.text for claim in claims}) > 1 or len(claims) == len(grouped[group])
+            own.append(Value(part, setting, first, tuple(others), disputes.get(group) if disputed else None, name))
     return found
 
 

@@ -159,7 +159,8 @@ def test_the_server_listens_on_this_machine_only():
 def test_no_page_lets_record_text_act_as_html():
     for page in Path(ui.__file__).parents[1].rglob("*.py"):
         text = page.read_text(encoding="utf-8")
-        assert "unsafe_allow_html" not in text, page
+        # Pictures are markup: a tree of SVG that is serialised, whose texts are escaped (tests of `moe_kb.pictures`).
+        assert text.count("unsafe_allow_html") == (page.name == "pictures.py"), page
         assert "st.html(" not in text, page
 
 

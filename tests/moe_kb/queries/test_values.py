@@ -100,6 +100,8 @@ def test_positions_and_supported_context_are_two_values(with_context, field):
     assert found["Positions in config"] == ("context_length", "2,048")
     assert found["Supported context"] == ("supported_context", "1,024")
     assert "Context length" not in found
+    both = [value for value in kb.values("alpha")["1B"] if value.label in ("Positions in config", "Supported context")]
+    assert [value.conflict for value in both] == ["", ""]
 
 
 def test_one_claim_of_a_context_is_just_that(with_context):
