@@ -17,6 +17,7 @@ TITLES = {
     "views": "Views",
     "cli": "Command line",
     "app": "App",
+    "memory": "Memory",
     "computed": "Computed",
 }
 

@@ -61,10 +61,17 @@ class CheckFailedError(MoeKbError):
 _LONGEST = 200
 
 
-def close_names(name: str, options: Iterable[str], at_most: int = 3) -> list[str]:
-    """Those of the options that a person who wrote `name` may have meant, the likeliest first."""
+def close_names(name: str, options: Iterable[str], at_most: int = 3, alike: float = 0.6) -> list[str]:
+    """Those of the options that a person who wrote `name` may have meant, the likeliest first.
+
+    Args:
+        name: What was written.
+        options: The names that there are.
+        at_most: How many.
+        alike: How alike they have to be, 1 being equal (difflib's ratio).
+    """
     by_folded = {option.casefold(): option for option in options} if len(name) <= _LONGEST else {}
-    return [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, n=at_most)]
+    return [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, n=at_most, cutoff=alike)]
 
 
 def did_you_mean(close: Sequence[str]) -> str:

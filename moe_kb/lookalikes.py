@@ -32,11 +32,6 @@ _LATIN = {letter: latin for latin, letters in _DRAWN_AS.items() for letter in le
 _EITHER_CASE = str.maketrans({letter.lower(): latin for letter, latin in _LATIN.items()} | _LATIN)
 
 
-def visible(text: str) -> str:
-    """The text without what nobody sees."""
-    return HIDDEN.sub("", text)
-
-
 def skeleton(text: str) -> str:
     """What is left of a text when all that looks alike is written alike: letters of either case, with or without
     accents, of another script, full width, as a ligature, with marks between them that nobody sees.
@@ -44,7 +39,7 @@ def skeleton(text: str) -> str:
     >>> skeleton("Ｍіх\u200btuге\u00adﬁle") == skeleton("MIXTUREFILE")
     True
     """
-    latin = unicodedata.normalize("NFKC", visible(text)).translate(_EITHER_CASE).casefold()
+    latin = unicodedata.normalize("NFKC", HIDDEN.sub("", text)).translate(_EITHER_CASE).casefold()
     bare = "".join(c for c in unicodedata.normalize("NFKD", latin) if not unicodedata.combining(c))
     return bare.translate(_EITHER_CASE)
 

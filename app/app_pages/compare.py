@@ -65,9 +65,9 @@ def chosen() -> None:
 
 # The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
 labels = options()
-asked = [known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))]
+asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))))
 unknown = [key for key in asked if key not in labels]
-wanted = list(dict.fromkeys(key for key in asked if key in labels))
+wanted = [key for key in asked if key in labels]
 st.session_state["compared"] = wanted[: ui.MOST]
 keys = st.multiselect(
     plural.capitalize(),
@@ -79,10 +79,9 @@ keys = st.multiselect(
     placeholder="choose two or more",
 )
 if unknown:
-    st.warning(f"No {kind} has the key {ui.plain(', '.join(unknown))}.", icon=":material/help:")
+    st.warning(f"No {kind} has the key {ui.some(unknown)}.", icon=":material/help:")
 if more := wanted[ui.MOST :]:
-    names = ui.plain(", ".join(labels[key] for key in more))
-    st.warning(f"At most six can be compared. Not shown: {names}.", icon=":material/filter_6:")
+    st.warning(f"At most {ui.MOST} are compared; left out: {ui.some(more)}.", icon=":material/help:")
 if len(keys) < 2:
     ui.empty(f"Two {plural} or more are needed.", f"Choose them above, or tick rows on the {plural} page.")
     ui.page_link(plural, f"All {plural}")

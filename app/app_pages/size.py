@@ -14,6 +14,7 @@ import ui
 from moe_kb.analysis import size_tables
 from moe_kb.charts import sizing as charts
 from moe_kb.importing import RefusedError, read_config
+from moe_kb.importing.expressions import shown as written
 from moe_kb.importing.hf import MAX_BYTES
 from moe_kb.kb import KnowledgeBase
 from moe_kb.sizing import Device, Setting, UnsizedError
@@ -43,11 +44,11 @@ def chosen_configurations() -> list[str]:
         st.query_params["models"] = ui.listed(st.session_state["sized-models"])
 
     said = st.query_params.get("models")
-    asked = ui.unlisted(said) if said is not None else None
+    asked = list(dict.fromkeys(ui.unlisted(said))) if said is not None else None
     if asked is None:
         asked = [name for name in FIRST if name in able] or able[:3]
-    wanted = list(dict.fromkeys(name for name in asked if name in able))
-    st.session_state["sized-models"] = wanted[: ui.MOST]
+    fit = [name for name in asked if name in able]
+    st.session_state["sized-models"] = fit[: ui.MOST]
     names = st.multiselect(
         "Configurations",
         able,
@@ -57,16 +58,14 @@ def chosen_configurations() -> list[str]:
         max_selections=ui.MOST,
         placeholder="choose up to six",
     )
-    for name in asked:
-        problem = ""
-        if name not in known:
-            problem = f"No configuration is called {ui.plain(name)}: a name is model|size."
-        elif known[name].why:
-            problem = f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}."
-        if problem:
-            st.warning(problem, icon=":material/help:")
-    if more := wanted[ui.MOST :]:
-        st.warning(f"At most six are sized. Not shown: {ui.plain(', '.join(known[name].label for name in more))}.")
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        st.warning(f"No configuration is called {ui.some(unknown)}: a name is model|size.", icon=":material/help:")
+    if fit[ui.MOST :]:
+        st.warning(f"At most {ui.MOST} are shown; left out: {ui.some(fit[ui.MOST :])}.", icon=":material/help:")
+    for name in [name for name in asked if name in known and known[name].why][: ui.MOST]:
+        problem = f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}."
+        st.warning(problem, icon=":material/help:")
     return names
 
 
@@ -121,7 +120,7 @@ def uploaded(setting: Setting) -> list[Sized]:
             return []
         st.success(f"Read as {ui.plain(', '.join(read.family.model_types))}.", icon=":material/check:")
         if read.assumed:
-            taken = ", ".join(f"{field} = {value}" for field, value in sorted(read.assumed.items()))
+            taken = ", ".join(f"{field} = {written(value)}" for field, value in sorted(read.assumed.items()))
             st.caption(f"What the file leaves out was taken from the model's code: {ui.plain(taken)}.")
         return [found]
 

@@ -44,6 +44,7 @@ def in_address(
     options: Iterable[Any] | None = None,
     *,
     current: Callable[[str], str] = _current,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Arguments for a widget whose value is part of the address, so that every filtered view has one.
 
@@ -53,6 +54,7 @@ def in_address(
             says how the address is read.
         options: The values allowed, or a range of integers; what the address says beyond them is left out.
         current: Today's name of a value that an address may still give by an earlier one.
+        most: How many values of a list are taken; the rest is left out.
     """
     addressed().add(parameter)
     key = f"in-{parameter}"
@@ -62,7 +64,7 @@ def in_address(
     if options is not None:
         allowed = options if isinstance(options, range) else set(options)
         if isinstance(default, list):
-            value = [one for one in value if one in allowed]
+            value = list(dict.fromkeys(one for one in value if one in allowed))[:most]
         elif value not in allowed:
             value = default
     st.session_state[key] = value

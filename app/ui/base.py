@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -61,6 +61,12 @@ def plain(text: object) -> str:
     out = _JOINED.sub(_JOINER, " ".join(str(text).split()))
     out = re.sub(r"([\\`*_{}\[\]<>#|~$&]|:(?=[A-Za-z]))", r"\\\1", out)
     return re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", out)  # no list, rule or heading
+
+
+def some(names: Sequence[str]) -> str:
+    """Markdown of the first names of what may be many."""
+    shown = ", ".join(plain(name[:80]) for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"
 
 
 def empty(what: str, advice: str) -> None:

@@ -46,8 +46,9 @@ def _choice(
     listed = list(options)
     if names is None and isinstance(options, Mapping):
         names = {option: text if isinstance(text, str) else str(option) for option, text in options.items()}.get
-    renamed = {"current": given.pop("current")} if "current" in given else {}
-    address = in_address(parameter, listed[0] if default is _FIRST else default, listed, **renamed)
+    reading = {"current": given.pop("current")} if "current" in given else {}
+    reading["most"] = given.get("max_selections")
+    address = in_address(parameter, listed[0] if default is _FIRST else default, listed, **reading)
     visibility = {"label_visibility": "collapsed"} if bare else {}
     return widget(label, listed, format_func=names or str, **visibility, **{**address, **given})
 

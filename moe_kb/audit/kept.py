@@ -128,7 +128,7 @@ def _refreshed(database: Path, state: str, base: str, reader: Reader) -> bool:
             connection.execute("DELETE FROM concerns WHERE number NOT IN (SELECT number FROM issues)")
             _insert(connection, run(Reader(reader.connection, asked)))
             _stamp(connection, state, base, works)
-    except (sqlite3.DatabaseError, DatabaseError):
+    except (*DAMAGED, DatabaseError):
         return False  # damaged, or it cannot be written
     return True
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,22 @@ from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
 from moe_kb.corpus import ALIGNMENT, CROSSWALK, WAIVERS, Corpus, Finding, unusable
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
+from moe_kb.fields import FIELDS
 from moe_kb.kinds import FOLDER_BY_KIND
-from moe_kb.records import Alignment, Crosswalk, Design, Mark, Model, Paper, Record, Source, Table, Taxonomy, Waivers
+from moe_kb.records import (
+    RECORD_TYPES,
+    Alignment,
+    Crosswalk,
+    Design,
+    Mark,
+    Model,
+    Paper,
+    Record,
+    Source,
+    Table,
+    Taxonomy,
+    Waivers,
+)
 from moe_kb.records.base import is_web_address
 from moe_kb.records.dates import is_partial_date
 from moe_kb.records.identifiers import address_fault, identifier_fault
@@ -179,6 +194,28 @@ def claims_are_typed(record: Record, path: str, index: Index) -> Iterator[Compla
             yield (at, "claim-type", f"{claim.value!r} is no date.", "Write YYYY, YYYY-MM, YYYY-MM-DD or a/b.")
         elif claim.field == "year" and not isinstance(claim.value, int):
             yield at, "claim-type", f"{claim.value!r} is no year.", "Write a whole number."
+
+
+def fields_are_spelt(record: Record, path: str, index: Index) -> Iterator[Complaint]:
+    """A claim, note or column is not about a field that differs from a known one by a slip; new fields are welcome."""
+    said = [(("claims", i, "field"), claim.field) for i, claim in enumerate(record.claims)]
+    said += [(("resolutions", i, "field"), note.field) for i, note in enumerate(record.resolutions)]
+    if isinstance(record, Table):
+        said += [(("columns", i, "field"), column.field) for i, column in enumerate(record.columns) if column.field]
+    for at, name in said:
+        if name not in _KNOWN_FIELDS and (meant := _slip_of(name)):
+            yield at, "field-name", f"{name!r} is no field that is known.", f"{meant} Fix its spelling."
+
+
+@lru_cache(maxsize=4096)  # many records claim the same things
+def _slip_of(field: str) -> str:
+    return did_you_mean(close_names(field, _KNOWN_FIELDS, alike=_SLIP))
+
+
+#: Fields of records, and those that are counted, compared and drawn.
+_KNOWN_FIELDS = frozenset({*FIELDS, *(name for kind in RECORD_TYPES.values() for name in kind.model_fields)})
+#: So alike are names that a letter or two tell apart; n_heads and d_heads, fp4 and fp8 are less.
+_SLIP = 0.9
 
 
 def cells_fit_columns(record: Table, path: str, index: Index) -> Iterator[Complaint]:
@@ -344,6 +381,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Record, fields_are_sourced),
     (Model, parts_exist),
     (Record, claims_are_typed),
+    (Record, fields_are_spelt),
     (Table, cells_fit_columns),
     (BaseModel, links_are_web_addresses),
     (Record, superseded_by_another),

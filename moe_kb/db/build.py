@@ -92,7 +92,7 @@ def _refresh(
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
             return None
-    except (MoeKbError, OSError, MemoryError, sqlite3.Error):
+    except (MoeKbError, OSError, MemoryError, sqlite3.OperationalError):
         raise
     except Exception:  # a hole in schema and rules: the full build names the file
         return None

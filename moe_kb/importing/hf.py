@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -34,7 +34,6 @@ MAX_DEPTH = 40
 MAX_DIGITS = 15  # of a whole number; what has more is no size
 MAX_CHARACTERS = 60  # of a number with a point, and of what a message shows of a name or a value
 MAX_ENTRIES = 2_000_000  # layers times entries of the longest list that they look into
-MAX_SIZE = 10**15  # of a field of an architecture
 MAX_PARAMETERS = 10**18  # a database's whole numbers have 63 bits
 MAX_REASONS = 40
 
@@ -132,8 +131,6 @@ class _Reading:
             value = self.stack(given) if is_stack else self.value(given, {})
             if value is not None:
                 content[field] = value
-        if far := next(_too_large(content), None):
-            raise RefusedError(far)
         try:
             architecture = Architecture.model_validate(content, strict=True)
         except ValidationError as error:
@@ -328,15 +325,6 @@ def _lists(model_type: str) -> tuple[frozenset[str], frozenset[str], dict[str, s
         frozenset([*common().harmless, *family.harmless]) - set(family.refused),
         {**common().refused, **family.refused},
     )
-
-
-def _too_large(content: Any, place: str = "") -> Iterator[str]:
-    """Places of an architecture with numbers that no architecture has."""
-    if isinstance(content, dict | list):
-        for name, inner in content.items() if isinstance(content, dict) else enumerate(content):
-            yield from _too_large(inner, f"{place}.{name}" if place else str(name))
-    elif isinstance(content, int) and abs(content) > MAX_SIZE:
-        yield f"{place} is {shown(content)}: no model has so much of it"
 
 
 def _short(value: Any) -> str:

@@ -151,7 +151,7 @@ class RunsStore:
                 yield connection
             finally:
                 connection.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:  # or its rows hold what no run has
             raise StoreError(
                 str(self.path),
                 f"the database of the runs cannot be used ({error})",
@@ -192,21 +192,21 @@ class RunsStore:
         """
         with self._connection() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-        if row is None:
-            raise UnknownRunError(f"run {run_id}", "there is no such run here", "List the runs for their ids")
-        return _run(row)
+            if row is not None:
+                return _run(row)
+        raise UnknownRunError(f"run {run_id}", "there is no such run here", "List the runs for their ids")
 
     def newest(self, limit: int) -> tuple[Run, ...]:
         """Return the runs, newest first."""
         with self._connection() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
-        return tuple(_run(row) for row in rows)
+            return tuple(_run(row) for row in rows)
 
     def with_status(self, status: RunStatus) -> tuple[Run, ...]:
         """Return the runs of one status, oldest first."""
         with self._connection() as connection:
             rows = connection.execute("SELECT * FROM runs WHERE status = ? ORDER BY rowid", (status,)).fetchall()
-        return tuple(_run(row) for row in rows)
+            return tuple(_run(row) for row in rows)
 
     def count(self, *statuses: RunStatus) -> int:
         """Count the runs of these statuses."""
@@ -224,7 +224,7 @@ class RunsStore:
                 " RETURNING *",
                 (time.time(), supervisor.pid, supervisor.created),
             ).fetchone()
-        return None if row is None else _run(row)
+            return None if row is None else _run(row)
 
     def record_process(self, run_id: str, process: Identity) -> None:
         """Record the process of a running run."""

@@ -9,6 +9,9 @@ import ui
 from streamlit.testing.v1 import AppTest
 from trees import edit
 
+from moe_kb.lab import Lab, RunEstimate
+from moe_kb.lab.store import RunsStore
+
 PAGES = ("overview", "taxonomy", "papers", "designs", "compare")
 
 
@@ -50,6 +53,38 @@ def test_senseless_addresses_do_no_harm(open_page, page, title, query):
     at = open_page(page, **query)
     assert not at.error
     assert at.title[0].value == title
+
+
+def test_addresses_that_ask_for_too_much_get_a_part(open_page, tree, texts):
+    router = (tree / "data/designs/gating/beta-router.yaml").read_text()
+    names = [f"copy-{number}" for number in range(9)]
+    for name in names:
+        copy = router.replace("key: beta-router", f"key: {name}").replace("name: Beta router", f"name: Router {name}")
+        (tree / f"data/designs/gating/{name}.yaml").write_text(copy)
+    at = open_page("compare", keys=",".join(names * 2))
+    assert at.multiselect(key="compared").value == names[:6]
+    assert "left out: copy-6, copy-7, copy-8" in texts(at)
+    unknown = ",".join(f"no-{number}" for number in range(3000))
+    assert "no-4 and 2,995 more" in texts(open_page("compare", keys=unknown))
+    at = open_page("size", models=unknown)
+    assert [warning.value.count("more: a name is") for warning in at.warning] == [1]
+
+
+def test_a_list_in_the_address_is_cut_to_what_may_be_chosen(open_page, tmp_path):
+    (tmp_path / "runs").mkdir()
+    store = RunsStore(tmp_path / "runs")
+    for number in range(14):
+        store.add(f"20260101-000000-{number:04x}", "x", "x", {}, RunEstimate(1, 1.0, 1, 1), 1.0)
+        store.cancel_queued(f"20260101-000000-{number:04x}")
+    at = open_page("lab", view="runs", runs=[f"20260101-000000-{number:04x}" for number in (*range(14), 0)])
+    assert len(at.multiselect(key="in-runs").value) == 12
+
+
+def test_no_address_launches_a_run(open_page, tmp_path):
+    given = dict.fromkeys(("launch", "in-launch", "delete", "cancel", "steps", "FormSubmitter:launch"), "true")
+    at = open_page("lab", implementation="switch-top1-router", task="text", **given)
+    assert at.button(key="launch").label == "Launch"
+    assert Lab(tmp_path / "runs").runs() == ()
 
 
 @pytest.mark.parametrize("page", ["model", "systems"])
@@ -171,5 +206,7 @@ def test_a_bad_cell_is_told_over_every_page(open_page, tree):
     at = open_page("papers")
     assert not at.error
     assert at.title[0].value == "Papers"
-    assert "moe-kb check" in at.warning[0].value
-    assert "data/tables/first-table.yaml:34" in "\n".join(text.value for text in at.text)
+    assert "older than the records" in at.warning[0].value
+    why = "\n".join(text.value for text in at.text)
+    assert "data/tables/first-table.yaml:34" in why
+    assert "moe-kb check" in why

@@ -1,5 +1,6 @@
 """Every fuzzer by its name, with how many of its inputs the suite tries."""
 
+from fuzz.addresses import addresses
 from fuzz.configurations import configurations
 from fuzz.harness import Fuzzer
 from fuzz.kills import kills
@@ -8,6 +9,7 @@ from fuzz.records import records
 from fuzz.searches import searches
 
 FUZZERS: dict[str, tuple[Fuzzer, int]] = {
+    "addresses": (addresses, 30),
     "configurations": (configurations, 400),
     "kills": (kills, 10),
     "queries": (queries, 40),

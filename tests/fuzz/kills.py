@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -27,7 +27,7 @@ from moe_kb.cli.root import app
 from moe_kb.db import build as building
 from moe_kb.db.build import build
 from moe_kb.db.connect import connect
-from moe_kb.kb import open_kb
+from moe_kb.kb import KnowledgeBase
 from moe_kb.stamps import scan
 
 TREE, DATABASE, CONFIG, PAGE = "tree", "kb.db", "Tiny.json", "page.md"
@@ -56,14 +56,14 @@ def kills(folder: Path) -> Iterator[Attempt]:
         # Installed results are the same for every tree, and reading them takes ten times as long as all the rest.
         rows = list(building.installed_result_rows())
         stack.enter_context(patch.object(building, "installed_result_rows", lambda: iter(rows)))
-        jobs = _jobs(folder)
-        work = folder / "work"
+        pristine, work = _pristine(folder / "pristine"), folder / "work"
+        job_of = cache(lambda name: _job(folder / name, pristine, *KINDS[name]))  # a short run meets only some
 
         def attempt(random: Random) -> str:
             shutil.rmtree(work, ignore_errors=True)
             if random.random() < 0.15:
-                return _at_once(random, jobs["refresh"], work)
-            job = jobs[random.choice(list(jobs))]
+                return _at_once(random, job_of("refresh"), work)
+            job = job_of(random.choice(list(KINDS)))
             shutil.copytree(job.folder, work)
             child = _forked(job.command, work)
             time.sleep(random.uniform(0, 1.1 * job.seconds))
@@ -83,7 +83,10 @@ def _checked(job: Job, work: Path) -> str:
     assert {stamp.path for stamp in scan(work / TREE)} <= {path.removeprefix(f"{TREE}/") for path in job.after[0]}
     left = _temporary(work)
     job.command(work)
-    assert _state(work) == job.after, "repeated, it ends otherwise"
+    again, wanted = _state(work), job.after
+    differing = [path for path in {*again[0], *wanted[0]} if again[0].get(path) != wanted[0].get(path)]
+    assert not differing, f"repeated, it ends otherwise: {differing}"
+    assert again[1] == wanted[1], "repeated, it leaves another database"
     assert not _temporary(work), f"left: {_temporary(work)}"
     return "half" if left else "nothing done" if (files, rows) == job.before else "done"
 
@@ -155,14 +158,14 @@ def _run(work: Path, *arguments: str) -> None:
 
 
 def _exported(work: Path) -> None:
-    open_kb(work / TREE, database=work / DATABASE).export(work / "out", ("csv", "json", "bibtex"))
+    KnowledgeBase(work / DATABASE).export(work / "out", ("csv", "json", "bibtex"))
 
 
 def _page(work: Path) -> None:
     from moe_kb.audit.report import MAX_PAGE, written
     from moe_kb.files import read_text, write_text
 
-    kb, page = open_kb(work / TREE, database=work / DATABASE), work / PAGE
+    kb, page = KnowledgeBase(work / DATABASE), work / PAGE
     write_text(page, written(read_text(page, MAX_PAGE), kb.audit(), kb.sources().values()))
 
 
@@ -177,8 +180,8 @@ def _reading(work: Path) -> None:
 # --- what is there before ----------------------------------------------------------------------------------------
 
 
-def _jobs(folder: Path) -> dict[str, Job]:
-    pristine = folder / "pristine"
+def _pristine(pristine: Path) -> Path:
+    """A tree with its database, a configuration to import, and a page."""
     design = FILES["data/designs/gating/beta-router.yaml"].replace("key: beta-router", "key: mixtral-top2-router")
     code = "key: transformers-code\nname: Code\ntitle: Code of invented models\ntype: repository\n"
     small_tree(
@@ -189,29 +192,32 @@ def _jobs(folder: Path) -> dict[str, Job]:
     (pristine / CONFIG).write_text(json.dumps(config | {"num_hidden_layers": 2}))
     (pristine / PAGE).write_text("# Issues\n")
     _built(pristine)
-    kinds: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
-        "build": (lambda work: (work / DATABASE).unlink(), _built),
-        "build anew": (lambda work: None, partial(_built, force=True)),
-        "refresh": (lambda work: edit(work / TREE, PAPER, "name: Beta\n", "name: Beta again\n"), _built),
-        "full refresh": (lambda work: edit(work / TREE, "data/sources/second-list.yaml", "name: ", "name: A "), _built),
-        "restamp": (lambda work: os.utime(work / TREE / PAPER), _built),
-        "format": (_quote_names, lambda work: _run(work, "format")),
-        "schema": (lambda work: None, lambda work: _run(work, "schema", "{work}/schema")),
-        "import": (lambda work: None, lambda work: _run(work, "import", "hf", "{work}/" + CONFIG)),
-        "add": (
-            lambda work: _run(work, "format"),
-            lambda work: _run(work, "import", "hf", "{work}/" + CONFIG, "--key", "alpha", "--label", "Tiny"),
-        ),
-        "export": (lambda work: None, _exported),
-        "page": (lambda work: None, _page),
-    }
-    return {name: _job(folder / name, pristine, prepare, command) for name, (prepare, command) in kinds.items()}
+    return pristine
 
 
 def _quote_names(work: Path) -> None:
     """Every record in a form that is not canonical."""
     for path in (work / TREE).rglob("*.yaml"):
         path.write_text(re.sub(r"^name: (\w[\w ]*)$", r'name: "\1"', path.read_text(), flags=re.MULTILINE))
+
+
+#: What is done to the folder before, and the command.
+KINDS: dict[str, tuple[Callable[[Path], object], Callable[[Path], None]]] = {
+    "build": (lambda work: (work / DATABASE).unlink(), _built),
+    "build anew": (lambda work: None, partial(_built, force=True)),
+    "refresh": (lambda work: edit(work / TREE, PAPER, "name: Beta\n", "name: Beta again\n"), _built),
+    "full refresh": (lambda work: edit(work / TREE, "data/sources/second-list.yaml", "name: ", "name: A "), _built),
+    "restamp": (lambda work: os.utime(work / TREE / PAPER), _built),
+    "format": (_quote_names, lambda work: _run(work, "format")),
+    "schema": (lambda work: None, lambda work: _run(work, "schema", "{work}/schema")),
+    "import": (lambda work: None, lambda work: _run(work, "import", "hf", "{work}/" + CONFIG)),
+    "add": (
+        lambda work: _run(work, "format"),
+        lambda work: _run(work, "import", "hf", "{work}/" + CONFIG, "--key", "alpha", "--label", "Tiny"),
+    ),
+    "export": (lambda work: None, _exported),
+    "page": (lambda work: None, _page),
+}
 
 
 def _job(folder: Path, pristine: Path, prepare: Callable[[Path], object], command: Callable[[Path], None]) -> Job:

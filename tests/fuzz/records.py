@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
 from random import Random
@@ -143,16 +143,16 @@ def ask(kb: KnowledgeBase, random: Random) -> None:
     kb.systems(), kb.configurations(), kb.sizable(), kb.devices(), kb.measurements(), kb.observations()
     kb.papers_by_year(), kb.timelines(), kb.sources()
     for model in (name for name in names if name.startswith("model:")):
-        kb.values(model), kb.routers(model), kb.architectures(model)
+        kb.values(model), kb.routers(model)
+        with suppress(MoeKbError):  # none of its layers are described
+            kb.architectures(model)
     for design in (name for name in names if name.startswith("design:")):
         kb.properties(design), kb.users(design), kb.lineage(design)
     for taxonomy in kb.taxonomies():
         kb.tree(taxonomy.key)
     for question in (lambda: kb.tradeoffs(), lambda: kb.trends("granularity"), lambda: kb.timeline("first-table")):
-        try:
+        with suppress(MoeKbError):  # nothing of that kind is left
             question()
-        except MoeKbError:
-            continue
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ BROKEN = [
     ("cell-type", TABLE, "params_total: 3B", "params_total: three", 41, "'three' is no count", "give it a `value`"),
     ("link-scheme", BETA, "placements:", "claims:\n- {source: first-survey, field: code_url, value: 'javascript:alert(1)'}\nplacements:", 8, "no web address", "https://"),
     ("cell-type", TABLE, "type: text, description: Experts", "type: text, field: released, description: Experts", 34, "'1/9' is no date", "give it a `value`"),
+    ("field-name", MODEL, "  field: params_total", "  field: parms_total", 31, "'parms_total' is no field that is known", "Did you mean: params_total? Fix"),
+    ("field-name", TABLE, "type: number\n  field: mmlu", "type: number\n  field: n_layer", 23, "'n_layer' is no field", "Did you mean: n_layers? Fix"),
     ("provenance-field", ALPHA, "venue, ids, links]", "venue, ids, links, title.upper]", 26, "'title.upper' says nothing", "Did you mean: title?"),
     ("superseded-self", SYSTEM, "papers: [beta]", "papers: [beta]\nsuperseded_by: gamma", 6, "names itself", "replaces it"),
     ("claim-type", BETA, "placements:", "claims:\n- {source: first-survey, field: date, value: soon}\nplacements:", 8, "'soon' is no date", "YYYY"),

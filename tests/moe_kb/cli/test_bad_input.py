@@ -190,4 +190,4 @@ def test_a_bad_value_is_told_by_check_and_search(moe, tree, path, old, new, line
     searched = moe("search", "alpha")
     assert searched.status == 0
     assert "model:alpha" in searched.out
-    assert "the records have findings" in searched.err
+    assert "older than the records: the records have 1 findings" in searched.err

@@ -1,5 +1,10 @@
 """Commands about the tree: check, format, build, schema."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from trees import FILES, edit
 
@@ -71,6 +76,33 @@ def test_format_names_changed_and_broken_files(moe, tree):
     assert "1 files changed, 1 could not be formatted." in result.err
     assert "# kept\nname: Gamma\n" in (tree / GAMMA).read_text()
     assert moe("format", GAMMA).err == "0 files changed, 0 could not be formatted.\n"
+
+
+def test_leftovers_of_killed_processes_are_no_records(moe, tree, tmp_path):
+    assert moe("format").status == 0
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = [tree / path.parent / f".{path.name}.{int(gone.stdout)}.0123abcd.tmp" for path in map(Path, (BETA, GAMMA))]
+    for file in left:
+        file.write_text("key: [")
+    assert moe("check").status == 0
+    assert moe("build", "--out", tmp_path / "kb.db").status == 0
+    assert moe("format", "data/papers").status == 0
+    assert [file.exists() for file in left] == [False, True]
+    assert moe("format").status == 0
+    assert not left[1].exists()
+
+
+@pytest.mark.parametrize("make", [
+    Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.write_bytes(b"\xff"),
+    lambda path: (path.touch(), os.truncate(path, 3_000_000_000)),
+])  # fmt: skip
+def test_pages_that_are_no_text_are_refused(moe, tmp_path, make):
+    page = tmp_path / "page.md"
+    make(page)
+    result = moe("audit", "--page", page)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert f"{page} cannot be read: " in result.err
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_build_says_what_it_loaded(moe, tree, tmp_path):

@@ -103,6 +103,16 @@ def test_a_damaged_database_is_named(home: Path) -> None:
         Lab(home, entries())
 
 
+@pytest.mark.parametrize("config", ["{", "[" * 5_000, "null", "b'\\xff'"])
+def test_a_damaged_row_is_named(lab: Lab, home: Path, config: str) -> None:
+    lab.wait(lab.launch("demo", {}).id, 15)
+    with sqlite3.connect(home / "runs.db") as connection:
+        connection.execute("UPDATE runs SET config = ?, estimate = ?", (config, config))
+    connection.close()
+    with pytest.raises(StoreError, match=r"runs\.db: .*cannot be used"):
+        lab.runs()
+
+
 def test_errors_of_the_laboratory_are_errors_of_moe_kb() -> None:
     error = StoreError("runs.db", "it is damaged", "Move it away")
     assert isinstance(error, MoeKbError)
