@@ -241,8 +241,6 @@ _APART = 14
 """Between boxes that stand beside each other."""
 _STRIP = 22
 """Height of a norm."""
-_TIMES = 40
-"""Width of the number of repeats beside a frame."""
 
 
 def _whole(blocks: Model, lit: Lit) -> tuple[Drawing, float]:
@@ -329,7 +327,7 @@ def _stack(side: Side, lit: Lit, width: float) -> tuple[Drawing, float]:
     box = _box(side.block, lit, width)
     y = box.text_height
     for group in reversed(side.groups):
-        y = _chips(on, group, _FRAME, y, width - 2 * _FRAME, depth=0, lit=lit) + _CHIP_GAP
+        y = _chips(on, group, _FRAME, y, width - 2 * _FRAME, lit=lit) + _CHIP_GAP
     height = y + 3
     back = Drawing()
     back.rect(
@@ -344,22 +342,34 @@ def _stack(side: Side, lit: Lit, width: float) -> tuple[Drawing, float]:
     return back, height
 
 
-def _chips(on: Drawing, group: Group, x: float, y: float, width: float, *, depth: int, lit: Lit) -> float:
-    """A group from `y` down; the place under it."""
-    room = _TIMES if group.repeat > 1 else 0
+def _chips(on: Drawing, group: Group, x: float, y: float, width: float, *, lit: Lit) -> float:
+    """A group from `y` down; the place under it. Its repeats stand beside it, or over it where it is narrow."""
+    times = f"× {group.repeat:,}" if group.repeat > 1 else ""
+    room = width_of(times, _TITLE, bold=True) + 10 if times else 0
+    if width - room < 64 + _nested(group) * (2 * _FRAME + 36):
+        if times:
+            on.text(x, y + 12, *wrapped([Run(times)], max(width, 1), _SMALL, most=1)[0], size=_SMALL)
+            y += 17
+        times, room = "", 0
     inner = width - room
     if group.layer is not None:
         _chip(on, group.layer, x, y, inner, lit)
         bottom = y + _CHIP
     else:
+        frame = _FRAME if inner > 64 + 2 * _FRAME else 0
         at = y + _FRAME
         for member in reversed(group.groups):
-            at = _chips(on, member, x + _FRAME, at, inner - 2 * _FRAME, depth=depth + 1, lit=lit) + _CHIP_GAP
+            at = _chips(on, member, x + frame, at, inner - 2 * frame, lit=lit) + _CHIP_GAP
         bottom = at - _CHIP_GAP + _FRAME
         on.rect(x, y, inner, bottom - y, edge="line", round=6)
-    if room:
-        on.text(x + inner + 6, (y + bottom) / 2 + 5, f"× {group.repeat:,}", size=_TITLE, bold=True)
+    if times:
+        on.text(x + inner + 6, (y + bottom) / 2 + 5, times, size=_TITLE, bold=True)
     return bottom
+
+
+def _nested(group: Group) -> int:
+    """How deep groups stand in it."""
+    return 1 + max(map(_nested, group.groups)) if group.groups else 0
 
 
 def _chip(on: Drawing, layer: Layer, x: float, y: float, width: float, lit: Lit) -> None:

@@ -74,6 +74,18 @@ def test_nested_patterns_have_all_their_repeats():
     assert "1 of 21 layers · layer 1" in words(shown)
 
 
+@pytest.mark.parametrize("depth", [1, 3, 6, 20])
+def test_patterns_nest_as_deep_as_they_like(depth):
+    group = {"repeat": 2, "sublayers": [small.ATTENTION, small.MOE]}
+    for level in range(depth):
+        group = {"repeat": 2 if level < 8 else 1, "groups": [group]}
+    stack = {"groups": [group]}
+    for shown in (drawn(decoder=stack), drawn(encoder=stack, decoder=stack)):
+        assert misplaced(shown) == []
+        assert "× 2" in lines(shown)
+    assert misplaced(drawn(small.MOE, repeat=9999)) == []
+
+
 @pytest.mark.parametrize(("sublayer", "said"), [
     (small.ATTENTION, ["Grouped-query attention", "4 query heads", "2 KV heads", "head size 6"]),
     (small.ATTENTION | {"n_kv_heads": 4}, ["Multi-head attention"]),
