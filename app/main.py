@@ -7,6 +7,7 @@ finds the name `app` in this file and serves it; for every view of a page it run
 from __future__ import annotations
 
 import ctypes
+import gc
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def give_memory_back() -> None:
         mallopt(-3, 64 * 1024)  # M_MMAP_THRESHOLD: what is larger is a mapping of its own
 
 
+def leave_code_alone() -> None:
+    """Keep what is loaded by now out of the collector's way.
+
+    Streamlit collects after every run of every session, and would each time walk over the half million objects that
+    make up libraries and record types.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 if __name__ == "__main__":
     # A browser's request has headers; a test's has none, nor a server.
     if st.context.headers and guard.MARK not in st.context.headers:
@@ -86,4 +97,5 @@ if __name__ == "__main__":
     show()
 else:  # imported by the server
     give_memory_back()
+    leave_code_alone()
     app = st.App(**guard.guarded(__file__))

@@ -2,6 +2,7 @@
 
 python -m benchmarks            all of them, about ten minutes on a quiet machine
 python -m benchmarks cli app    some of them
+python -m benchmarks load       fifty readers at once, twenty minutes and more; only where it is named
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ TITLES = {
     "app": "App",
     "memory": "Memory",
     "computed": "Computed",
+    "load": "Load",
 }
+#: Takes longer than all others together.
+ONLY_NAMED = ("load",)
 
 
 def main(names: list[str]) -> None:
@@ -29,7 +33,7 @@ def main(names: list[str]) -> None:
         sys.exit(f"no benchmark called {', '.join(sorted(unknown))}. There are: {', '.join(TITLES)}.")
     missed = 0
     tables = []
-    for name in names or TITLES:
+    for name in names or [name for name in TITLES if name not in ONLY_NAMED]:
         results = import_module(f"benchmarks.{name}").run()
         missed += sum(result.met is False for result in results)
         tables.append(table(TITLES[name], results))

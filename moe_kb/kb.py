@@ -326,11 +326,23 @@ class KnowledgeBase:
 
     # --- papers, designs, models, systems ----------------------------------------------------------------------
 
-    def papers(self, facets: queries.papers.Facets | None = None) -> list[queries.papers.PaperRow]:
-        """The catalogue of papers, newest first; with a text in `facets` best match first."""
+    def papers(
+        self,
+        facets: queries.papers.Facets | None = None,
+        *,
+        among: Sequence[queries.papers.PaperRow] | None = None,
+        most: int | None = None,
+    ) -> list[queries.papers.PaperRow]:
+        """The catalogue of papers, newest first; with a text in `facets` best match first.
+
+        Args:
+            facets: What the list is narrowed to.
+            among: The whole catalogue, where it is at hand.
+            most: At most this many.
+        """
         with self.reader() as reader:
-            found = queries.papers.papers(reader)
-            return queries.papers.select_papers(reader, found, facets) if facets else found
+            found = queries.papers.papers(reader) if among is None else among
+            return queries.papers.select_papers(reader, found, facets or queries.papers.Facets(), most)
 
     def elsewhere(self, text: str) -> list[Hit]:
         """The best designs, models and systems for a text."""

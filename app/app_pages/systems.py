@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 import ui
 
@@ -14,6 +15,7 @@ from moe_kb.charts.systems import optimises_chart, stars_chart
 from moe_kb.errors import NotFoundError
 from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.format import joined
+from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.scores import AGAINST
 from moe_kb.queries.systems import OPTIMISES, mark
 
@@ -34,6 +36,12 @@ if asked:
 view = ui.segmented("View", "view", VIEWS, f"{kind}s" if kind else "evaluations", bare=True)
 
 
+def scores_figure(kb: KnowledgeBase, benchmark: str, against: str, settings: tuple[str, ...]) -> go.Figure:
+    """The chart of a benchmark's scores (of some settings)."""
+    rows = [row for row in ui.cached(type(kb).scores, kb) if not settings or row.setting in settings]
+    return score_chart(rows, benchmark, against)
+
+
 def show_evaluations() -> None:
     rows = ui.cached(type(kb).scores, kb)
     if not rows:
@@ -48,7 +56,8 @@ def show_evaluations() -> None:
     found = [row for row in rows if row.benchmark == benchmark and (not wanted or row.setting in wanted)]
     if any(row.against(against) is not None for row in found):
         alt = f"{label_of(benchmark)} scores against {label_of(against).lower()}"
-        ui.chart(score_chart(found, benchmark, against), key="score-chart", alt=alt)
+        figure = ui.cached(scores_figure, kb, benchmark, against, tuple(wanted))
+        ui.chart(figure, key="score-chart", alt=alt)
     unplaced = sum(row.against(against) is None for row in found)
     st.caption(
         "Scores of different settings are not comparable with each other: colour and shape show the number of shots."

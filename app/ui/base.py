@@ -12,32 +12,25 @@ import streamlit as st
 import moe_kb
 from moe_kb.kb import KnowledgeBase
 
+from .kept import Opened, Results
+
 T = TypeVar("T")
 
 
-@st.cache_resource(ttl=2, max_entries=4, show_spinner="Building the database …")
-def _open(root: str | None) -> KnowledgeBase:
-    return moe_kb.open()
+_open = Opened(moe_kb.open)
+_results = Results(limit=128 * 2**20)
 
 
 def knowledge_base() -> KnowledgeBase:
-    """The knowledge base, refreshed when records changed.
-
-    Looking for changes costs milliseconds, so reruns within two seconds share one look.
-    """
-    return _open(os.environ.get("MOE_KB_ROOT"))
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def _cached(name: str, content: str, arguments: tuple[Any, ...], _make: Callable[[], Any]) -> Any:
-    return _make()
+    """The knowledge base, refreshed when records changed."""
+    return _open.get(os.environ.get("MOE_KB_ROOT"))
 
 
 def cached(function: Callable[..., T], kb: KnowledgeBase, *arguments: Any, **options: Any) -> T:
     """`function(kb, *arguments, **options)`, remembered until the records change. Treat the result as read-only."""
     name = f"{function.__module__}.{function.__qualname__}"
-    given = (arguments, tuple(options.items()))
-    result: T = _cached(name, f"{kb.database}:{kb.content_hash}", given, lambda: function(kb, *arguments, **options))
+    key = (name, kb.database, kb.content_hash, kb.meta["fingerprint"], arguments, tuple(options.items()))
+    result: T = _results.get(key, lambda: function(kb, *arguments, **options))
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -33,6 +34,8 @@ CREATE INDEX in_order ON issues (rule, id)
 _ABOUT = "SELECT number FROM concerns WHERE record IN (SELECT value FROM json_each(?))"
 #: Up to so many records the whole audit takes a fraction of a second, and kept it answers faster than one record's.
 SMALL = 2_000
+#: Of readers who ask at the same time one computes.
+_computing = threading.Lock()
 
 
 def beside(database: Path) -> Path:
@@ -57,10 +60,13 @@ def issues(database: Path, meta: Mapping[str, str], reader: Reader, record: str 
 
     if record is not None and evidence.number_of_records(reader) > SMALL:
         return run(Reader(reader.connection, {record}))
-    base = _base(reader, meta)
-    if not _refreshed(database, state, base, reader):
-        _written(database, state, base, reader)
-    kept = _read(database, state, record)
+    with _computing:
+        kept = _read(database, state, record)  # others may have waited for the same
+        if kept is None:
+            base = _base(reader, meta)
+            if not _refreshed(database, state, base, reader):
+                _written(database, state, base, reader)
+            kept = _read(database, state, record)
     if kept is not None:
         return kept
     # Nothing can be written there.

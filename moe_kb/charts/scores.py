@@ -14,6 +14,9 @@ from moe_kb.fields import MEASURES, NOT_REPORTED, label_of
 from moe_kb.format import citation, compact
 from moe_kb.queries.scores import ScoreRow
 
+#: More names than this cannot be told apart in a picture, and finding a place for each takes seconds.
+NAMED = 200
+
 
 @safe
 def score_chart(rows: Sequence[ScoreRow], benchmark: str, against: str = "params_active") -> go.Figure:
@@ -25,13 +28,14 @@ def score_chart(rows: Sequence[ScoreRow], benchmark: str, against: str = "params
         against: One of `moe_kb.queries.scores.AGAINST`.
     """
     points = [row for row in rows if row.benchmark == benchmark and row.against(against) is not None]
+    named = points if len(points) <= NAMED else []
     found = places(
-        [row.against(against) or 0 for row in points],
-        [row.score for row in points],
-        [row.label for row in points],
+        [row.against(against) or 0 for row in named],
+        [row.score for row in named],
+        [row.label for row in named],
         log_x=MEASURES[against].log,
     )
-    names = dict(zip(map(id, points), found, strict=True))
+    names = dict(zip(map(id, named), found, strict=True))
     figure = go.Figure()
     for number, setting in enumerate(sorted({row.setting for row in points})):
         members = [row for row in points if row.setting == setting]
@@ -39,10 +43,10 @@ def score_chart(rows: Sequence[ScoreRow], benchmark: str, against: str = "params
             x=[row.against(against) for row in members],
             y=[row.score for row in members],
             name=setting,
-            mode="markers+text",
+            mode="markers+text" if named else "markers",
             text=[row.label for row in members],
             cliponaxis=False,
-            textposition=[names[id(row)] for row in members],
+            textposition=[names[id(row)] for row in members] if named else None,
             textfont={"size": 11},
             marker={"size": 11, "symbol": SYMBOLS[number % len(SYMBOLS)], "color": COLOURS[number]},
             customdata=[

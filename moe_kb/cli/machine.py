@@ -23,7 +23,7 @@ def run_app(port: int, browser: bool) -> None:
     Example: moe-kb app --port 8600
     """
     import importlib.util
-    import subprocess
+    import os
     import sys
 
     from moe_kb.kb import open_kb
@@ -39,11 +39,10 @@ def run_app(port: int, browser: bool) -> None:
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
     # Streamlit would ask a first-time user for an e-mail address and wait.
     command += ["--server.headless", "false" if browser else "true", "--server.showEmailPrompt", "false"]
-    # Streamlit reads its theme and settings from the folder it is started in.
-    try:
-        raise Exit(subprocess.call(command, cwd=folder))
-    except KeyboardInterrupt:
-        raise Exit(0) from None
+    # Streamlit reads its theme and settings from the folder it is started in. It takes this process's place, so that
+    # whoever stops this one stops the server.
+    os.chdir(folder)
+    os.execv(sys.executable, command)
 
 
 @app.command(

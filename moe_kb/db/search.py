@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ class Hit:
     """`name`, `part of a name` or `text`."""
 
 
-def search(
+def hits(
     connection: sqlite3.Connection,
     text: str,
     *,
@@ -43,10 +43,11 @@ def search(
     node: str | None = None,
     year: int | tuple[int, int] | None = None,
     limit: int = 50,
-) -> list[Hit]:
-    """Find records; the filters are those of `KnowledgeBase.search`, `node` may be a bare path in any taxonomy.
+) -> Iterator[Hit]:
+    """Find records one by one, best first.
 
-    Empty text lists everything that passes the filters, newest first.
+    The filters are those of `KnowledgeBase.search`; `node` may be a bare path in any taxonomy. Empty text lists
+    everything that passes the filters, newest first.
 
     Raises:
         QueryError: The last year is before the first.
@@ -58,11 +59,11 @@ def search(
     words = re.findall(r"[^\W_]+", text)[:MAX_WORDS]
     tokens = list({fold(word): word for word in reversed(words)}.values())[::-1]
     if not tokens:
-        if text.strip():
-            return []
-        return _listing(connection, filters, parameters, limit)
+        if not text.strip():
+            yield from _listing(connection, filters, parameters, limit)
+        return
     plain = " ".join(text.split())
-    ways: tuple[tuple[str, Callable[[], list[tuple[Any, ...]]]], ...] = (
+    ways: tuple[tuple[str, Callable[[], Iterable[tuple[Any, ...]]]], ...] = (
         ("name", lambda: _by_name(connection, plain, filters, parameters, limit)),
         *(
             ("text", partial(_by_words, connection, tokens, columns, f"{kinds} {filters}", parameters, limit))
@@ -71,13 +72,19 @@ def search(
         ),
         ("part of a name", lambda: _by_part(connection, plain, filters, parameters, limit)),
     )
-    found: dict[str, Hit] = {}
+    found: set[str] = set()
     for why, find in ways:
         for row in find():
-            found.setdefault(row[0], Hit(*[*row, why]))
-        if len(found) >= limit:
-            break
-    return list(found.values())[:limit]
+            if row[0] not in found:
+                found.add(row[0])
+                yield Hit(*[*row, why])
+            if len(found) >= limit:
+                return
+
+
+def search(connection: sqlite3.Connection, text: str, *, limit: int = 50, **filters: Any) -> list[Hit]:
+    """The same in a list."""
+    return list(hits(connection, text, limit=limit, **filters))
 
 
 def fold(name: str) -> str:
@@ -136,11 +143,12 @@ def _by_name(
 
 def _by_words(
     connection: sqlite3.Connection, tokens: list[str], columns: str, filters: str, parameters: list[Any], limit: int
-) -> list[tuple[Any, ...]]:
+) -> Iterable[tuple[Any, ...]]:
     """Records that hold every word, in `columns` (a filter of FTS5's) or anywhere; the last may be unfinished.
 
     Ranking means scoring every match, and a common word stands in most texts, in far fewer titles; so the caller asks
-    for titles first and for texts only where the page is not full.
+    for titles first and for texts only where the page is not full. Rows come as they are asked for, each with the work
+    of cutting out its snippet.
     """
     words = " ".join(f'"{token}"' for token in tokens) + ("*" if len(tokens[-1]) > 2 else "")
     return connection.execute(
@@ -148,7 +156,7 @@ def _by_words(
         f"ON r.id = search.rowid WHERE search MATCH ? AND rank MATCH 'bm25(10.0, 5.0, 1.0)' {filters} "
         "ORDER BY rank LIMIT ?",
         [f"{columns} ({words})", *parameters, limit],
-    ).fetchall()
+    )
 
 
 def _by_part(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from moe_kb.db.reader import Reader
-from moe_kb.db.search import Hit, search
+from moe_kb.db.search import Hit, hits, search
 from moe_kb.queries.taxonomy import node_labels
 
 if TYPE_CHECKING:
@@ -140,28 +141,41 @@ def venues(found: Sequence[PaperRow]) -> list[str]:
     return sorted(filter(None, counts), key=lambda name: (-counts[name], name.lower()))
 
 
-def select_papers(reader: Reader, found: Sequence[PaperRow], facets: Facets) -> list[PaperRow]:
-    """The papers that pass; with a text, best match first and with the words around the match."""
-    chosen = list(found)
-    if facets.text or facets.node:
-        hits = search(reader.connection, facets.text, kind="paper", node=facets.node, limit=MANY)
-        if facets.text:
-            by_record = {paper.record: paper for paper in found}
-            chosen = [
-                replace(by_record[hit.record], found=_around(hit.snippet)) for hit in hits if hit.record in by_record
-            ]
-        else:
-            kept = {hit.record for hit in hits}
-            chosen = [paper for paper in found if paper.record in kept]
+def select_papers(reader: Reader, found: Sequence[PaperRow], facets: Facets, most: int | None = None) -> list[PaperRow]:
+    """The papers that pass, at most so many; with a text, best match first and with the words around the match."""
+    chosen: Iterable[PaperRow] = found
+    if facets.text:
+        by_record = {paper.record: paper for paper in found}
+        chosen = (
+            replace(by_record[hit.record], found=_around(hit.snippet))
+            for hit in hits(reader.connection, facets.text, kind="paper", node=facets.node, limit=MANY)
+            if hit.record in by_record
+        )
+    elif facets.node:
+        kept = placed(reader, facets.node)
+        chosen = (paper for paper in found if paper.record in kept)
     first, last = facets.years or (0, 9999)
-    return [
+    passing = (
         paper
         for paper in chosen
         if first <= paper.year <= last
         and (not facets.venues or paper.venue_family in facets.venues)
         and (not facets.scopes or paper.scope in facets.scopes)
         and (not facets.with_code or paper.code)
-    ]
+    )
+    return list(islice(passing, most))
+
+
+def placed(reader: Reader, node: str) -> set[str]:
+    """Records placed at or under a node, `taxonomy:path`."""
+    taxonomy, _, path = node.partition(":")
+    return set(
+        reader.values(
+            "SELECT l.record FROM placements l JOIN node_ancestors a ON a.taxonomy = l.taxonomy AND a.node = l.node "
+            "WHERE a.ancestor = ? AND a.taxonomy = ?",
+            (path, taxonomy),
+        )
+    )
 
 
 def elsewhere(reader: Reader, text: str, most: int = 6) -> list[Hit]:

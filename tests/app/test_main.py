@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import streamlit as st
 import ui
 from streamlit.testing.v1 import AppTest
 from trees import edit
@@ -104,7 +103,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
     broken.write_text(broken.read_text().replace("node: algorithm/gating", "node: no-such-node"))
     ui.base._open.clear()
     at = open_page("papers")
-    assert "an earlier build of the database answers" in texts(at)
+    assert "answers: it is older than the records" in texts(at)
     assert "no-such-node" in texts(at)
     assert len(at.dataframe[0].value) == 2
 
@@ -202,7 +201,7 @@ def test_no_page_lets_record_text_act_as_html():
 def test_a_bad_cell_is_told_over_every_page(open_page, tree):
     assert open_page("papers").title[0].value == "Papers"
     edit(tree, "data/tables/first-table.yaml", "experts: 1/9", "experts: ''")
-    st.cache_resource.clear()
+    ui.base._open.clear()
     at = open_page("papers")
     assert not at.error
     assert at.title[0].value == "Papers"

@@ -142,6 +142,16 @@ def test_a_query_waits_for_a_click_and_ends_with_its_reader(page: Page) -> None:
     wait_for_sandboxes(0, 4)
 
 
+def test_no_name_in_a_chart_becomes_a_link(page: Page) -> None:
+    link = '<a href="https://evil.example">x</a>'
+    sql = f"SELECT '{link}' AS '{link} ' , 5 AS y UNION SELECT 'b', 7"
+    open_page(page, "/query?" + urlencode({"sql": sql, "show": "chart", "kind": "bar", "colour": f"{link} "}))
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    chart = page.locator(".js-plotly-plot")
+    expect(chart).to_contain_text("<a href=")
+    assert chart.locator("a[*|href*=evil]").count() == 0
+
+
 TINY = {
     "Batch size (sequences)": 2, "Sequence length (tokens)": 32, "Model width": 16, "Layers": 2, "Heads": 2,
     "Experts": 4, "Expert width": 16, "Domain bytes": 20000, "Validation every (steps)": 5, "Validation sequences": 4,

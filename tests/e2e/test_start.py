@@ -15,6 +15,15 @@ def test_the_app_starts_unasked_and_listens_on_loopback_only(tmp_path):
         assert listening == {"127.0.0.1"}
 
 
+def test_stopping_the_command_stops_the_server(tmp_path):
+    with running_app(tmp_path / "log", "--no-browser", HOME=str(tmp_path)) as (process, _):
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        process.wait(30)
+        _, alive = psutil.wait_procs(family, 10)
+        assert alive == []
+
+
 def listened_to_by(process: psutil.Process) -> set[str]:
     """Addresses that it listens at; none if it has ended since it was found, as what opens the browser does."""
     try:
