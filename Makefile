@@ -49,6 +49,7 @@ $(VENV)/light: pyproject.toml constraints.txt
 # Pages made from the records. Nobody has to run this: a workflow does, after every merge.
 pages: $(or $(wildcard $(VENV)/installed),$(VENV)/light)
 	$(BIN)/moe-kb --root . audit --page docs/audit.md
+	$(BIN)/moe-kb --root . picture lineage --out docs/lineage.svg
 
 # Two workers share two cores: a second thread in each would only wait.
 unit: install

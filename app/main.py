@@ -34,7 +34,7 @@ VISIBLE = (
 HIDDEN = (
     ("paper", "Paper"),
     ("design", "Design"),
-    ("compare", "Compare designs"),
+    ("compare", "Compare"),
     ("model", "Model"),
     ("axes", "Trade-offs"),  # the former address
 )

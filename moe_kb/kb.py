@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from moe_kb.db.console import QueryResult
     from moe_kb.db.search import Hit
     from moe_kb.exporters.citations import Support
-    from moe_kb.pictures.design import Size
+    from moe_kb.pictures.named import Size
     from moe_kb.pictures.svg import Picture, Theme
     from moe_kb.records import Accelerator, Architecture, Design, Model, Paper, Record, Source, System, Table
     from moe_kb.sizing import Device
@@ -324,8 +324,9 @@ class KnowledgeBase:
         return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
     def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
-        """Records of one kind side by side."""
-        return self._ask(queries.compare.compare, [self.resolve(name) for name in names])
+        """Records of one kind side by side; `model:key#label` is one configuration of a model."""
+        parted = [name.partition("#") for name in names]
+        return self._ask(queries.compare.compare, [self.resolve(name) + mark + label for name, mark, label in parted])
 
     # --- papers, designs, models, systems ----------------------------------------------------------------------
 
@@ -379,37 +380,9 @@ class KnowledgeBase:
         """A design's relations to other designs."""
         return self._ask(queries.graph.lineage, self.resolve(design, "design"))
 
-    def picture(self, name: str, *, size: Size = "page", theme: Theme = "auto", lit: Collection[str] = ()) -> Picture:
-        """How a gating design routes, as SVG with a sentence that says the same; see `moe_kb.pictures.design.draw`.
-
-        Raises:
-            NotFoundError: There is no such design, or it is no gate.
-        """
-        from moe_kb.pictures.design import draw
-
-        record = self.resolve(name, None if ":" in name else "design")
-        with self.reader() as reader:
-            title = queries.designs.gate_name(reader, record)
-            if title is None:
-                raise NotFoundError(f"{record} is no gating design; only those have a picture. Or: lineage.")
-            return draw(
-                title,
-                queries.designs.properties(reader, record),
-                sources={key: source.name for key, source in queries.records.sources(reader).items()},
-                size=size,
-                theme=theme,
-                lit=lit,
-            )
-
     def lineage_of_all(self) -> queries.lineage.Lineage:
         """Gating designs and losses with the recorded edges between them and the models that use each."""
         return self._ask(queries.lineage.lineage_of_all)
-
-    def lineage_picture(self, *, theme: Theme = "auto", links: bool = False) -> Picture:
-        """The lineage of gating and balancing as a poster; `links` lead to the pages of the app."""
-        from moe_kb.pictures.lineage import draw
-
-        return draw(self.lineage_of_all(), theme=theme, links=links)
 
     def implementation_of(self, design: str) -> queries.designs.Implementation | None:
         """The installed implementation of a design."""
@@ -453,6 +426,38 @@ class KnowledgeBase:
     def devices(self, weights: WeightFormat | None = None) -> list[Device]:
         """Accelerators that have what a roofline needs, the largest memory first."""
         return self._ask(queries.sizes.devices, weights)
+
+    # --- pictures ----------------------------------------------------------------------------------------------
+
+    def picture(self, name: str, *, size: Size = "page", theme: Theme = "auto", links: bool = False) -> Picture:
+        """How a gating design routes, a model's layers, or the lineage of all designs, as SVG with its alt text.
+
+        Args:
+            name: `design:<key>`, `model:<key>`, `model:<key>#<label>` (without a label: the first configuration whose
+                layers a source describes), a bare key (a design's, else a model's), or `lineage`.
+            size: `page`: a design is 960 pixels wide and quotes every property in full, and a model's layers stand
+                beside its whole; `card`: 320 pixels, or a model as a column of 356.
+            theme: Whose colours: `auto` follows the reader's setting, `page` that of the page it is put into.
+            links: Whether names in the lineage lead to the pages of the app.
+
+        Raises:
+            NotFoundError: There is no such record or configuration, or it has no picture.
+        """
+        from moe_kb.pictures.named import picture
+
+        return self._ask(picture, name, size=size, theme=theme, links=links)
+
+    def pictures(self, names: Sequence[str], *, theme: Theme = "auto") -> list[Picture]:
+        """Designs, or models, as cards with what differs lit; names and errors as those of `picture`."""
+        from moe_kb.pictures.named import pictures
+
+        return self._ask(pictures, names, theme=theme)
+
+    def poster(self, names: Sequence[str], *, theme: Theme = "light") -> Picture:
+        """The same as one sheet with names and sources; of one record its large picture."""
+        from moe_kb.pictures.named import poster
+
+        return self._ask(poster, names, theme=theme)
 
     # --- analyses ----------------------------------------------------------------------------------------------
 

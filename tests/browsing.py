@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 #: What lets a browser into the servers that tests start.
@@ -111,3 +111,21 @@ def choose(page: Page, label: str, words: str) -> None:
             option.click(timeout=5_000)
             return
     raise AssertionError(f"{label} never showed {words}")
+
+
+#: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
+ROW = 35
+
+
+def open_page(page: Page, path: str) -> None:
+    """Go to a page of the app."""
+    page.goto(path)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def table(page: Page, words: str) -> Locator:
+    """The table whose description for screen readers contains these words."""
+    found = page.get_by_role("region", name=words)
+    expect(found.locator("canvas").first).to_be_visible()
+    settle(page)
+    return found

@@ -1,67 +1,158 @@
-"""Compare designs: any two or more of one kind, differing rows marked, every value with its source."""
+"""Compare designs or models: two to six of one kind, differing rows marked, every value with its source."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES
+from moe_kb.fields import FIELDS, GATING_PROPERTIES, label_of
+from moe_kb.queries.compare import KV_CACHE
 
-MOST = 6
+#: What can be compared, by the address's `kind`, and the page of all.
+KINDS = {"design": "designs", "model": "models"}
+#: Of the many values of a model, those that a choice between models turns on.
+MAIN = (
+    *("organisation", "released", "openness", "licence", "params_total", "params_active", KV_CACHE),
+    *("context_length", "n_layers", "n_moe_layers", "n_routed_experts", "experts_per_token", "n_shared_experts"),
+    *("router", "weights", "report"),
+)
 
 kb = ui.knowledge_base()
-ui.header("Compare designs")
-labels = {brief.key: f"{brief.label}" for brief in ui.cached(type(kb).briefs, kb, "design")}
+kind = st.query_params.get("kind", "design")
+kind = kind if kind in KINDS else "design"
+plural = KINDS[kind]
+ui.header(f"Compare {plural}")
+
+
+def options() -> dict[str, str]:
+    """What can be compared by key: designs; configurations of models, and models of which none is known."""
+    if kind == "design":
+        return {brief.key: brief.label for brief in ui.cached(type(kb).briefs, kb, "design")}
+    sizes = {name: size.label for name, size in ui.cached(type(kb).sizable, kb).items()}
+    models = {brief.key: brief.label for brief in ui.cached(type(kb).briefs, kb, "model")}
+    described = {name.partition("|")[0] for name in sizes}
+    return sizes | {key: name for key, name in models.items() if key not in described}
+
+
+def known_as(key: str) -> str:
+    """A model's key alone stands for its first configuration, one with layers if there is one."""
+    if kind == "design" or key in labels:
+        return key
+    own = [name for name in labels if name.partition("|")[0] == key]
+    sizes = ui.cached(type(kb).sizable, kb)
+    return next((name for name in own if sizes[name].architecture), own[0] if own else key)
+
+
+def record_of(key: str) -> str:
+    """The name by which `kb.compare` knows a key."""
+    model, _, label = key.partition("|")
+    return f"{kind}:{model}" + (f"#{label}" if label else "")
 
 
 def label(field: str) -> str:
     """What a row is called."""
-    return GATING_PROPERTIES[field].label if field in GATING_PROPERTIES else field.capitalize()
+    if kind == "design":
+        return GATING_PROPERTIES[field].label if field in GATING_PROPERTIES else field.capitalize()
+    name, bracket, setting = field.partition(" (")
+    return (label_of(name) if name in FIELDS or "_" in name else name[0].upper() + name[1:]) + bracket + setting
 
 
 def chosen() -> None:
-    st.query_params["keys"] = ",".join(st.session_state["compared"])
+    st.query_params["keys"] = ui.listed(st.session_state["compared"])
 
 
-# The address holds the keys (`?keys=a,b`); unknown ones are named, not dropped in silence.
-asked = list(dict.fromkeys(key.strip() for key in st.query_params.get("keys", "").split(",") if key.strip()))
+# The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
+labels = options()
+asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))))
 unknown = [key for key in asked if key not in labels]
-known = [key for key in asked if key in labels]
-st.session_state["compared"] = known[:MOST]
+wanted = [key for key in asked if key in labels]
+st.session_state["compared"] = wanted[: ui.MOST]
 keys = st.multiselect(
-    "Designs",
+    plural.capitalize(),
     list(labels),
     format_func=labels.get,
     key="compared",
     on_change=chosen,
-    max_selections=MOST,
+    max_selections=ui.MOST,
     placeholder="choose two or more",
 )
 if unknown:
-    st.warning(f"No design has the key {ui.some(unknown)}.", icon=":material/help:")
-if known[MOST:]:
-    st.warning(f"At most {MOST} are compared; left out: {ui.some(known[MOST:])}.", icon=":material/help:")
+    st.warning(f"No {kind} has the key {ui.some(unknown)}.", icon=":material/help:")
+if more := wanted[ui.MOST :]:
+    st.warning(f"At most {ui.MOST} are compared; left out: {ui.some(more)}.", icon=":material/help:")
 if len(keys) < 2:
-    ui.empty("Two designs or more are needed.", "Choose them above, or tick rows on the designs page.")
-    ui.page_link("designs", "All designs")
+    ui.empty(f"Two {plural} or more are needed.", f"Choose them above, or tick rows on the {plural} page.")
+    ui.page_link(plural, f"All {plural}")
     st.stop()
 
-table = ui.cached(type(kb).compare, kb, tuple(f"design:{key}" for key in keys))
-only = st.toggle("Only what differs", **ui.in_address("differing", False))
-rows = [i for i, field in enumerate(table.fields) if field != "name" and (table.differs(i) or not only)]
-columns = [labels[name.partition(":")[2].partition("#")[0]] for name in table.names]
-gates = {gate.record for gate in ui.cached(type(kb).gates, kb)}
-drawn = [key for key in keys if f"design:{key}" in gates]
-with st.container(horizontal=True, gap="small"):
-    for key in keys:
-        if key not in drawn:  # a picture has its name above it
-            ui.record_link(f"design:{key}", labels[key])
-differing = {field for i, field in enumerate(table.fields) if table.differs(i)}
-# Three to a line: narrower, their words could not be read.
-for start in range(0, len(drawn), 3):
-    for column, key in zip(st.columns(min(3, len(drawn))), drawn[start : start + 3], strict=False):
-        with column:
-            ui.design_picture(kb, f"design:{key}", key=f"picture-{key}", lit=differing, card=True, name=labels[key])
+# --- pictures ------------------------------------------------------------------------------------------------------
+
+#: What is said under one picture, and before it where there are several.
+READ = {
+    "design": ("Dashed: not stated. Point at a part for its source.", "Lit: the designs differ, as far as stated. "),
+    "model": (
+        "From the bottom up; dashed: not reported; point at a box for its exact settings.",
+        "Underlined: the models differ; a red edge and title: not every model has such a part. ",
+    ),
+}
+
+
+def drawable() -> set[str]:
+    """Keys of what has a picture."""
+    if kind == "design":
+        return {gate.record.partition(":")[2] for gate in ui.cached(type(kb).gates, kb)}
+    return {name for name, size in ui.cached(type(kb).sizable, kb).items() if size.architecture}
+
+
+def pictures() -> None:
+    """What has a picture, side by side with what differs lit; what has none is named."""
+    able = drawable()
+    drawn = {record_of(key): labels[key] for key in keys if key in able}
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown("[Values](#values)")  # a phone shows the pictures one under the other
+        for key in keys:
+            if key not in able:  # a picture has its name above it
+                ui.record_link(f"{kind}:{key.partition('|')[0]}", labels[key])
+        if sizes := sizable_of(keys):
+            ui.page_link("size", "Size these", {"models": ui.listed(sizes)})
+    if drawn:
+        ui.comparison(kb, drawn, key="comparison", file=plural)
+        read, several = READ[kind]
+        st.caption((several if len(drawn) > 1 else "") + read)
+    if kind == "model" and (missing := [labels[key] for key in keys if key not in able]):
+        st.caption(f"The layers of {ui.plain(', '.join(missing))} are not reported.")
+
+
+def sizable_of(keys: list[str]) -> list[str]:
+    """Those models whose size can be computed."""
+    if kind == "design":
+        return []
+    sizes = ui.cached(type(kb).sizable, kb)
+    return [key for key in keys if key in sizes and sizes[key].architecture and not sizes[key].why]
+
+
+pictures()
+st.subheader("Values", anchor="values")
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+table = ui.cached(type(kb).compare, kb, tuple(record_of(key) for key in keys))
+with st.container(horizontal=True, gap="medium"):
+    only = st.toggle("Only what differs", **ui.in_address("differing", False))
+    every = kind == "design" or st.toggle("All values", **ui.in_address("all", False))
+places = [i for i, field in enumerate(table.fields) if field != "name" and (every or field in MAIN)]
+if not every:
+    places.sort(key=lambda i: MAIN.index(table.fields[i]))
+rows = [i for i in places if table.differs(i) or not only]
+# Records may share a name, and a column is found by its heading.
+shared = Counter(labels[key] for key in keys)
+columns = {key: labels[key] if shared[labels[key]] == 1 else f"{labels[key]} ({key})" for key in keys}
+place_of = {name: place for place, name in reversed(list(enumerate(table.names)))}
+place_of |= {
+    name.partition("#")[0]: place for name, place in place_of.items() if name.partition("#")[0] not in place_of
+}
 if not rows:
     ui.empty("No differences are reported.", "Switch off 'Only what differs' to see it.")
     st.stop()
@@ -70,21 +161,22 @@ st.table(
         {
             "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
-                ui.plain(column): ui.compared(kb, value, note, place)
-                for column, value, note, place in zip(
-                    columns, table.cells[i], table.notes[i], table.sources[i], strict=True
-                )
+                ui.plain(column): ui.compared(kb, table.cells[i][at], table.notes[i][at], table.sources[i][at])
+                for key, column in columns.items()
+                for at in [place_of[record_of(key)]]
             },
         }
         for i in rows
     ],
     border="horizontal",
     hide_index=True,
-    alt="The chosen designs compared, a row per property",
+    alt=f"The chosen {plural} compared, a row per property",
 )
-ui.copies(kb, ["Property", *columns], [[label(table.fields[i]), *table.cells[i]] for i in rows], "comparison")
-st.caption("≠ and bold: the designs differ, as far as reported. An empty cell: not reported.")
-for key in keys:
-    for equation in kb.design(key).equations:
-        with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):
-            ui.latex(equation.latex)
+cells = [[label(table.fields[i]), *(table.cells[i][place_of[record_of(key)]] for key in columns)] for i in rows]
+ui.copies(kb, ["Property", *columns.values()], cells, "comparison")
+st.caption(f"≠ and bold: the {plural} differ, as far as reported. An empty cell: not reported.")
+if kind == "design":
+    for key in keys:
+        for equation in kb.design(key).equations:
+            with st.expander(f"{ui.plain(labels[key])}: {ui.plain(equation.label)}", icon=":material/function:"):
+                ui.latex(equation.latex)

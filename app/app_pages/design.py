@@ -14,7 +14,7 @@ design = kb.design(record)
 
 ui.header(design.name)
 if design.component == "gating":
-    ui.design_picture(kb, record, key="picture")
+    ui.picture(kb, record, key="picture")
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     st.badge(COMPONENTS[design.component], color="orange", icon=":material/category:")
     if design.year:

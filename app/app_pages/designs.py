@@ -13,16 +13,6 @@ ui.header("Designs", "Click a name to open a design. Tick rows to compare design
 component = ui.segmented("Component", "component", COMPONENTS, "gating", bare=True)
 
 
-def compare_button(records: list[str], key: str) -> None:
-    """Opens the comparison of the ticked rows."""
-    ticked = [records[i].partition(":")[2] for i in st.session_state[key].selection.rows if i < len(records)]
-    label = f"Compare {len(ticked)}" if len(ticked) > 1 else "Tick two or more to compare them"
-    if st.button(
-        label, icon=":material/compare:", disabled=len(ticked) < 2, type="primary" if len(ticked) > 1 else "secondary"
-    ):
-        st.switch_page(ui.page("compare"), query_params={"keys": ",".join(ticked)})
-
-
 if component != "gating":
     rows = ui.cached(type(kb).designs_of, kb, component)
     if not rows:
@@ -46,7 +36,7 @@ if component != "gating":
         selectable=True,
     )
     with above:
-        compare_button([row.record for row in rows], f"{component}-table")
+        ui.compare_button([row.record.partition(":")[2] for row in rows], f"{component}-table", kind="design")
     st.stop()
 
 LINEAGE = "lineage"
@@ -138,6 +128,6 @@ ui.record_table(
     selectable=True,
 )
 with above:
-    compare_button([gate.record for gate in rows], "gating-table")
+    ui.compare_button([gate.record.partition(":")[2] for gate in rows], "gating-table", kind="design")
     shown_of_all = f"{len(rows)} of {len(everything)} gating designs"
     st.caption(f"{shown_of_all}. An empty cell: not reported. Each value's source is on the design's page.")

@@ -1,4 +1,4 @@
-"""A model: its layer diagram, every value with unit, precision and sources, routers, papers, evaluations."""
+"""A model: the picture of its layers, every value with unit, precision and sources, routers, papers, evaluations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import streamlit as st
 import ui
 
 from moe_kb.analysis.size_tables import claimed_rows
-from moe_kb.charts.layer_diagram import layer_diagram, layer_table
 from moe_kb.fields import BENCHMARKS, MEASURES, label_of
 from moe_kb.format import compact, joined
-from moe_kb.queries.values import Value, precision, shown
+from moe_kb.pictures.settings import layer_table
+from moe_kb.queries.values import SUPPORTED_CONTEXT, Value, precision, shown
 from moe_kb.records import Architecture, Model
+from moe_kb.settings import edit_address
 from moe_kb.sizing import UnsizedError
 
-HEADLINES = ("params_total", "params_active", "n_layers", "n_routed_experts", "experts_per_token", "context_length")
+HEADLINES = (
+    *("params_total", "params_active", "n_layers", "n_routed_experts", "experts_per_token", "context_length"),
+    SUPPORTED_CONTEXT,
+)
 
 kb = ui.knowledge_base()
 reference = ui.asked(kb, "model", "models")
@@ -25,7 +29,7 @@ values = ui.cached(type(kb).values, kb, reference)
 
 def about(model: Model) -> None:
     """What the model is, and the papers that describe it."""
-    badges = {"organisation": "blue", "released": "gray", "openness": "green", "domain": "gray", "licence": "gray"}
+    badges = {"organisation": "blue", "released": "gray", "domain": "gray"}
     said = [(colour, text) for name, colour in badges.items() if (text := getattr(model, name))]
     st.markdown(" ".join(f":{colour}-badge[{ui.plain(text)}]" for colour, text in said))
     if model.summary:
@@ -34,6 +38,32 @@ def about(model: Model) -> None:
     ui.papers_line(kb, model.papers, reference)
     ui.superseded(model)
     ui.issues(kb, reference)
+
+
+def terms(model: Model, label: str | None) -> None:
+    """What people look for first, each with its source, or with the place to add it."""
+    known = {value.field: value for part in (None, label) for value in values.get(part, [])}
+    path = kb.path_of(reference)
+    edit = edit_address(path)
+    unknown = f"unknown: {ui.outside('add it', edit)}" if edit else f"unknown: add it to {ui.plain(path)}"
+
+    def line(title: str, *fields: str) -> str:
+        told = [known[name] for name in fields if name in known]
+        shown = [
+            f"{ui.outside(text, text)} :gray[({ui.source_text(kb, value.preferred.source, value.preferred.locator)})]"
+            for value in told
+            for text in [str(value.preferred.text)]
+        ]
+        return f"**{title}** " + ("; ".join(shown) or unknown)
+
+    lines = [
+        line("Licence", "licence"),
+        line("Openness", "openness"),
+        *([] if model.papers and "report" not in known else [line("Report", "report")]),
+        line("Weights and code", "weights", "repository"),
+        *([] if model.summary else [f"**Summary** {unknown}"]),
+    ]
+    st.markdown("  \n".join(lines))
 
 
 def choose(model: Model) -> tuple[str | None, Architecture | None]:
@@ -56,12 +86,12 @@ def headlines(own: Mapping[str, Value]) -> None:
         for name in HEADLINES:
             if name in own:
                 first = own[name].preferred
+                unit = first.unit or (MEASURES[name].unit if name in MEASURES else "tokens")
                 st.metric(
-                    label_of(name) + (" ≠" if own[name].conflict else ""),
+                    ui.plain(own[name].label) + (" ≠" if own[name].conflict else ""),
                     compact(first.number),
                     help=ui.plain(
-                        f"{shown(first)} {first.unit or MEASURES[name].unit}"
-                        f" ({precision(first)}), {ui.source_name(kb, first.source, first.locator)}"
+                        f"{shown(first)} {unit} ({precision(first)}), {ui.source_name(kb, first.source, first.locator)}"
                     ),
                     border=True,
                 )
@@ -77,34 +107,37 @@ def computed(architecture: Architecture, label: str, own: Mapping[str, Value]) -
     with st.expander("Parameters computed from its layers, beside those claimed", icon=":material/straighten:"):
         ui.text_table(rows, "Computed parameters beside claimed ones")
         st.caption("A claim of active parameters stands beside the convention nearest to it; prints are rounded.")
-    ui.page_link("size", "Size it: operations, memory, traffic", {"models": f"{record.key}|{label}"})
+    ui.page_link("size", "Size it: operations, memory, traffic", {"models": ui.listed([f"{record.key}|{label}"])})
 
 
 def layers(architecture: Architecture, label: str) -> None:
-    """The layer diagram with the exact settings beside it, and the source of both."""
+    """The picture of the layers, the exact settings, and the source of both."""
     st.subheader("Layers", anchor=False)
-    drawing, exact = st.columns([11, 9], gap="medium")
-    with drawing:
-        ui.chart(
-            layer_diagram(architecture),
-            key=f"stack-{label}",
-            alt=f"Layer groups of {record.name} {label}, from the input at the bottom to the output at the top",
-        )
-    with exact:
-        columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting")}
+    ui.picture(kb, f"{reference}#{label}", key=f"picture-{label}")
+    status = "" if architecture.status == "reported" else f" ({architecture.status})"
+    read = ui.source_text(kb, architecture.source, architecture.locator) + status
+    by = [ui.source_text(kb, cite.source, cite.locator) for cite in architecture.interpretation]
+    st.caption(
+        "From the bottom up. Dashed: not reported. The record counts norms; they are drawn before their sublayer. "
+        "Point at a box for its exact settings. Source: "
+        + read
+        + ("; interpreted with " + "; ".join(by) if by else "")
+        + "."
+    )
+    if architecture.note:
+        st.caption(ui.plain(architecture.note))
+    ui.page_link(
+        "compare", "Compare with other models", {"kind": "model", "keys": ui.listed([f"{record.key}|{label}"])}
+    )
+    with st.expander("Exact settings of every sublayer", icon=":material/list:"):
+        columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting", "value")}
         ui.data_table(
             layer_table(architecture),
-            {**columns, "value": st.column_config.TextColumn("Value", width=170)},
+            columns,
             key=f"layers-{label}",
             alt="Exact settings of every sublayer",
             height=430,
         )
-    status = "" if architecture.status == "reported" else f" ({architecture.status})"
-    read = ui.source_text(kb, architecture.source, architecture.locator) + status
-    by = [ui.source_text(kb, cite.source, cite.locator) for cite in architecture.interpretation]
-    st.caption("Source: " + read + ("; interpreted with " + "; ".join(by) if by else "") + ".")
-    if architecture.note:
-        st.caption(ui.plain(architecture.note))
 
 
 def value_row(value: Value) -> dict[str, str | None]:
@@ -215,6 +248,7 @@ st.page_link(ui.page("models"), label="All models", icon=":material/arrow_back:"
 ui.header(record.name)
 about(record)
 label, architecture = choose(record)
+terms(record, label)
 own = {value.field: value for value in values.get(label, [])} if label else {}
 headlines(own)
 if architecture and label:
@@ -222,9 +256,6 @@ if architecture and label:
     layers(architecture, label)
 elif label:
     st.caption("The layers of this configuration are not reported; its numbers are below.")
-if "weights" in own:
-    address = own["weights"].preferred.text
-    st.markdown("Weights: " + ui.outside(address, address))
 value_tables(label)
 left, right = st.columns(2, gap="medium")
 with left:

@@ -119,6 +119,7 @@ def styled(shown: list[ConfigurationRow]) -> Any:
     return style
 
 
+above = st.container()
 ui.data_table(
     styled(found),
     {
@@ -146,7 +147,11 @@ ui.data_table(
     key="model-table",
     alt="Hyperparameters of every configuration found",
     height=620,
+    on_select="rerun",
+    selection_mode="multi-row",
 )
+with above:
+    ui.compare_button([row.id for row in found], "model-table", kind="model")
 st.caption(
     f"{len(found)} of {len(rows)} configurations. Shaded values: sources differ (≠), or differed and a note says which "
     "is right (≠ resolved)."

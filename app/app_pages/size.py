@@ -23,7 +23,6 @@ from moe_kb.sizing.precision import FORMATS
 from moe_kb.sizing.report import SCOPE
 from moe_kb.sizing.what_if import Experts, Sized, experts_of, sized, with_experts
 
-MOST = 5
 USUAL_DEVICE = "h200-sxm"
 CONTEXTS = [2**power for power in range(7, 21)]
 BATCHES = [2**power for power in range(11)]
@@ -42,29 +41,29 @@ def chosen_configurations() -> list[str]:
     """Ids of the configurations; the address holds them (`?models=a|b,c|d`), and unknown names are reported."""
 
     def to_address() -> None:
-        st.query_params["models"] = ",".join(st.session_state["sized-models"])
+        st.query_params["models"] = ui.listed(st.session_state["sized-models"])
 
     said = st.query_params.get("models")
-    asked = list(dict.fromkeys(name for name in said.split(",") if name)) if said is not None else None
+    asked = list(dict.fromkeys(ui.unlisted(said))) if said is not None else None
     if asked is None:
         asked = [name for name in FIRST if name in able] or able[:3]
     fit = [name for name in asked if name in able]
-    st.session_state["sized-models"] = fit[:MOST]
+    st.session_state["sized-models"] = fit[: ui.MOST]
     names = st.multiselect(
         "Configurations",
         able,
         format_func=lambda name: known[name].label,
         key="sized-models",
         on_change=to_address,
-        max_selections=MOST,
-        placeholder="choose up to five",
+        max_selections=ui.MOST,
+        placeholder="choose up to six",
     )
     unknown = [name for name in asked if name not in known]
     if unknown:
         st.warning(f"No configuration is called {ui.some(unknown)}: a name is model|size.", icon=":material/help:")
-    if fit[MOST:]:
-        st.warning(f"At most {MOST} are shown; left out: {ui.some(fit[MOST:])}.", icon=":material/help:")
-    for name in [name for name in asked if name in known and known[name].why][:MOST]:
+    if fit[ui.MOST :]:
+        st.warning(f"At most {ui.MOST} are shown; left out: {ui.some(fit[ui.MOST :])}.", icon=":material/help:")
+    for name in [name for name in asked if name in known and known[name].why][: ui.MOST]:
         problem = f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}."
         st.warning(problem, icon=":material/help:")
     return names

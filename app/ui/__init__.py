@@ -5,7 +5,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 
 # ruff: noqa: F401  what the pages take from here
 
-from .address import in_address
+from .address import in_address, listed, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
@@ -35,10 +35,12 @@ from .links import (
     sourced,
     superseded,
 )
-from .pictures import design_picture, gallery, lineage
+from .pictures import comparison, gallery, lineage, picture
 from .tables import (
+    MOST,
     TAGS,
     claims_table,
+    compare_button,
     compared,
     copies,
     data_table,

@@ -27,6 +27,17 @@ def addressed() -> set[str]:
     return names
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names as one value of the address; a comma within one is written as its code."""
+    return ",".join(name.replace("%", "%25").replace(",", "%2C") for name in names)
+
+
+def unlisted(value: str) -> list[str]:
+    """The names that `listed` wrote, without empty ones."""
+    parts = (part.strip() for part in value.split(","))
+    return [part.replace("%2C", ",").replace("%25", "%") for part in parts if part]
+
+
 def in_address(
     parameter: str,
     default: Any = None,

@@ -2,7 +2,7 @@
 // parsed as XML, of which only the elements and attributes that pictures have are kept (a second lock: the builder in
 // moe_kb/pictures/svg.py writes no others).
 
-const TAGS = new Set("svg style title desc g a rect circle path text".split(" "));
+const TAGS = new Set("svg style title desc g a rect circle path text tspan".split(" "));
 const ATTRIBUTES = new Set(
   ("xmlns viewBox width height role aria-label class x y rx cx cy r d transform text-anchor font-size font-weight " +
     "font-style href data-record data-part").split(" "),
@@ -57,11 +57,30 @@ function button(label, help, action) {
   return element;
 }
 
-function card(item, grid) {
+function tools(source, file) {
+  const bar = made("div", "tools");
+  const type = "image/svg+xml";
+  bar.append(
+    button("SVG", "Download the picture as SVG", () => save(new Blob([source], { type }), `${file}.svg`)),
+    button("PNG", "Download the picture as PNG", () => savePng(source, `${file}.png`)),
+  );
+  return bar;
+}
+
+function sheet(look, source) {
+  const place = made("div", look);
+  const svg = parsed(source);
+  // Little more than the size at which its words are as large as the page's.
+  svg.style.maxWidth = `${Math.round(1.15 * svg.getAttribute("width"))}px`;
+  place.append(svg);
+  return place;
+}
+
+function card(item) {
   const box = made("figure");
   if (item.name) {
-    const name = made(item.href ? "a" : "span", "name", item.name);
-    if (HREF.test(item.href || "")) {
+    const name = made("a", "name", item.name);
+    if (HREF.test(item.href)) {
       name.href = item.href;
       name.dataset.record = item.record;
     }
@@ -70,31 +89,15 @@ function card(item, grid) {
     if (item.note) caption.append(made("span", "note", item.note));
     box.append(caption);
   }
-  const narrow = made("div", item.wide ? "narrow" : "");
-  narrow.append(parsed(item.svg));
+  const narrow = sheet("narrow", item.svg);
   box.append(narrow);
-  if (item.wide) {
-    const wide = made("div", "wide");
-    wide.append(parsed(item.wide));
-    box.append(wide);
-  }
-  if (!grid) {
-    const tools = made("div", "tools");
-    const source = item.wide || item.svg;
-    const type = "image/svg+xml";
-    tools.append(
-      button("SVG", "Download the picture as SVG", () => save(new Blob([source], { type }), `${item.file}.svg`)),
-      button("PNG", "Download the picture as PNG", () => savePng(source, `${item.file}.png`)),
-    );
-    if (item.poster) {
-      const whole = button("Fit to width", "Show the whole picture, or at the size of its text", () => {
-        whole.textContent = box.classList.toggle("fit") ? "Full size" : "Fit to width";
-      });
-      tools.append(whole);
-    }
-    box.prepend(tools);
-  }
+  if (item.wide) box.append(sheet("wide", item.wide));
+  if (item.file) box[item.name ? "append" : "prepend"](tools(item.saved || item.wide || item.svg, item.file));
   if (item.poster) {
+    const whole = button("Fit to width", "Show the whole picture, or at the size of its text", () => {
+      whole.textContent = box.classList.toggle("fit") ? "Full size" : "Fit to width";
+    });
+    box.querySelector(".tools").append(whole);
     box.classList.add("poster");
     narrow.tabIndex = 0;
     narrow.setAttribute("role", "region");
@@ -108,7 +111,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   place.className = data.grid ? "pictures grid" : "pictures";
   const kept = place.querySelector(".poster .narrow");
   const at = kept && [kept.scrollLeft, kept.scrollTop];
-  place.replaceChildren(...data.items.map((item) => card(item, data.grid)));
+  place.replaceChildren(...data.items.map(card));
+  if (data.saved) {
+    const all = tools(data.saved.svg, data.saved.file);
+    all.prepend(made("span", "note", "All on one sheet"));
+    place.prepend(all);
+  }
   parentElement.append(place);
   const poster = place.querySelector(".poster .narrow");
   if (poster && at) [poster.scrollLeft, poster.scrollTop] = at;

@@ -1,4 +1,4 @@
-"""Pictures of designs in the page: their text can be selected and found, and nothing in them acts.
+"""Pictures in the page: their text can be selected and found, and nothing in them acts.
 
 Streamlit's own ways show an SVG as an image, without text, or strip it. So a component parses what `moe_kb.pictures`
 wrote, which holds record text as text only, and keeps nothing but what pictures are made of.
@@ -6,7 +6,7 @@ wrote, which holds record text as text only, and keeps nothing but what pictures
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,54 +31,69 @@ _show = st.components.v2.component(
 FIRST = 24
 
 
-def _theme() -> str:
-    return "dark" if st.context.theme.type == "dark" else "light"
-
-
 def _opened(key: str) -> None:
     record = st.session_state[key].open
     if isinstance(record, str):
         open_record(record)
 
 
-def _pictures(items: Sequence[Mapping[str, Any]], *, key: str, grid: bool = False) -> None:
-    _show(key=key, data={"items": list(items), "grid": grid}, on_open_change=partial(_opened, key))
+def _pictures(
+    items: Sequence[Mapping[str, Any]], *, key: str, grid: bool = False, saved: Mapping[str, str] | None = None
+) -> None:
+    _show(key=key, data={"items": list(items), "grid": grid, "saved": saved}, on_open_change=partial(_opened, key))
 
 
 def _link(record: str, name: str) -> dict[str, str]:
-    return {"name": name, "record": record, "href": f"design?key={record.partition(':')[2]}"} if name else {}
+    kind, _, key = record.partition("#")[0].partition(":")
+    return {"name": name, "record": f"{kind}:{key}", "href": f"{kind}?key={key}"}
 
 
-def design_picture(
-    kb: KnowledgeBase, record: str, *, key: str, lit: Collection[str] = (), card: bool = False, name: str = ""
-) -> None:
-    """How a gating design routes; on a wide page with every property, else as a card.
+def _file(record: str) -> str:
+    """Name of a record's picture as a file, without its ending."""
+    return record.partition(":")[2].replace("#", "-").replace("/", "-")
+
+
+def picture(kb: KnowledgeBase, record: str, *, key: str) -> None:
+    """A design, or a model's layers, in the size that there is room for.
 
     Args:
         kb: The knowledge base.
-        record: The design's full name.
+        record: As `KnowledgeBase.picture` takes it.
         key: Unique on the page.
-        lit: Properties to highlight.
-        card: Whether it is a card whatever the width.
-        name: Stands above it and leads to the design's page.
     """
-    marked = tuple(sorted(lit))
-    small, large = (
-        cached(KnowledgeBase.picture, kb, record, size=size, theme=_theme(), lit=marked) for size in ("card", "page")
-    )
-    item = {"svg": small.svg, "file": record.partition(":")[2], **_link(record, name)}
-    _pictures([item if card else {**item, "wide": large.svg}], key=key)
+    small, large = (cached(KnowledgeBase.picture, kb, record, size=size, theme="page") for size in ("card", "page"))
+    item = {"svg": small.svg, "wide": large.svg, "file": _file(record)}
+    if record.startswith("model:"):  # whose picture does not say its name; a file has to
+        item["saved"] = cached(KnowledgeBase.poster, kb, (record,), theme="light").svg
+    _pictures([item], key=key)
+
+
+def comparison(kb: KnowledgeBase, names: Mapping[str, str], *, key: str, file: str) -> None:
+    """Designs, or models, beside each other with what differs lit; a click on a name opens its page.
+
+    Args:
+        kb: The knowledge base.
+        names: What stands over each picture, by record as `KnowledgeBase.picture` takes it.
+        key: Unique on the page.
+        file: Name of the poster of all as a file, without its ending.
+    """
+    shown = cached(KnowledgeBase.pictures, kb, tuple(names), theme="page")
+    items = [
+        {"svg": drawn.svg, "file": _file(record), **_link(record, name)}
+        for (record, name), drawn in zip(names.items(), shown, strict=True)
+    ]
+    sheet = cached(KnowledgeBase.poster, kb, tuple(names), theme="light")
+    _pictures(items, key=key, grid=True, saved={"svg": sheet.svg, "file": file})
 
 
 def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
     """Cards of designs with name and number of users; a click on a name opens the design."""
     every = len(gates) <= FIRST or st.toggle(f"Show all {len(gates)}", **in_address("all", False))
     shown = gates if every else gates[:FIRST]
-    theme = _theme()
     _pictures(
         [
             {
-                "svg": cached(KnowledgeBase.picture, kb, gate.record, size="card", theme=theme).svg,
+                "svg": cached(KnowledgeBase.picture, kb, gate.record, size="card", theme="page").svg,
                 **_link(gate.record, with_year(gate.name, gate.year)),
                 "note": f"{gate.users} user{'' if gate.users == 1 else 's'}",
             }
@@ -91,5 +106,5 @@ def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
 
 def lineage(kb: KnowledgeBase, *, key: str) -> None:
     """The poster; a click on a name opens the design or model."""
-    poster = cached(KnowledgeBase.lineage_picture, kb, theme=_theme(), links=True)
+    poster = cached(KnowledgeBase.picture, kb, "lineage", theme="page", links=True)
     _pictures([{"svg": poster.svg, "file": "lineage", "poster": True}], key=key)

@@ -16,8 +16,19 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import User
 from moe_kb.records import Record
 
+from .address import listed
 from .base import cached, plain
-from .links import cite_value, json_button, open_record, record_link, source_name, source_text, source_url, sourced
+from .links import (
+    cite_value,
+    json_button,
+    open_record,
+    page,
+    record_link,
+    source_name,
+    source_text,
+    source_url,
+    sourced,
+)
 
 #: Forms of a table to take along, with the ending of a file, and what each is called.
 ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
@@ -171,6 +182,34 @@ def user_line(kb: KnowledgeBase, user: User) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         record_link(user.record, user.label)
         st.caption(sourced(kb, user, note=user.detail))
+
+
+#: Records that can be compared at once.
+MOST = 6
+
+
+def compare_button(keys: Sequence[str], table: str, *, kind: str) -> None:
+    """Opens the comparison of the ticked rows of a table.
+
+    Args:
+        keys: What each row is called in the address of the comparison.
+        table: Key of the table.
+        kind: `design` or `model`.
+    """
+    ticked = [keys[i] for i in st.session_state[table].selection.rows if i < len(keys)]
+    ready = 2 <= len(ticked) <= MOST
+    label = f"Compare {len(ticked)}" if ready else "Tick two or more to compare them"
+    if len(ticked) > MOST:
+        label = f"{len(ticked)} ticked: at most six can be compared"
+    if st.button(
+        label,
+        key=f"{table}-compare",
+        icon=":material/compare:",
+        disabled=not ready,
+        type="primary" if ready else "secondary",
+    ):
+        chosen = {"kind": kind} if kind != "design" else {}
+        st.switch_page(page("compare"), query_params={**chosen, "keys": listed(ticked)})
 
 
 def differing(name: str, differs: bool) -> str:

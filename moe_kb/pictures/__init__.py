@@ -1,1 +1,1 @@
-"""Pictures as SVG: how a design routes, and how designs grew out of each other."""
+"""Pictures as SVG, drawn from records alone: how a design routes, a model's layers, the lineage of all designs."""

@@ -9,31 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from moe_kb.fields import GATING_PROPERTIES
 from moe_kb.format import citation
-from moe_kb.pictures.svg import (
-    Picture,
-    Theme,
-    box,
-    clean,
-    clipped,
-    curve,
-    disc,
-    document,
-    line,
-    node,
-    path,
-    width_of,
-    words,
-    wrapped,
-)
+from moe_kb.pictures.poster import Panel
+from moe_kb.pictures.svg import Picture, Theme, box, curve, disc, document, line, node, path, words
+from moe_kb.pictures.text import clean, clipped, width_of, wrapped
 from moe_kb.queries.designs import Property
 
-Size = Literal["card", "page"]
 NOT_STATED = "not stated"
+#: What stands under a sheet of designs, and what does where there are several.
+NOTES: Sequence[str] = ("Sketches: the number of tokens and experts is not the design's", "dashed: not stated")
+COMPARED: Sequence[str] = ("lit: the designs differ, as far as stated",)
 
 _CARD, _SKETCH, _ROW, _ROWS = 320, 182, 15.5, 5
 """Width of a card, height of its sketch, height of a line under it, and how many lines."""
@@ -88,39 +77,51 @@ _QUOTED = {
 }
 
 
-def draw(
-    name: str,
-    stated: Sequence[Property],
-    *,
-    sources: Mapping[str, str] | None = None,
-    size: Size = "page",
-    theme: Theme = "auto",
-    lit: Collection[str] = (),
-) -> Picture:
-    """A gating design's picture.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a picture is drawn of."""
 
-    Args:
-        name: What it is called.
-        stated: Its typed properties, each with its source.
-        sources: Names of the sources by key; a key stands for itself.
-        size: `card` is 320 pixels wide; `page` is 960 wide and quotes every property in full.
-        theme: `light`, `dark`, or `auto` for the reader's setting.
-        lit: Properties to highlight, such as those in which compared designs differ.
-    """
-    design = _Design(name, stated, sources or {}, lit)
-    title, alt = f"How {name} routes", sentence(name, stated)
-    if size == "card":
-        height = _SKETCH + _ROWS * _ROW + 8
-        return document(
-            [*design.sketch(), *design.rows()], width=_CARD, height=height, title=title, alt=alt, theme=theme
-        )
+    name: str
+    stated: Sequence[Property] = ()
+    """Its typed properties, each with its source."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Names of the sources by key; a key stands for itself."""
+
+    @property
+    def title(self) -> str:
+        """What the picture is called."""
+        return f"How {self.name} routes"
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        return sentence(self.name, self.stated)
+
+
+def cards(subjects: Sequence[Subject]) -> list[Panel]:
+    """Several designs with what differs lit, as far as sources state it."""
+    values = [{item.property: item.value for item in subject.stated} for subject in subjects]
+    stated = {name: {value[name] for value in values if name in value} for name in GATING_PROPERTIES}
+    return [card(subject, lit=[name for name, kinds in stated.items() if len(kinds) > 1]) for subject in subjects]
+
+
+def card(subject: Subject, *, lit: Collection[str] = ()) -> Panel:
+    """A design on 320 pixels; `lit` are properties to highlight."""
+    design = _Design(subject, lit)
+    parts = [*design.sketch(), *design.rows()]
+    return Panel(subject.name, subject.alt, parts, _CARD, _SKETCH + _ROWS * _ROW + 8, title=subject.title)
+
+
+def draw(subject: Subject, *, theme: Theme = "auto") -> Picture:
+    """A design on 960 pixels, with every property in full."""
+    name, design = subject.name, _Design(subject)
     heading = [words(20, 34 + 24 * n, text, size=20, font_weight=600) for n, text in enumerate(_name_lines(name))]
     top = 24 + 24 * len(heading)
     panel, bottom = design.panel(top)
     sketch = node("g", *design.sketch(), transform=f"translate(20 {top}) scale({_SCALE})")
     below = top + _SKETCH * _SCALE + 18
     notes = ["A sketch: the number of tokens and experts is not the design's."]
-    missing = [field.label for key, field in GATING_PROPERTIES.items() if key not in design.value]
+    missing = [known.label for key, known in GATING_PROPERTIES.items() if key not in design.value]
     if missing:
         notes += wrapped(f"Not stated: {', '.join(missing).lower()}.", 12, _PANEL - 60)
     lines = [words(20, below + 16 * n, text, size=12, look="muted") for n, text in enumerate(notes)]
@@ -128,8 +129,8 @@ def draw(
         [*heading, sketch, *lines, *panel],
         width=_PAGE,
         height=max(below + 16 * len(lines), bottom) + 12,
-        title=title,
-        alt=alt,
+        title=subject.title,
+        alt=subject.alt,
         theme=theme,
         spoken=[f"{tip}." for tip in design.tips(*design.properties)],
     )
@@ -202,11 +203,10 @@ def _count(value: Mapping[str, str]) -> str:
 class _Design:
     """One design on its way into a picture."""
 
-    def __init__(self, name: str, stated: Sequence[Property], sources: Mapping[str, str], lit: Collection[str]) -> None:
-        self.name = name
-        self.properties = {item.property: item for item in stated}
-        self.value = {item.property: item.value for item in stated}
-        self.sources = sources
+    def __init__(self, subject: Subject, lit: Collection[str] = ()) -> None:
+        self.properties = {item.property: item for item in subject.stated}
+        self.value = {item.property: item.value for item in subject.stated}
+        self.sources = subject.sources
         self.lit = frozenset(lit)
         k = self.value.get("k", "")
         #: Experts per token of the sketch: two where no number is stated.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from moe_kb.format import citation
-from moe_kb.pictures.svg import Picture, Theme, box, disc, document, line, node, number, path, width_of, words, wrapped
+from moe_kb.pictures.svg import Picture, Theme, box, disc, document, line, node, number, path, words
+from moe_kb.pictures.text import width_of, wrapped
 from moe_kb.queries.lineage import Descendant, Descent, Lineage
 
 #: Families by who chooses, which is a typed property; the rest of a band's designs differ in what its name says.

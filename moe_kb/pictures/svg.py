@@ -5,7 +5,8 @@ an element (`node`), which knows the few names that pictures need and refuses ev
 document (`document`), in which ElementTree escapes all text. Signs that XML cannot hold, or that lay text out in
 surprising ways, become a replacement sign.
 
-Colours are roles, not values: each class takes a CSS variable, with the light colour for programs that know none.
+Colours are roles, not values: a class has a light and a dark colour, between which the `color-scheme` of where the
+picture stands chooses. Programs that know no `light-dark()` see the light ones, and print is light.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree
 
-Theme = Literal["auto", "light", "dark"]
+from moe_kb.pictures.text import clean
 
-TAGS = frozenset({"svg", "style", "title", "desc", "g", "a", "rect", "circle", "path", "text"})
+Theme = Literal["auto", "light", "dark", "page"]
+"""Whose colours: the reader's, always the light or the dark ones, or those of the page in which the picture stands."""
+
+TAGS = frozenset({"svg", "style", "title", "desc", "g", "a", "rect", "circle", "path", "text", "tspan"})
 ATTRIBUTES = frozenset(
     """xmlns viewBox width height role aria-label class x y rx cx cy r d transform text-anchor font-size font-weight
     font-style href data-record data-part""".split()  # noqa: SIM905  a list of words reads better as words
@@ -26,48 +30,38 @@ ATTRIBUTES = frozenset(
 #: Where a link may lead: to a page of the app that shows a record.
 HREF = re.compile(r"[a-z]+\?key=[a-z0-9.-]+")
 
-#: Colours of both themes by role. Text has a contrast of at least 4.5 to 1 on `paper` and `tint`, shapes 3 to 1.
-PALETTES: dict[str, dict[str, str]] = {
-    "light": {
-        "paper": "#ffffff",
-        "tint": "#f1f4f8",
-        "ink": "#1c2430",
-        "muted": "#566170",
-        "line": "#7b8794",
-        "blue": "#1f6fad",
-        "orange": "#b4540f",
-        "green": "#0b7a5b",
-        "pink": "#a04a7c",
-        "red": "#b03a4c",
-        "hot": "#ffe9a8",
-    },
-    "dark": {
-        "paper": "#11161d",
-        "tint": "#1a212b",
-        "ink": "#e4e9f0",
-        "muted": "#a4afbd",
-        "line": "#7d8998",
-        "blue": "#5fb0ea",
-        "orange": "#f0944e",
-        "green": "#3cc79c",
-        "pink": "#e09cc4",
-        "red": "#f07f90",
-        "hot": "#4a390e",
-    },
+#: Colours by role, light and dark. Text has a contrast of at least 4.5 to 1 on what it stands on, shapes 3 to 1.
+PALETTE: dict[str, tuple[str, str]] = {
+    # Grounds.
+    "paper": ("#ffffff", "#11161d"),
+    "tint": ("#f1f4f8", "#1a212b"),
+    "hot": ("#ffe9a8", "#4a390e"),
+    "blue-fill": ("#d9ebf7", "#12344b"),
+    "green-fill": ("#d5efe6", "#0d3a2e"),
+    "orange-fill": ("#fbe6d3", "#47290f"),
+    "grey-fill": ("#e7eaee", "#2a323d"),
+    "idle": ("#e3c7ac", "#7c5531"),
+    # Text and shapes.
+    "ink": ("#1c2430", "#e4e9f0"),
+    "muted": ("#566170", "#a4afbd"),
+    "grey": ("#77838f", "#7d8998"),
+    "blue": ("#1f6fad", "#5fb0ea"),
+    "orange": ("#b4540f", "#f0944e"),
+    "green": ("#0b7a5b", "#3cc79c"),
+    "pink": ("#a04a7c", "#e09cc4"),
+    "red": ("#b03a4c", "#f07f90"),
 }
-#: What each class paints: property and role, then what is the same in every theme.
+#: What each class paints: properties and roles, then what is the same in every theme. Where an element has several, the
+#: later one here has the last word.
 _CLASSES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
-    "paper": ((("fill", "paper"),), ""),
-    "tint": ((("fill", "tint"),), ""),
+    **{f"{role}-line": ((("stroke", role),), "fill:none;stroke-width:1.4") for role in PALETTE},
+    **{f"{role}-edge": ((("stroke", role),), "stroke-width:1.2") for role in PALETTE},
+    **{role: ((("fill", role),), "") for role in PALETTE},
     "hot": ((("fill", "hot"), ("stroke", "orange")), "stroke-width:.7"),
-    "box": ((("fill", "tint"), ("stroke", "line")), "stroke-width:1.2"),
-    "line": ((("stroke", "line"),), "fill:none;stroke-width:1.2"),
-    "faint": ((("stroke", "line"),), "fill:none;stroke-width:.6"),
-    **{role: ((("fill", role),), "") for role in ("ink", "muted", "blue", "orange", "green", "pink", "red")},
-    **{
-        f"{role}-line": ((("stroke", role),), "fill:none;stroke-width:1.4")
-        for role in ("ink", "blue", "orange", "green", "pink", "red")
-    },
+    "box": ((("fill", "tint"), ("stroke", "grey")), "stroke-width:1.2"),
+    "line": ((("stroke", "grey"),), "fill:none;stroke-width:1.2"),
+    "faint": ((("stroke", "grey"),), "fill:none;stroke-width:.6"),
+    "hollow": ((), "fill:none"),
     # A halo in the colour of the paper keeps a name readable where a line passes behind it.
     "halo": ((("stroke", "paper"),), "paint-order:stroke;stroke-width:3.5;stroke-linejoin:round"),
     # Nobody sees it; a pointer near a thin line finds it.
@@ -75,9 +69,10 @@ _CLASSES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "dash": ((), "stroke-dasharray:3 3"),
     "dots": ((), "stroke-dasharray:.5 3.2;stroke-linecap:round"),
     "pale": ((), "stroke-width:.7;stroke-opacity:.6"),
+    "thick": ((), "stroke-width:2.4"),
+    "lit": ((), "font-weight:700;text-decoration:underline"),
 }
 _FONT = "font-family:'Source Sans','Source Sans 3','Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
-_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ "), frozenset("mwMW@%&—…ΣΩ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +84,6 @@ class Picture:
     width: int
     """Pixels at which its text has the size it was made for."""
     height: int
-
-
-def clean(text: object) -> str:
-    """Text in a line, every sign of which shows itself."""
-    return "".join(sign if sign.isprintable() else "�" for sign in " ".join(str(text).split()))
 
 
 def number(value: float) -> str:
@@ -124,7 +114,7 @@ def node(tag: str, *children: ElementTree.Element | str | None, **attributes: ob
         made.set(name, text)
     for child in children:
         if isinstance(child, str):
-            made.text = (made.text or "") + clean(child)
+            said(made, clean(child))
         elif child is not None:
             made.append(child)
     return made
@@ -165,73 +155,32 @@ def disc(cx: float, cy: float, r: float, look: str) -> ElementTree.Element:
     return node("circle", cx=cx, cy=cy, r=r, class_=look)
 
 
-def _share(sign: str) -> float:
-    """Width of a sign in ems, at most."""
-    if sign in _NARROW:
-        return 0.4
-    if sign in _WIDE:
-        return 0.98
-    return 0.72 if sign.isupper() else 0.6 if sign < "ɐ" else 1.05
+def said(element: ElementTree.Element, text: str) -> None:
+    """Add text at the end of what an element holds; spaces at its ends stay."""
+    text = text and f"{' ' * text[0].isspace()}{clean(text)}{' ' * text[-1].isspace()}"
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + text
+    else:
+        element.text = (element.text or "") + text
 
 
-def width_of(text: str, size: float) -> float:
-    """Pixels that a line of text takes at most, in any of the fonts that may show it."""
-    return size * sum(map(_share, text))
-
-
-def _fitting(text: str, size: float, width: float) -> int:
-    """How many of the first signs fit; looks at no more than that."""
-    taken = 0.0
-    for n, sign in enumerate(text):
-        taken += size * _share(sign)
-        if taken > width:
-            return n
-    return len(text)
-
-
-def clipped(text: str, size: float, width: float) -> str:
-    """The text, cut with an ellipsis where it is wider."""
-    text = clean(text)
-    if _fitting(text, size, width) == len(text):
-        return text
-    return f"{text[: _fitting(text, size, width - width_of('…', size))].rstrip()}…"
-
-
-def wrapped(text: str, size: float, width: float, lines: int | None = None) -> list[str]:
-    """The text in lines that are no wider; words wider than a line are broken, and the last of `lines` is cut."""
-    out = [""]
-    for word in clean(text).split():
-        joined = f"{out[-1]} {word}".strip()
-        if _fitting(joined, size, width) == len(joined):
-            out[-1] = joined
-            continue
-        if out[-1]:
-            out.append("")
-        rest = word
-        while (fits := max(1, _fitting(rest, size, width))) < len(rest):
-            out[-1], rest = rest[:fits], rest[fits:]
-            out.append("")
-        out[-1] = rest
-    if lines is not None and len(out) > lines:
-        out = [*out[: lines - 1], clipped(" ".join(out[lines - 1 :]), size, width)]
-    return out
-
-
-def stylesheet(theme: Theme) -> str:
-    """What the classes mean; `auto` follows the reader's setting. Paper is white."""
-
-    def variables(name: str) -> str:
-        return ".moe-kb{" + "".join(f"--{role}:{value};" for role, value in PALETTES[name].items()) + "}"
-
-    rules = [f".moe-kb{{{_FONT}}}", variables("dark" if theme == "dark" else "light")]
-    if theme == "auto":
-        rules.append(f"@media (prefers-color-scheme:dark){{{variables('dark')}}}")
+def _stylesheet(theme: Theme, used: Iterable[str]) -> str:
+    """What the classes that are used mean."""
+    rules = [f".moe-kb{{{_FONT}}}"]
     if theme != "light":
-        rules.append(f"@media print{{{variables('light')}}}")
+        scheme = {"auto": "color-scheme:light dark", "dark": "color-scheme:dark"}.get(theme)
+        rules += [f".moe-kb{{{scheme}}}"] if scheme else []
+        rules.append("@media print{.moe-kb{color-scheme:light}}")
+    used = frozenset(used)
     for name, (paints, same) in _CLASSES.items():
-        painted = "".join(f"{what}:{PALETTES['light'][role]};{what}:var(--{role});" for what, role in paints)
-        rules.append(f".moe-kb .{name}{{{painted}{same}}}")
+        if name in used:
+            painted = "".join(_painted(what, *PALETTE[role], theme=theme) for what, role in paints)
+            rules.append(f".moe-kb .{name}{{{painted}{same}}}")
     return "".join(rules)
+
+
+def _painted(what: str, light: str, dark: str, *, theme: Theme) -> str:
+    return f"{what}:{light};" + ("" if theme == "light" else f"{what}:light-dark({light},{dark});")
 
 
 def document(
@@ -258,7 +207,6 @@ def document(
         spoken: Sentences for its description beyond `alt`.
     """
     style = node("style")
-    style.text = stylesheet(theme)
     root = node(
         "svg",
         node("title", title),
@@ -274,4 +222,5 @@ def document(
         aria_label=alt,
         class_="moe-kb",
     )
+    style.text = _stylesheet(theme, {name for element in root.iter() for name in element.get("class", "").split()})
     return Picture(ElementTree.tostring(root, encoding="unicode"), clean(alt), round(width), round(height))

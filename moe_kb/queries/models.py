@@ -42,6 +42,11 @@ class ConfigurationRow:
         return f"{self.name} {self.configuration}"
 
     @property
+    def id(self) -> str:
+        """`<key of the model>|<label>`, as it stands in addresses."""
+        return f"{self.record.partition(':')[2]}|{self.configuration}"
+
+    @property
     def year(self) -> int | None:
         """Year of the release."""
         return year_of(self.released)

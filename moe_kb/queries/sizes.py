@@ -41,25 +41,30 @@ class Sizable:
     """What keeps it from being sized; empty where nothing does."""
 
 
+def layers_of(reader: Reader, model: str, label: str | None = None) -> dict[str, Architecture]:
+    """Configurations of a model (full name) by label, those whose layers a source describes; none where none does."""
+    found = reader.tuples(
+        "SELECT label, architecture FROM configurations WHERE record = ? AND architecture IS NOT NULL "
+        "AND label = coalesce(?, label) ORDER BY position",
+        (model, label),
+    )
+    if not found:
+        return {}
+    from moe_kb.records.architecture import Architecture
+    from moe_kb.records.base import stored
+
+    return {name: stored(Architecture, json.loads(text)) for name, text in found}
+
+
 def architectures(reader: Reader, model: str, label: str | None = None) -> dict[str, Architecture]:
     """Configurations of a model (full name) by label, those whose layers a source describes.
 
     Raises:
         NotFoundError: The record is not a model, the label is unknown, or no layers are described.
     """
-    from moe_kb.records.architecture import Architecture
-    from moe_kb.records.base import stored
-
     if not model.startswith("model:"):
         raise NotFoundError(f"{model} is not a model; a model or a config.json can be sized")
-    found = {
-        name: stored(Architecture, json.loads(text))
-        for name, text in reader.tuples(
-            "SELECT label, architecture FROM configurations WHERE record = ? AND architecture IS NOT NULL "
-            "AND label = coalesce(?, label) ORDER BY position",
-            (model, label),
-        )
-    }
+    found = layers_of(reader, model, label)
     if found:
         return found
     known = ", ".join(

@@ -1,7 +1,10 @@
 """The page of all models, and the page of one."""
 
+import json
+from pathlib import Path
+
 import pytest
-from trees import BARE, remove_model, size_alpha
+from trees import BARE, edit, remove_model, size_alpha
 
 RESOLUTION = """\
 resolutions:
@@ -99,7 +102,94 @@ def test_every_claim_is_one_click_away(open_page):
     at = open_page("model", key="alpha")
     assert "Every claim" in [expander.label for expander in at.expander]
     layers = table(at, "sublayer")
-    assert {"n_routed_experts", "shared.count", "router.design"} <= set(layers["setting"])
+    assert {"Routed experts", "Shared experts: number", "Router: design"} <= set(layers["setting"])
+
+
+def test_what_people_look_for_first_has_its_source_or_is_asked_for(open_page, texts, monkeypatch):
+    said = texts(open_page("model", key="alpha")).replace("\\", "")
+    assert "**Openness** open :gray[([First survey](https://example.org/first), Table 1, row 1)]" in said
+    for title in ("Licence", "Weights and code", "Summary"):
+        assert f"**{title}** unknown: add it to data/models/alpha.yaml" in said
+    assert "**Report**" not in said, "a paper describes it"
+    monkeypatch.setenv("MOE_KB_REPOSITORY", "https://example.org/owner/name")
+    said = texts(open_page("model", key="alpha")).replace("\\", "")
+    assert "**Licence** unknown: [add it](https://example.org/owner/name/edit/main/data/models/alpha.yaml)" in said
+
+
+CLAIMS = """\
+- {source: second-list, locator: row 9, field: licence, value: Apache-2.0}
+- {source: second-list, locator: row 9, field: repository, value: 'https://example.org/alpha'}
+- {source: second-list, locator: row 9, field: context_length, configuration: 1B, value: 1024, unit: tokens}
+"""
+
+
+def test_stated_terms_and_both_contexts_are_shown(open_page, texts, sizable):
+    edit(sizable, "data/models/alpha.yaml", "claims:\n", "claims:\n" + CLAIMS)
+    at = open_page("model", key="alpha")
+    said = texts(at).replace("\\", "")
+    assert "**Licence** Apache-2.0 :gray[([Second list](https://example.org/second), row 9)]" in said
+    assert "](https://example.org/alpha)" in said
+    assert {"Positions in config": "2,048", "Supported context": "1,024"}.items() <= {
+        metric.label: metric.value for metric in at.metric
+    }.items()
+
+
+# --- several models ----------------------------------------------------------------------------------------------
+
+
+def copies(tree: Path, number: int) -> list[str]:
+    """Write so many further models, each of another width."""
+    text = (tree / "data/models/alpha.yaml").read_text()
+    names = [f"copy-{n}" for n in range(number)]
+    for n, name in enumerate(names):
+        changed = text.replace("key: alpha\nname: Alpha", f"key: {name}\nname: Copy {n}").replace(
+            "512", str(512 + 64 * n)
+        )
+        (tree / f"data/models/{name}.yaml").write_text(changed)
+    return names
+
+
+@pytest.mark.parametrize("kind", ["model", "design", "nonsense"])
+@pytest.mark.parametrize("number", [0, 1, 2, 6, 7, 20])
+def test_no_number_of_keys_breaks_the_comparison(open_page, texts, tree, kind, number):
+    if kind == "model":
+        keys = [f"{name}|1B" for name in copies(tree, number)]
+    else:
+        text = (tree / "data/designs/gating/alpha-router.yaml").read_text()
+        keys = [f"copy-{n}" for n in range(number)]
+        for n, key in enumerate(keys):
+            changed = text.replace("key: alpha-router", f"key: {key}").replace("name: Alpha router", f"name: Copy {n}")
+            (tree / f"data/designs/gating/{key}.yaml").write_text(changed)
+    at = open_page("compare", kind=kind, keys=",".join(keys))
+    said = texts(at).replace("\\", "")
+    assert len(at.multiselect(key="compared").value) == min(number, 6)
+    assert ("At most 6 are compared; left out: copy-6" in said) == (number > 6)
+    assert len(at.table) == (number >= 2)
+
+
+def test_models_are_compared_with_pictures_and_sources(open_page, texts, sizable):
+    copies(sizable, 2)
+    at = open_page("compare", kind="model", keys="alpha,copy-1|1B")
+    (shown,) = (json.loads(element.proto.json)["items"] for element in at.get("bidi_component"))
+    assert len(shown) == 2
+    assert 'class="lit">width 512<' in shown[0]["svg"]
+    table = at.table[0].value.map(lambda text: text.replace("\\", "")).set_index("Property")
+    assert table.loc["KV cache per token", "Alpha 1B"].startswith("**8.19 kB**")
+    assert "computed from its layers" in table.loc["KV cache per token", "Copy 1 1B"]
+    assert "[First survey]" in table.loc["Openness", "Alpha 1B"]
+    assert table.loc["Router", "Alpha 1B"].startswith("**Alpha router**")
+    links = [str(link.proto) for link in at.get("page_link")]
+    assert any("Size these" in link and "alpha" in link for link in links)
+    assert "Vocabulary" not in table.index
+    at.toggle(key="in-all").set_value(True).run()
+    assert "Vocabulary" in set(at.table[0].value["Property"])
+
+
+def test_models_without_layers_are_compared_by_their_values(open_page, texts, tree):
+    (tree / "data/models/beta.yaml").write_text(BARE)
+    said = texts(open_page("compare", kind="model", keys="alpha,beta|small,gamma"))
+    assert "The layers of" in said
+    assert "No model has the key gamma" in said
 
 
 def test_scores_show_their_setting(open_page):

@@ -4,6 +4,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
+from svgs import words_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -11,6 +12,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 def pictures(at):
     """What the page's pictures are made of, one a component."""
     return {element.key: json.loads(element.proto.json)["items"] for element in at.get("bidi_component")}
+
+
+def saved(at):
+    """The sheet of all pictures of the page's first component."""
+    return json.loads(at.get("bidi_component")[0].proto.json)["saved"]
 
 
 def lit(svg):
@@ -51,9 +57,9 @@ def test_long_gallery_grows_when_asked(open_real_page):
 @pytest.mark.integration
 def test_comparison_lights_what_differs(open_real_page):
     at = open_real_page("compare", keys="noisy-top-k,switch-top1-router,load-loss")
-    drawn = pictures(at)
-    assert set(drawn) == {"picture-noisy-top-k", "picture-switch-top1-router"}, "a loss has no picture"
-    for (item,) in drawn.values():
+    items = pictures(at)["comparison"]
+    assert [item["href"] for item in items] == ["design?key=noisy-top-k", "design?key=switch-top1-router"], "no loss"
+    for item in items:
         assert {"order", "renormalised", "noise"} <= lit(item["svg"])
         assert not {"granularity", "score"} & lit(item["svg"])
         assert item["name"]
@@ -63,6 +69,31 @@ def test_lineage_links_to_pages(open_page):
     ((item,),) = pictures(open_page("designs", show="lineage")).values()
     assert item["poster"]
     assert 'href="design?key=alpha-router"' in item["svg"]
+
+
+def test_models_layers_have_two_forms_and_a_named_file(open_page, sizable):
+    ((item,),) = pictures(open_page("model", key="alpha")).values()
+    assert item["file"] == "alpha-1B"
+    narrow, wide = words_of(item["svg"]), words_of(item["wide"])
+    assert sorted(narrow) == sorted(wide)
+    for text in ("Decoder: 4 layers", "MoE layer: 1 of 8 experts", "Token embedding", "Router: Alpha router"):
+        assert text in wide
+    assert "Alpha 1B" in words_of(item["saved"])
+
+
+@pytest.mark.parametrize(("kind", "keys"), [("design", "alpha-router,beta-router"), ("model", "alpha,copy|1B")])
+def test_both_kinds_are_compared_in_one_way(open_page, sizable, kind, keys):
+    text = (sizable / "data/models/alpha.yaml").read_text()
+    text = text.replace("key: alpha\nname: Alpha", "key: copy\nname: Copy").replace("512", "640")
+    (sizable / "data/models/copy.yaml").write_text(text)
+    at = open_page("compare", kind=kind, keys=keys)
+    items = pictures(at)["comparison"]
+    assert len(items) == 2
+    for item in items:
+        assert item["href"].startswith(f"{kind}?key=")
+        assert 'class="hot"' in item["svg"] or 'class="lit"' in item["svg"]
+        assert item["name"].partition(" (")[0] in " ".join(words_of(saved(at)["svg"]))
+    assert saved(at)["file"] == f"{kind}s"
 
 
 @pytest.mark.integration

@@ -13,7 +13,8 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("designs", {}), ("designs", {"component": "loss"}), ("design", {"key": "alpha-router"}), ("models", {}),
     ("model", {"key": "alpha"}), ("systems", {}), ("size", {}),
     ("size", {"models": "alpha|1B", "change": "Alpha 1B", "accelerator": "zeta"}), ("trade_offs", {}), ("trends", {}),
-    ("evidence", {}), ("taxonomy", {}), ("compare", {"records": "design:alpha-router,design:beta-router"}),
+    ("evidence", {}), ("taxonomy", {}), ("compare", {"keys": "alpha-router,beta-router"}),
+    ("compare", {"kind": "model", "keys": "alpha,beta"}), ("compare", {"kind": "model"}),
     ("query", {}), ("lab", {}), ("lab", {"implementation": "mixtral-top2-router"}),
 ]  # fmt: skip
 

@@ -7,24 +7,8 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 import psutil
-from browsing import choose, downloaded, settle
+from browsing import ROW, choose, downloaded, open_page, settle, table
 from playwright.sync_api import Locator, Page, expect
-
-#: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
-ROW = 35
-
-
-def open_page(page: Page, path: str) -> None:
-    page.goto(path)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-
-
-def table(page: Page, words: str) -> Locator:
-    """The table whose description for screen readers contains these words."""
-    found = page.get_by_role("region", name=words)
-    expect(found.locator("canvas").first).to_be_visible()
-    settle(page)
-    return found
 
 
 def cell(found: Locator, text: str) -> Locator:

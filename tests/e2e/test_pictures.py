@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 
 from browsing import settle
 from playwright.sync_api import Page, expect
-from trees import REPOSITORY
 
 BOXES = """(svg) => [...svg.querySelectorAll('text')].map((text) => {
   const {x, y, width, height} = text.getBBox();
@@ -71,8 +70,8 @@ def test_a_design_in_the_lineage_shows_its_relations(page: Page):
     assert (other.evaluate("g => g.style.opacity"), own.evaluate("g => g.style.opacity")) == ("0.08", "")
 
 
-def test_labels_of_the_poster_are_apart(page: Page):
-    page.set_content((REPOSITORY / "docs/lineage.svg").read_text(encoding="utf-8"))
+def test_labels_of_the_poster_are_apart(page: Page, real_kb):
+    page.set_content(real_kb.picture("lineage").svg)
     boxes = page.locator("svg").evaluate(BOXES)
     assert len(boxes) > 200
     for (one, *a), (other, *b) in itertools.combinations(boxes, 2):

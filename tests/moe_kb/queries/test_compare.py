@@ -37,6 +37,36 @@ def test_a_model_is_compared_by_its_configurations(tree):
     assert (cells["d_model"], cells["mmlu (5-shot)"]) == (["512", "640"], ["45.0", None])
 
 
+def test_one_configuration_can_be_chosen_and_its_cache_is_computed(tree):
+    from trees import BARE, size_alpha
+
+    from moe_kb.kb import open_kb
+
+    size_alpha(tree)
+    (tree / "data/models/beta.yaml").write_text(BARE.replace("- {label: small}", "- {label: small}\n- {label: large}"))
+    kb = open_kb(tree, database=tree.parent / "kb.db")
+    result = kb.compare(["model:alpha#1B", "model:beta#large"])
+    assert result.names == ["model:alpha#1B", "model:beta#large"]
+    row = result.fields.index("KV cache per token")
+    # Keys and values of 8 heads of 64, in 4 layers, 2 bytes each.
+    assert result.cells[row] == ["8.19 kB", None]
+    assert result.sources[row] == ["alpha-config, config.json", None]
+    assert "computed from its layers" in result.notes[row][0]
+    assert result.cells[result.fields.index("router")] == ["Alpha router", None]
+    with pytest.raises(NotFoundError, match=r"model:beta has no configuration 'huge'. Known: small, large."):
+        kb.compare(["model:alpha#1B", "model:beta#huge"])
+
+
+def test_a_cache_that_cannot_be_computed_is_no_number(tree):
+    (tree / "data/models/beta.yaml").write_text(
+        (tree / "data/models/alpha.yaml").read_text().replace("alpha\n", "beta\n", 1)
+    )
+    from moe_kb.kb import open_kb
+
+    result = open_kb(tree, database=tree.parent / "kb.db").compare(["model:alpha", "model:beta"])
+    assert "KV cache per token" not in result.fields
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

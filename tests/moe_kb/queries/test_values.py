@@ -1,14 +1,14 @@
-"""One model's values, and its layer diagram."""
+"""One model's values."""
 
 import pytest
 import small
 from small import architecture
+from trees import edit
 
 from moe_kb.analysis.size_tables import claimed_rows
-from moe_kb.charts.layer_diagram import describe, layer_diagram, layer_table
 from moe_kb.claims.claim import Claim
+from moe_kb.kb import open_kb
 from moe_kb.queries.values import Value, precision, shown
-from moe_kb.records.architecture import Architecture
 from moe_kb.sizing import UnsizedError, count
 
 
@@ -72,73 +72,38 @@ def test_computed_parameters_stand_beside_those_claimed():
         claimed_rows(architecture(small.MOE, norm=None), {})
 
 
-MOE = {
-    "kind": "moe", "n_routed_experts": 8, "experts_per_token": 2, "d_expert": {"printed": "4*d_model", "value": 256},
-    "shared": {"count": 1, "d_expert": 128}, "router": {"score": "softmax", "renormalise": True},
-}  # fmt: skip
-NESTED = Architecture.model_validate(
-    {
-        "source": "s",
-        "d_model": 64,
-        "encoder": {"groups": [{"repeat": 2, "sublayers": [{"kind": "attention", "n_heads": 4}]}]},
-        "decoder": {
-            "order": "unknown",
-            "groups": [
-                {
-                    "repeat": 3,
-                    "groups": [
-                        {"repeat": 2, "sublayers": [{"kind": "mamba"}, {"kind": "dense", "d_ffn": 256}]},
-                        {"sublayers": [{"kind": "mamba"}, MOE]},
-                    ],
-                }
-            ],
-        },
-    }
-)
+CARD = """\
+key: alpha-card
+name: Alpha card
+title: The card of Alpha
+type: model-card
+url: https://example.org/alpha
+"""
+CONTEXT = """\
+- {source: alpha-card, locator: Context, field: FIELD, configuration: 1B, value: 1024, unit: tokens}
+"""
 
 
-def words(figure) -> list[str]:
-    return [text for trace in figure.data if trace.mode == "text" for text in trace.text]
+@pytest.fixture
+def with_context(tree):
+    """The tree, where Alpha's config says how many positions it has."""
+    edit(tree, "data/models/alpha.yaml", "    d_model: 512", "    d_model: 512\n    context_length: 2048")
+    return tree
 
 
-def test_the_picture_says_repeats_kinds_and_experts_of_both_stacks():
-    said = words(layer_diagram(NESTED))
-    assert "<b>Encoder: 2 layers</b>" in said
-    assert "<b>Decoder: 9 layers</b> (order of the groups not reported)" in said
-    assert said.count("× 2") == 2
-    assert "× 3" in said
-    assert "MoE layer · 2 of 8 experts · 1 shared · width 256 (4*d_model)" in said
+@pytest.mark.parametrize("field", ["context_length", "supported_context"])
+def test_positions_and_supported_context_are_two_values(with_context, field):
+    (with_context / "data/sources/alpha-card.yaml").write_text(CARD)
+    edit(with_context, "data/models/alpha.yaml", "claims:\n", "claims:\n" + CONTEXT.replace("FIELD", field))
+    kb = open_kb(with_context, database=with_context.parent / "kb.db")
+    found = {value.label: (value.field, shown(value.preferred)) for value in kb.values("alpha")["1B"]}
+    assert found["Positions in config"] == ("context_length", "2,048")
+    assert found["Supported context"] == ("supported_context", "1,024")
+    assert "Context length" not in found
+    both = [value for value in kb.values("alpha")["1B"] if value.label in ("Positions in config", "Supported context")]
+    assert [value.conflict for value in both] == ["", ""]
 
 
-def test_blocks_do_not_overlap():
-    blocks = [s for s in layer_diagram(NESTED).layout.shapes if s.line.width == 1.5]
-    assert len(blocks) == 5
-    for block in blocks:
-        for other in blocks:
-            apart = block.y1 <= other.y0 or other.y1 <= block.y0 or block.x1 <= other.x0 or other.x1 <= block.x0
-            assert block is other or apart
-
-
-def test_the_table_counts_the_layers_of_equal_sublayers_together():
-    rows = layer_table(NESTED)
-    assert {row.layers for row in rows if row.stack == "decoder" and row.sublayer == "MoE layer"} == {3}
-    settings = {row.setting: row.value for row in rows if row.sublayer == "MoE layer"}
-    assert (settings["router.renormalise"], settings["d_expert"]) == ("yes", "256 (4*d_model)")
-    assert settings["shared.count"] == "1"
-    rows = layer_table(architecture(small.ATTENTION | {"weights": [{"name": "w", "shape": [3, 1024]}]}))
-    assert [(row.setting, row.value) for row in rows if "w" in row.setting] == [("weights: w", "3 x 1,024")]
-
-
-@pytest.mark.integration
-def test_every_architecture_of_the_real_data_has_a_picture_and_a_table(real_kb):
-    drawn = 0
-    for brief in real_kb.briefs("model"):
-        for configuration in real_kb.model(brief.key).configurations:
-            if architecture := configuration.architecture:
-                said = " ".join(words(layer_diagram(architecture)))
-                assert layer_table(architecture)
-                for stack in architecture.stacks.values():
-                    assert f"{stack.n_layers} layers" in said
-                    assert all(describe(part) for layer in stack.layers() for part in layer)
-                drawn += 1
-    assert drawn >= 51
+def test_one_claim_of_a_context_is_just_that(with_context):
+    kb = open_kb(with_context, database=with_context.parent / "kb.db")
+    assert "Context length" in {value.label for value in kb.values("alpha")["1B"]}
