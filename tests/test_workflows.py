@@ -52,3 +52,11 @@ def test_a_contributor_can_run_the_same(name, target):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
     assert f"make {target}" in (FOLDER / name).read_text(encoding="utf-8")
     assert f"make {target}" in (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_pages_are_written_again_whoever_changes_them():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^pages:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    written = set(re.findall(r"docs/\S+", recipe))
+    assert {"docs/audit.md", "docs/lineage.svg"} <= written
+    assert written == {path for path in triggers("pages.yml")["push"]["paths"] if path.startswith("docs/")}

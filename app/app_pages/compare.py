@@ -15,8 +15,8 @@ KINDS = {"design": "designs", "model": "models"}
 #: Of the many values of a model, those that a choice between models turns on.
 MAIN = (
     *("organisation", "released", "openness", "licence", "params_total", "params_active", KV_CACHE),
-    *("context_length", "n_layers", "n_moe_layers", "n_routed_experts", "experts_per_token", "n_shared_experts"),
-    *("router", "weights", "report"),
+    *("context_length", "supported_context", "n_layers", "n_moe_layers", "n_routed_experts", "experts_per_token"),
+    *("n_shared_experts", "router", "weights", "report"),
 )
 
 kb = ui.knowledge_base()

@@ -11,14 +11,14 @@ from moe_kb.analysis.size_tables import claimed_rows
 from moe_kb.fields import BENCHMARKS, MEASURES, label_of
 from moe_kb.format import compact, joined
 from moe_kb.pictures.settings import layer_table
-from moe_kb.queries.values import SUPPORTED_CONTEXT, Value, precision, shown
+from moe_kb.queries.values import Value, precision, shown
 from moe_kb.records import Architecture, Model
 from moe_kb.settings import edit_address
 from moe_kb.sizing import UnsizedError
 
 HEADLINES = (
     *("params_total", "params_active", "n_layers", "n_routed_experts", "experts_per_token", "context_length"),
-    SUPPORTED_CONTEXT,
+    "supported_context",
 )
 
 kb = ui.knowledge_base()

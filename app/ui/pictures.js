@@ -92,7 +92,7 @@ function card(item) {
   const narrow = sheet("narrow", item.svg);
   box.append(narrow);
   if (item.wide) box.append(sheet("wide", item.wide));
-  if (item.file) box[item.name ? "append" : "prepend"](tools(item.saved || item.wide || item.svg, item.file));
+  if (item.file) box[item.poster ? "prepend" : "append"](tools(item.saved || item.wide || item.svg, item.file));
   if (item.poster) {
     const whole = button("Fit to width", "Show the whole picture, or at the size of its text", () => {
       whole.textContent = box.classList.toggle("fit") ? "Full size" : "Fit to width";

@@ -21,8 +21,6 @@ class Value:
     preferred: Claim
     others: tuple[Claim, ...]
     disagreement: Disagreement | None
-    name: str = ""
-    """What it is called where the field's own name would say too little."""
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -32,7 +30,7 @@ class Value:
     @property
     def label(self) -> str:
         """Name of the field, with the condition of a measurement."""
-        return self.name or label_of(self.field) + (f", {self.setting}" if self.setting else "")
+        return label_of(self.field) + (f", {self.setting}" if self.setting else "")
 
     @property
     def conflict(self) -> str:
@@ -74,7 +72,9 @@ def claims_about(
 
 
 def shown(claim: Claim) -> str:
-    """The value as printed, or with its thousands parted where it was counted or computed."""
+    """The value as printed, or with its thousands parted where it was counted or computed; a year is no count."""
+    if claim.field == "year":
+        return claim.shown
     if claim.number is not None and (not claim.printed or claim.status == "derived" or claim.printed.isdecimal()):
         return compact(claim.number, suffix=False)
     if isinstance(claim.value, list):
@@ -110,35 +110,9 @@ def values(reader: Reader, record: str) -> dict[str | None, list[Value]]:
     found: dict[str | None, list[Value]] = {}
     for group in sorted(grouped, key=place):
         configuration, field, setting = group
-        own = found.setdefault(configuration, [])
-        apart = (configuration, SUPPORTED_CONTEXT, setting) in grouped
-        for part, name, claims in _contexts(reader, field, grouped[group], apart=apart):
-            first, *others = sorted(claims, key=lambda claim: not claim.preferred)
-            # What two parts of a field do not agree on is no dispute of either.
-            disputed = len({claim.text for claim in claims}) > 1 or len(claims) == len(grouped[group])
-            own.append(Value(part, setting, first, tuple(others), disputes.get(group) if disputed else None, name))
+        first, *others = sorted(grouped[group], key=lambda claim: not claim.preferred)
+        found.setdefault(configuration, []).append(Value(field, setting, first, tuple(others), disputes.get(group)))
     return found
-
-
-#: A context length that is not read from a configuration, where another is: how long a context is said to work.
-SUPPORTED_CONTEXT = "supported_context"
-
-
-def _contexts(reader: Reader, field: str, claims: list[Claim], *, apart: bool) -> list[tuple[str, str, list[Claim]]]:
-    """A field's claims as one value, or as two: positions that a configuration allows are no promise that they work.
-
-    `apart` says that the supported context is claimed as a field of its own already.
-    """
-    if field != "context_length":
-        return [(field, "", claims)]
-    configs = set(reader.values("SELECT key FROM sources WHERE type = 'config'"))
-    allowed = [claim for claim in claims if claim.source in configs]
-    supported = [claim for claim in claims if claim.source not in configs]
-    if not allowed or not (supported or apart):
-        return [(field, "", claims)]
-    if apart:
-        return [(field, "Positions in config", claims)]
-    return [(field, "Positions in config", allowed), (SUPPORTED_CONTEXT, "", supported)]
 
 
 def routers(reader: Reader, record: str) -> list[RouterClaim]:

@@ -119,7 +119,7 @@ def test_what_people_look_for_first_has_its_source_or_is_asked_for(open_page, te
 CLAIMS = """\
 - {source: second-list, locator: row 9, field: licence, value: Apache-2.0}
 - {source: second-list, locator: row 9, field: repository, value: 'https://example.org/alpha'}
-- {source: second-list, locator: row 9, field: context_length, configuration: 1B, value: 1024, unit: tokens}
+- {source: second-list, locator: row 9, field: supported_context, configuration: 1B, value: 1024, unit: tokens}
 """
 
 
@@ -129,7 +129,7 @@ def test_stated_terms_and_both_contexts_are_shown(open_page, texts, sizable):
     said = texts(at).replace("\\", "")
     assert "**Licence** Apache-2.0 :gray[([Second list](https://example.org/second), row 9)]" in said
     assert "](https://example.org/alpha)" in said
-    assert {"Positions in config": "2,048", "Supported context": "1,024"}.items() <= {
+    assert {"Positions in the configuration": "2,048", "Supported context": "1,024"}.items() <= {
         metric.label: metric.value for metric in at.metric
     }.items()
 

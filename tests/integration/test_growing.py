@@ -15,7 +15,7 @@ from moe_kb.corpus import Corpus
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 #: Beside what `make data` runs: all that asks the real records something.
-OTHERS = ("analysis", "charts", "queries", "sizing", "records", "importing/test_released_configs.py")
+OTHERS = ("analysis", "charts", "pictures", "queries", "sizing", "records", "importing/test_released_configs.py")
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,11 @@ def test_a_model_is_compared_by_its_configurations(tree):
     assert (cells["d_model"], cells["mmlu (5-shot)"]) == (["512", "640"], ["45.0", None])
 
 
+def test_a_year_is_no_count(kb):
+    result = kb.compare(["design:alpha-router", "design:beta-router"])
+    assert result.cells[result.fields.index("year")] == ["2021", None]
+
+
 def test_one_configuration_can_be_chosen_and_its_cache_is_computed(tree):
     from trees import BARE, size_alpha
 

@@ -3,11 +3,9 @@
 import pytest
 import small
 from small import architecture
-from trees import edit
 
 from moe_kb.analysis.size_tables import claimed_rows
 from moe_kb.claims.claim import Claim
-from moe_kb.kb import open_kb
 from moe_kb.queries.values import Value, precision, shown
 from moe_kb.sizing import UnsizedError, count
 
@@ -70,40 +68,3 @@ def test_computed_parameters_stand_beside_those_claimed():
     assert all(row["Claimed"] == row["Difference"] == "" for row in claimed_rows(built, {}))
     with pytest.raises(UnsizedError):
         claimed_rows(architecture(small.MOE, norm=None), {})
-
-
-CARD = """\
-key: alpha-card
-name: Alpha card
-title: The card of Alpha
-type: model-card
-url: https://example.org/alpha
-"""
-CONTEXT = """\
-- {source: alpha-card, locator: Context, field: FIELD, configuration: 1B, value: 1024, unit: tokens}
-"""
-
-
-@pytest.fixture
-def with_context(tree):
-    """The tree, where Alpha's config says how many positions it has."""
-    edit(tree, "data/models/alpha.yaml", "    d_model: 512", "    d_model: 512\n    context_length: 2048")
-    return tree
-
-
-@pytest.mark.parametrize("field", ["context_length", "supported_context"])
-def test_positions_and_supported_context_are_two_values(with_context, field):
-    (with_context / "data/sources/alpha-card.yaml").write_text(CARD)
-    edit(with_context, "data/models/alpha.yaml", "claims:\n", "claims:\n" + CONTEXT.replace("FIELD", field))
-    kb = open_kb(with_context, database=with_context.parent / "kb.db")
-    found = {value.label: (value.field, shown(value.preferred)) for value in kb.values("alpha")["1B"]}
-    assert found["Positions in config"] == ("context_length", "2,048")
-    assert found["Supported context"] == ("supported_context", "1,024")
-    assert "Context length" not in found
-    both = [value for value in kb.values("alpha")["1B"] if value.label in ("Positions in config", "Supported context")]
-    assert [value.conflict for value in both] == ["", ""]
-
-
-def test_one_claim_of_a_context_is_just_that(with_context):
-    kb = open_kb(with_context, database=with_context.parent / "kb.db")
-    assert "Context length" in {value.label for value in kb.values("alpha")["1B"]}
