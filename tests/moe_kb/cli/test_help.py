@@ -6,7 +6,7 @@ from words import wrong_words
 
 from moe_kb.cli.root import app
 
-CONTEXT = click.Context(app, info_name="moe-kb")
+CONTEXT = click.Context(app, info_name="moe-kb", **app.context_settings)
 COMMANDS = {name: app.get_command(CONTEXT, name) for name in app.list_commands(CONTEXT)}
 COMMANDS["import hf"] = COMMANDS["import"].get_command(CONTEXT, "hf")
 
