@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 import re
 
 import bibtexparser
@@ -251,14 +252,13 @@ def test_the_app_without_streamlit_says_what_to_install(ask, monkeypatch):
 
 
 def test_the_app_starts_streamlit_on_this_machine_only(ask, monkeypatch):
-    import subprocess
-
-    started = []
-    monkeypatch.setattr(subprocess, "call", lambda command, cwd: started.append((command, cwd)) or 0)
+    folders, started = [], []
+    monkeypatch.setattr(os, "chdir", folders.append)
+    monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))  # would end the test's process
     assert ask("app", "--port", "8999", "--no-browser").status == 0
-    ((command, cwd),) = started
+    (command,), (folder,) = started, folders
     assert command[1:4] == ["-m", "streamlit", "run"]
     assert command[command.index("--server.address") + 1] == "127.0.0.1"
     assert command[command.index("--server.port") + 1] == "8999"
     assert command[command.index("--server.headless") + 1] == "true"
-    assert (cwd / "main.py").is_file()
+    assert (folder / "main.py").is_file()
