@@ -118,8 +118,8 @@ _loaded: set[str] = set()
 def loaded(page: str) -> None:
     """After the first run of a page keep what it has loaded out of the collector's way.
 
-    Streamlit collects after every run of every session, and would each time walk over the million objects that make up
-    libraries and record types: a tenth of a second, more than most pages take.
+    Streamlit collects after every run of every session, and would each time walk over all the objects that make up
+    libraries and record types, which takes longer than most pages.
     """
     if page not in _loaded:
         _loaded.add(page)
