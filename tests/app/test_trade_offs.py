@@ -15,7 +15,7 @@ def test_values_have_sources_and_formulas(open_page, texts, sizable):
     assert row["cost-from"] == "computed from Alpha config, config.json"
     assert sorted(row["frontier"]) == ["three", "two"]
     assert r"N_\mathrm{act}" in at.latex[0].value
-    assert "no measured throughput, latency or price" in texts(at)
+    assert "measured throughput, latency and price are no metrics here" in texts(at)
 
 
 def test_scores_of_one_setting_are_shown(open_page, sizable):
