@@ -64,9 +64,6 @@ def show() -> None:
     except MoeKbError as error:
         # Errors that moe-kb raises on purpose name the place, the rule and the fix; a person needs no traceback.
         ui.problem(error)
-    finally:
-        if st.context.headers:  # a server, no test
-            ui.loaded(page.url_path)
 
 
 def give_memory_back() -> None:

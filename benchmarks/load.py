@@ -122,13 +122,14 @@ def server(root: Path, folder: Path) -> Iterator[tuple[str, str, psutil.Process]
             time.sleep(0.2)
         jar = CookieJar()
         urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(f"{origin}/?token={TOKEN}").close()
-        # `moe-kb app` starts Streamlit as its child.
-        serving = psutil.Process(process.pid).children()[0]
-        yield origin, "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), serving
+        # `moe-kb app` becomes the server.
+        yield origin, "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), psutil.Process(process.pid)
     finally:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.terminate()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 async def opened(connection: ClientConnection, page: str, query: str, figures: Figures) -> float:

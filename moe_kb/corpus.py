@@ -25,6 +25,8 @@ ORGANISATIONS = "data/organisations.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
+#: Characters of a finding's message.
+MAX_TEXT = 1_000
 
 M = TypeVar("M", bound=BaseModel)
 #: Called with path, record and text of a file.
@@ -45,6 +47,13 @@ class Finding:
     """What is wrong."""
     fix: str
     """What to do."""
+
+    def __post_init__(self) -> None:
+        # A message names what is wrong, and a hostile file may hold a megabyte there.
+        for name in ("message", "fix"):
+            text = getattr(self, name)
+            if len(text) > MAX_TEXT:
+                object.__setattr__(self, name, f"{text[:MAX_TEXT]} …")
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path

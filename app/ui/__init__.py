@@ -9,7 +9,6 @@ from .address import in_address, listed, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
-from .kept import loaded
 from .links import (
     address,
     asked,

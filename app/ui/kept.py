@@ -5,7 +5,6 @@ Streamlit's own caches cost a fifth of a millisecond an answer, and bound the nu
 
 from __future__ import annotations
 
-import gc
 import pickle
 import threading
 import time
@@ -109,19 +108,3 @@ class Opened:
     def clear(self) -> None:
         """Look anew at once."""
         self._held.clear()
-
-
-#: Pages that have been run.
-_loaded: set[str] = set()
-
-
-def loaded(page: str) -> None:
-    """After the first run of a page keep what it has loaded out of the collector's way.
-
-    Streamlit collects after every run of every session, and would each time walk over the million objects that make up
-    libraries and record types: a tenth of a second, more than most pages take.
-    """
-    if page not in _loaded:
-        _loaded.add(page)
-        gc.collect()
-        gc.freeze()

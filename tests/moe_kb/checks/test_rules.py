@@ -12,7 +12,7 @@ from trees import FILES, edit, small_tree
 
 from moe_kb.checks import check_corpus, check_record
 from moe_kb.checks.rules import RULES, Index, _other_kind
-from moe_kb.corpus import Corpus, Finding
+from moe_kb.corpus import Corpus, Finding, read_model
 from moe_kb.records import Table
 
 ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
@@ -302,3 +302,14 @@ def test_what_is_pasted_by_mistake_is_found(text):
 ])  # fmt: skip
 def test_odd_names_are_names(text):
     assert _other_kind(text) is None
+
+
+@pytest.mark.parametrize(("old", "new"), [("kind: dense", "kind: {}"), ("name: Alpha\n", "name: Alpha\n{}: x\n")])
+def test_findings_of_endless_values_are_short(tree, old, new):
+    path = "data/models/alpha.yaml"
+    text = (tree / path).read_text(encoding="utf-8")
+    assert old in text
+    (tree / path).write_text(text.replace(old, new.format("y" * 20_000), 1), encoding="utf-8")
+    findings = read_model(tree, path)[2]
+    assert findings
+    assert all(len(str(finding)) < 2_500 for finding in findings)
