@@ -50,11 +50,14 @@ _MAX_FORM = 4096
 
 #: Styles stand in the page, since nothing else is served without a token.
 _ENTRANCE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>moe-kb</title>{refresh}
-<style>body{{font:16px/1.5 sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}}
-input,button{{font:inherit;padding:.3rem .6rem}}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>moe-kb</title>{refresh}
+<style>:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}}
+input,button{{font:inherit;padding:.35rem .7rem;border-radius:.4rem;border:1px solid}}
+button{{background:#1f5fa8;border-color:#1f5fa8;color:#fff}}</style></head><body>
 <h1>moe-kb</h1>
-<p>This app answers only who started it. Open the address that was printed where it was started,
+<p>This app answers only the person who started it. Open the address that was printed where it was started,
 or copy the token from its end.{wrong}</p>
 <form method="post"><label>Token <input name="token" type="password" autocomplete="off" autofocus required></label>
 <button>Open</button></form>

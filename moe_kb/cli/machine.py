@@ -15,7 +15,7 @@ from moe_kb.cli.root import PATH, app, json_flag
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 def run_app(port: int, browser: bool) -> None:
-    """Open the web app; it listens on this machine only, and answers only who has the token that it prints.
+    """Open the web app; it listens on this machine only, and answers only those who have the token it prints.
 
     MOE_KB_TOKEN fixes the token, which is fresh for each start otherwise. MOE_KB_HOSTS names further hosts, separated
     by commas, where a proxy stands before it.
