@@ -18,10 +18,13 @@ from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, 
 from benchmarks.synthetic import write_tree
 from moe_kb.db.connect import connect
 from moe_kb.db.views import VIEWS
+from moe_kb.fields import BENCHMARKS
 from moe_kb.fields import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 PAPERS = 20_000
 ROUNDS = 15
+#: What a person would list: every benchmark.
+_SCORES = ", ".join(f"'{name}'" for name in BENCHMARKS)
 _properties = ", ".join(f"MAX(value) FILTER (WHERE property = '{name}')" for name in GATING_PROPERTIES)
 _hyperparameters = ", ".join(
     [f"MAX(number) FILTER (WHERE field = '{name}')" for name in HYPERPARAMETERS]
@@ -99,12 +102,12 @@ HAND_WRITTEN: dict[str, tuple[str, str, str]] = {
     ),
     "scores": (
         "subject",
-        """SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
+        f"""SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
         FROM claims c JOIN records r ON r.record = c.subject
-        WHERE c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
-        """SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
+        WHERE c.field IN ({_SCORES}) AND c.number IS NOT NULL""",
+        f"""SELECT r.record, r.name, c.configuration, c.field, c.number, c.unit, c.setting, c.source, c.locator
         FROM records r JOIN claims c ON c.subject = r.record
-        WHERE r.record = ?1 AND c.field IN ('mmlu', 'gsm8k', 'math', 'humaneval') AND c.number IS NOT NULL""",
+        WHERE r.record = ?1 AND c.field IN ({_SCORES}) AND c.number IS NOT NULL""",
     ),
     "designs_without_implementation": (
         "key",

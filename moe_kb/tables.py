@@ -88,6 +88,7 @@ class GatingDesignCompared(View, table=True):
     renormalised: str | None
     second_choice: str | None
     noise: str | None
+    selection_bias: str | None
     granularity: str | None
     trainable: str | None
     differentiable: str | None
@@ -96,6 +97,8 @@ class GatingDesignCompared(View, table=True):
     capacity_eval: str | None
     overflow: str | None
     groups: str | None
+    shared_experts: str | None
+    null_experts: str | None
     balancing: str | None
     cost_per_token: str | None
     train_inference_difference: str | None

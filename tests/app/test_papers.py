@@ -74,7 +74,7 @@ def test_audit_issues_stand_on_every_record_concerned(open_page, texts):
         return [expander.label for expander in at.expander if expander.label.startswith("Audit")]
 
     assert audits(paper) == audits(design) == ["Audit: 1 issue, all waived"]
-    assert audits(model) == ["Audit: 4 issues, 4 open"]
+    assert audits(model) == ["Audit: 7 issues, 7 open"]
     assert audits(table) == ["Audit: 2 issues, 2 open"], "those of its rows"
     assert "of 2020, is said to use design:alpha-router of 2021" in texts(paper).replace("\\", "")
     assert "The idea is older than its name. [First survey](https://example.org/first), §3" in texts(paper)

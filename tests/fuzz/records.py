@@ -15,7 +15,7 @@ from trees import FILES, RECORDS, small_tree
 
 from moe_kb import yamlio
 from moe_kb.checks import Index, check_corpus, check_record, other_form
-from moe_kb.cli.show import as_data, as_text
+from moe_kb.cli.show import as_text
 from moe_kb.corpus import Corpus, Finding, read_model
 from moe_kb.db.build import build
 from moe_kb.db.rehearsal import rehearse
@@ -134,7 +134,7 @@ def ask(kb: KnowledgeBase, random: Random) -> None:
     for name in random.sample(names, min(4, len(names))):
         (
             as_text(kb, name),
-            as_data(kb, name),
+            kb.record_json(name),
             kb.get(name),
             kb.related(name),
             kb.cite([name]) if "paper" in name else None,
