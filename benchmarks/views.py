@@ -18,8 +18,7 @@ from benchmarks.measure import REPOSITORY, Result, interleaved, main, progress, 
 from benchmarks.synthetic import write_tree
 from moe_kb.db.connect import connect
 from moe_kb.db.views import VIEWS
-from moe_kb.fields import BENCHMARKS
-from moe_kb.fields import GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
+from moe_kb.fields import BENCHMARKS, GATING_PROPERTIES, HYPERPARAMETER_WORDS, HYPERPARAMETERS
 
 PAPERS = 20_000
 ROUNDS = 15
