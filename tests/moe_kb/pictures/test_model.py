@@ -280,7 +280,7 @@ ARCHITECTURES = st.builds(
 ).filter(lambda built: built is not None)
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(ARCHITECTURES, ARCHITECTURES)
 def test_any_two_architectures_have_pictures_of_their_own(one, other):
     shown = [picture(subject(built)) for built in (one, other)]
