@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
+    from moe_kb.analysis.trend_findings import TrendFinding
     from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
     from moe_kb.claims.claim import Claim
@@ -583,6 +584,12 @@ class KnowledgeBase:
 
         look_up(TRENDS, measure, "measure")
         return trend(self.observations(text=text, largest_only=largest_only), measure)
+
+    def trend_findings(self) -> list[TrendFinding]:
+        """What released models show, in sentences, each with its numbers."""
+        from moe_kb.analysis.trend_findings import findings
+
+        return findings(self.observations())
 
     def definition(self, measure: str) -> queries.routing.Definition | None:
         """The design whose equation defines a measure of `TRENDS`, if it is here."""

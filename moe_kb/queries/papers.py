@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moe_kb.db.reader import Reader
 from moe_kb.db.search import Hit, hits, search
+from moe_kb.format import sentence_case
 from moe_kb.queries.taxonomy import node_labels
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def papers(reader: Reader) -> list[PaperRow]:
         "SELECT p.record, n.label FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
         "ORDER BY p.taxonomy, n.position"
     ):
-        nodes[record].append(label)
+        nodes[record].append(sentence_case(label))
     return [
         PaperRow(*[record, *about, _first_two(authors), scope, url, code, designs, tuple(dict.fromkeys(nodes[record]))])
         for record, *about, authors, scope, url, code, designs in reader.tuples(
@@ -193,7 +194,7 @@ def paper_page(reader: Reader, record: str) -> PaperPage:
     labels = node_labels(reader)
     return PaperPage(
         [
-            PaperPlacement(node, label, labels.get(node, node), *rest)
+            PaperPlacement(node, sentence_case(label), labels.get(node, node), *rest)
             for node, label, *rest in reader.tuples(
                 "SELECT p.taxonomy || ':' || p.node, n.label, p.printed_as, p.source, p.locator FROM placements p "
                 "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
