@@ -36,6 +36,7 @@ HIDDEN = (
     ("design", "Design"),
     ("compare", "Compare"),
     ("model", "Model"),
+    ("news", "What is new"),
     ("axes", "Trade-offs"),  # the former address
 )
 

@@ -624,6 +624,14 @@ class KnowledgeBase:
         """The models of a timeline in printed order, each with the record it is about."""
         return self._ask(queries.timeline.timeline, table)
 
+    def released(self) -> list[queries.timeline.TimelineModel]:
+        """Models with a release date, by the records, oldest first."""
+        return self._ask(queries.timeline.released)
+
+    def news(self) -> list[queries.news.News]:
+        """Models, designs, papers and systems by the date at which they became public, newest first."""
+        return self._ask(queries.news.news)
+
     def papers_by_year(self) -> list[queries.timeline.PapersOfYear]:
         """How many papers of each year are here."""
         return self._ask(queries.timeline.papers_by_year)

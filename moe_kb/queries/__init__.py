@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         lineage,
         measurements,
         models,
+        news,
         overview,
         papers,
         record_page,

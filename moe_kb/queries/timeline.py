@@ -1,4 +1,4 @@
-"""The surveys' timelines of models, and the growth of the literature."""
+"""Timelines of models, the records' own and the surveys', and the growth of the literature."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from moe_kb.db.reader import Reader
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.queries.organisations import renamed
+from moe_kb.records.dates import span
 
 TIMELINES = ("timeline-2025", "survey-a-figure-1")
 
@@ -60,6 +61,42 @@ def timeline(reader: Reader, table: str) -> list[TimelineModel]:
         about = [cells.get(column) or NOT_REPORTED for column in ("openness", "domain", "organisation")]
         out.append(TimelineModel(*[label, cells.get("released") or "no date", *about, record, name, released]))
     return renamed(reader, out)
+
+
+#: Years before the newest in which the records' timeline is drawn by quarters.
+QUARTERLY = 2
+
+
+def released(reader: Reader) -> list[TimelineModel]:
+    """The models of the records that have a release date, oldest first.
+
+    Periods are years, of late quarters; of a late model whose quarter is not known the period is the year alone.
+    """
+    rows = reader.tuples(
+        "SELECT name, released, openness, domain, organisation, record FROM models WHERE released IS NOT NULL"
+    )
+    newest = max((span(released)[0][:4] for _, released, *_ in rows), default="")
+    found = []
+    for name, date, openness, domain, organisation, record in rows:
+        about = (openness or NOT_REPORTED, domain or NOT_REPORTED, organisation or NOT_REPORTED)
+        found.append(TimelineModel(name, _period(date, newest), *about, record, name, date))
+    # Quarters of a year stand before what is only known to be of that year.
+    return renamed(
+        reader,
+        sorted(found, key=lambda model: (*_order(model.period), span(model.released or "")[0], model.name.casefold())),
+    )
+
+
+def _order(period: str) -> tuple[str, str]:
+    year, _, quarter = period.partition(" ")
+    return year, quarter or "Q5"
+
+
+def _period(released: str, newest: str) -> str:
+    first, last = span(released)
+    quarters = {(int(day[5:7]) + 2) // 3 for day in (first, last)}
+    late = int(newest) - int(first[:4]) <= QUARTERLY
+    return f"{first[:4]} Q{quarters.pop()}" if late and first[:4] == last[:4] and len(quarters) == 1 else first[:4]
 
 
 def _printed(cell: str | dict[str, str] | list[str | dict[str, str]]) -> str | None:
