@@ -37,6 +37,9 @@ HIDDEN = (
     ("compare", "Compare"),
     ("model", "Model"),
     ("news", "What is new"),
+    ("tour", "A tour"),
+    ("reading", "Reading routes"),
+    ("glossary", "Glossary"),
     ("axes", "Trade-offs"),  # the former address
 )
 

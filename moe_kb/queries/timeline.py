@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
@@ -63,40 +64,42 @@ def timeline(reader: Reader, table: str) -> list[TimelineModel]:
     return renamed(reader, out)
 
 
-#: Years before the newest in which the records' timeline is drawn by quarters.
-QUARTERLY = 2
+#: Years before the newest of which halves are told apart, and years before it from which on each has a column.
+HALVES, YEARS = 2, 6
 
 
 def released(reader: Reader) -> list[TimelineModel]:
-    """The models of the records that have a release date, oldest first.
+    """The models of the records that have a release date, by period, within it oldest first.
 
-    Periods are years, of late quarters; of a late model whose quarter is not known the period is the year alone.
+    Late years are parted into halves; a late model of which the half is not known stands by itself. The years before
+    `YEARS` are one period.
     """
     rows = reader.tuples(
         "SELECT name, released, openness, domain, organisation, record FROM models WHERE released IS NOT NULL"
     )
-    newest = max((span(released)[0][:4] for _, released, *_ in rows), default="")
+    years = [int(span(date)[0][:4]) for _, date, *_ in rows]
+    newest = max(years, default=0)
+    early = [year for year in years if year < newest - YEARS]
     found = []
     for name, date, openness, domain, organisation, record in rows:
         about = (openness or NOT_REPORTED, domain or NOT_REPORTED, organisation or NOT_REPORTED)
-        found.append(TimelineModel(name, _period(date, newest), *about, record, name, date))
-    # Quarters of a year stand before what is only known to be of that year.
-    return renamed(
-        reader,
-        sorted(found, key=lambda model: (*_order(model.period), span(model.released or "")[0], model.name.casefold())),
+        found.append(TimelineModel(name, period(date, newest, early), *about, record, name, date))
+    found.sort(
+        key=lambda model: (model.period.replace("no", "~"), span(model.released or "")[0], model.name.casefold())
     )
+    return renamed(reader, found)
 
 
-def _order(period: str) -> tuple[str, str]:
-    year, _, quarter = period.partition(" ")
-    return year, quarter or "Q5"
-
-
-def _period(released: str, newest: str) -> str:
+def period(released: str, newest: int, early: Sequence[int]) -> str:
+    """The column of a release date: a half of a late year, a year, or all `early` years together."""
     first, last = span(released)
-    quarters = {(int(day[5:7]) + 2) // 3 for day in (first, last)}
-    late = int(newest) - int(first[:4]) <= QUARTERLY
-    return f"{first[:4]} Q{quarters.pop()}" if late and first[:4] == last[:4] and len(quarters) == 1 else first[:4]
+    year = int(first[:4])
+    if year in early:
+        return f"{min(early)}–{max(early)}" if min(early) < max(early) else str(year)
+    if year < newest - HALVES:
+        return str(year)
+    halves = {"Jan. – June" if day[5:7] <= "06" else "July – Dec." for day in (first, last)}
+    return f"{year} {halves.pop()}" if first[:4] == last[:4] and len(halves) == 1 else f"{year} no month"
 
 
 def _printed(cell: str | dict[str, str] | list[str | dict[str, str]]) -> str | None:

@@ -1,0 +1,5 @@
+"""glossary."""
+
+import ui
+
+ui.header("glossary")

@@ -1,0 +1,5 @@
+"""reading."""
+
+import ui
+
+ui.header("reading")
