@@ -632,6 +632,14 @@ class KnowledgeBase:
         """Models, designs, papers and systems by the date at which they became public, newest first."""
         return self._ask(queries.news.news)
 
+    def glossary(self) -> list[queries.glossary.Term]:
+        """Terms of the field with their sources, in alphabetical order."""
+        return self._ask(queries.glossary.glossary)
+
+    def routes(self) -> list[queries.routes.Route]:
+        """Reading routes with a line why each work stands on them."""
+        return self._ask(queries.routes.routes)
+
     def papers_by_year(self) -> list[queries.timeline.PapersOfYear]:
         """How many papers of each year are here."""
         return self._ask(queries.timeline.papers_by_year)

@@ -9,6 +9,7 @@ from .address import in_address, listed, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .glossary import term
 from .lazy import when_seen
 from .links import (
     address,
