@@ -18,6 +18,7 @@ if component != "gating":
     if not rows:
         ui.empty("No designs of this component.", "Add one under data/designs and run moe-kb check.")
         st.stop()
+    ui.in_order(row.record for row in rows)
     above = st.container()
     ui.record_table(
         rows,
@@ -83,6 +84,7 @@ properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
 shown = () if view == "gallery" else ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
 
 rows = select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
+ui.in_order(row.record for row in rows)
 if not rows:
     ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
     st.stop()

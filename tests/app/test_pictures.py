@@ -11,12 +11,14 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def pictures(at):
     """What the page's pictures are made of, one a component."""
-    return {element.key: json.loads(element.proto.json)["items"] for element in at.get("bidi_component")}
+    shown = {element.key: json.loads(element.proto.json) for element in at.get("bidi_component")}
+    return {key: data["items"] for key, data in shown.items() if key != "shell"}
 
 
 def saved(at):
     """The sheet of all pictures of the page's first component."""
-    return json.loads(at.get("bidi_component")[0].proto.json)["saved"]
+    shown = {element.key: json.loads(element.proto.json) for element in at.get("bidi_component")}
+    return next(data["saved"] for key, data in shown.items() if key != "shell")
 
 
 def lit(svg):
