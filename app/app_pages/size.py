@@ -274,7 +274,7 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
     ui.record_table(
         [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
         {
-            **{label: st.column_config.NumberColumn(label, format="localized") for label in labels},
+            **{label: ui.Column(label, "number") for label in labels},
             "memory": "Memory",
             "bandwidth": "Memory bandwidth",
             "peak": "Peak",

@@ -76,17 +76,16 @@ def show_evaluations() -> None:
         {
             "organisation": "Organisation",
             "released": label_of("released"),
-            "score": st.column_config.NumberColumn(label_of(benchmark), format="%.1f", help="Percent"),
+            "score": ui.Column(label_of(benchmark), "number", digits=".1f", help="Percent"),
             "setting": "Setting",
-            "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
-            "total": st.column_config.NumberColumn("Total, billions", format="%.1f"),
-            "source": "Source",
+            "active": ui.Column("Active, billions", "number", digits=".1f"),
+            "total": ui.Column("Total, billions", "number", digits=".1f"),
+            "source": ui.Column("Source", width=220),
         },
         key="score-table",
         name="label",
         name_label="Model",
         alt="Scores with setting, size and source",
-        height="content",
     )
 
 
@@ -108,29 +107,30 @@ def show_systems() -> None:
     notes = sorted({note for row in rows for note in row.notes})
     for note in notes:
         st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
-    ui.data_table(
+    ui.record_table(
         [
             {
+                "record": row.record,
                 "name": row.name,
                 "organisation": row.organisation,
                 **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
                 "stars": row.stars and row.stars.number,
                 "as_of": row.stars and row.stars.as_of,
                 "parallelism": "; ".join(row.parallelism) or None,
-                "repository": row.repository if ui.is_web(row.repository) else None,
+                "repository": row.repository,
             }
             for row in rows
         ],
         {
-            "name": st.column_config.TextColumn("System", pinned=True),
             "organisation": "Organisation",
             **OPTIMISES,
-            "stars": st.column_config.NumberColumn("Stars", format="localized"),
+            "stars": ui.Column("Stars", "number"),
             "as_of": "As of",
-            "parallelism": st.column_config.TextColumn("Parallelism", width=310),
-            "repository": st.column_config.LinkColumn("Repository"),
+            "parallelism": ui.Column("Parallelism", width=310),
+            "repository": ui.Column("Repository", "link", shown="repository"),
         },
         key="system-table",
+        name_label="System",
         alt="Systems with what they optimise, stars and repository",
     )
     st.subheader("One system", anchor=False)

@@ -35,9 +35,9 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, gallery, lineage, picture
+from .record_table import Column, Marked, colours, record_table, value_table
 from .tables import (
     MOST,
-    TAGS,
     claims_table,
     compare_button,
     compared,
@@ -46,7 +46,6 @@ from .tables import (
     differing,
     every_claim,
     provenance,
-    record_table,
     text_table,
     user_line,
 )

@@ -23,6 +23,8 @@ COMPONENTS = {
     "application": "Applications",
 }
 ROLES = ("introduces", "uses", "modifies", "studies")
+#: The year since which users count as recent.
+RECENT = 2024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Gate:
     year: int | None
     users: int
     """Models and papers that use or modify it."""
+    recent: int
+    """Models released since `RECENT` that use or modify it."""
     runs: bool
     """Whether an implementation of it is installed."""
     properties: Mapping[str, str | None]
@@ -133,11 +137,14 @@ def gates(reader: Reader) -> list[Gate]:
     runs = running(reader)
     columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
     return [
-        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
-        for record, name, year, users, *properties in reader.tuples(
+        Gate(record, name, year, users, recent, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
+        for record, name, year, users, recent, *properties in reader.tuples(
             "SELECT record, name, year, (SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = g.record "
-            f"AND u.role IN ('uses', 'modifies')), {columns} FROM gating_designs_compared g "
-            "ORDER BY year IS NULL, year, name COLLATE NOCASE"
+            "AND u.role IN ('uses', 'modifies')), "
+            "(SELECT count(DISTINCT e.head) FROM edges e JOIN models m ON m.record = e.head "
+            f"WHERE e.tail = g.record AND e.type IN ('uses', 'modifies') AND m.released >= ?), {columns} "
+            "FROM gating_designs_compared g ORDER BY year IS NULL, year, name COLLATE NOCASE",
+            (str(RECENT),),
         )
     ]
 

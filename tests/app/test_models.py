@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from shown import tables
 from trees import BARE, edit, remove_model, size_alpha
 
 RESOLUTION = """\
@@ -17,7 +18,7 @@ resolutions:
 
 
 def table(at, key_column: str):
-    return next(frame.value for frame in at.dataframe if key_column in frame.value.columns)
+    return next(frame for frame in tables(at) if key_column in frame.columns)
 
 
 def test_the_table_shows_every_configuration_with_its_values(open_page):
@@ -76,7 +77,7 @@ def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
 def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, tree):
     size_alpha(tree)
     at = open_page("model", key="alpha")
-    computed = next(table.value for table in at.table if "Computed" in table.value.columns)
+    computed = next(table.value for table in at.table if "Computed" in table.columns)
     assert computed["Claimed"].iloc[0].split("; ") == ["1,200,000,000", "1.2B", "1B"]
     assert any("models=alpha" in str(link.proto) for link in at.get("page_link"))
 
