@@ -131,12 +131,8 @@ def layers(architecture: Architecture, label: str) -> None:
     )
     with st.expander("Exact settings of every sublayer", icon=":material/list:"):
         columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting", "value")}
-        ui.data_table(
-            layer_table(architecture),
-            columns,
-            key=f"layers-{label}",
-            alt="Exact settings of every sublayer",
-            height=430,
+        ui.value_table(
+            layer_table(architecture), columns, key=f"layers-{label}", alt="Exact settings of every sublayer"
         )
 
 
@@ -222,7 +218,7 @@ def evaluations() -> None:
         st.caption("No scores in the surveys' tables.")
         return
     columns = {name: name.capitalize() for name in ("configuration", "benchmark", "score", "setting", "source")}
-    ui.data_table(
+    ui.value_table(
         [
             {
                 "configuration": value.preferred.configuration,
@@ -233,7 +229,7 @@ def evaluations() -> None:
             }
             for value in scores
         ],
-        columns | {"score": st.column_config.NumberColumn("Score", format="%.1f")},
+        columns | {"score": ui.Column("Score", "number", digits=".1f")},
         key="scores",
         alt="Benchmark scores",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 import ui
@@ -180,38 +179,27 @@ def show_tables() -> None:
         about = joined(names.get(row.subject or "", row.subject), row.configuration, separator=" ")
         rows.append(
             {
+                "record": row.subject,
                 "row": row.row,
                 "label": row.label,
                 "about": about or None,
                 **{name: _printed(cells.get(name)) for name in headings},
             }
         )
-    frame = pd.DataFrame(rows, columns=["label", "row", "about", *headings])
-
-    def width(name: str, heading: str) -> int:
-        longest = max((len(str(cell)) for cell in frame[name] if cell is not None), default=0)
-        return min(340, 24 + 8 * max(longest, len(heading)))
-
-    ui.data_table(
-        frame,
+    ui.record_table(
+        rows,
         {
-            "row": st.column_config.TextColumn("Row", width="small"),
-            "label": st.column_config.TextColumn("As printed", pinned=True, width=width("label", "As printed")),
-            "about": st.column_config.TextColumn(
-                "Record", help="The record that the row is about", width=width("about", "Record")
-            ),
+            "row": "Row",
+            "about": ui.Column("Record", help="The record that the row is about"),
             **{
-                column.name: st.column_config.TextColumn(
-                    headings[column.name],
-                    help=ui.plain(column.description),
-                    width=width(column.name, headings[column.name]),
-                )
+                column.name: ui.Column(headings[column.name], help=column.description or "", width=180)
                 for column in table.columns
             },
         },
         key=f"table-{chosen}",
+        name="label",
+        name_label="As printed",
         alt=table.title,
-        height=620 if len(rows) > 40 else "content",
     )
 
 

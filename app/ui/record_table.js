@@ -5,6 +5,7 @@ const PAGE = /^[a-z-]+\?[\w.~%=&+:\/-]+$/;
 const WEB = /^https?:\/\/\S+$/i;
 const SVG = "http://www.w3.org/2000/svg";
 const LETTER = 7.3; // pixels of a letter, on average
+const TAGS = 4; // more would make a row a page
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 function made(tag, look, text) {
@@ -56,9 +57,10 @@ const KINDS = {
   },
   tags: {
     fill(cell, value) {
-      for (const [text, colour] of value) {
+      if (value.length > TAGS) cell.title = value.map(([text]) => text).join("; ");
+      for (const [text, colour] of value.length > TAGS ? [...value.slice(0, TAGS), [`+ ${value.length - TAGS}`]] : value) {
         const tag = made("span", "tag", text);
-        tag.dataset.colour = colour;
+        if (colour) tag.dataset.colour = colour;
         cell.append(tag);
       }
     },

@@ -104,7 +104,7 @@ def record_table(
     Returns:
         What is ticked: each row's `id`, or the key of its record, in the order in which they were ticked.
     """
-    ids = [str(_value(row, "id") or _value(row, "record").partition(":")[2]) for row in rows]
+    ids = [str(_value(row, "id") or (_value(row, "record") or "").partition(":")[2]) for row in rows]
     names = [
         {
             "text": str(_value(row, name) or ""),
@@ -129,7 +129,7 @@ def record_table(
 
 
 def value_table(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Any],
     columns: Mapping[str, str | Column],
     *,
     key: str,
@@ -140,7 +140,7 @@ def value_table(
     """A table of values, the first of whose columns names what each is of; columns without any value are left out.
 
     Args:
-        rows: Dictionaries.
+        rows: Dictionaries or typed rows.
         columns: Column to heading or `Column`, in order.
         key: Unique on the page.
         alt: What the table shows, for screen readers.
@@ -150,11 +150,13 @@ def value_table(
     Returns:
         The place of the row whose button is down, if there is one.
     """
-    held = [name for i, name in enumerate(columns) if i == 0 or any(row.get(name) not in (None, "") for row in rows)]
+    held = [
+        name for i, name in enumerate(columns) if i == 0 or any(_value(row, name) not in (None, "") for row in rows)
+    ]
     ids = [str(i) for i in range(len(rows))]
     picked = st.session_state.get(f"{key}-picked", "")
     picked = picked if picked in ids else ""
-    names = [{"text": str(row.get(held[0]) or "")} for row in rows]
+    names = [{"text": str(_value(row, held[0]) or "")} for row in rows]
     _table(
         rows,
         {name: _column(columns[name]) for name in held},

@@ -23,8 +23,8 @@ def table(at, key_column: str):
 
 def test_the_table_shows_every_configuration_with_its_values(open_page):
     at = open_page("models")
-    frame = table(at, "configuration")
-    assert (list(frame["name"]), frame["d_model"].iloc[0]) == (["Alpha"], 512)
+    frame = table(at, "d_model")
+    assert (list(frame["name"]), frame["d_model"].iloc[0]) == (["Alpha 1B"], 512)
     assert frame["organisation"].iloc[0] == "Example Lab"
 
 
@@ -33,7 +33,7 @@ def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at.text_input(key="in-q").set_value("no such model").run()
     assert "Remove a filter" in texts(at)
     at.text_input(key="in-q").set_value("alpha").run()
-    assert len(table(at, "configuration")) == 1
+    assert len(table(at, "d_model")) == 1
 
 
 def test_axes_without_common_values_say_so(open_page, texts):
@@ -77,7 +77,7 @@ def test_layers_that_leave_something_unsaid_are_not_sized(open_page, texts):
 def test_what_its_layers_come_to_stands_beside_the_claim_and_leads_to_its_size(open_page, tree):
     size_alpha(tree)
     at = open_page("model", key="alpha")
-    computed = next(table.value for table in at.table if "Computed" in table.columns)
+    computed = next(table.value for table in at.table if "Computed" in table.value.columns)
     assert computed["Claimed"].iloc[0].split("; ") == ["1,200,000,000", "1.2B", "1B"]
     assert any("models=alpha" in str(link.proto) for link in at.get("page_link"))
 

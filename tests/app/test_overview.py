@@ -31,7 +31,7 @@ def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
     assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
-    assert list(tables(at)[0]["name"]) == ["Alpha"]
+    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens"]
 
 
 def test_a_tree_without_timelines_shows_none(open_page):

@@ -16,7 +16,7 @@ def sized_tree(tree):
 
 def rows(at, heading):
     """The rows of the table with this first column."""
-    frame = next(table.value for table in at.table if heading in table.columns)
+    frame = next(table.value for table in at.table if heading in table.value.columns)
     plain = [{key: value.replace("\\", "") for key, value in row.items()} for row in frame.to_dict("records")]
     return {row[heading]: row for row in plain}
 
@@ -45,7 +45,7 @@ def test_a_view_has_an_address(sized_tree, open_page):
     assert at.number_input(key="in-expert_parallel").value == 4
     earlier = open_page("size", models="alpha|1B", degree="4")
     assert earlier.number_input(key="in-expert_parallel").value == 4
-    assert any("At 1,024 tokens" in table.columns for table in at.table)
+    assert any("At 1,024 tokens" in table.value.columns for table in at.table)
     at.selectbox(key="in-weights").set_value("mxfp4").run()
     assert at.query_params["weights"] == "mxfp4"
     at.multiselect(key="sized-models").set_value([]).run()

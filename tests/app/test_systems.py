@@ -64,7 +64,7 @@ def test_systems_without_any_mark(open_page, texts):
 
 def test_a_table_as_printed_with_the_record_of_each_row(open_page):
     at = open_page("systems", key="first-table")
-    frame = at.dataframe[0].value.set_index("row")
+    frame = tables(at)[0].set_index("row")
     assert (frame.loc["1", "about"], frame.loc["1", "mmlu"]) == ("Alpha (2021) 1B", "45.0; 46.5")
     assert frame.loc["1", "d_ffn"] == "4*d_model"
     assert frame.loc["2", "about"] is None or frame.isna().loc["2", "about"]

@@ -16,11 +16,11 @@ def test_a_node_shows_its_meaning_its_works_and_the_crosswalk(open_page, texts):
     assert "[First survey](https://example.org/first), §2" in words
     assert "Both hold routers" in words
     papers, designs, models = tables(at)[:3]
-    assert list(papers.value["name"]) == ["Beta", "Alpha"]
-    assert list(designs.value["name"]) == ["Alpha router"]
-    assert list(models.value["name"]) == ["Alpha"]
-    assert papers.value["placed_by"].iloc[0] == ["First survey, Figure 1"]
-    assert list(designs.value["runs"]) == [True]
+    assert list(papers["name"]) == ["Beta", "Alpha"]
+    assert list(designs["name"]) == ["Alpha router"]
+    assert list(models["name"]) == ["Alpha"]
+    assert papers["placed_by"].iloc[0] == ["First survey, Figure 1"]
+    assert list(designs["runs"]) == [True]
     assert "1 can be run in the lab." in words
 
 
