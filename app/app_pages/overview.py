@@ -236,7 +236,7 @@ text = st.text_input(
     icon=":material/search:",
 )
 if text.strip():
-    st.switch_page(ui.page("papers"), query_params={"q": text.strip()})
+    ui.search_for(text.strip())
 
 news = ui.cached(type(kb).news, kb)
 ways_in(kb, news)
@@ -246,11 +246,11 @@ in_numbers(kb, news)
 if ui.cached(type(kb).lineage_of_all, kb).designs:
     st.header("The lineage of gating, from 1991 to today", anchor=False)
     st.caption("Each line is a recorded relation. Point at a design for its relations; click a name to open it.")
-    ui.when_seen(partial(ui.lineage, kb, key="lineage", whole=True), key="lineage", height=900)
+    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="lineage", height=900)
 timelines = [RECORDS] if ui.cached(type(kb).released, kb) else []
 timelines += ui.cached(type(kb).timelines, kb)
 if timelines:
     st.header("Models through time", anchor=False)
-    ui.when_seen(partial(show_timeline, kb, timelines), key="timeline", height=700)
+    ui.below(partial(show_timeline, kb, timelines), key="timeline", height=700)
 st.header("Papers by year", anchor=False)
-ui.when_seen(partial(show_growth, kb), key="growth", height=360)
+ui.below(partial(show_growth, kb), key="growth", height=360)

@@ -3,26 +3,11 @@
 import re
 
 import pytest
+from shown import tables
 from trees import remove_model
 
 import moe_kb
 from moe_kb.queries.overview import QUERIES
-
-#: What is drawn when it is scrolled to.
-BELOW = ("lineage", "timeline", "growth")
-
-
-@pytest.fixture
-def scrolled(open_page, open_real_page):
-    """Open the overview as it is for a reader who has scrolled to its end."""
-
-    def open_it(*, real: bool = False):
-        at = (open_real_page if real else open_page)("overview")
-        for part in BELOW:
-            at.session_state[f"{part}-seen"] = True
-        return at.run()
-
-    return open_it
 
 
 def test_numbers_of_the_tree(open_page, texts):
@@ -59,9 +44,8 @@ def test_searching_leads_to_results(open_page):
     assert at.text_input(key="in-q").value == "alph"
 
 
-def test_what_is_below_waits_until_seen(open_page, scrolled):
-    assert not open_page("overview").get("plotly_chart")
-    at = scrolled()
+def test_pictures_stand_below(open_page):
+    at = open_page("overview")
     assert len(at.get("plotly_chart")) == 2
     headings = [header.value for header in at.header]
     assert headings[-3:] == ["The lineage of gating, from 1991 to today", "Models through time", "Papers by year"]
@@ -75,11 +59,11 @@ def test_a_tree_without_dates_has_no_timeline(open_page, tree):
 
 
 @pytest.mark.integration
-def test_the_real_timelines_filter_by_organisation(scrolled):
-    at = scrolled(real=True)
+def test_the_real_timelines_filter_by_organisation(open_real_page):
+    at = open_real_page("overview")
     assert re.search(r"\d+ models by their preferred release dates", " ".join(caption.value for caption in at.caption))
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
-    shown = at.dataframe[-1].value
+    shown = tables(at)[-1]
     assert len(shown) >= 2
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
