@@ -8,6 +8,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 from .address import begin, in_address, listed, parameter, reads, strip, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
+from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .links import (
     address,
