@@ -275,7 +275,7 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
     ui.record_table(
         [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
         {
-            **{label: st.column_config.NumberColumn(label, format="localized") for label in labels},
+            **{label: ui.Column(label, "number") for label in labels},
             "memory": "Memory",
             "bandwidth": "Memory bandwidth",
             "peak": "Peak",
@@ -319,12 +319,9 @@ if device is None:
 on_device(shown, devices, device)
 unable = [configuration for configuration in known.values() if configuration.why]
 with st.expander(f"{len(unable)} configurations that cannot be sized, and why", icon=":material/block:"):
-    ui.data_table(
+    ui.value_table(
         [{"configuration": configuration.label, "why": configuration.why} for configuration in unable],
-        {
-            "configuration": st.column_config.TextColumn("Configuration", width=240),
-            "why": st.column_config.TextColumn("Why", width=700),
-        },
+        {"configuration": "Configuration", "why": ui.Column("Why", width=500)},
         key="size-unable",
         alt="Configurations that cannot be sized",
     )

@@ -38,10 +38,10 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, gallery, lineage, picture
+from .record_table import Column, Marked, colours, record_table, value_table
 from .shell import Entry, bar, in_order, visited
 from .tables import (
     MOST,
-    TAGS,
     claims_table,
     compare_button,
     compared,
@@ -50,7 +50,6 @@ from .tables import (
     differing,
     every_claim,
     provenance,
-    record_table,
     text_table,
     user_line,
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import ui
+from shown import tables
 from streamlit.testing.v1 import AppTest
 from trees import edit
 
@@ -109,7 +110,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
     at = open_page("papers")
     assert "answers: it is older than the records" in texts(at)
     assert "no-such-node" in texts(at)
-    assert len(at.dataframe[0].value) == 2
+    assert len(tables(at)[0]) == 2
 
 
 def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):
