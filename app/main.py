@@ -75,7 +75,7 @@ PAGES = (
         shows=("node",),
     ),
     ui.Entry(name="systems", title="Systems", menu=DATA, purpose="Frameworks and evaluations.", shows=("view", "key")),
-    ui.Entry(name="query", title="Query", menu=DATA, purpose="Ask the database in SQL.", shows=("sql",)),
+    ui.Entry(name="query", title="Query", menu=DATA, purpose="SQL console over the whole database.", shows=("sql",)),
     # Others lead to these.
     ui.Entry(name="paper", title="Paper", under="papers", shows=("key",)),
     ui.Entry(name="design", title="Design", under="designs", shows=("key",)),

@@ -122,8 +122,21 @@ def papers(reader: Reader) -> list[PaperRow]:
     ):
         nodes[record].append(sentence_case(label))
     return [
-        PaperRow(record, name, title, year, venue, _first_two(authors), *further, tuple(dict.fromkeys(nodes[record])))
-        for record, name, title, year, venue, authors, *further in reader.tuples(
+        PaperRow(
+            record,
+            name,
+            title,
+            year,
+            venue,
+            _first_two(authors),
+            scope,
+            url,
+            code,
+            designs,
+            summary,
+            nodes=tuple(dict.fromkeys(nodes[record])),
+        )
+        for record, name, title, year, venue, authors, scope, url, code, designs, summary in reader.tuples(
             "SELECT p.record, p.name, p.title, p.year, p.venue, p.authors, p.scope, "
             "coalesce(p.url, 'https://arxiv.org/abs/' || p.arxiv), p.code_url, "
             "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces'), "
