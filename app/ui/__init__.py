@@ -5,7 +5,7 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 
 # ruff: noqa: F401  what the pages take from here
 
-from .address import in_address, listed, unlisted
+from .address import addressed, in_address, listed, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moe_kb.lab import FormField, Run, RunCurves
@@ -43,6 +44,20 @@ def setting_label(field: FormField) -> str:
         label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
     label = label.replace("Moe ", "MoE ")
     return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+
+
+def in_labels(text: str, fields: Iterable[FormField]) -> str:
+    """A message about settings with the names of the form's inputs: `n_experts = 15` becomes `Experts = 15`."""
+    labels = {field.short: setting_label(field) for field in fields}
+    return re.sub(r"[A-Za-z_]\w*(?= = )", lambda name: labels.get(name[0], name[0]), text)
+
+
+def changes(differing: Mapping[str, tuple[Any, Any]]) -> str:
+    """Settings in which one run differs from others: `steps 60 (there 300), batch size 4 (there 8)`."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {'–' if own is None else own} (there {there})"
+        for name, (own, there) in differing.items()
+    )
 
 
 def metric_label(name: str, *, short: bool = False) -> str:

@@ -30,7 +30,16 @@ from .errors import (
     UnknownRunError,
 )
 from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
-from .form import FormField, config_from_form, flat_settings, form_fields, form_from_config
+from .form import (
+    FormField,
+    changes_from_texts,
+    config_from_form,
+    flat_settings,
+    form_fields,
+    form_from_config,
+    to_text,
+    with_defaults,
+)
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
@@ -74,6 +83,7 @@ __all__ = [
     "Timing",
     "UnknownImplementationError",
     "UnknownRunError",
+    "changes_from_texts",
     "config_from_form",
     "default_home",
     "details",
@@ -83,4 +93,6 @@ __all__ = [
     "metric_meanings",
     "page_markdown",
     "probe",
+    "to_text",
+    "with_defaults",
 ]

@@ -25,7 +25,7 @@ from .errors import ActiveRunError, Finding, HomeError, PreflightError, Supervis
 from .events import EventBatch, read_events
 from .hardware import probe
 from .outcome import tail
-from .preflight import Preflight, Situation, preflight
+from .preflight import Preflight, Situation, invalid_settings, preflight
 from .protocol import Entry
 from .store import Run, RunsStore, check_run_id, new_run_id
 from .supervision import Timing, ensure_supervisor
@@ -120,6 +120,10 @@ class Lab:
             max_seconds=self.max_seconds if max_seconds is None else max_seconds,
         )
         return preflight(self.entry(key), config, situation)
+
+    def invalid_settings(self, key: str, config: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Return what is wrong with a configuration by itself: at once, while `preflight` imports torch."""
+        return invalid_settings(self.entry(key), config)
 
     def launch(self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None) -> Run:
         """Check, record and queue a run, and make sure that something runs the queue.

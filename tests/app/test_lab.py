@@ -1,5 +1,7 @@
 """The laboratory's page, with real runs in processes of their own."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,11 +108,81 @@ def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, 
     at.segmented_control(key="in-task").set_value("text").run()
     assert (number(at, "steps").value, number(at, "d_expert").value) == (77, 256)
     at.selectbox(key="in-implementation").set_value("mixtral-top2-router").run()
-    assert number(at, "steps", "mixtral-top2-router").value == 240
+    assert number(at, "steps", "mixtral-top2-router").value == 77, "one budget for both"
     at.selectbox(key="in-implementation").set_value("switch-top1-router").run()
-    assert number(at, "steps").value == 77
     at.button(key="defaults").click().run()
     assert number(at, "steps").value == 240
+
+
+def test_settings_in_the_address_outlive_a_reload(open_page):
+    at = open_page("lab", implementation="deepseek-v3-router")
+    number(at, "n_experts", "deepseek-v3-router").set_value(32).run()
+    at.toggle(key="set-deepseek-v3-router-save_checkpoint").set_value(True).run()
+    number(at, "learning_rate", "deepseek-v3-router").set_value(0.006).run()
+    said = at.query_params["set"]
+    assert sorted(said) == ["learning_rate:0.006", "n_experts:32", "save_checkpoint:yes"]
+    again = open_page("lab", implementation="deepseek-v3-router", set=said)
+    assert number(again, "n_experts", "deepseek-v3-router").value == 32
+    assert number(again, "learning_rate", "deepseek-v3-router").value == 0.006
+    assert again.toggle(key="set-deepseek-v3-router-save_checkpoint").value
+    number(again, "n_experts", "deepseek-v3-router").set_value(16).run()
+    assert "n_experts:16" not in again.query_params["set"], "the default is not said"
+
+
+@pytest.mark.parametrize("said", [
+    "steps:x", "steps:0", "steps:99999999999999999999999999999999", "steps", ":", "steps:", "learning_rate:nan",
+    "learning_rate:inf", "no_such:1", "save_checkpoint:maybe", "balance_convention:<b>",
+])  # fmt: skip
+def test_what_an_input_cannot_hold_is_ignored(open_page, said):
+    at = open_page("lab", implementation="mixtral-top2-router", set=said)
+    assert number(at, "steps", "mixtral-top2-router").value == 240
+    assert not at.button(key="launch").disabled
+
+
+def test_the_evidence_preset_brings_its_settings(open_page, texts):
+    at = open_page("lab", implementation="deepseek-v3-router", preset="text-1")
+    wanted = {"steps": 300, "d_model": 64, "d_expert": 63, "sequence_length": 128, "threads": 1}
+    assert {name: number(at, name, "deepseek-v3-router").value for name in wanted} == wanted
+    assert "under these settings" in texts(at)
+    at = open_page("lab", implementation="deepseek-v3-router")
+    assert "steps 240 (there 300)" in texts(at).replace("\\", "")
+
+
+@pytest.mark.parametrize(("key", "wrong", "said", "repairs"), [
+    ("deepseek-v3-router", {"n_experts": 15}, "Experts = 15 must be a multiple of Groups = 4",
+     {"Experts: 12", "Experts: 16", "Groups: 3", "Groups: 5"}),
+    ("mixtral-top2-router", {"experts_per_token": 20}, "Experts per token = 20 must be at most Experts = 8",
+     {"Experts: 20", "Experts per token: 8"}),
+    ("hash-routing", {"vocabulary": 16}, "Vocabulary = 16 must be at least 256", {"Vocabulary: 256"}),
+    ("multi-gate-mixture", {"cluster_unit": "token"}, "Cluster unit = 'token' must be 'sequence'", set()),
+])  # fmt: skip
+def test_a_wrong_setting_is_told_in_labels(open_page, texts, key, wrong, said, repairs):
+    task = {"task": "clusters"} if "cluster_unit" in wrong else {}
+    at = open_page("lab", implementation=key, set=[f"{name}:{value}" for name, value in wrong.items()], **task)
+    told = texts(at).replace("\\", "")
+    assert said in told
+    assert "Value error" not in told
+    assert at.button(key="launch").disabled
+    assert at.button(key="launch-below").disabled
+    offered = {button.label: button for button in at.button if button.key.startswith("repair-")}
+    assert repairs <= offered.keys()
+    labels = [widget.label for kind in ("number_input", "selectbox") for widget in getattr(at, kind)]
+    marked = [label for label in labels if ":material/error:" in label]
+    assert len(marked) == len({label.partition(":")[0] for label in offered})
+    offered[min(offered)].click().run()
+    assert not at.button(key="launch").disabled
+
+
+@pytest.mark.parametrize("form", ["bash", "python"])
+def test_the_run_as_code_runs(open_page, tmp_path, form):
+    at = open_page("lab", implementation="switch-top1-router", set=[f"{name}:{value}" for name, value in TINY.items()])
+    (code,) = (block.value for block in at.code if block.language == form)
+    place = {"HOME": str(tmp_path), "MOE_KB_LAB": str(tmp_path / "runs"), "PATH": f"{Path(sys.executable).parent}:/bin"}
+    command = ["bash", "-c", code] if form == "bash" else [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=place, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
+    assert "bits_per_byte" in done.stdout
 
 
 def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
