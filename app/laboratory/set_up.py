@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -107,7 +107,7 @@ def asked(kb: KnowledgeBase, lab: Lab, entry: Entry) -> Settings:
             about = ui.plain(chooser.help) if chooser.help else None
             task = ui.segmented("Task", settings.TASK, choices, chooser.default, help=about)
     chosen = settings.settings_of(kb, entry, preset=preset, task=task)
-    evidence_line(kb, entry, chosen)
+    evidence_line(kb, entry, chosen.config)
     wrong = lab.invalid_settings(entry.key, chosen.config)
     for number, finding in enumerate(wrong):
         refused(finding, chosen.fields, number)
@@ -134,14 +134,14 @@ def asked(kb: KnowledgeBase, lab: Lab, entry: Entry) -> Settings:
     return chosen
 
 
-def evidence_line(kb: KnowledgeBase, entry: Entry, chosen: Settings) -> None:
+def evidence_line(kb: KnowledgeBase, entry: Entry, config: Mapping[str, Any]) -> None:
     """What the committed comparisons say of this design, and where these settings are others."""
-    task = chosen.values[chosen.task.name] if chosen.task else None
+    task = flat_settings(config).get("task")
     for board in ui.cached(KnowledgeBase.leaderboards, kb, entry.key):
         held = board.protocol
         if task is not None and held.task != task:
             continue
-        other = departures(chosen.config, settings.committed(kb, held.protocol)[entry.key])
+        other = departures(config, settings.committed(kb, held.protocol)[entry.key])
         comparable = "under these settings" if not other else "under another budget: " + run_metrics.changes(other)
         address = ui.address("evidence", {"protocol": held.protocol, "shown": [entry.key]})
         st.caption(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ METRICS = {
 #: For legends and headings of columns, where the full name has no room.
 _SHORT = {"information": "Mutual information (percent)"}
 #: What the page of a run shows, in order; the rest is behind a choice.
-MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
+MAIN = ("bits_per_byte", "accuracy", "squared_error", "load_cv", "information", "dropped_fraction")
 #: The headline metric of a run; a run has one of them.
 HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
 _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
@@ -94,21 +95,49 @@ def metrics_of(curves: RunCurves) -> list[str]:
     return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
 
 
-def run_label(run: Run) -> str:
-    """A run in a few words: its implementation and when it was launched (the end of its id tells two apart)."""
-    return f"{run.implementation} · {run.id}"
+def main_metrics(curves: RunCurves) -> list[str]:
+    """The metrics that the page of a run shows: those of `MAIN`, without drops where nothing was dropped."""
+
+    def says_something(name: str) -> bool:
+        if name != "dropped_fraction":
+            return True
+        return any(any(split[name].values) for split in (curves.train, curves.valid) if name in split)
+
+    present = metrics_of(curves)
+    return [name for name in MAIN if name in present and says_something(name)]
 
 
-def differing_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
+def run_labels(runs: Iterable[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """What runs are called, by id: the name that a person gave, or design, steps and seed. Two alike get their ids.
+
+    Args:
+        runs: The runs.
+        names: The name of each implementation.
+    """
     from moe_kb.lab import flat_settings
 
-    settings = {run.id: flat_settings(run.config) for run in runs}
+    labels = {}
+    for run in runs:
+        settings = flat_settings(run.config)
+        steps, seed = settings.get("steps"), settings.get("seed")
+        parts = [names.get(run.implementation, run.implementation)]
+        parts += [f"{steps:,} steps"] if isinstance(steps, int) else []
+        parts += [f"seed {seed}"] if seed is not None else []
+        labels[run.id] = run.name or " · ".join(parts)
+    shared = Counter(labels.values())
+    return {key: label if shared[label] == 1 else f"{label} · {key}" for key, label in labels.items()}
+
+
+def differing_settings(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The settings in which configurations, by name, differ, one row a setting, whose name stands under ""."""
+    from moe_kb.lab import flat_settings
+
+    settings = {name: flat_settings(config) for name, config in configs.items()}
     names = list(dict.fromkeys(name for values in settings.values() for name in values))
     rows = []
     for name in names:
         found = [values.get(name) for values in settings.values()]
         if any(value != found[0] for value in found):
             shown = ("" if value is None else str(value) for value in found)
-            rows.append({"setting": name.replace("_", " ")} | dict(zip(settings, shown, strict=True)))
+            rows.append({"": name.replace("_", " ")} | dict(zip(settings, shown, strict=True)))
     return rows

@@ -44,7 +44,7 @@ from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
 from .preflight import Preflight
-from .protocol import Details, Entry, Estimate, details
+from .protocol import Details, Entry, Estimate, dense_control, details
 from .store import Run, RunEstimate, RunStatus
 from .supervision import Timing
 
@@ -86,6 +86,7 @@ __all__ = [
     "changes_from_texts",
     "config_from_form",
     "default_home",
+    "dense_control",
     "details",
     "flat_settings",
     "form_fields",

@@ -232,11 +232,15 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
     until(at, lambda: "completed" in texts(at))
     assert {metric.label for metric in at.metric} >= {"Elapsed", "Bits per byte, valid", "Tokens per second"}
     assert next(metric.value for metric in at.metric if metric.label == "Bits per byte, valid") != "–"
-    assert len(at.get("plotly_chart")) == 5, "four curves and the load per expert"
+    charts = len(at.get("plotly_chart"))
+    assert charts in (4, 5), "bits, spread, specialisation, drops where there are any, and the load per expert"
+    assert "Estimated" not in {metric.label for metric in at.metric}
+    assert {"Switch (2021)"} <= set(links(at)) or any("witch" in link for link in links(at))
+    assert "Evidence" in texts(at)
     assert "at step 4" in texts(at)
     assert any("completed after" in code.value for code in at.code), "the end of the log"
     at.multiselect(key="in-curves").set_value(["router_entropy"]).run()
-    assert len(at.get("plotly_chart")) == 6
+    assert len(at.get("plotly_chart")) == charts + 1
     assert any(c.value.startswith("`router_entropy`") for c in at.caption), "what the page says of it"
     at.multiselect(key="in-curves").set_value([]).run()
     at.segmented_control(key="in-load").set_value(next(iter(lab.curves(run.id).load_history))).run()
@@ -274,12 +278,16 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
     at = open_page("lab", view="runs")
     listed = at.dataframe[0].value
     assert list(listed["id"]) == [run.id for run in reversed(runs)]
+    assert list(listed["run"]) == ["Switch top-1 · 4 steps · seed 1", "Switch top-1 · 4 steps · seed 0"]
     assert (list(listed["status"]), list(listed["progress"])) == (["completed", "completed"], [1.0, 1.0])
-    at.multiselect(key="in-runs").set_value([run.id for run in runs]).run()
+    at = open_page("lab", view="runs", runs=[run.id for run in runs])
     assert len(at.get("plotly_chart")) == 1
-    differing = at.dataframe[1].value
-    assert list(differing["setting"]) == ["seed"]
+    assert list(at.dataframe[2].value[""]) == ["seed"]
+    assert "like with like. One budget." in texts(at)
     at.selectbox(key="in-metric").set_value("load_cv").run()
+    again = open_page("lab", view="runs", runs=[runs[0].id])
+    assert len(again.get("plotly_chart")) == 1
+    assert list(again.dataframe[1].value["run"]) == ["Switch top-1 · 4 steps · seed 0"]
 
 
 def test_settings_of_a_run_can_be_taken_again(open_page, lab):
