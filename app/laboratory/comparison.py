@@ -87,10 +87,8 @@ def verdict(active: Mapping[str, int], configs: Sequence[Mapping[str, Any]]) -> 
     """A line that says whether configurations can be compared: active parameters, by name, and budgets."""
     equal, sentence = like_with_like(active)
     differing = budgets_differ(configs)
-    budget = "; ".join(
-        f"{name.replace('_', ' ')} {' and '.join('–' if value is None else str(value) for value in values)}"
-        for name, values in differing.items()
-    )
+    shown = {name: ["–" if value is None else str(value) for value in values] for name, values in differing.items()}
+    budget = "; ".join(f"{run_metrics.setting_name(name).lower()} {' and '.join(of)}" for name, of in shown.items())
     told = ui.plain(sentence + (f" Not one budget: {budget}." if budget else " One budget."))
     if equal and not differing:
         st.success(told, icon=":material/balance:")

@@ -54,7 +54,10 @@ def one_run(lab: Lab, run_id: str) -> None:
             evidence_line(ui.knowledge_base(), entry, run.config)
     with st.expander("Settings", icon=":material/tune:"):
         ui.data_table(
-            [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()],
+            [
+                {"setting": run_metrics.setting_name(name), "value": str(v)}
+                for name, v in flat_settings(run.config).items()
+            ],
             {"setting": "Setting", "value": "Value"},
             key="run-config",
             alt="Settings of the run",

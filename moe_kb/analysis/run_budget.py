@@ -51,4 +51,6 @@ def like_with_like(active: Mapping[str, int]) -> tuple[bool, str]:
     small, large = (min(active, key=lambda name: active[name]), max(active, key=lambda name: active[name]))
     return False, (
         f"Active parameters {numbers}: not like with like. {large} has {most / least:.2f} times as many as {small}."
+        if least
+        else f"Active parameters {numbers}: not like with like."
     )

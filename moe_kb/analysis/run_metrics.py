@@ -40,11 +40,20 @@ _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_frac
 
 def setting_label(field: FormField) -> str:
     """What an input is called: `n_layers` is Layers, `d_model` Model width; the unit where the name lacks it."""
-    label = field.label
+    label = _in_words(field.label)
+    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+
+
+def setting_name(name: str) -> str:
+    """The same of a setting of which no more than its name is known."""
+    words = name.rpartition(".")[2].replace("_", " ")
+    return _in_words(words[:1].upper() + words[1:])
+
+
+def _in_words(label: str) -> str:
     if label[:2] in ("N ", "D "):
         label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
-    label = label.replace("Moe ", "MoE ")
-    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+    return label.replace("Moe ", "MoE ")
 
 
 def in_labels(text: str, fields: Iterable[FormField]) -> str:
@@ -56,7 +65,7 @@ def in_labels(text: str, fields: Iterable[FormField]) -> str:
 def changes(differing: Mapping[str, tuple[Any, Any]]) -> str:
     """Settings in which one run differs from others: `steps 60 (there 300), batch size 4 (there 8)`."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {'–' if own is None else own} (there {there})"
+        f"{setting_name(name).lower()} {'–' if own is None else own} (there {there})"
         for name, (own, there) in differing.items()
     )
 
@@ -139,5 +148,5 @@ def differing_settings(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[st
         found = [values.get(name) for values in settings.values()]
         if any(value != found[0] for value in found):
             shown = ("" if value is None else str(value) for value in found)
-            rows.append({"": name.replace("_", " ")} | dict(zip(settings, shown, strict=True)))
+            rows.append({"": setting_name(name)} | dict(zip(settings, shown, strict=True)))
     return rows

@@ -18,7 +18,7 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 Points = Sequence[tuple[int, float]]
 """Step and value."""
 #: Lines to hold a run against.
-_QUIET = ({"color": GREY, "dash": "dash", "width": 1.5}, {"color": GREY, "dash": "dot", "width": 1.5})
+_QUIET = [{"color": GREY, "dash": dash, "width": 1.6} for dash in ("dash", "dot", "longdashdot")]
 
 
 @safe

@@ -23,6 +23,8 @@ DISK_NEEDED = GIB // 4
 DISK_WANTED = 2 * GIB
 MAX_CONFIG = 64 * 1024
 MAX_QUEUED = 50
+MOST_CHOICES = 4
+"""Right values of a choice that are offered."""
 NEAR = 128
 """How far from a wrong whole number the nearest right one is looked for."""
 
@@ -121,7 +123,10 @@ def _repairs(
 
     Where something else is wrong, too, values with which this finding goes away.
     """
-    values, flat = form_from_config(fields, given), flat_settings(given)
+    if not finding.settings:
+        return {}
+    named = {name: value for name, value in given.items() if isinstance(name, str)}  # whatever else it may hold
+    values, flat = form_from_config(fields, named), flat_settings(named)
     numbers = [int(number) for number in re.findall(r"\d{1,9}", finding.message)]
 
     def wrong(field: FormField, value: Any) -> list[Finding] | None:
@@ -138,7 +143,7 @@ def _repairs(
     def candidates(field: FormField) -> tuple[Iterable[Any], ...]:
         value = flat.get(field.short, field.default)
         if field.kind in ("choice", "bool"):
-            return ([choice for choice in field.choices or (True, False) if choice != value],)
+            return tuple([choice] for choice in field.choices or (True, False) if choice != value)[:MOST_CHOICES]
         if field.kind != "int" or not isinstance(value, int):
             return ()
         below = {*range(value - 1, value - NEAR, -1), *(number for number in numbers if number < value)}

@@ -282,7 +282,7 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
     assert (list(listed["status"]), list(listed["progress"])) == (["completed", "completed"], [1.0, 1.0])
     at = open_page("lab", view="runs", runs=[run.id for run in runs])
     assert len(at.get("plotly_chart")) == 1
-    assert list(at.dataframe[2].value[""]) == ["seed"]
+    assert list(at.dataframe[2].value[""]) == ["Seed"]
     assert "like with like. One budget." in texts(at)
     at.selectbox(key="in-metric").set_value("load_cv").run()
     again = open_page("lab", view="runs", runs=[runs[0].id])
