@@ -63,9 +63,9 @@ def browse(entries: Mapping[str, Entry]) -> None:
     wanted = ui.pills("Family", "family", families, bare=True)
     found = browsing.search(entries.values(), text, wanted)
     if not found:
-        ui.empty("No implementation passes.", "Use fewer words, or another family.")
+        ui.empty("No results.", "Use fewer words, or another family.")
     for family, members in found.items():
-        st.subheader(ui.plain(family.capitalize()), anchor=False)
+        st.header(ui.plain(family.capitalize()), anchor=False)
         if family in browsing.FAMILIES:
             st.caption(browsing.FAMILIES[family])
         with st.grid(min_column_width=290, row_height="content"):

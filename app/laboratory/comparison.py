@@ -41,24 +41,26 @@ def comparison(lab: Lab, runs: Sequence[Run], labels: Mapping[str, str]) -> None
         )
         grey = " Grey: the dense control of the Evidence page, made with these settings." if beside else ""
         st.caption(f"Faint: training. Strong: validation.{grey}")
-        ui.data_table(
+        ui.value_table(
             [score(run, curves[labels[run.id]], labels[run.id]) for run in runs],
             {
                 "run": "Run",
                 "status": "Status",
-                **{name: run_metrics.metric_label(name, short=True) for name in run_metrics.HEADLINES},
-                "active": st.column_config.NumberColumn("Active", help="Parameters that a token uses, with embeddings"),
-                "total": st.column_config.NumberColumn("Total", help="All parameters"),
+                **{
+                    name: ui.Column(run_metrics.metric_label(name, short=True), "number", digits=".4f")
+                    for name in run_metrics.HEADLINES
+                },
+                "active": ui.Column("Active", "number", help="Parameters that a token uses, with embeddings"),
+                "total": ui.Column("Total", "number", help="All parameters"),
                 "took": "Took",
             },
             key="scores",
             alt="Last validation and size of the runs",
-            sparse=True,
         )
     differing = run_metrics.differing_settings({labels[run.id]: run.config for run in runs})
     if differing:
         st.markdown("**Settings that differ**")
-        ui.data_table(differing, {"": "Setting"}, key="differing", alt="Settings in which the runs differ")
+        settings_table(differing, key="differing")
     elif len(runs) > 1:
         st.caption("These runs have the same settings.")
     with st.container(horizontal=True):
@@ -74,6 +76,12 @@ def comparison(lab: Lab, runs: Sequence[Run], labels: Mapping[str, str]) -> None
             on_click="ignore",
             key="runs-json",
         )
+
+
+def settings_table(differing: Sequence[Mapping[str, str]], *, key: str) -> None:
+    """Settings in which runs, whose names head the columns, differ."""
+    columns = {name: name or "Setting" for name in differing[0]}
+    ui.value_table(differing, columns, key=key, alt="Settings that differ")
 
 
 def fairness(runs: Sequence[Run], labels: Mapping[str, str]) -> None:

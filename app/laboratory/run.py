@@ -53,7 +53,7 @@ def one_run(lab: Lab, run_id: str) -> None:
             records(entry)
             evidence_line(ui.knowledge_base(), entry, run.config)
     with st.expander("Settings", icon=":material/tune:"):
-        ui.data_table(
+        ui.value_table(
             [
                 {"setting": run_metrics.setting_name(name), "value": str(v)}
                 for name, v in flat_settings(run.config).items()
@@ -61,8 +61,6 @@ def one_run(lab: Lab, run_id: str) -> None:
             {"setting": "Setting", "value": "Value"},
             key="run-config",
             alt="Settings of the run",
-            width=520,
-            height=430,
         )
     if not run.active:
         with st.popover("Delete this run", icon=":material/delete:", type="tertiary"):
@@ -88,7 +86,7 @@ def watch(lab: Lab, run: Run) -> None:
     key = lab.current_key(run.implementation)
     name = run_metrics.run_labels([run], names_of(lab))[run.id]
     heading.markdown(
-        f"### {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
+        f"## {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
     )
     if run.active and action.button(

@@ -12,35 +12,24 @@ from moe_kb.format import compact
 from moe_kb.lab import Lab, Run, flat_settings
 
 from .comparison import MOST, comparison
-from .shared import MAX_RUNS, POLL_SECONDS, SHOWN, duration, moment, names_of, show_run
+from .shared import MAX_RUNS, POLL_SECONDS, SHOWN, duration, moment, names_of
 
-TICKED = "runs"
-"""Parameter of the address with the ids of the runs that are compared."""
-
-
-def open_row(ids: list[str]) -> None:
-    """Open the run of the row that was clicked."""
-    click = st.session_state["open-run"]
-    if 0 <= click.row < len(ids):
-        show_run(ids[click.row])
-
-
-def ticked(runs: tuple[Run, ...]) -> list[Run]:
-    """The runs that the address names, in its order."""
-    ui.addressed().add(TICKED)
-    known = {run.id: run for run in runs}
-    return [known[name] for name in dict.fromkeys(st.query_params.get_all(TICKED)) if name in known][:MOST]
-
-
-def tick(ids: list[str], key: str) -> None:
-    """Put the runs whose rows are ticked into the address, those that were there already first."""
-    rows = [ids[row] for row in st.session_state[key].selection.rows if row < len(ids)]
-    before = [name for name in st.query_params.get_all(TICKED) if name in rows]
-    chosen = list(dict.fromkeys([*before, *rows]))[:MOST]
-    if chosen:
-        st.query_params[TICKED] = chosen
-    else:
-        st.query_params.pop(TICKED, None)
+COLUMNS = {
+    "task": "Task",
+    "status": ui.Column(
+        "Status",
+        "tags",
+        colours={"completed": "green", "running": "blue", "cancelled": "orange", "failed": "red", "crashed": "red"},
+    ),
+    "progress": ui.Column("Progress", "number", digits=".0%"),
+    "bits_per_byte": ui.Column("Bits per byte", "number", digits=".3f", help="Last validation"),
+    "accuracy": ui.Column("Accuracy", "number", digits=".1%", help="Last validation"),
+    "squared_error": ui.Column("Squared error", "number", digits=".3f", help="Last validation"),
+    "active": ui.Column("Active", "number", digits=compact, help="Parameters that a token uses, with embeddings"),
+    "parameters": ui.Column("Parameters", "number", digits=compact),
+    "took": "Took",
+    "launched": ui.Column("Launched (UTC)", minor=True),
+}
 
 
 def all_runs(lab: Lab) -> None:
@@ -53,57 +42,27 @@ def all_runs(lab: Lab) -> None:
     # One fragment, so that a tick and a poll bring both up to date.
     @st.fragment(run_every=POLL_SECONDS if any(run.active for run in runs) else None)
     def live() -> None:
-        now = lab.runs(MAX_RUNS)
-        labels = run_metrics.run_labels(now, names_of(lab))
-        listed(lab, now, labels)
-        st.subheader("Compare runs", anchor=False)
-        if chosen := ticked(now):
-            comparison(lab, chosen, labels)
+        now = {run.id: run for run in lab.runs(MAX_RUNS)}
+        labels = run_metrics.run_labels(now.values(), names_of(lab))
+        ticked = listed(lab, [row_of(lab, run, labels[run.id]) for run in now.values()])
+        st.header("Compare runs", anchor=False)
+        if len(ticked) > MOST:
+            st.warning(f"At most {MOST} runs are compared; the first {MOST} ticked are.", icon=":material/help:")
+        if ticked:
+            comparison(lab, [now[name] for name in ticked[:MOST]], labels)
         else:
             st.caption("Tick runs in the table to see their curves in one chart and the settings in which they differ.")
-        if any(run.active for run in runs) and not any(run.active for run in now):
+        if any(run.active for run in runs) and not any(run.active for run in now.values()):
             st.rerun()
 
     live()
 
 
-def listed(lab: Lab, runs: tuple[Run, ...], labels: dict[str, str]) -> None:
-    """The table. Its key changes with the runs that it lists, since ticks are kept by the number of a row."""
-    ids = [run.id for run in runs]
-    key = f"runs-{ids[0]}-{len(ids)}"
-    chosen = {run.id for run in ticked(runs)}
-    ui.data_table(
-        [row_of(lab, run, labels[run.id]) for run in runs],
-        {
-            "run": st.column_config.ButtonColumn(
-                "Run",
-                key="open-run",
-                on_click=open_row,
-                args=(ids,),
-                type="tertiary",
-                alignment="left",
-                pinned=True,
-                help="Click to open it",
-            ),
-            "task": "Task",
-            "status": "Status",
-            "progress": st.column_config.ProgressColumn("Progress", format="percent", min_value=0, max_value=1),
-            "bits_per_byte": st.column_config.NumberColumn("Bits per byte", format="%.3f", help="Last validation"),
-            "accuracy": st.column_config.NumberColumn("Accuracy", format="percent", help="Last validation"),
-            "squared_error": st.column_config.NumberColumn("Squared error", format="%.3f", help="Last validation"),
-            "active": st.column_config.TextColumn("Active", help="Parameters that a token uses, with embeddings"),
-            "parameters": "Parameters",
-            "took": "Took",
-            "launched": "Launched (UTC)",
-            "id": "Id",
-        },
-        key=key,
-        alt="Runs, newest first",
-        sparse=True,
-        height="auto" if len(runs) <= 12 else 460,
-        on_select=lambda: tick(ids, key),
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": [row for row, name in enumerate(ids) if name in chosen]}},
+def listed(lab: Lab, rows: list[dict[str, Any]]) -> list[str]:
+    """The table; returns the ids of the runs that are ticked."""
+    used = {name: column for name, column in COLUMNS.items() if any(row[name] is not None for row in rows)}
+    return ui.record_table(
+        rows, used, key="runs", alt="Runs, newest first", name_label="Run", name_width=220, height=460, selectable=True
     )
 
 
@@ -117,14 +76,14 @@ def row_of(lab: Lab, run: Run, label: str) -> dict[str, Any]:
 
     progress = curves.progress
     return {
-        "run": label,
+        "record": f"run:{run.id}",
+        "name": label,
         "task": flat_settings(run.config).get("task"),
         "status": "cancelling" if run.active and run.cancel_requested else SHOWN.get(run.status, run.status),
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
         **{name: last(name) for name in run_metrics.HEADLINES},
-        "active": compact(run.estimate.params_active),
-        "parameters": compact(run.estimate.params_total),
+        "active": run.estimate.params_active,
+        "parameters": run.estimate.params_total,
         "took": duration(run.seconds),
         "launched": moment(run.created),
-        "id": run.id,
     }

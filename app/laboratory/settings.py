@@ -69,7 +69,7 @@ class Settings:
 
 def texts() -> dict[str, str]:
     """What the address sets, by the short name of a field."""
-    ui.addressed().add(CHANGED)
+    ui.reads(CHANGED)
     pairs = (pair.partition(":") for pair in st.query_params.get_all(CHANGED))
     return {name: text for name, colon, text in pairs if colon}
 

@@ -14,7 +14,7 @@ from moe_kb.format import compact
 from moe_kb.lab import Entry, Lab, LabError, Preflight, browsing, dense_control, flat_settings
 
 from . import settings
-from .comparison import MOST, verdict
+from .comparison import MOST, settings_table, verdict
 from .set_up import refused, setting
 from .settings import Settings
 from .shared import complain, duration, offered
@@ -82,12 +82,11 @@ def several(lab: Lab) -> None:
 
 def designs(lab: Lab, entries: Mapping[str, Entry]) -> list[Entry]:
     """The designs that the address names, by their implementation or by themselves, and a widget to change them."""
-    ui.addressed().add(COMPARED)
     by_design: dict[str, str] = {}
     for entry in entries.values():
         for design in entry.designs[:1]:
             by_design.setdefault(design, entry.key)
-    named = ui.unlisted(st.query_params.get(COMPARED, ""))
+    named = ui.unlisted(ui.parameter(COMPARED))
     found = [lab.current_key(name) if lab.current_key(name) in entries else by_design.get(name, name) for name in named]
     if unknown := [name for name in found if name not in entries]:
         st.warning(f"There is no implementation {ui.some(unknown)}.", icon=":material/help:")
@@ -157,12 +156,12 @@ def told(lab: Lab, plan: Sequence[Planned], asked: Mapping[str, Settings]) -> No
                 refused(finding, fields, number)
             else:
                 st.warning(ui.plain(f"{run.name}: {finding.message}. {finding.fix}."))
-    ui.data_table(
+    ui.value_table(
         [
             {
                 "design": run.name,
                 "active": estimate.params_active,
-                "total": compact(estimate.params_total),
+                "total": estimate.params_total,
                 "time": duration(estimate.seconds),
                 "memory": f"{estimate.memory_bytes / 1024**3:.2f} GiB",
             }
@@ -171,8 +170,8 @@ def told(lab: Lab, plan: Sequence[Planned], asked: Mapping[str, Settings]) -> No
         ],
         {
             "design": "Design",
-            "active": st.column_config.NumberColumn("Active parameters", format="localized", help="With embeddings"),
-            "total": "Parameters",
+            "active": ui.Column("Active parameters", "number", help="With embeddings"),
+            "total": ui.Column("Parameters", "number", digits=compact),
             "time": "Time, about",
             "memory": "Memory, about",
         },
@@ -182,7 +181,7 @@ def told(lab: Lab, plan: Sequence[Planned], asked: Mapping[str, Settings]) -> No
     configs = {run.name: run.checked.config for run in plan if run.checked.config}
     if differing := run_metrics.differing_settings(configs):
         with st.expander(f"Settings that differ ({len(differing)})", icon=":material/difference:"):
-            ui.data_table(differing, {"": "Setting"}, key="planned-differing", alt="Settings in which they differ")
+            settings_table(differing, key="planned-differing")
     with st.container(horizontal=True):
         for key in asked:
             name = next(run.name for run in plan if run.key == key)
@@ -210,7 +209,7 @@ def launch_all(lab: Lab, plan: Sequence[Planned], seeds: int) -> None:
             return
     st.query_params.pop(COMPARED, None)
     st.query_params["view"] = "runs"
-    st.query_params["runs"] = launched
+    st.query_params["tick"] = ui.listed(launched)
     st.rerun()
 
 
