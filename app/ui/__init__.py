@@ -54,4 +54,4 @@ from .tables import (
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several
