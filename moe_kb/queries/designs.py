@@ -23,6 +23,8 @@ COMPONENTS = {
     "application": "Applications",
 }
 ROLES = ("introduces", "uses", "modifies", "studies")
+#: The year since which users count as recent.
+RECENT = 2024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Gate:
     year: int | None
     users: int
     """Models and papers that use or modify it."""
+    recent: int
+    """Models released since `RECENT` that use or modify it."""
     runs: bool
     """Whether an implementation of it is installed."""
     properties: Mapping[str, str | None]
@@ -128,16 +132,21 @@ def _vocabulary(name: str) -> tuple[str, ...] | None:
     return values if values and all(isinstance(word, str) for word in values) else None
 
 
+#: Papers, models and systems that use or modify a design, whether its record or theirs says so.
+_USERS = "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
+
+
 def gates(reader: Reader) -> list[Gate]:
     """Every gating design, oldest first."""
     runs = running(reader)
     columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
     return [
-        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
-        for record, name, year, users, *properties in reader.tuples(
-            "SELECT record, name, year, (SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = g.record "
-            f"AND u.role IN ('uses', 'modifies')), {columns} FROM gating_designs_compared g "
-            "ORDER BY year IS NULL, year, name COLLATE NOCASE"
+        Gate(record, name, year, users, recent, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
+        for record, name, year, users, recent, *properties in reader.tuples(
+            f"SELECT record, name, year, ({_USERS} AND e.tail = g.record), ({_USERS} AND e.tail = g.record AND e.head IN "
+            f"(SELECT m.record FROM models m WHERE m.released >= ?)), {columns} "
+            "FROM gating_designs_compared g ORDER BY year IS NULL, year, name COLLATE NOCASE",
+            (str(RECENT),),
         )
     ]
 
@@ -172,8 +181,7 @@ def designs_of(reader: Reader, component: str) -> list[DesignBrief]:
         "SELECT d.record, d.key, d.name, d.year, d.summary, "
         "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
         "WHERE u.record = d.record AND u.role = 'introduces') AS introduced, "
-        "(SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = d.record "
-        "AND u.role IN ('uses', 'modifies')) AS users, "
+        f"({_USERS} AND e.tail = d.record) AS users, "
         "(SELECT count(*) FROM equations e WHERE e.record = d.record) AS equations "
         "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
         (component,),
