@@ -133,9 +133,7 @@ def _vocabulary(name: str) -> tuple[str, ...] | None:
 
 
 #: Papers, models and systems that use or modify a design, whether its record or theirs says so.
-_USERS = (
-    "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
-)
+_USERS = "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
 
 
 def gates(reader: Reader) -> list[Gate]:
