@@ -266,7 +266,7 @@ def what_to_use(shown: Sequence[Sized], device: Device, plan: Plan) -> None:
     asked = quantities(setting.context, setting.batch, plan)
     with st.grid(3, min_column_width=300):
         for answer in found:
-            card(answer, [quantity for quantity in asked if quantity.key])
+            card(answer, [quantity for quantity in asked if quantity.short])
     if any(answer.found for answer in found):
         chart(
             "deployment",
@@ -292,7 +292,7 @@ def card(answer: Answer, asked: Sequence[Quantity]) -> None:
             st.warning(ui.plain(answer.why), icon=":material/block:")
             return
         first, *rest = asked
-        st.metric(first.name, first.cell(sized, deployment), help=first.help)
+        st.metric(first.short, first.cell(sized, deployment), help=first.help)
         stored = sized.size.stored
         size_of_all = bytes_text(float(stored.total))
         st.caption(
@@ -305,7 +305,7 @@ def card(answer: Answer, asked: Sequence[Quantity]) -> None:
             st.caption(f":orange-badge[:material/help: assumed] {ui.plain(stored.assumed)}.")
         with st.grid(2, min_column_width=130):
             for quantity in rest:
-                st.metric(quantity.name, quantity.cell(sized, deployment), help=quantity.help)
+                st.metric(quantity.short, quantity.cell(sized, deployment), help=f"{quantity.name}. {quantity.help}")
 
 
 # --- what if -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import streamlit as st
 
 from moe_kb.format import compact
 
-from .address import addressed, listed, unlisted
+from .address import listed, reads, unlisted
 from .links import address, is_web, open_record, place_of
 
 _HERE = Path(__file__).parent
@@ -170,7 +170,7 @@ def value_table(
 def _table(rows: Sequence[Any], columns: Mapping[str, Column], *, key: str, given: dict[str, Any], sort: str) -> None:
     """The component; the first column holds the names given."""
     ids, names, height = given.pop("ids"), given.pop("names"), given.pop("height", None)
-    addressed().add(sort)
+    reads(sort)
     order = st.query_params.get(sort, "")
     first, *others = columns
     data = {
@@ -258,7 +258,7 @@ def _found(text: str, words: Sequence[str]) -> list[list[Any]]:
 
 
 def _ticked(known: Collection[str]) -> list[str]:
-    addressed().add("tick")
+    reads("tick")
     asked = dict.fromkeys(unlisted(st.query_params.get("tick", "")))
     return [name for name in asked if name in known][:TICKS]
 

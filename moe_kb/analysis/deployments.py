@@ -33,8 +33,8 @@ class Quantity:
     help: str
     """What it means and how it comes about, in a sentence or two."""
     cell: Callable[[Sized, Deployment], str]
-    key: bool = False
-    """Whether it stands in the summary above the table."""
+    short: str = ""
+    """What it is called in the summary above the table; it stands only in the table where this is empty."""
 
 
 def answers(configurations: Sequence[Sized], device: Device, plan: Plan) -> list[Answer]:
@@ -80,7 +80,7 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
             f"{batch:,} at {context:,} tokens, keeps {float(plan.reserve):.0%} of every memory free, and divides "
             "heads and experts evenly.",
             lambda _, found: devices_text(found),
-            key=True,
+            short="Devices",
         ),
         Quantity(
             "Weights on a device",
@@ -107,24 +107,24 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
             f"Largest batch at {context:,} tokens",
             "Sequences of this length that fit into what is left, over all devices.",
             lambda _, found: "no limit" if found.largest is None else f"{found.largest:,}",
-            key=True,
+            short="Largest batch",
         ),
         Quantity(
             f"Tokens/s per user, {at_batch}",
             f"At most: one over the least time of a decoding step of {at_batch}. {bound}",
-            lambda _, found: _rate(found.asked.per_user),
-            key=True,
+            lambda _, found: f"≤ {_rate(found.asked.per_user)}",
+            short="Tokens/s per user",
         ),
         Quantity(
             f"Tokens/s per user, {at_largest}",
             f"The same when the cache is full: users share the devices. {bound}",
-            lambda _, found: _rate(found.full.per_user),
+            lambda _, found: f"≤ {_rate(found.full.per_user)}",
         ),
         Quantity(
             f"Tokens/s per device, {at_largest}",
             f"At most: the largest batch over the least time of its step, divided by the devices. {bound}",
-            lambda _, found: _rate(found.full.per_device),
-            key=True,
+            lambda _, found: f"≤ {_rate(found.full.per_device)}",
+            short="Tokens/s per device",
         ),
         Quantity(
             f"Limited by, {at_batch} / {at_largest}",
@@ -134,18 +134,25 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
         Quantity(
             f"Time to first token, {plan.prompt:,}-token prompt",
             f"At least: the prefill of one prompt, alone. Waiting and launching are left out. {bound}",
-            lambda _, found: time_text(found.first_token),
-            key=True,
+            lambda _, found: f"≥ {time_text(found.first_token)}",
+            short="Time to first token",
         ),
     ]
     if plan.price is not None:
         rows.append(
             Quantity(
-                "Price of a million tokens, at least",
-                f"{plan.price:g} a device and hour, over the most tokens an hour: at the largest batch, and at "
-                f"{at_batch}. In the currency of the price.",
-                lambda _, found: f"{_price(found.full)} ({at_batch}: {_price(found.asked)})",
-                key=True,
+                "Price of a million tokens",
+                f"At least: {plan.price:g} a device and hour, over the most tokens an hour, at the largest batch. In "
+                "the currency of the price, with every hour full of requests.",
+                lambda _, found: f"≥ {_price(found.full)}",
+                short="Price of 1M tokens",
+            )
+        )
+        rows.append(
+            Quantity(
+                f"Price of a million tokens, {at_batch}",
+                f"The same for {at_batch}, when the devices wait for its users.",
+                lambda _, found: f"≥ {_price(found.asked)}",
             )
         )
     rows += [
