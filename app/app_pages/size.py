@@ -195,7 +195,7 @@ def drop_file(name: str, word: str | None) -> None:
 def uploaded(setting: Setting) -> list[Sized]:
     """What the files describe that the address carries, or that were given in this visit."""
     ui.reads("config")
-    words = list(dict.fromkeys(st.query_params.get_all("config")))[:MOST_FILES]
+    words = list(dict.fromkeys(filter(None, st.query_params.get_all("config"))))[:MOST_FILES]
     visit: dict[str, bytes] = st.session_state.get("size-visit", {})
     refused = st.session_state.pop("size-refused", [])
     found: list[tuple[str, str | None, Imported]] = []
@@ -215,9 +215,9 @@ def uploaded(setting: Setting) -> list[Sized]:
             try:
                 found.append((*(opened := unpack(word))[:1], word, opened[1]))
             except CarriedError as error:
-                not_read("Address", [str(error)])
+                not_read("A file of this link", [str(error)])
             except RefusedError as error:
-                not_read("Address", list(error.reasons))
+                not_read("A file of this link", list(error.reasons))
         found += [(name, None, read_config(content, source="upload")) for name, content in visit.items()]
         names = Counter(name for name, _, _ in found)
         out = []

@@ -148,18 +148,18 @@ def _deployments(
     from moe_kb.exporters.tables_text import FORMS
 
     setting = found[0].size.setting
-    served = {device.name: answers(found, device, plan) for device in devices}
+    served = [(device, answers(found, device, plan)) for device in devices]
     if as_json:
         output.print_json(
             [
-                {"name": answer.sized.label, "accelerator": name}
+                {"name": answer.sized.label, "accelerator": device.key}
                 | (answer.found.as_dict() if answer.found else {"why": answer.why})
-                for name, several in served.items()
+                for device, several in served
                 for answer in several
             ]
         )
         return
-    for number, (name, several) in enumerate(served.items()):
+    for number, (device, several) in enumerate(served):
         rows = deployment_rows(several, quantities(setting.context, setting.batch, plan))
         table = [list(row.values()) for row in rows]
         if number:
@@ -167,8 +167,8 @@ def _deployments(
         if format == "table":
             output.print_table(["", *(answer.sized.label for answer in several)], table)
         else:
-            note = f"{name}; {kb.note}"
-            click.echo(FORMS[format]([name, *(answer.sized.label for answer in several)], table, note), nl=False)
+            note = f"{device.name}; {kb.note}"
+            click.echo(FORMS[format]([device.name, *(answer.sized.label for answer in several)], table, note), nl=False)
 
 
 def _architectures(kb: KnowledgeBase, model: str, configuration: str | None) -> dict[str, Architecture]:
