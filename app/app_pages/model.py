@@ -112,7 +112,7 @@ def computed(architecture: Architecture, label: str, own: Mapping[str, Value]) -
 
 def layers(architecture: Architecture, label: str) -> None:
     """The picture of the layers, the exact settings, and the source of both."""
-    st.subheader("Layers", anchor=False)
+    st.header("Layers", anchor=False)
     ui.picture(kb, f"{reference}#{label}", key=f"picture-{label}")
     status = "" if architecture.status == "reported" else f" ({architecture.status})"
     read = ui.source_text(kb, architecture.source, architecture.locator) + status
@@ -185,7 +185,7 @@ def value_table(rows: Sequence[Value], key: str) -> None:
 
 def value_tables(label: str | None) -> None:
     """Values of the configuration and of the model, and every claim."""
-    st.subheader("Values and their sources", anchor=False)
+    st.header("Values and their sources", anchor=False)
     listed = [value for value in values.get(label, []) if value.field not in BENCHMARKS] if label else []
     if listed:
         st.caption("Each value as the best source gives it. *Claims* shows all of a field.")
@@ -201,7 +201,7 @@ def value_tables(label: str | None) -> None:
 
 def routers() -> None:
     """The gating designs it uses, with who says so."""
-    st.subheader("Routers", anchor=False)
+    st.header("Routers", anchor=False)
     claims = ui.cached(type(kb).routers, kb, reference)
     for design, name in {claim.record: claim.name for claim in claims}.items():
         ui.record_link(design, name, icon=":material/alt_route:")
@@ -212,7 +212,7 @@ def routers() -> None:
 
 def evaluations() -> None:
     """Its benchmark scores."""
-    st.subheader("Evaluations", anchor=False)
+    st.header("Evaluations", anchor=False)
     scores = [value for own in values.values() for value in own if value.field in BENCHMARKS]
     if not scores:
         st.caption("No scores in the surveys' tables.")
@@ -236,7 +236,6 @@ def evaluations() -> None:
     st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
 
 
-st.page_link(ui.page("models"), label="All models", icon=":material/arrow_back:")
 ui.header(record.name)
 about(record)
 label, architecture = choose(record)

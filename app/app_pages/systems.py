@@ -95,10 +95,10 @@ def show_systems() -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("What each optimises", anchor=False)
+        st.header("What each optimises", anchor=False)
         ui.chart(optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage")
     with right:
-        st.subheader("Popularity", anchor=False)
+        st.header("Popularity", anchor=False)
         if any(row.stars for row in rows):
             ui.chart(stars_chart(rows), key="stars", alt="Stars of each system's repository")
         else:
@@ -132,7 +132,7 @@ def show_systems() -> None:
         name_label="System",
         alt="Systems with what they optimise, stars and repository",
     )
-    st.subheader("One system", anchor=False)
+    st.header("One system", anchor=False)
     by_key = {row.key: row for row in rows}
     names = {row.key: row.name for row in rows}
     chosen = ui.select("System", "system", names, key if kind == "system" else rows[0].key, width=420)

@@ -110,7 +110,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
         )
     else:
         ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
-    st.subheader("Quality, speed and cost together", anchor=False)
+    st.header("Quality, speed and cost together", anchor=False)
     if found.having():
         alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
         drawn(kb, "trade-offs-three", alt, (None, None), asked)
@@ -153,7 +153,7 @@ def values_table(kb: KnowledgeBase, found: TradeOffs, x: Side, y: Side) -> None:
     lines = [line(kb, found, entry, frontiers) for entry in found.best_first((x, y))]
     if not lines:
         return
-    st.subheader("The values", anchor=False)
+    st.header("The values", anchor=False)
     same = all(row.get(f"performance-{cell}") == row.get(f"cost-{cell}") for row in lines for cell in ("from", "note"))
     origins = {"accuracy": "Score", "performance": "Performance", "cost": "Cost"}
     if same:
@@ -191,7 +191,7 @@ def missing_table(found: TradeOffs) -> None:
     lacking = found.incomplete()
     if not lacking:
         return
-    st.subheader(f"What is missing ({len(lacking)})", anchor=False)
+    st.header(f"What is missing ({len(lacking)})", anchor=False)
     st.caption("Those that lack least come first; click a name for the record that a source could complete.")
     ui.record_table(
         [

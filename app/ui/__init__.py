@@ -5,9 +5,10 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 
 # ruff: noqa: F401  what the pages take from here
 
-from .address import in_address, listed, unlisted
+from .address import begin, in_address, listed, parameter, reads, strip, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
+from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .links import (
     address,
@@ -28,6 +29,8 @@ from .links import (
     problem,
     record_link,
     record_text,
+    search_box,
+    search_for,
     source_name,
     source_text,
     source_url,
@@ -35,6 +38,7 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, gallery, lineage, picture
+from .shell import Entry, bar, in_order, visited
 from .record_table import Column, Marked, colours, record_table, value_table
 from .tables import (
     MOST,

@@ -173,7 +173,7 @@ COST = {
             "Memory of the weights",
             "GB",
             scale=1e9,
-            compute=lambda size: size.weight_bytes(size.setting.weights),
+            compute=lambda size: float(size.stored.total),
             formula=r"\beta N",
             symbols=(r"\beta", "N"),
             needs=frozenset({"weights"}),

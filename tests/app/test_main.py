@@ -32,9 +32,13 @@ def test_a_detail_page_without_a_key_says_where_to_choose(open_page, texts, name
 @pytest.mark.parametrize("name", ["paper", "design"])
 def test_an_unknown_key_is_answered_with_close_ones(open_page, name):
     at = open_page(name, key="alpha-rooter" if name == "design" else "alpah")
+    assert at.title[0].value == f"No such {name}"
     assert len(at.error) == 1
-    assert "Did you mean" in at.error[0].value
-    assert at.get("page_link")[-1].label == f"All {name}s"
+    assert "moe-kb search" not in at.error[0].value
+    links = [link.label for link in at.get("page_link")]
+    assert links[0].startswith("Alpha")
+    assert links[-1] == f"All {name}s"
+    assert at.text_input[0].value == ("alpha rooter" if name == "design" else "alpah")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def pictures(at):
 
 def saved(at):
     """The sheet of all pictures of the page's first component."""
-    return json.loads(at.get("bidi_component")[0].proto.json)["saved"]
+    shown = {element.key: json.loads(element.proto.json) for element in at.get("bidi_component")}
+    return next(data["saved"] for key, data in shown.items() if key != "shell")
 
 
 def lit(svg):
