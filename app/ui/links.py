@@ -57,6 +57,14 @@ def open_record(record: str) -> None:
         st.switch_page(place[0], query_params=place[1])
 
 
+def in_order(records: Iterable[str]) -> None:
+    """Remember a list as a page shows it: `Previous` and `Next` of its records follow it."""
+    orders: dict[str, tuple[str, ...]] = st.session_state.setdefault("orders", {})
+    order = tuple(dict.fromkeys(filter(None, records)))
+    if order:
+        orders[order[0].partition(":")[0]] = order
+
+
 def search_for(words: str) -> None:
     """Go to what is found for these words."""
     st.switch_page(page(SEARCH), query_params={"q": words})
