@@ -36,6 +36,8 @@ HIDDEN = (
     ("design", "Design"),
     ("compare", "Compare"),
     ("model", "Model"),
+    ("search", "Search"),
+    ("author", "Author"),
     ("axes", "Trade-offs"),  # the former address
 )
 

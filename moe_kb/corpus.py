@@ -15,13 +15,16 @@ from pydantic_core import ErrorDetails
 from moe_kb import yamlio
 from moe_kb.errors import YamlError, close_names, did_you_mean
 from moe_kb.kinds import KIND_BY_FOLDER
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Record, Taxonomy, Waivers
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Record, ShortForms, Taxonomy, Waivers
 from moe_kb.records.base import LINE_PATTERN, fields_at
 from moe_kb.stamps import FileStamp, scan
 
 ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 ORGANISATIONS = "data/organisations.yaml"
+SHORT_FORMS = "data/short-forms.yaml"
+#: Files of `data/` that are about many records.
+TOGETHER = (ALIGNMENT, WAIVERS, ORGANISATIONS, SHORT_FORMS)
 CROSSWALK = "taxonomy/crosswalk.yaml"
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -76,6 +79,8 @@ def model_type_of(path: str) -> type[BaseModel] | None:
         return Waivers
     if path == ORGANISATIONS:
         return Organisations
+    if path == SHORT_FORMS:
+        return ShortForms
     if path == CROSSWALK:
         return Crosswalk
     if parts[0] == "taxonomy" and len(parts) == 2:
@@ -216,6 +221,7 @@ class Corpus:
     alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
     waivers: Waivers = field(default_factory=lambda: Waivers(waivers=[]))
     organisations: Organisations = field(default_factory=lambda: Organisations(organisations=[]))
+    short_forms: ShortForms = field(default_factory=lambda: ShortForms(short_forms=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -259,6 +265,8 @@ class Corpus:
             self.waivers = record
         elif isinstance(record, Organisations):
             self.organisations = record
+        elif isinstance(record, ShortForms):
+            self.short_forms = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

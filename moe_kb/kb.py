@@ -185,7 +185,7 @@ class KnowledgeBase:
         year: int | tuple[int, int] | None = None,
         limit: int = 50,
     ) -> list[Hit]:
-        """Records found by words, exact names and parts of names, best first.
+        """Records found by addresses, names, words and parts of names, best first; loosely where nothing fits exactly.
 
         Args:
             text: Words; empty text lists everything that passes the filters.
@@ -200,6 +200,14 @@ class KnowledgeBase:
 
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
+
+    def find(self, text: str, *, most: int = 20) -> queries.find.Answers:
+        """Records, authors, taxonomy nodes and implementations by kind, best first, at most so many of each."""
+        return self._ask(queries.find.find, text, most=most)
+
+    def author(self, name: str) -> queries.authors.AuthorPage:
+        """The page of an author, by any spelling of the name; raises `NotFoundError` where no paper has one."""
+        return self._ask(queries.authors.author, name)
 
     def query(
         self,

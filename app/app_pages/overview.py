@@ -28,7 +28,7 @@ text = find.text_input(
     icon=":material/search:",
 )
 if text.strip():
-    st.switch_page(ui.page("papers"), query_params={"q": text.strip()})
+    st.switch_page(ui.page("search"), query_params={"q": text.strip()})
 with add.popover("Add a paper", icon=":material/add:", width="stretch"):
     st.markdown(
         "A paper is one file, `data/papers/<year>/<key>.yaml`.\n\n"

@@ -28,6 +28,7 @@ PLACES = {
     "node": ("taxonomy", "node"),
     "implementation": ("lab", "implementation"),
     "accelerator": ("size", "accelerator"),
+    "author": ("author", "name"),
 }
 
 

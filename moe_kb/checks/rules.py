@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, ORGANISATIONS, WAIVERS, Corpus, Finding, unusable
+from moe_kb.corpus import ALIGNMENT, CROSSWALK, ORGANISATIONS, SHORT_FORMS, WAIVERS, Corpus, Finding, unusable
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.fields import FIELDS
+from moe_kb.folding import fold, words
 from moe_kb.kinds import FOLDER_BY_KIND
 from moe_kb.records import (
     RECORD_TYPES,
@@ -29,6 +30,7 @@ from moe_kb.records import (
     Organisations,
     Paper,
     Record,
+    ShortForms,
     Source,
     Table,
     Taxonomy,
@@ -389,6 +391,25 @@ def organisations_are_distinct(record: Organisations, path: str, index: Index) -
             owners.setdefault(spelling, name)
 
 
+def short_forms_are_distinct(record: ShortForms, path: str, index: Index) -> Iterator[Complaint]:
+    """A form stands for one term, is short, and the entries stand by term."""
+    taken: dict[str, str] = {}
+    before = ""
+    for position, entry in enumerate(record.short_forms):
+        at = ("short_forms", position, "term")
+        if entry.term.casefold() < before.casefold():
+            yield at, "short-form-order", f"{entry.term} stands after {before}.", "Sort the entries by `term`."
+        before = entry.term
+        for form in (entry.term, *entry.forms):
+            folded = fold(form)
+            if not 1 <= len(words(form)) <= 4:
+                yield at, "short-form-length", f"{form!r} has more than four words, or none.", "Shorten or remove it."
+            if folded in taken:
+                message = f"{form!r} is written like {taken[folded]!r}; search sees no difference."
+                yield at, "duplicate-short-form", message, "Keep one of them."
+            taken[folded] = form
+
+
 #: Fields that people read as words, and what each is called.
 _WORDED = {
     "name": "name",
@@ -451,6 +472,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Crosswalk, crosswalk_crosses),
     (Waivers, waivers_are_in_order),
     (Organisations, organisations_are_distinct),
+    (ShortForms, short_forms_are_distinct),
     (Record, words_are_words),
 )
 
@@ -488,6 +510,8 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((WAIVERS, corpus.waivers))
     if corpus.organisations.organisations:
         entries.append((ORGANISATIONS, corpus.organisations))
+    if corpus.short_forms.short_forms:
+        entries.append((SHORT_FORMS, corpus.short_forms))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

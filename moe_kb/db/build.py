@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, ORGANISATIONS, WAIVERS, Corpus, unusable
+from moe_kb.corpus import TOGETHER, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
+from moe_kb.db.indexing import write_index, write_places, write_short_forms
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.rehearsal import rehearse
@@ -87,7 +88,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, WAIVERS, ORGANISATIONS) or not path.startswith("data/") for path in changed):
+    if removed or any(path in TOGETHER or not path.startswith("data/") for path in changed):
         return None
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
@@ -162,7 +163,10 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
         for organisation in corpus.organisations.organisations:
             for spelling in (organisation.name, *organisation.aliases):
                 writer.add("organisations", {"spelling": spelling, "name": organisation.name})
+        write_short_forms(writer, corpus.short_forms, corpus.organisations)
         writer.flush()
+        write_index(connection, writer, dict(enumerate(corpus.records.values(), start=1)))
+        write_places(connection, writer)
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}

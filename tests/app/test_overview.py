@@ -26,11 +26,11 @@ def test_ways_lead_to_what_is_drawn_and_computed(open_page):
     assert "What the runnable designs do under one budget" in labels
 
 
-def test_searching_leads_to_the_papers(open_page):
+def test_searching_leads_to_results_of_all_kinds(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
-    assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
-    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+    assert (at.title[0].value, at.text_input(key="in-q").value) == ("Search", "alph")
+    assert {"Papers", "Models", "Designs"} <= {header.value for header in at.header}
 
 
 def test_a_tree_without_timelines_shows_none(open_page):

@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trees import many_papers
 
-from moe_kb.db.search import fold, search
+from moe_kb.db.search import search
 from moe_kb.errors import NotFoundError, QueryError
+from moe_kb.folding import fold
 from moe_kb.kb import open_kb
 
 
