@@ -356,10 +356,6 @@ class KnowledgeBase:
             found = queries.papers.papers(reader) if among is None else among
             return queries.papers.select_papers(reader, found, facets or queries.papers.Facets(), most)
 
-    def elsewhere(self, text: str) -> list[Hit]:
-        """The best designs, models and systems for a text."""
-        return self._ask(queries.papers.elsewhere, text)
-
     def paper_page(self, name: str) -> queries.papers.PaperPage:
         """What stands of a paper in other records and in taxonomies."""
         return self._ask(queries.papers.paper_page, self.resolve(name, "paper"))

@@ -182,9 +182,10 @@ def search_text(record: Record) -> tuple[str, str, str]:
         body += [*record.authors, record.venue or "", (record.ids.arxiv or "") if record.ids else ""]
     elif isinstance(record, Design):
         body += [record.component, *(record.algorithm.steps if record.algorithm else ())]
-        for _, sourced in record.properties or ():
-            if sourced is not None and not isinstance(sourced.value, bool):
-                body.append(str(sourced.value))
+        for name, sourced in record.properties or ():
+            if sourced is not None:
+                said = _PROPERTIES.get((name, sourced.value))
+                body.append(said or ("" if isinstance(sourced.value, bool) else str(sourced.value)))
         for equation in record.equations:
             body += [equation.label, equation.note or ""]
     elif isinstance(record, Model):
@@ -202,7 +203,22 @@ def search_text(record: Record) -> tuple[str, str, str]:
     for place in _citations(record):
         body += [getattr(place, "note", None) or "", *_CODE.findall(place.locator or "")]
     once = dict.fromkeys(text for text in body if re.search(r"[^\W\d]", text))
-    return _searchable(" ".join(dict.fromkeys(names))), _searchable(title), _searchable("\n".join(once))
+    return _searchable(" ".join(dict.fromkeys(names))), _searchable(title), "\n".join(map(_searchable, once))
+
+
+#: What people call properties that their values do not say.
+_PROPERTIES = {
+    ("chooser", "token"): "token choice",
+    ("chooser", "expert"): "expert choice",
+    ("overflow", "none"): "dropless",
+    ("overflow", "dropped"): "token dropping",
+    ("selection_bias", True): "selection bias",
+    ("shared_experts", True): "shared experts",
+    ("null_experts", True): "null experts",
+    ("renormalised", True): "renormalised",
+    ("autoregressive_safe", True): "causal",
+    ("trainable", False): "frozen, not trained",
+}
 
 
 #: What layers are called where their kind does not say it.
@@ -252,20 +268,15 @@ def _citations(value: Any) -> Iterator[Citation]:
 
 
 def _searchable(text: str) -> str:
-    """A text with its words of letters that have no decomposition (ø, ł, ß) written again without them.
+    """A text, and again in plain letters where it has letters without decomposition (ø, ł, ß).
 
     The index takes accents off by itself; what it leaves is found as it is written and as people type it.
     """
     if text.isascii():
         return text
-    written = (word for word in re.findall(r"[^\W_]+", text) if not word.isascii())
-    again = dict.fromkeys(plain_letters(word) for word in written if plain_letters(word) != _unaccented(word))
-    return f"{text} {' '.join(again)}" if again else text
-
-
-def _unaccented(word: str) -> str:
-    decomposed = unicodedata.normalize("NFD", word.lower())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    unaccented = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return text if words(unaccented) == re.findall(r"[^\W_]+", unaccented) else f"{text} ({plain_letters(text)})"
 
 
 def claim_row(claim: Claim) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from moe_kb.records.identifiers import identified_in
 
 #: Around matched words in `Hit.marked`: signs that no record holds.
 OPENS, CLOSES = "\x02", "\x03"
-#: Tiers of hits by a name, all words in names and titles, and all words anywhere (`_Ways.exact`).
-NAME, TITLE, TEXT = 1, 2, 4
+#: Tiers of hits by a name, by all words in names and titles, and by all words anywhere (`_Ways.exact`).
+NAME, TITLE, TEXT = 1, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +206,8 @@ class _Ways:
             return
         yield "name", self._by_name
         if asked.parts:
+            typed = f'"{" ".join(asked.words)}"'
+            yield "text", partial(self._by_words, typed, "{name title} :", "NOT IN")
             for columns in ("{name title linked} :", ""):
                 for kinds in ("NOT IN", "IN"):
                     yield "text", partial(self._by_words, every(asked.parts), columns, kinds)
