@@ -186,7 +186,7 @@ class KnowledgeBase:
         year: int | tuple[int, int] | None = None,
         limit: int = 50,
     ) -> list[Hit]:
-        """Records found by words, exact names and parts of names, best first.
+        """Records found by addresses, names, words and parts of names, best first; loosely where nothing fits exactly.
 
         Args:
             text: Words; empty text lists everything that passes the filters.
@@ -201,6 +201,14 @@ class KnowledgeBase:
 
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
+
+    def find(self, text: str, *, most: int = 20) -> queries.find.Answers:
+        """Records, authors, taxonomy nodes and implementations by kind, best first, at most so many of each."""
+        return self._ask(queries.find.find, text, most=most)
+
+    def author(self, name: str) -> queries.authors.AuthorPage:
+        """The page of an author, by any spelling of the name; raises `NotFoundError` where no paper has one."""
+        return self._ask(queries.authors.author, name)
 
     def query(
         self,
@@ -348,10 +356,6 @@ class KnowledgeBase:
         with self.reader() as reader:
             found = queries.papers.papers(reader) if among is None else among
             return queries.papers.select_papers(reader, found, facets or queries.papers.Facets(), most)
-
-    def elsewhere(self, text: str) -> list[Hit]:
-        """The best designs, models and systems for a text."""
-        return self._ask(queries.papers.elsewhere, text)
 
     def paper_page(self, name: str) -> queries.papers.PaperPage:
         """What stands of a paper in other records and in taxonomies."""

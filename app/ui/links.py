@@ -29,9 +29,10 @@ PLACES = {
     "implementation": ("lab", "implementation"),
     "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
+    "author": ("author", "name"),
 }
 #: The page that answers a search, by name.
-SEARCH = "search" if (Path(__file__).parents[1] / "app_pages" / "search.py").is_file() else "papers"
+SEARCH = "search"
 
 
 def page(name: str) -> str:
