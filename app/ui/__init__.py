@@ -38,8 +38,8 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, gallery, lineage, picture
-from .shell import Entry, bar, in_order, visited
 from .record_table import Column, Marked, colours, record_table, value_table
+from .shell import Entry, bar, in_order, visited
 from .tables import (
     MOST,
     claims_table,
