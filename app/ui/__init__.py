@@ -10,6 +10,7 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .glossary import term
 from .links import (
     address,
     asked,
@@ -37,7 +38,7 @@ from .links import (
     sourced,
     superseded,
 )
-from .pictures import comparison, gallery, lineage, picture
+from .pictures import comparison, drawing, gallery, lineage, picture
 from .record_table import Column, Marked, colours, record_table, value_table
 from .shell import Entry, bar, in_order, visited
 from .tables import (
@@ -53,4 +54,4 @@ from .tables import (
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several

@@ -27,6 +27,7 @@ PLACES = {
     **dict.fromkeys(("system", "table"), ("systems", "key")),
     "node": ("taxonomy", "node"),
     "implementation": ("lab", "implementation"),
+    "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
 }
 #: The page that answers a search, by name.

@@ -15,6 +15,7 @@ import streamlit as st
 
 from moe_kb.format import with_year
 from moe_kb.kb import KnowledgeBase
+from moe_kb.pictures.svg import Picture
 from moe_kb.queries.designs import Gate
 
 from .address import in_address
@@ -68,6 +69,11 @@ def picture(kb: KnowledgeBase, record: str, *, key: str) -> None:
     _pictures([item], key=key)
 
 
+def drawing(picture: Picture, *, key: str) -> None:
+    """A picture as small as it was made, without what takes it along."""
+    _pictures([{"svg": picture.svg}], key=key)
+
+
 def comparison(kb: KnowledgeBase, names: Mapping[str, str], *, key: str, file: str) -> None:
     """Designs, or models, beside each other with what differs lit; a click on a name opens its page.
 
@@ -104,7 +110,7 @@ def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
     )
 
 
-def lineage(kb: KnowledgeBase, *, key: str) -> None:
-    """The poster; a click on a name opens the design or model."""
+def lineage(kb: KnowledgeBase, *, key: str, whole: bool = False) -> None:
+    """The poster, at the size of its text or as a whole; a click on a name opens the design or model."""
     poster = cached(KnowledgeBase.picture, kb, "lineage", theme="page", links=True)
-    _pictures([{"svg": poster.svg, "file": "lineage", "poster": True}], key=key)
+    _pictures([{"svg": poster.svg, "file": "lineage", "poster": True, "fit": whole}], key=key)

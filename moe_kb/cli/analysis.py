@@ -113,7 +113,7 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
             }
             for observation in trend.observations
         ]
-        years = [*trend.years, *trend.commonest]
+        years = [*trend.years, *trend.years_of_words]
         output.print_json({"measure": measure, "unit": field.unit, "years": years, "configurations": rows})
         return
     table = []
@@ -123,8 +123,9 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
     output.print_table(["released", "configuration", field.title, "source"], table)
     click.echo("")
     if field.words:
-        words = [[str(year.year), year.word, year.count, year.of] for year in trend.commonest]
-        output.print_table(["year", "most frequent", "configurations", "of"], words)
+        output.print_table(
+            ["year", "configurations"], [[str(year.year), year.in_words] for year in trend.years_of_words]
+        )
     else:
         quartiles = []
         for year in trend.years:

@@ -133,7 +133,10 @@ def _vocabulary(name: str) -> tuple[str, ...] | None:
 
 
 #: Papers, models and systems that use or modify a design, whether its record or theirs says so.
-_USERS = "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
+_USERS = (
+    "SELECT count(DISTINCT e.head) FROM edges e "
+    "WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%' AND e.tail ="
+)
 
 
 def gates(reader: Reader) -> list[Gate]:
@@ -143,7 +146,7 @@ def gates(reader: Reader) -> list[Gate]:
     return [
         Gate(record, name, year, users, recent, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
         for record, name, year, users, recent, *properties in reader.tuples(
-            f"SELECT record, name, year, ({_USERS} AND e.tail = g.record), ({_USERS} AND e.tail = g.record AND e.head IN "
+            f"SELECT record, name, year, ({_USERS} g.record), ({_USERS} g.record AND e.head IN "
             f"(SELECT m.record FROM models m WHERE m.released >= ?)), {columns} "
             "FROM gating_designs_compared g ORDER BY year IS NULL, year, name COLLATE NOCASE",
             (str(RECENT),),
@@ -181,7 +184,7 @@ def designs_of(reader: Reader, component: str) -> list[DesignBrief]:
         "SELECT d.record, d.key, d.name, d.year, d.summary, "
         "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
         "WHERE u.record = d.record AND u.role = 'introduces') AS introduced, "
-        f"({_USERS} AND e.tail = d.record) AS users, "
+        f"({_USERS} d.record) AS users, "
         "(SELECT count(*) FROM equations e WHERE e.record = d.record) AS equations "
         "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
         (component,),

@@ -38,7 +38,7 @@ def shown(page: Any) -> Iterator[str]:
 
 def _texts(message: Any) -> Iterator[str]:
     for field, value in getattr(message, "ListFields", list)():
-        if field.name in ("id", "url", "query_string", "key", "element_id", "hash"):
+        if field.name in ("id", "url", "query_string", "key", "element_id", "hash", "js_content", "css_content"):
             continue
         for item in value if field.is_repeated else [value]:
             if field.message_type is not None:

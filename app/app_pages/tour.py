@@ -1,0 +1,5 @@
+"""tour."""
+
+import ui
+
+ui.header("tour")
