@@ -26,7 +26,7 @@ _HERE = Path(__file__).parent
 _KEY = "shell"
 _show = st.components.v2.component(
     "moe_kb_shell",
-    css=(_HERE / "shell.css").read_text(encoding="utf-8"),
+    css="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("shell.css", "legible.css")),
     js=(_HERE / "shell.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # its styles are the page's, too
 )
