@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
+from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED, value_label
 from moe_kb.queries.designs import COMPONENTS, select_gates, vocabularies
 
 kb = ui.knowledge_base()
@@ -78,7 +80,9 @@ with st.expander(
         for column, prop in zip(st.columns(4), filtered[start : start + 4], strict=False):
             with column:
                 label = GATING_PROPERTIES[prop].label
-                wanted[prop] = ui.several(label, prop, present[prop], placeholder="any", help=meanings[prop])
+                wanted[prop] = ui.several(
+                    label, prop, present[prop], placeholder="any", help=meanings[prop], names=partial(value_label, prop)
+                )
 properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
 shown = () if view == "gallery" else ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
 
@@ -100,16 +104,19 @@ def column(prop: str):
         return st.column_config.TextColumn(label, help=about, width=45 if prop == "k" else "medium")
     return st.column_config.MultiselectColumn(
         label,
-        options=list(VOCABULARIES[prop]),
+        options=[value_label(prop, code) for code in VOCABULARIES[prop]],
         color=ui.TAGS[: len(VOCABULARIES[prop])],
         help=about,
-        width=40 + 8 * max(len(label), *map(len, present[prop])),
+        width=40 + 8 * max(len(label), *(len(value_label(prop, value)) for value in present[prop])),
     )
 
 
 table = [
     {"record": gate.record, "name": gate.name, "year": gate.year, "users": gate.users, "runs": gate.runs}
-    | {prop: [value] if value and prop in VOCABULARIES else value for prop, value in gate.properties.items()}
+    | {
+        prop: [value_label(prop, value)] if value and prop in VOCABULARIES else value
+        for prop, value in gate.properties.items()
+    }
     for gate in rows
 ]
 ui.record_table(

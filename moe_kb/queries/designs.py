@@ -38,6 +38,8 @@ class Gate:
     """Whether an implementation of it is installed."""
     properties: Mapping[str, str | None]
     """By name, in reading order; None where no source gives one."""
+    known_by: str
+    """What people look for it by, a line each: name, key, other names, and names of those who use it."""
 
     def shown(self, name: str) -> str:
         """A property's value, or that it is not reported."""
@@ -133,10 +135,15 @@ def gates(reader: Reader) -> list[Gate]:
     runs = running(reader)
     columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
     return [
-        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
-        for record, name, year, users, *properties in reader.tuples(
+        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)), known_by)
+        for record, name, year, users, known_by, *properties in reader.tuples(
             "SELECT record, name, year, (SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = g.record "
-            f"AND u.role IN ('uses', 'modifies')), {columns} FROM gating_designs_compared g "
+            "AND u.role IN ('uses', 'modifies')), "
+            "(SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key "
+            "UNION SELECT alias FROM aliases a WHERE a.record = g.record UNION SELECT r.name FROM edges e "
+            "JOIN records r ON r.record = e.head WHERE e.tail = g.record "
+            "AND e.type IN ('introduces', 'uses', 'modifies')) k), "
+            f"{columns} FROM gating_designs_compared g "
             "ORDER BY year IS NULL, year, name COLLATE NOCASE"
         )
     ]
@@ -153,6 +160,8 @@ def select_gates(
 ) -> list[Gate]:
     """Gates with one of the wanted values of every property asked for; `not reported` asks for a missing one.
 
+    `text` are words of their names or of the names of those who use them.
+
     `runs` asks for designs with an implementation, or for those without.
     """
     words = text.lower().split()
@@ -160,7 +169,7 @@ def select_gates(
         gate
         for gate in found
         if all(gate.shown(name) in values for name, values in wanted.items() if values)
-        and all(word in f"{gate.name} {gate.record}".lower() for word in words)
+        and all(word in gate.known_by.lower() for word in words)
         and runs in (None, gate.runs)
     ]
 

@@ -6,9 +6,9 @@ from comparisons import result
 def test_the_matrix_shows_typed_properties(open_page):
     table = open_page("designs").dataframe[0].value.set_index("name")
     assert list(table.index) == ["Alpha router", "Beta router"]
-    assert table.loc["Alpha router", "chooser"] == ["token"]
+    assert table.loc["Alpha router", "chooser"] == ["each token"]
     assert table.loc["Alpha router", "renormalised"] == ["no"]
-    assert table.loc["Beta router", "chooser"] == ["expert"]
+    assert table.loc["Beta router", "chooser"] == ["each expert"]
 
 
 def test_filtering_by_a_property(open_page):
@@ -102,7 +102,7 @@ def test_side_by_side_marks_what_differs(open_page):
     table = at.table[0].value.set_index("Property")
     assert "≠ **Who chooses**" in table.index
     assert "k" in table.index
-    assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**expert**")
+    assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**each expert**")
     assert "[First survey](https://example.org/first), §3" in table.loc["≠ **Who chooses**", "Beta router"]
     at.toggle(key="in-differing").set_value(True).run()
     assert all(name.startswith("≠") for name in at.table[0].value["Property"])
