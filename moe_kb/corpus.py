@@ -15,13 +15,14 @@ from pydantic_core import ErrorDetails
 from moe_kb import yamlio
 from moe_kb.errors import YamlError, close_names, did_you_mean
 from moe_kb.kinds import KIND_BY_FOLDER
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Record, Taxonomy, Waivers
+from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Guide, Organisations, Record, Taxonomy, Waivers
 from moe_kb.records.base import LINE_PATTERN, fields_at
 from moe_kb.stamps import FileStamp, scan
 
 ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 ORGANISATIONS = "data/organisations.yaml"
+GUIDE = "data/guide.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -76,6 +77,8 @@ def model_type_of(path: str) -> type[BaseModel] | None:
         return Waivers
     if path == ORGANISATIONS:
         return Organisations
+    if path == GUIDE:
+        return Guide
     if path == CROSSWALK:
         return Crosswalk
     if parts[0] == "taxonomy" and len(parts) == 2:
@@ -216,6 +219,7 @@ class Corpus:
     alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
     waivers: Waivers = field(default_factory=lambda: Waivers(waivers=[]))
     organisations: Organisations = field(default_factory=lambda: Organisations(organisations=[]))
+    guide: Guide = field(default_factory=lambda: Guide(questions=[], rules=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -259,6 +263,8 @@ class Corpus:
             self.waivers = record
         elif isinstance(record, Organisations):
             self.organisations = record
+        elif isinstance(record, Guide):
+            self.guide = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, ORGANISATIONS, WAIVERS, Corpus, unusable
+from moe_kb.corpus import ALIGNMENT, GUIDE, ORGANISATIONS, WAIVERS, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
@@ -24,13 +24,15 @@ from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.rehearsal import rehearse
 from moe_kb.db.replacing import replacing
-from moe_kb.db.rows import edge_row, taxonomy_rows
+from moe_kb.db.rows import edge_row, guide_rows, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError, MoeKbError
 from moe_kb.files import sweep
 from moe_kb.records import Record
 from moe_kb.stamps import FileStamp, scan
 
+#: Files that are about many records: a change of one brings a full build.
+_WHOLE = frozenset({ALIGNMENT, WAIVERS, ORGANISATIONS, GUIDE})
 #: Called with what is being done, how many are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -87,7 +89,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, WAIVERS, ORGANISATIONS) or not path.startswith("data/") for path in changed):
+    if removed or any(path in _WHOLE or not path.startswith("data/") for path in changed):
         return None
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
@@ -162,6 +164,8 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
         for organisation in corpus.organisations.organisations:
             for spelling in (organisation.name, *organisation.aliases):
                 writer.add("organisations", {"spelling": spelling, "name": organisation.name})
+        for table, row in guide_rows(corpus.guide):
+            writer.add(table, row)
         writer.flush()
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         console,
         designs,
         graph,
+        guide,
         lineage,
         measurements,
         models,

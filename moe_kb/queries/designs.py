@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import GATING_PROPERTIES, NOT_REPORTED
@@ -99,6 +98,15 @@ class Implementation:
     summary: str
     verified_against: str
     """What it was checked against."""
+    snippet: str | None
+    """Python that makes its layer and calls it, to be run as it is."""
+    code: str
+    """JSON of `files`."""
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Name and text of its own files, the one that routes in front."""
+        return [(name, text) for name, text in json.loads(self.code)]
 
 
 def property_meanings(reader: Reader) -> dict[str, str]:
@@ -115,19 +123,9 @@ def property_meanings(reader: Reader) -> dict[str, str]:
 @cache
 def vocabularies() -> dict[str, tuple[str, ...]]:
     """Properties with a fixed set of values, in the record type's order."""
-    return {name: values for name in GATING_PROPERTIES if (values := _vocabulary(name))}
+    from moe_kb.records import GatingProperties
 
-
-def _vocabulary(name: str) -> tuple[str, ...] | None:
-    """The property's possible values; None for numbers and texts."""
-    from moe_kb.records import GatingProperties, Sourced
-
-    wrapped = next(kind for kind in get_args(GatingProperties.model_fields[name].annotation) if kind is not type(None))
-    value: Any = wrapped.model_fields["value"].annotation if issubclass(wrapped, Sourced) else None
-    if value is bool:
-        return ("yes", "no")
-    values = get_args(value)
-    return values if values and all(isinstance(word, str) for word in values) else None
+    return {name: values for name in GATING_PROPERTIES if (values := GatingProperties.vocabulary(name))}
 
 
 def gates(reader: Reader) -> list[Gate]:
