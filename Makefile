@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test install lint types records data pages unit browser bench fuzz screenshots clean
+.PHONY: run test install lint types records data pages unit prove browser bench fuzz screenshots clean
 
 run: install
 	$(BIN)/moe-kb build
@@ -53,7 +53,11 @@ pages: $(or $(wildcard $(VENV)/installed),$(VENV)/light)
 
 # Two workers share two cores: a second thread in each would only wait.
 unit: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) -m 'not e2e'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) -m 'not e2e and not proof'
+
+# What takes long and rarely fails: every design trained, every module imported first, the mutants.
+prove: install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) -m proof
 
 # One after the other: the laboratory runs one implementation at a time, and a browser wants a core of its own.
 browser: install

@@ -18,6 +18,7 @@ TITLES = {
     "views": "Views",
     "cli": "Command line",
     "app": "App",
+    "browser": "Browser",
     "memory": "Memory",
     "computed": "Computed",
     "load": "Load",

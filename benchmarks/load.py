@@ -14,23 +14,18 @@ import argparse
 import asyncio
 import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks import served
 from benchmarks.measure import REPOSITORY, Result, progress, scratch, table
 from benchmarks.synthetic import write_tree
 from moe_kb.kb import KnowledgeBase, open_kb
@@ -39,7 +34,6 @@ SESSIONS, MINUTES, PAPERS = 50, 10.0, 20_000
 #: A session thinks so many seconds, evenly distributed, between two pages, and closes after so many pages.
 THINKS, PAGES = (5.0, 15.0), 12
 P95, GROWTH = 2.0, 1.05
-TOKEN = "benchmark"
 
 #: How often each page is opened, out of all.
 MIX = {
@@ -99,37 +93,6 @@ class Pages:
         elif what == "compare":
             query = {"keys": ",".join(self.rng.sample(self.gates, min(3, len(self.gates))))}
         return what or "overview", page, urlencode(query)
-
-
-@contextmanager
-def server(root: Path, folder: Path) -> Iterator[tuple[str, str, psutil.Process]]:
-    """A running app: its origin, the cookie that lets in, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    homes = {"MOE_KB_ROOT": str(root), "XDG_DATA_HOME": str(folder / "data"), "XDG_CACHE_HOME": str(folder / "cache")}
-    command = [sys.executable, "-c", "from moe_kb.cli import main; main()", "app", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(
-        command, env={**os.environ, **homes, "MOE_KB_TOKEN": TOKEN}, stdout=subprocess.DEVNULL, cwd=REPOSITORY
-    )
-    origin = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            with suppress(OSError), urllib.request.urlopen(f"{origin}/_stcore/health", timeout=5):
-                break
-            if process.poll() is not None:
-                raise RuntimeError(f"the server ended with status {process.returncode}")
-            time.sleep(0.2)
-        jar = CookieJar()
-        urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar)).open(f"{origin}/?token={TOKEN}").close()
-        # `moe-kb app` becomes the server.
-        yield origin, "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 async def opened(connection: ClientConnection, page: str, query: str, figures: Figures) -> float:
@@ -205,14 +168,13 @@ async def watched(process: psutil.Process, minutes: float, figures: Figures) -> 
         )
 
 
-async def _drive(
-    origin: str, cookie: str, process: psutil.Process, kb: KnowledgeBase, minutes: float, sessions: int
-) -> Figures:
+async def _drive(server: served.Server, kb: KnowledgeBase, minutes: float, sessions: int) -> Figures:
     figures, start, end = Figures(), asyncio.Barrier(sessions), asyncio.Event()
+    cookie = server.cookie
     async with asyncio.TaskGroup() as group:
         for number in range(sessions):
-            group.create_task(session(origin, cookie, Pages(kb, number), figures, start, end))
-        await watched(process, minutes, figures)
+            group.create_task(session(server.origin, cookie, Pages(kb, number), figures, start, end))
+        await watched(server.process, minutes, figures)
         end.set()
     return figures
 
@@ -223,8 +185,8 @@ def measure(what: str, root: Path, *, minutes: float = MINUTES, sessions: int = 
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         kb = open_kb(root)
         progress(f"{sessions} sessions on {what}, {minutes:g} minutes")
-        with server(root, folder) as (origin, cookie, process):
-            figures = asyncio.run(_drive(origin, cookie, process, kb, minutes, sessions))
+        with served.app(root, folder) as server:
+            figures = asyncio.run(_drive(server, kb, minutes, sessions))
     for page, found in sorted(figures.seconds.items()):
         middle = statistics.median(found)
         progress(f"{page:12} {len(found):5}  p50 {middle:5.2f}  p95 {p95(found):5.2f}  worst {max(found):5.2f} s")

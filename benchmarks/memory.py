@@ -7,23 +7,15 @@ A real server and the system's Chromium. Windows are closed ten queries later, s
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
+from benchmarks import served
 from benchmarks.measure import REPOSITORY, Result, main, progress, scratch
 from moe_kb.kb import open_kb
 
@@ -42,14 +34,14 @@ SECONDS = 60_000
 def run() -> list[Result]:
     """All results of this benchmark."""
     open_kb()
-    with scratch() as folder, _server(folder) as (process, url, token), sync_playwright() as playwright:
+    with scratch() as folder, served.app(REPOSITORY, folder) as server, sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         windows: list[BrowserContext] = []
 
         def ask(number: int) -> None:
-            windows.append(browser.new_context(base_url=url))
-            windows[-1].request.get("/", params={"token": token})
+            windows.append(browser.new_context(base_url=server.origin))
+            windows[-1].request.get("/", params={"token": server.token})
             page = windows[-1].new_page()
             page.goto("/query?" + urlencode({"sql": SQL.format(number=number)}))
             page.get_by_test_id("stFormSubmitButton").get_by_role("button").click(timeout=SECONDS)
@@ -64,44 +56,20 @@ def run() -> list[Result]:
 
         ask(0)  # what the first of its kind loads stays, however many follow
         time.sleep(2)
-        start = _megabytes(process)
+        start = _megabytes(server.process)
         levels = []
         for number in range(1, QUERIES + 1):
             ask(number)
-            levels.append(_megabytes(process))
+            levels.append(_megabytes(server.process))
             progress(f"query {number}: {levels[-1]:.0f} MB")
         for window in windows:
             window.close()
         browser.close()
         time.sleep(5)
-        end = _megabytes(process)
+        end = _megabytes(server.process)
     measured = f"{start:.0f} MB after the first, {end:.0f} MB after all, at most {max(levels):.0f} MB between"
     what = f"server's memory over {QUERIES} queries of 50 MB, each downloaded"
     return [Result(what, measured, f"{end - start:+.0f} MB", f"<= {LIMIT} MB more", end - start <= LIMIT)]
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[tuple[psutil.Process, str, str]]:
-    """The process of a server of the app, its address and its token."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_urlsafe()
-    environment = os.environ | {"MOE_KB_TOKEN": token, "MOE_KB_LAB": str(folder), "MOE_KB_ROOT": str(REPOSITORY)}
-    command = [sys.executable, "-c", "from moe_kb.cli import main; main()", "app", "--no-browser", "--port", str(port)]
-    started = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            with suppress(OSError):
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            time.sleep(0.1)
-        (server,) = psutil.Process(started.pid).children()
-        yield server, url, token
-    finally:
-        os.killpg(started.pid, signal.SIGTERM)
-        started.wait()
 
 
 def _megabytes(process: psutil.Process) -> float:

@@ -373,9 +373,9 @@ class KnowledgeBase:
         """A gating design's typed properties, each with its source."""
         return self._ask(queries.designs.properties, self.resolve(design, "design"))
 
-    def adoption(self, since: int) -> queries.routing.Adoption:
-        """Which gating designs models released since a year use."""
-        return self._ask(queries.routing.adoption, since)
+    def adoption(self) -> queries.routing.Adoption:
+        """The recent models, of which `Gate.recent` counts those that use a design."""
+        return self._ask(queries.routing.adoption)
 
     def guide(self) -> queries.guide.Guide:
         """The questions and rules by which `advise` chooses a gating design."""
@@ -383,9 +383,9 @@ class KnowledgeBase:
 
     def advise(self, answers: Mapping[str, str]) -> Advice:
         """At most three gating designs for answers to the guide's questions, and what removed the others."""
-        from moe_kb.analysis.guide import SINCE, advise
+        from moe_kb.analysis.guide import advise
 
-        return advise(self.guide(), self.gates(), self.adoption(SINCE), answers)
+        return advise(self.guide(), self.gates(), answers)
 
     def users(self, design: str) -> list[queries.designs.User]:
         """Who introduces, uses, modifies or studies a design."""

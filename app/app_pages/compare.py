@@ -65,7 +65,7 @@ def chosen() -> None:
 
 # The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
 labels = options()
-asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))))
+asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(ui.parameter("keys"))))
 unknown = [key for key in asked if key not in labels]
 wanted = [key for key in asked if key in labels]
 st.session_state["compared"] = wanted[: ui.MOST]
@@ -134,7 +134,7 @@ def sizable_of(keys: list[str]) -> list[str]:
 
 
 pictures()
-st.subheader("Values", anchor="values")
+st.header("Values", anchor="values")
 
 # --- the table -----------------------------------------------------------------------------------------------------
 

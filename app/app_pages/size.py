@@ -43,6 +43,7 @@ def chosen_configurations() -> list[str]:
     def to_address() -> None:
         st.query_params["models"] = ui.listed(st.session_state["sized-models"])
 
+    ui.reads("models")
     said = st.query_params.get("models")
     asked = list(dict.fromkeys(ui.unlisted(said))) if said is not None else None
     if asked is None:
@@ -222,16 +223,16 @@ def chart(name: str, draw: Callable[[], go.Figure], alt: str, *, opens: bool = F
 
 def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
     """Parameters, operations, memory, traffic and cache."""
-    st.subheader("Parameters", anchor=False)
+    st.header("Parameters", anchor=False)
     chart("parameters", partial(charts.parameters, shown), "Parameters by part, in all and of one token, stacked")
     sized_table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
     formula("Parameters")
-    st.subheader("Operations", anchor=False)
+    st.header("Operations", anchor=False)
     chart("operations", partial(charts.operations, shown), "Operations of one token by part, prefill and decode")
     formula("Operations")
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("Memory of the weights", anchor=False)
+        st.header("Memory of the weights", anchor=False)
         chart(
             "weights",
             partial(charts.weights, shown, devices),
@@ -241,14 +242,14 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
         st.caption("The strokes at the bottom are the accelerators known; click one to choose it.")
         formula("Weight memory")
     with right:
-        st.subheader("All-to-all", anchor=False)
+        st.header("All-to-all", anchor=False)
         chart("traffic", partial(charts.traffic, shown), "Bytes that a token sends and gets in a layer, by devices")
         st.caption(
             "Lines: each device gets the token once; dots: once for each expert. A number of devices stands here where "
             "it divides the experts of every layer."
         )
         formula("All-to-all")
-    st.subheader("Cache of a sequence", anchor=False)
+    st.header("Cache of a sequence", anchor=False)
     chart("cache", partial(charts.cache, shown), "Bytes of one sequence's cache against its tokens")
     st.caption("Numbers in 16 bits. A ring marks where a sliding window is full; the dashed line is the context.")
     sized_table(size_tables.cache_rows(shown), "KV cache per token, windows and constant state of every cache")
@@ -257,7 +258,7 @@ def sections(shown: Sequence[Sized], devices: Sequence[Device]) -> None:
 
 def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device) -> None:
     """The roofline of an accelerator, and how many of each hold the configurations."""
-    st.subheader(f"Roofline on {ui.plain(device.name)}", anchor=False)
+    st.header(f"Roofline on {ui.plain(device.name)}", anchor=False)
     chart(
         "roofline",
         partial(charts.roofline, shown, device),
@@ -266,7 +267,7 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
     st.caption("Circles: a prefill; diamonds: a decoding step of the batch, each on as many devices as hold the model.")
     sized_table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
     formula("Roofline")
-    st.subheader("Minimum number of devices", anchor=False)
+    st.header("Minimum number of devices", anchor=False)
     setting = shown[0].size.setting
     tokens = f"{setting.batch:,} × {setting.context:,} tokens"
     st.caption(f"Weights in {ui.plain(setting.weights.label)}, with the cache of {tokens}.")
@@ -274,7 +275,7 @@ def on_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device)
     ui.record_table(
         [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
         {
-            **{label: st.column_config.NumberColumn(label, format="localized") for label in labels},
+            **{label: ui.Column(label, "number") for label in labels},
             "memory": "Memory",
             "bandwidth": "Memory bandwidth",
             "peak": "Peak",
@@ -306,7 +307,7 @@ if not shown:
 if changed:
     baseline, modified = changed
     shown.insert(shown.index(baseline) + 1, modified)
-    st.subheader(f"What the change does to {ui.plain(baseline.label)}", anchor=False)
+    st.header(f"What the change does to {ui.plain(baseline.label)}", anchor=False)
     sized_table(size_tables.change_rows(baseline, modified, device), "Baseline and modified, a row for each quantity")
 with st.container(horizontal=True, gap="small"):
     for record, label in dict.fromkeys((item.record, item.label) for item in shown if item.record):
@@ -318,12 +319,9 @@ if device is None:
 on_device(shown, devices, device)
 unable = [configuration for configuration in known.values() if configuration.why]
 with st.expander(f"{len(unable)} configurations that cannot be sized, and why", icon=":material/block:"):
-    ui.data_table(
+    ui.value_table(
         [{"configuration": configuration.label, "why": configuration.why} for configuration in unable],
-        {
-            "configuration": st.column_config.TextColumn("Configuration", width=240),
-            "why": st.column_config.TextColumn("Why", width=700),
-        },
+        {"configuration": "Configuration", "why": ui.Column("Why", width=500)},
         key="size-unable",
         alt="Configurations that cannot be sized",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 import ui
@@ -76,17 +75,16 @@ def show_evaluations() -> None:
         {
             "organisation": "Organisation",
             "released": label_of("released"),
-            "score": st.column_config.NumberColumn(label_of(benchmark), format="%.1f", help="Percent"),
+            "score": ui.Column(label_of(benchmark), "number", digits=".1f", help="Percent"),
             "setting": "Setting",
-            "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
-            "total": st.column_config.NumberColumn("Total, billions", format="%.1f"),
-            "source": "Source",
+            "active": ui.Column("Active, billions", "number", digits=".1f"),
+            "total": ui.Column("Total, billions", "number", digits=".1f"),
+            "source": ui.Column("Source", width=220),
         },
         key="score-table",
         name="label",
         name_label="Model",
         alt="Scores with setting, size and source",
-        height="content",
     )
 
 
@@ -97,10 +95,10 @@ def show_systems() -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("What each optimises", anchor=False)
+        st.header("What each optimises", anchor=False)
         ui.chart(optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage")
     with right:
-        st.subheader("Popularity", anchor=False)
+        st.header("Popularity", anchor=False)
         if any(row.stars for row in rows):
             ui.chart(stars_chart(rows), key="stars", alt="Stars of each system's repository")
         else:
@@ -108,32 +106,33 @@ def show_systems() -> None:
     notes = sorted({note for row in rows for note in row.notes})
     for note in notes:
         st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
-    ui.data_table(
+    ui.record_table(
         [
             {
+                "record": row.record,
                 "name": row.name,
                 "organisation": row.organisation,
                 **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
                 "stars": row.stars and row.stars.number,
                 "as_of": row.stars and row.stars.as_of,
                 "parallelism": "; ".join(row.parallelism) or None,
-                "repository": row.repository if ui.is_web(row.repository) else None,
+                "repository": row.repository,
             }
             for row in rows
         ],
         {
-            "name": st.column_config.TextColumn("System", pinned=True),
             "organisation": "Organisation",
             **OPTIMISES,
-            "stars": st.column_config.NumberColumn("Stars", format="localized"),
+            "stars": ui.Column("Stars", "number"),
             "as_of": "As of",
-            "parallelism": st.column_config.TextColumn("Parallelism", width=310),
-            "repository": st.column_config.LinkColumn("Repository"),
+            "parallelism": ui.Column("Parallelism", width=310),
+            "repository": ui.Column("Repository", "link", shown="repository"),
         },
         key="system-table",
+        name_label="System",
         alt="Systems with what they optimise, stars and repository",
     )
-    st.subheader("One system", anchor=False)
+    st.header("One system", anchor=False)
     by_key = {row.key: row for row in rows}
     names = {row.key: row.name for row in rows}
     chosen = ui.select("System", "system", names, key if kind == "system" else rows[0].key, width=420)
@@ -180,38 +179,27 @@ def show_tables() -> None:
         about = joined(names.get(row.subject or "", row.subject), row.configuration, separator=" ")
         rows.append(
             {
+                "record": row.subject,
                 "row": row.row,
                 "label": row.label,
                 "about": about or None,
                 **{name: _printed(cells.get(name)) for name in headings},
             }
         )
-    frame = pd.DataFrame(rows, columns=["label", "row", "about", *headings])
-
-    def width(name: str, heading: str) -> int:
-        longest = max((len(str(cell)) for cell in frame[name] if cell is not None), default=0)
-        return min(340, 24 + 8 * max(longest, len(heading)))
-
-    ui.data_table(
-        frame,
+    ui.record_table(
+        rows,
         {
-            "row": st.column_config.TextColumn("Row", width="small"),
-            "label": st.column_config.TextColumn("As printed", pinned=True, width=width("label", "As printed")),
-            "about": st.column_config.TextColumn(
-                "Record", help="The record that the row is about", width=width("about", "Record")
-            ),
+            "row": "Row",
+            "about": ui.Column("Record", help="The record that the row is about"),
             **{
-                column.name: st.column_config.TextColumn(
-                    headings[column.name],
-                    help=ui.plain(column.description),
-                    width=width(column.name, headings[column.name]),
-                )
+                column.name: ui.Column(headings[column.name], help=column.description or "", width=180)
                 for column in table.columns
             },
         },
         key=f"table-{chosen}",
+        name="label",
+        name_label="As printed",
         alt=table.title,
-        height=620 if len(rows) > 40 else "content",
     )
 
 

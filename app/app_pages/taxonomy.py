@@ -88,12 +88,12 @@ for line in ui.cached(type(kb).mappings, kb, node):
 held = ui.cached(type(kb).node_records, kb, node)
 *lists, graph = st.tabs([*(f"{kind.capitalize()}s ({len(rows)})" for kind, rows in held.items()), "Graph"], key="held")
 columns = {
-    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-    "printed": st.column_config.ListColumn("Printed as", width="medium"),
-    "nodes": st.column_config.ListColumn("Classified as", width="large"),
-    "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
-    "through": st.column_config.ListColumn("Through the paper", width="large"),
-    "placed_by": st.column_config.ListColumn("Classified by", width="medium"),
+    "year": ui.Column("Year", "number", digits="d"),
+    "printed": ui.Column("Printed as", "tags", width=160, minor=True),
+    "nodes": ui.Column("Classified as", "tags", width=260),
+    "runs": ui.Column("Runs", "check", help="An implementation is installed"),
+    "through": ui.Column("Through the paper", "tags", width=260),
+    "placed_by": ui.Column("Classified by", "tags", width=160, minor=True),
 }
 runs = sum(row.runs for row in held["design"])
 reached = ("year", "runs", "through", "placed_by")
@@ -122,7 +122,7 @@ for tab, kind, shown, about, advice in (
                 key=f"node-{kind}s",
                 alt=f"{kind.capitalize()}s at this node or below, or of its papers",
                 name_label=kind.capitalize(),
-                name_width=230,
+                sort=f"sort-{kind}s",
             )
         else:
             ui.empty(f"No {kind}s here.", advice)

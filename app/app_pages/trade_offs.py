@@ -110,7 +110,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
         )
     else:
         ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
-    st.subheader("Quality, speed and cost together", anchor=False)
+    st.header("Quality, speed and cost together", anchor=False)
     if found.having():
         alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
         drawn(kb, "trade-offs-three", alt, (None, None), asked)
@@ -153,42 +153,36 @@ def values_table(kb: KnowledgeBase, found: TradeOffs, x: Side, y: Side) -> None:
     lines = [line(kb, found, entry, frontiers) for entry in found.best_first((x, y))]
     if not lines:
         return
-    st.subheader("The values", anchor=False)
+    st.header("The values", anchor=False)
     same = all(row.get(f"performance-{cell}") == row.get(f"cost-{cell}") for row in lines for cell in ("from", "note"))
     origins = {"accuracy": "Score", "performance": "Performance", "cost": "Cost"}
     if same:
         origins = {"accuracy": "Score", "cost": "Performance and cost"}
     columns = {
-        "printed": st.column_config.TextColumn("As printed", help="What the table of the score calls it", width=150),
-        "accuracy": st.column_config.NumberColumn(
-            BENCHMARKS[found.choice.benchmark].label, format="%.1f", help="Score", width=80
-        ),
+        "printed": ui.Column("As printed", help="What the table of the score calls it", width=150),
+        "accuracy": ui.Column(BENCHMARKS[found.choice.benchmark].label, "number", digits=".1f", help="Score"),
     }
     for side, metric in (("performance", found.choice.performance), ("cost", found.choice.cost)):
-        width = 24 + 6 * len(metric.title)
-        columns[side] = st.column_config.NumberColumn(metric.title, format=metric.digits, width=width)
-    columns["frontier"] = st.column_config.MultiselectColumn(
+        columns[side] = ui.Column(metric.title, "number", digits=metric.digits)
+    columns["frontier"] = ui.Column(
         "Frontier",
-        options=["two", "three"],
-        color=["blue", "green"],
+        "tags",
+        colours={"two": "blue", "three": "green"},
         help="two: of the chart above; three: of quality, speed and cost together",
-        width=110,
     )
     for side, origin in origins.items():
-        columns[f"{side}-from"] = st.column_config.TextColumn(f"{origin} from", width=210)
-        columns[f"{side}-link"] = st.column_config.LinkColumn("Link", display_text="open", width=60)
+        columns[f"{side}-from"] = ui.Column(f"{origin} from", width=210, minor=True)
+        columns[f"{side}-link"] = ui.Column("Link", "link")
         if any(row.get(f"{side}-note") for row in lines):
-            columns[f"{side}-note"] = st.column_config.TextColumn(f"Note on {origin.lower()}", width=190)
-    columns["domain"] = st.column_config.TextColumn("Field of use", width=90)
+            columns[f"{side}-note"] = ui.Column(f"Note on {origin.lower()}", width=190, minor=True)
+    columns["domain"] = "Field of use"
     ui.record_table(
         lines,
         columns,
         key=f"trade-offs-table-{x}-{y}",
         name="label",
         name_label="Model",
-        name_width=190,
         alt="Models with quality, speed and cost and the sources",
-        height="content" if len(lines) <= 16 else 560,
     )
 
 
@@ -197,7 +191,7 @@ def missing_table(found: TradeOffs) -> None:
     lacking = found.incomplete()
     if not lacking:
         return
-    st.subheader(f"What is missing ({len(lacking)})", anchor=False)
+    st.header(f"What is missing ({len(lacking)})", anchor=False)
     st.caption("Those that lack least come first; click a name for the record that a source could complete.")
     ui.record_table(
         [
@@ -206,15 +200,15 @@ def missing_table(found: TradeOffs) -> None:
             if (about := entry.subject)
         ],
         {
-            **{side: st.column_config.TextColumn(f"{label}: why not", width=270) for side, label in SIDES.items()},
-            "domain": st.column_config.TextColumn("Field of use", width=90),
+            **{side: ui.Column(f"{label}: why not", width=270) for side, label in SIDES.items()},
+            "domain": "Field of use",
         },
         key="trade-offs-missing",
         name="label",
         name_label="Model",
-        name_width=190,
         alt="Configurations that lack a value, with the reason",
-        height="content" if len(lacking) <= 9 else 360,
+        height=360,
+        sort="sort-missing",
     )
 
 

@@ -44,19 +44,16 @@ def table(
         }
         for observation in latest_first(observations)
     ]
-    columns: dict[str, Any] = {
-        "organisation": "Organisation",
-        "exact": st.column_config.TextColumn("Release date", width=200),
-    }
+    columns: dict[str, Any] = {"organisation": "Organisation", "exact": ui.Column("Release date", width=170)}
     for trend in (TRENDS[name] for name in names):
-        digits = "%.3g" if trend.formula or trend.percent else "localized"
-        columns[trend.name] = trend.label if trend.words else st.column_config.NumberColumn(trend.title, format=digits)
+        digits = ".3g" if trend.formula or trend.percent else None
+        columns[trend.name] = trend.label if trend.words else ui.Column(trend.title, "number", digits=digits)
     if standing:
         columns["standing"] = "Standing"
     columns |= {
-        "differ": st.column_config.TextColumn("≠", width=40, help="Sources differ on a value behind it"),
-        "source": st.column_config.TextColumn("Source", width=420),
-        "dated_by": st.column_config.TextColumn("Source of the date", width=200),
+        "differ": ui.Column("≠", help="Sources differ on a value behind it"),
+        "source": ui.Column("Source", width=280, minor=True),
+        "dated_by": ui.Column("Source of the date", width=180, minor=True),
     }
     ui.record_table(
         lines,
@@ -64,8 +61,6 @@ def table(
         key=f"rows-{file}",
         alt="The configurations of the chart with their values and sources",
         name_label="Configuration",
-        name_width=220,
-        height=38 + 35 * min(len(lines), 14),
     )
     hidden = ("exact", "differ")
     ui.csv_button([{name: line[name] for name in line if name not in hidden} for line in lines], file)

@@ -65,7 +65,7 @@ def browse(entries: Mapping[str, Entry]) -> None:
     if not found:
         ui.empty("No implementation passes.", "Use fewer words, or another family.")
     for family, members in found.items():
-        st.subheader(ui.plain(family.capitalize()), anchor=False)
+        st.header(ui.plain(family.capitalize()), anchor=False)
         if family in browsing.FAMILIES:
             st.caption(browsing.FAMILIES[family])
         with st.grid(min_column_width=290, row_height="content"):

@@ -62,7 +62,7 @@ def watch(lab: Lab, run: Run) -> None:
     key = lab.current_key(run.implementation)
     name = known[key].name if key in known else run.implementation
     heading.markdown(
-        f"### {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
+        f"## {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
     )
     if run.active and action.button(

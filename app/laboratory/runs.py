@@ -67,7 +67,7 @@ def all_runs(lab: Lab) -> None:
             st.rerun()
 
     listed()
-    st.subheader("Compare curves", anchor=False)
+    st.header("Compare curves", anchor=False)
     labels = {run.id: run_metrics.run_label(run) for run in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = ui.several("Runs", "runs", labels, width=620, placeholder="Choose two or more", max_selections=12)

@@ -5,9 +5,10 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 
 # ruff: noqa: F401  what the pages take from here
 
-from .address import in_address, listed, unlisted
+from .address import begin, in_address, listed, parameter, reads, strip, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
+from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .links import (
     address,
@@ -28,6 +29,8 @@ from .links import (
     problem,
     record_link,
     record_text,
+    search_box,
+    search_for,
     source_name,
     source_text,
     source_url,
@@ -35,9 +38,10 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, gallery, lineage, picture
+from .record_table import Column, Marked, colours, record_table, value_table
+from .shell import Entry, bar, in_order, visited
 from .tables import (
     MOST,
-    TAGS,
     claims_table,
     compare_button,
     compared,
@@ -46,7 +50,6 @@ from .tables import (
     differing,
     every_claim,
     provenance,
-    record_table,
     text_table,
     user_line,
 )

@@ -15,7 +15,7 @@ from moe_kb.kb import KnowledgeBase
 
 from .base import cached, empty
 from .links import open_record, source_name
-from .tables import record_table
+from .record_table import Column, record_table
 
 #: No logo, no upload to a chart service; the picture can be saved.
 PLOTLY = {
@@ -119,15 +119,15 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
         ],
         {
             "kind": "Kind",
-            "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
-            "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
-            "note": st.column_config.TextColumn("Note", width="medium"),
-            "status": "Status",
-            "source": st.column_config.TextColumn("Source", width="medium"),
+            "year": Column("Year", "number", digits="d"),
+            "edge": Column("Edge", help="→ from the record in the middle, ← towards it"),
+            "note": Column("Note", width=220),
+            "status": Column("Status", minor=True),
+            "source": Column("Source", width=220),
         },
         key=f"{key}-table",
         alt="Every typed edge at the record with its source",
-        name_width="medium",
+        sort="sort-related",
     )
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from moe_kb.queries.designs import Gate
+from moe_kb.queries.designs import RECENT, Gate
 from moe_kb.queries.guide import Guide, Question, Rule
-from moe_kb.queries.routing import Adoption
 
 #: Candidates that are offered.
 MOST = 3
-#: Adoption counts models released since this year.
-SINCE = 2025
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Advice:
     """Questions whose answer no rule speaks of."""
 
 
-def advise(guide: Guide, gates: Sequence[Gate], adoption: Adoption, answers: Mapping[str, str]) -> Advice:
+def advise(guide: Guide, gates: Sequence[Gate], answers: Mapping[str, str]) -> Advice:
     """Weigh every gating design against the answers.
 
     Designs are ordered by how many preferences they meet; then those that can be run here come first, then what
@@ -67,7 +64,6 @@ def advise(guide: Guide, gates: Sequence[Gate], adoption: Adoption, answers: Map
     Args:
         guide: Questions and rules.
         gates: Every gating design.
-        adoption: What recent models use.
         answers: Question to answer; what is no question or no answer counts as not known.
     """
     known = {q.key: answers[q.key] for q in guide.questions if answers.get(q.key) in q.answers}
@@ -81,8 +77,7 @@ def advise(guide: Guide, gates: Sequence[Gate], adoption: Adoption, answers: Map
 
     def place(candidate: Candidate) -> tuple[int, bool, int, int, int, str]:
         gate = candidate.gate
-        recent = adoption.count(gate.record)
-        return -candidate.score, not gate.runs, -recent, -gate.users, -(gate.year or 0), gate.record
+        return -candidate.score, not gate.runs, -gate.recent, -gate.users, -(gate.year or 0), gate.record
 
     candidates.sort(key=place)
     spoken = {question for rule in rules for question in rule.when}
@@ -116,9 +111,9 @@ def _removal(rule: Rule, gates: Sequence[Gate], failing: Mapping[str, Sequence[s
     return Removal(rule, refused, unknown, alone)
 
 
-def risks(candidate: Candidate, adoption: Adoption) -> Iterator[str]:
+def risks(candidate: Candidate) -> Iterator[str]:
     """What speaks against a candidate, in sentences made from its properties and from the rules."""
-    stated, record = candidate.gate.properties, candidate.gate.record
+    stated = candidate.gate.properties
     for rule in candidate.against:
         yield f"{'It has what is better avoided' if rule.effect == 'avoid' else 'Not met'}: {rule.label}."
     for rule in candidate.unknown:
@@ -134,5 +129,5 @@ def risks(candidate: Candidate, adoption: Adoption) -> Iterator[str]:
         yield "How it evens the load is not reported."
     elif stated["selection_bias"] != "yes" and "loss" in stated["balancing"]:
         yield f"The load is evened by a loss, whose weight has to be tuned: {stated['balancing']}."
-    if not adoption.count(record):
-        yield f"No model released since {adoption.since} is recorded to use it."
+    if not candidate.gate.recent:
+        yield f"No model released since {RECENT} is recorded to use it."

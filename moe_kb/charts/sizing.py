@@ -14,7 +14,7 @@ from moe_kb.charts.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED,
 from moe_kb.charts.safe import safe
 from moe_kb.format import bytes_text, compact, rate_text
 from moe_kb.sizing import Device
-from moe_kb.sizing.communication import all_to_all
+from moe_kb.sizing.communication import SENT_BYTES, all_to_all
 from moe_kb.sizing.context import Phase
 from moe_kb.sizing.parameters import PartName
 from moe_kb.sizing.precision import FORMATS
@@ -226,7 +226,7 @@ def traffic(shown: Sequence[Sized]) -> go.Figure:
         found = [each for each in found if each.layers]
         ways = (("merged", "solid", "one vector a device"), ("per_expert", "dot", "one an expert"))
         for field, dash, words in ways if found else ():
-            sent = [float(getattr(each, field)) * sized.size.setting.cache_bytes for each in found]
+            sent = [float(getattr(each, field)) * SENT_BYTES for each in found]
             figure.add_scatter(
                 x=[str(each.expert_parallel) for each in found],
                 y=[value / 1e3 for value in sent],

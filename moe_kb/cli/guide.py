@@ -18,7 +18,7 @@ def guide(answers: tuple[str, ...], as_json: bool) -> None:
 
     Example: moe-kb guide causal=yes dropless=yes
     """
-    from moe_kb.analysis.guide import SINCE, risks
+    from moe_kb.analysis.guide import risks
     from moe_kb.analysis.in_short import in_short
 
     kb = open_here()
@@ -30,7 +30,7 @@ def guide(answers: tuple[str, ...], as_json: bool) -> None:
             known = "; ".join(f"{name}={'|'.join(question.answers)}" for name, question in questions.items())
             raise click.BadParameter(f"{text!r} answers no question. Known: {known}", param_hint="QUESTION=ANSWER")
         given[key] = answer
-    advice, adoption = kb.advise(given), kb.adoption(SINCE)
+    advice, adoption = kb.advise(given), kb.adoption()
     if as_json:
         output.print_json(advice)
         return
@@ -42,8 +42,8 @@ def guide(answers: tuple[str, ...], as_json: bool) -> None:
         gate = candidate.gate
         click.echo(f"{number}. {gate.name}   {gate.record}")
         click.echo(f"   {in_short(gate.properties)}")
-        click.echo(f"   {adoption.text(gate.record).capitalize()}.")
-        for risk in risks(candidate, adoption):
+        click.echo(f"   {adoption.text(gate.recent).capitalize()}.")
+        for risk in risks(candidate):
             click.echo(f"   - {risk}")
     if not advice.candidates:
         click.echo("No design satisfies all of these answers.")

@@ -24,6 +24,7 @@ from moe_kb.files import UnreadableError, read_bounded
 from moe_kb.importing.expressions import EvaluationError, shown
 from moe_kb.importing.family import Family, common, families, parsed
 from moe_kb.importing.layers import compress
+from moe_kb.importing.quantisation import checkpoint
 from moe_kb.records.architecture import MAX_LAYERS, Architecture
 from moe_kb.sizing.parameters import UnsizedError, count
 
@@ -102,7 +103,7 @@ class _Reading:
     """One file under one table."""
 
     def __init__(self, family: Family, config: dict[str, Any]) -> None:
-        self.family = family
+        self.family, self.config = family, config
         self.fields = _renamed(family, _opened(family, config))
         self.assumed: dict[str, Any] = {}
         self.known: dict[int, Any] = {}
@@ -136,6 +137,8 @@ class _Reading:
         except ValidationError as error:
             raise RefusedError(*map(_told, error.errors(include_url=False, include_input=False))) from None
         self.must_be_countable(architecture)
+        if stored := checkpoint(_chain(self.family, self.config), architecture):
+            architecture = architecture.model_copy(update={"checkpoint": stored})
         claims = {}
         for field, given in {**common().claims, **self.family.claims}.items():
             names = sorted(parsed(given[1:]).names)
@@ -285,6 +288,15 @@ def _opened(family: Family, config: dict[str, Any]) -> dict[str, Any]:
         else:
             fields[name] = value
     return fields
+
+
+def _chain(family: Family, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The text model's fields, then those of what it is within."""
+    chain = [config]
+    for outer in family.text:
+        if isinstance(inner := chain[0].get(outer), dict):
+            chain.insert(0, inner)
+    return chain
 
 
 def _renamed(family: Family, fields: dict[str, Any]) -> dict[str, Any]:

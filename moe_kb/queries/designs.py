@@ -22,6 +22,8 @@ COMPONENTS = {
     "application": "Applications",
 }
 ROLES = ("introduces", "uses", "modifies", "studies")
+#: The year since which users count as recent.
+RECENT = 2025
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Gate:
     year: int | None
     users: int
     """Models and papers that use or modify it."""
+    recent: int
+    """Models released since `RECENT` that use or modify it."""
     runs: bool
     """Whether an implementation of it is installed."""
     properties: Mapping[str, str | None]
@@ -128,21 +132,40 @@ def vocabularies() -> dict[str, tuple[str, ...]]:
     return {name: values for name in GATING_PROPERTIES if (values := GatingProperties.vocabulary(name))}
 
 
+#: Papers, models and systems that use or modify a design, whether its record or theirs says so.
+_USERS = (
+    "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
+)
+
+
+#: A design's names, and those of who uses it, a line each.
+_KNOWN_BY = (
+    "SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key UNION SELECT a.alias FROM aliases a "
+    "WHERE a.record = g.record UNION SELECT r.name FROM edges e JOIN records r ON r.record = e.head "
+    "WHERE e.tail = g.record AND e.type IN ('introduces', 'uses', 'modifies')) k"
+)
+
+
 def gates(reader: Reader) -> list[Gate]:
     """Every gating design, oldest first."""
     runs = running(reader)
-    columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
+    columns, users = ", ".join(f'"{name}"' for name in GATING_PROPERTIES), f"{_USERS} AND e.tail = g.record"
     return [
-        Gate(record, name, year, users, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)), known_by)
-        for record, name, year, users, known_by, *properties in reader.tuples(
-            "SELECT record, name, year, (SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = g.record "
-            "AND u.role IN ('uses', 'modifies')), "
-            "(SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key "
-            "UNION SELECT alias FROM aliases a WHERE a.record = g.record UNION SELECT r.name FROM edges e "
-            "JOIN records r ON r.record = e.head WHERE e.tail = g.record "
-            "AND e.type IN ('introduces', 'uses', 'modifies')) k), "
-            f"{columns} FROM gating_designs_compared g "
-            "ORDER BY year IS NULL, year, name COLLATE NOCASE"
+        Gate(
+            record=record,
+            name=name,
+            year=year,
+            users=count,
+            recent=recent,
+            runs=record in runs,
+            properties=dict(zip(GATING_PROPERTIES, properties, strict=True)),
+            known_by=known_by,
+        )
+        for record, name, year, count, recent, known_by, *properties in reader.tuples(
+            f"SELECT g.record, g.name, g.year, ({users}), "
+            f"({users} AND e.head IN (SELECT m.record FROM models m WHERE m.released >= ?)), ({_KNOWN_BY}), {columns} "
+            "FROM gating_designs_compared g ORDER BY g.year IS NULL, g.year, g.name COLLATE NOCASE",
+            (str(RECENT),),
         )
     ]
 
@@ -179,8 +202,7 @@ def designs_of(reader: Reader, component: str) -> list[DesignBrief]:
         "SELECT d.record, d.key, d.name, d.year, d.summary, "
         "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
         "WHERE u.record = d.record AND u.role = 'introduces') AS introduced, "
-        "(SELECT count(DISTINCT u.by) FROM usages u WHERE u.record = d.record "
-        "AND u.role IN ('uses', 'modifies')) AS users, "
+        f"({_USERS} AND e.tail = d.record) AS users, "
         "(SELECT count(*) FROM equations e WHERE e.record = d.record) AS equations "
         "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
         (component,),

@@ -36,6 +36,7 @@ class PaperRow:
     code: str | None
     designs: int
     """How many it introduces."""
+    summary: str | None
     nodes: tuple[str, ...]
     """Labels of the nodes it is placed at."""
     found: str = ""
@@ -120,12 +121,12 @@ def papers(reader: Reader) -> list[PaperRow]:
     ):
         nodes[record].append(label)
     return [
-        PaperRow(*[record, *about, _first_two(authors), scope, url, code, designs, tuple(dict.fromkeys(nodes[record]))])
-        for record, *about, authors, scope, url, code, designs in reader.tuples(
+        PaperRow(record, name, title, year, venue, _first_two(authors), *further, tuple(dict.fromkeys(nodes[record])))
+        for record, name, title, year, venue, authors, *further in reader.tuples(
             "SELECT p.record, p.name, p.title, p.year, p.venue, p.authors, p.scope, "
             "coalesce(p.url, 'https://arxiv.org/abs/' || p.arxiv), p.code_url, "
-            "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces') "
-            "FROM papers p ORDER BY p.year DESC, coalesce(p.date, '') DESC, p.name COLLATE NOCASE"
+            "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces'), "
+            "p.summary FROM papers p ORDER BY p.year DESC, coalesce(p.date, '') DESC, p.name COLLATE NOCASE"
         )
     ]
 

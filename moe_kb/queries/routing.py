@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
 from moe_kb.format import citation
+from moe_kb.queries.designs import RECENT
 
 Where = tuple[str, str]
 """A model and the label of a configuration of it."""
@@ -115,40 +116,26 @@ def _balancing(reader: Reader) -> dict[str, Balancing]:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Which gating designs the models that were released since a year use, as far as records say."""
+    """Models released since a year, and of how many of them a record names the gating design."""
 
     since: int
     models: int
-    """Models released since then."""
     known: int
-    """Those of them of which a record names the design."""
-    by_design: Mapping[str, tuple[str, ...]]
-    """Names of the models, by full name of the design."""
 
-    def count(self, design: str) -> int:
-        """How many of them use a design (full name)."""
-        return len(self.by_design.get(design, ()))
-
-    def text(self, design: str) -> str:
+    def text(self, users: int) -> str:
         """Such as `used by 13 of 31 models released since 2025 whose router is recorded`."""
-        users, recent = self.count(design), f"models released since {self.since}"
-        return f"used by {users} of {self.known} {recent} whose router is recorded"
+        return f"used by {users} of {self.known} models released since {self.since} whose router is recorded"
 
 
-def adoption(reader: Reader, since: int) -> Adoption:
-    """Which designs models released since a year use."""
-    by_design: dict[str, list[str]] = {}
-    users = set()
-    for design, model, name in reader.tuples(
-        "SELECT DISTINCT e.tail, m.record, m.name FROM models m JOIN edges e ON e.head = m.record "
-        "JOIN designs d ON d.record = e.tail AND d.component = 'gating' "
-        "WHERE e.type IN ('introduces', 'uses', 'modifies') AND m.released >= ? ORDER BY m.released, m.name",
-        (str(since),),
-    ):
-        by_design.setdefault(design, []).append(name)
-        users.add(model)
-    models = int(reader.value("SELECT count(*) FROM models WHERE released >= ?", (str(since),)))
-    return Adoption(since, models, len(users), {design: tuple(names) for design, names in by_design.items()})
+def adoption(reader: Reader) -> Adoption:
+    """What `Gate.recent` counts a part of."""
+    ((models, known),) = reader.tuples(
+        "SELECT count(*), count(CASE WHEN EXISTS (SELECT 1 FROM edges e JOIN designs d ON d.record = e.tail "
+        "WHERE d.component = 'gating' AND e.head = m.record AND e.type IN ('uses', 'modifies')) THEN 1 END) "
+        "FROM models m WHERE m.released >= ?",
+        (str(RECENT),),
+    )
+    return Adoption(RECENT, models, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """The designs: matrix, a design's page, side by side."""
 
 from comparisons import result
+from shown import tables
 
 
 def test_the_matrix_shows_typed_properties(open_page):
-    table = open_page("designs").dataframe[0].value.set_index("name")
+    table = tables(open_page("designs"))[0].set_index("name")
     assert list(table.index) == ["Alpha router", "Beta router"]
     assert table.loc["Alpha router", "chooser"] == ["each token"]
     assert table.loc["Alpha router", "renormalised"] == ["no"]
@@ -14,18 +15,18 @@ def test_the_matrix_shows_typed_properties(open_page):
 def test_filtering_by_a_property(open_page):
     at = open_page("designs")
     at.multiselect(key="in-chooser").select("expert").run()
-    assert (at.query_params["chooser"], list(at.dataframe[0].value["name"])) == ("expert", ["Beta router"])
+    assert (at.query_params["chooser"], list(tables(at)[0]["name"])) == ("expert", ["Beta router"])
 
 
 def test_what_is_not_stated_can_be_asked_for(open_page):
     at = open_page("designs", renormalised="not stated")
-    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+    assert list(tables(at)[0]["name"]) == ["Beta router"]
 
 
 def test_columns_can_be_chosen(open_page):
     at = open_page("designs", columns="k")
-    assert "k" in at.dataframe[0].value
-    assert "chooser" not in at.dataframe[0].value
+    assert "k" in tables(at)[0]
+    assert "chooser" not in tables(at)[0]
 
 
 def test_a_component_without_designs_says_so(open_page, texts):
@@ -86,9 +87,9 @@ def test_a_design_outside_every_comparison_says_nothing_of_them(open_page, texts
 
 def test_designs_with_and_without_implementation_can_be_told_apart(open_page):
     at = open_page("designs", runs="no")
-    assert list(at.dataframe[0].value["name"]) == ["Beta router"]
+    assert list(tables(at)[0]["name"]) == ["Beta router"]
     at.segmented_control(key="in-runs").set_value("yes").run()
-    assert list(at.dataframe[0].value["name"]) == ["Alpha router"]
+    assert list(tables(at)[0]["name"]) == ["Alpha router"]
     assert at.segmented_control(key="in-runs").options == ["All 2", "Can be run 1", "Cannot 1"]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from comparisons import result
+from shown import tables
 
 TEXT = (
     result("control-dense", [3.0, 3.1, 3.2], group="control"),
@@ -20,7 +21,7 @@ CLUSTERS = (
 
 def board(at):
     """The table of all designs."""
-    return at.dataframe[0].value
+    return tables(at)[0]
 
 
 def numbers(at) -> dict[str, str]:
@@ -32,7 +33,7 @@ def test_a_page_without_results_explains_itself(open_page, texts, with_results):
     at = open_page("evidence")
     assert "No comparison has been made yet." in texts(at)
     assert "bench-designs" in texts(at).replace("\\", "")
-    assert not at.dataframe
+    assert not tables(at)
 
 
 def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
@@ -145,7 +146,7 @@ def test_findings_lead_the_real_page(open_real_page, texts):
         "What does not agree",
         "Every design",
     ]
-    assert len(at.dataframe) == 1
+    assert len(tables(at)) == 1
     agrees = at.table[0].value
     assert "survey-a" not in agrees.to_string()
     assert "(evidence?shown=mutual-distillation-loss&shown=mixtral-top2-router)" in agrees["Difference"][0]

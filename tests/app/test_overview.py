@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from shown import tables
 
 import moe_kb
 from moe_kb.queries.overview import QUERIES
@@ -30,7 +31,7 @@ def test_searching_leads_to_the_papers(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
     assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
-    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens"]
 
 
 def test_a_tree_without_timelines_shows_none(open_page):
@@ -43,7 +44,7 @@ def test_the_real_timelines_filter_by_affiliation(open_real_page):
     at = open_real_page("overview")
     assert "74 models" in " ".join(caption.value for caption in at.caption)
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
-    shown = at.dataframe[0].value
+    shown = tables(at)[0]
     assert len(shown) >= 2
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from config_files import RELEASED
+from shown import tables
 from trees import BARE, size_alpha
 
 
@@ -28,9 +29,9 @@ def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
     assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 6)
     assert "no multi-token-prediction layers" in texts(at)
-    devices = next(frame.value for frame in at.dataframe if "peak" in frame.value.columns)
+    devices = next(frame for frame in tables(at) if "peak" in frame.columns)
     assert (devices["name"].iloc[0], devices["Alpha 1B"].iloc[0]) == ("Zeta 9000", 1)
-    claims = next(frame.value for frame in at.dataframe if "value" in frame.value.columns)
+    claims = next(frame for frame in tables(at) if "value" in frame.columns)
     assert "80 GB" in set(claims["value"])
     said = texts(at)
     for title in ("Parameters", "Operations", "All-to-all", "Roofline on Zeta 9000"):
@@ -84,7 +85,7 @@ def test_what_cannot_be_sized_says_why(tree, open_page, texts):
 def test_every_configuration_without_a_size_is_listed(sized_tree, open_page):
     (sized_tree / "data/models/beta.yaml").write_text(BARE)
     at = open_page("size")
-    frame = next(table.value for table in at.dataframe if "why" in table.value.columns)
+    frame = next(table for table in tables(at) if "why" in table.columns)
     assert list(frame["why"]) == ["its layers are not reported"]
 
 

@@ -1,5 +1,7 @@
 """The taxonomy page."""
 
+from shown import tables
+
 
 def test_opens_at_the_first_survey(open_page, texts):
     at = open_page("taxonomy")
@@ -13,12 +15,12 @@ def test_a_node_shows_its_meaning_its_works_and_the_crosswalk(open_page, texts):
     assert "Who sends tokens where." in words
     assert "[First survey](https://example.org/first), §2" in words
     assert "Both hold routers" in words
-    papers, designs, models = at.dataframe[:3]
-    assert list(papers.value["name"]) == ["Beta", "Alpha"]
-    assert list(designs.value["name"]) == ["Alpha router"]
-    assert list(models.value["name"]) == ["Alpha"]
-    assert papers.value["placed_by"].iloc[0] == ["First survey, Figure 1"]
-    assert list(designs.value["runs"]) == [True]
+    papers, designs, models = tables(at)[:3]
+    assert list(papers["name"]) == ["Beta", "Alpha"]
+    assert list(designs["name"]) == ["Alpha router"]
+    assert list(models["name"]) == ["Alpha"]
+    assert papers["placed_by"].iloc[0] == ["First survey, Figure 1"]
+    assert list(designs["runs"]) == [True]
     assert "1 can be run in the lab." in words
 
 
@@ -49,7 +51,7 @@ def test_the_way_up(open_page):
 
 def test_the_graph_stands_around_any_record(open_page):
     at = open_page("taxonomy", node="first:algorithm", around="paper:alpha")
-    table = at.dataframe[-1].value
+    table = tables(at)[-1]
     assert {"→ extends", "→ introduces"} & set(table["edge"])
     assert "Beta" in set(table["name"])
 

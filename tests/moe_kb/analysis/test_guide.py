@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moe_kb.analysis.guide import MOST, SINCE, advise, risks
+from moe_kb.analysis.guide import MOST, advise, risks
 from moe_kb.fields import GATING_PROPERTIES
 from moe_kb.queries.designs import Gate, vocabularies
 from moe_kb.queries.guide import Condition, Guide, Question, Rule
-from moe_kb.queries.routing import Adoption
-
-NOBODY = Adoption(SINCE, 0, 0, {})
 
 
-def gate(key: str, runs: bool = False, **properties: str) -> Gate:
+def gate(key: str, *, runs: bool = False, recent: int = 0, **properties: str) -> Gate:
     stated = {name: properties.get(name) for name in GATING_PROPERTIES}
-    return Gate(f"design:{key}", key, None, 0, runs, stated, key)
+    return Gate(f"design:{key}", key, None, recent, recent, runs, stated, key)
 
 
 def rule(key: str, effect: str, when: dict, *conditions: Condition, refuted: Sequence[Condition] = ()) -> Rule:
@@ -38,40 +35,39 @@ def names(advice) -> list[str]:
 
 def test_a_requirement_removes_what_it_does_not_know():
     gates = [gate("safe", autoregressive_safe="yes"), gate("leaky", autoregressive_safe="no"), gate("silent")]
-    advice = advise(GUIDE, gates, NOBODY, {"causal": "yes"})
+    advice = advise(GUIDE, gates, {"causal": "yes"})
     assert names(advice) == ["safe"]
     (removal,) = advice.removed
     assert [g.name for g in removal.refused] == ["leaky"]
     assert [g.name for g in removal.unknown] == ["silent"]
     assert removal.alone == 2
-    assert len(names(advise(GUIDE, gates, NOBODY, {}))) == 3
+    assert len(names(advise(GUIDE, gates, {}))) == 3
 
 
 def test_preferences_order_and_say_why():
     gates = [gate("plain"), gate("grouped", groups="experts in 8 groups"), gate("even", balancing="even by hand")]
-    advice = advise(GUIDE, gates, NOBODY, {})
+    advice = advise(GUIDE, gates, {})
     assert names(advice) == ["even", "plain", "grouped"]
     even, plain, grouped = advice.candidates
     assert (even.met, plain.unknown, grouped.against) == ((EVEN,), (EVEN,), (GROUPS,))
-    assert "Not reported: whether even." in list(risks(plain, NOBODY))
-    assert "It has what is better avoided: groups." in list(risks(grouped, NOBODY))
+    assert "Not reported: whether even." in list(risks(plain))
+    assert "It has what is better avoided: groups." in list(risks(grouped))
 
 
 def test_what_runs_and_what_is_used_comes_first():
-    used = Adoption(SINCE, 3, 2, {"design:used": ("A", "B"), "design:runs": ("A",)})
-    gates = [gate("old"), gate("used"), gate("runs", runs=True)]
-    assert names(advise(GUIDE, gates, used, {})) == ["runs", "used", "old"]
+    gates = [gate("old"), gate("used", recent=2), gate("runs", runs=True, recent=1)]
+    assert names(advise(GUIDE, gates, {})) == ["runs", "used", "old"]
 
 
 @pytest.mark.parametrize("answers", [{"causal": "perhaps"}, {"gone": "yes"}, {"causal": ""}])
 def test_what_is_no_answer_counts_as_unknown(answers):
     gates = [gate("a"), gate("b", autoregressive_safe="yes")]
-    assert advise(GUIDE, gates, NOBODY, answers) == advise(GUIDE, gates, NOBODY, {})
+    assert advise(GUIDE, gates, answers) == advise(GUIDE, gates, {})
 
 
 def test_an_answer_without_a_rule_is_named():
-    assert advise(GUIDE, [gate("a")], NOBODY, {"causal": "no"}).silent == (QUESTION,)
-    assert advise(GUIDE, [gate("a")], NOBODY, {"causal": "yes"}).silent == ()
+    assert advise(GUIDE, [gate("a")], {"causal": "no"}).silent == (QUESTION,)
+    assert advise(GUIDE, [gate("a")], {"causal": "yes"}).silent == ()
 
 
 def test_what_refutes_a_rule_is_no_unknown():
@@ -92,12 +88,12 @@ ANSWERS = st.fixed_dictionaries({}, optional={"causal": st.sampled_from(["yes", 
 
 @given(GATES, ANSWERS)
 def test_any_gates_give_at_most_three(gates, answers):
-    advice = advise(GUIDE, gates, NOBODY, answers)
+    advice = advise(GUIDE, gates, answers)
     assert len(advice.candidates) == min(MOST, len(names(advice)))
     gone = {g.name for removal in advice.removed for g in (*removal.refused, *removal.unknown)}
     assert gone | set(names(advice)) == {g.name for g in gates}
     assert not gone & set(names(advice))
-    assert advice == advise(GUIDE, gates, NOBODY, answers)
+    assert advice == advise(GUIDE, gates, answers)
 
 
 # --- the real guide --------------------------------------------------------------------------------------------------
@@ -106,7 +102,7 @@ def test_any_gates_give_at_most_three(gates, answers):
 @pytest.fixture(scope="module")
 def real(request):
     kb = request.getfixturevalue("real_kb")
-    return kb.guide(), kb.gates(), kb.adoption(SINCE)
+    return kb.guide(), kb.gates()
 
 
 def combinations(guide: Guide) -> list[dict[str, str]]:
@@ -117,10 +113,10 @@ def combinations(guide: Guide) -> list[dict[str, str]]:
 
 @pytest.mark.integration
 def test_every_combination_satisfies_what_it_requires(real):
-    guide, gates, adoption = real
+    guide, gates = real
     found = {}
     for answers in combinations(guide):
-        advice = advise(guide, gates, adoption, answers)
+        advice = advise(guide, gates, answers)
         assert len(advice.candidates) <= MOST
         for candidate in (*advice.candidates, *advice.others):
             fired = [rule for rule in guide.rules if rule.fires(answers) and rule.effect == "require"]
@@ -134,22 +130,22 @@ def test_every_combination_satisfies_what_it_requires(real):
 
 @pytest.mark.integration
 def test_the_real_guide_asks_six_sourced_questions(real, real_kb):
-    guide, gates, adoption = real
+    guide, gates = real
     assert 1 <= len(guide.questions) <= 6
     sources = set(real_kb.sources())
     assert all(rule.cites and {cite.source for cite in rule.cites} <= sources for rule in guide.rules)
     spoken = {(question, answer) for rule in guide.rules for question, given in rule.when.items() for answer in given}
     assert all(any(question.key == asked for asked, _ in spoken) for question in guide.questions)
-    assert advise(guide, gates, adoption, {}).candidates
+    assert advise(guide, gates, {}).candidates
 
 
 @pytest.mark.integration
 def test_adoption_is_what_the_records_say(real_kb):
-    adoption = real_kb.adoption(SINCE)
-    users = real_kb.query(
+    adoption, gates = real_kb.adoption(), {gate.record: gate for gate in real_kb.gates()}
+    ((users,),) = real_kb.query(
         "SELECT count(DISTINCT user) FROM models_by_router WHERE user_kind = 'model' AND year >= 2025 "
         "AND design = 'deepseek-v3-router'"
     ).rows
-    assert adoption.count("design:deepseek-v3-router") == users[0][0] > 5
-    assert users[0][0] <= adoption.known <= adoption.models
-    assert adoption.text("design:none").startswith("used by 0 of ")
+    assert gates["design:deepseek-v3-router"].recent == users > 5
+    assert users <= adoption.known <= adoption.models
+    assert adoption.text(3).startswith(f"used by 3 of {adoption.known} models released since 2025")
