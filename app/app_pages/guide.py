@@ -23,7 +23,9 @@ def ask(kb: KnowledgeBase) -> dict[str, str]:
     with st.grid(2, min_column_width=330):
         for question in ui.cached(type(kb).guide, kb).questions:
             options = {"": UNKNOWN, **question.answers}
-            answers[question.key] = ui.segmented(question.question, question.key, options, help=question.help)
+            answers[question.key] = ui.segmented(
+                question.question, question.key, options, help=question.help, wrap=True
+            )
     return {key: answer for key, answer in answers.items() if answer}
 
 
@@ -42,10 +44,12 @@ def show_candidate(kb: KnowledgeBase, number: int, candidate: Candidate, impleme
         ui.picture(kb, gate.record, key=f"picture-{number}")
         st.markdown(ui.plain(in_short(gate.properties)))
         if candidate.met:
-            st.markdown("**Why** " + "; ".join(ui.plain(rule.label) for rule in candidate.met) + ".")
+            st.markdown("**Meets** " + "; ".join(ui.plain(rule.label) for rule in candidate.met) + ".")
         st.markdown("**Use**")
         ui.use(kb, gate)
         st.markdown("**Evidence**")
+        if implementation and implementation.name != gate.name:
+            st.caption(f"Runs here as {ui.plain(implementation.name)}, which need not be the same in everything.")
         if implementation and ui.cached(type(kb).leaderboards, kb, implementation.key):
             ui.evidence(kb, implementation.key)
         else:

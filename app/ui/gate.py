@@ -8,7 +8,7 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import Gate, Implementation
 
 from .base import cached, plain
-from .links import page_link
+from .links import address
 
 
 def gate_of(kb: KnowledgeBase, record: str) -> Gate:
@@ -19,9 +19,7 @@ def gate_of(kb: KnowledgeBase, record: str) -> Gate:
 def use(kb: KnowledgeBase, gate: Gate) -> None:
     """How many recent models use it, with the way to the chart behind the number."""
     said = cached(KnowledgeBase.adoption, kb).text(gate.recent)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown(f"{plain(said[0].upper() + said[1:])}.")
-        page_link("trends", "Router designs over time", {"measure": "router"})
+    st.markdown(f"{plain(said[0].upper() + said[1:])}. [Over time]({address('trends', {'measure': 'router'})})")
 
 
 def evidence(kb: KnowledgeBase, key: str) -> None:
@@ -31,15 +29,14 @@ def evidence(kb: KnowledgeBase, key: str) -> None:
         text = f"{board.protocol.task.capitalize()}: {board.text(key)}"
         if standing.places and standing.places[0] < standing.places[1]:
             text += f"; anywhere from place {standing.places[0]} to {standing.places[1]}"
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.markdown(plain(text))
-            page_link("evidence", "See the comparison", {"protocol": board.protocol.protocol, "loads": key})
+        where = address("evidence", {"protocol": board.protocol.protocol, "loads": key})
+        st.markdown(f"{plain(text)}. [See the comparison]({where})")
 
 
 def snippet(implementation: Implementation) -> None:
     """Python to copy that makes its layer."""
     if implementation.snippet:
-        st.code(implementation.snippet.strip(), language="python")
+        st.code(implementation.snippet.strip(), language="python", wrap_lines=True)
 
 
 def code(implementation: Implementation) -> None:
