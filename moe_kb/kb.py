@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from sqlmodel import Session
 
+    from moe_kb.analysis.guide import Advice
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
@@ -376,6 +377,20 @@ class KnowledgeBase:
     def properties(self, design: str) -> list[queries.designs.Property]:
         """A gating design's typed properties, each with its source."""
         return self._ask(queries.designs.properties, self.resolve(design, "design"))
+
+    def adoption(self) -> queries.routing.Adoption:
+        """The recent models, of which `Gate.recent` counts those that use a design."""
+        return self._ask(queries.routing.adoption)
+
+    def guide(self) -> queries.guide.Guide:
+        """The questions and rules by which `advise` chooses a gating design."""
+        return self._ask(queries.guide.guide)
+
+    def advise(self, answers: Mapping[str, str]) -> Advice:
+        """At most three gating designs for answers to the guide's questions, and what removed the others."""
+        from moe_kb.analysis.guide import advise
+
+        return advise(self.guide(), self.gates(), answers)
 
     def users(self, design: str) -> list[queries.designs.User]:
         """Who introduces, uses, modifies or studies a design."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         find,
         glossary,
         graph,
+        guide,
         lineage,
         measurements,
         models,
