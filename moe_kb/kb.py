@@ -477,7 +477,7 @@ class KnowledgeBase:
         cost: str = "params_active",
         context: int = 4096,
         batch: int = 1,
-        weights: str = "bf16",
+        weights: str = "as-released",
         accelerator: str | None = None,
     ) -> TradeOffs:
         """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
@@ -489,7 +489,7 @@ class KnowledgeBase:
             cost: A key of `moe_kb.analysis.metrics.COST`.
             context: Tokens of a sequence.
             batch: Sequences decoded together.
-            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            weights: Weight precision, a key of `moe_kb.sizing.storage.WEIGHTS`.
             accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
 
         Raises:
@@ -498,9 +498,9 @@ class KnowledgeBase:
         from moe_kb.analysis.trade_offs import choose, trade_offs
         from moe_kb.errors import look_up
         from moe_kb.sizing import Setting
-        from moe_kb.sizing.precision import FORMATS
+        from moe_kb.sizing.storage import WEIGHTS
 
-        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        held, precision = self.measurements(), look_up(WEIGHTS, weights, "weight precision")
         choice = choose(
             held,
             benchmark=benchmark,
