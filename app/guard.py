@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -47,6 +47,10 @@ HEALTH = "/_stcore/health"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?")
 _MAX_FORM = 4096
+#: What Streamlit serves beside pages.
+_SERVED = ("_stcore/", "static/", "media/", "component/", "app/static/")
+#: The page that says of an address that nothing is there.
+MISSING = "no-such-page"
 
 #: Styles stand in the page, since nothing else is served without a token.
 _ENTRANCE = """<!doctype html>
@@ -75,10 +79,12 @@ class Guard:
         app: What is guarded.
         token: What lets a browser in.
         hosts: Further names of this server, with or without a port, where a proxy stands before it.
+        pages: Addresses of the app's pages, without a slash; none where every address may be one.
     """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
         self.app, self.token = app, token.encode()
+        self.pages = frozenset(pages)
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +128,16 @@ class Guard:
         if request.method == "POST" and _is_form(request):
             right = self._right(await _form_token(request))
             return self._let_in(request, right) if right or known else _entrance(request, wrong=True)
-        return None if known else _entrance(request)
+        return self._elsewhere(request) if known else _entrance(request)
+
+    def _elsewhere(self, request: Request) -> Response | None:
+        """The way on from an address at which the app has no page; Streamlit would show its first page under it."""
+        base = "/" + st.get_option("server.baseUrlPath").strip("/")
+        asked = request.scope["path"].removeprefix(base).strip("/")
+        leads = not self.pages or not asked or asked in self.pages or asked.startswith(_SERVED)
+        if leads or request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+            return None
+        return RedirectResponse(f"{base.rstrip('/')}/{MISSING}?{urlencode({'page': asked[:200]})}", 303)
 
     def _own(self, request: HTTPConnection, host: str) -> bool:
         """Whether a host, with its port, is this server's."""
@@ -227,8 +242,12 @@ def _failed(_: Request, __: Exception) -> Response:
 # --- the server --------------------------------------------------------------------------------------------------
 
 
-def guarded(script: str) -> dict[str, Any]:
+def guarded(script: str, pages: Iterable[str] = ()) -> dict[str, Any]:
     """Arguments of `st.App` that put a guard before it, and say and open its address when it starts.
+
+    Args:
+        script: The app's file.
+        pages: Addresses of its pages.
 
     `MOE_KB_TOKEN` fixes the token, which is fresh for each start otherwise; `MOE_KB_HOSTS` names further hosts.
     """
@@ -248,7 +267,7 @@ def guarded(script: str) -> dict[str, Any]:
 
     return {
         "script_path": script,
-        "middleware": [Middleware(Guard, token=token, hosts=[host for host in hosts if host])],
+        "middleware": [Middleware(Guard, token=token, hosts=[host for host in hosts if host], pages=pages)],
         "lifespan": announced,
         "exception_handlers": {Exception: _failed},
     }

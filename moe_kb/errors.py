@@ -25,19 +25,24 @@ class YamlError(MoeKbError):
         super().__init__(f"{place}{message} [{rule}]. {fix}")
 
 
-class NotFoundError(MoeKbError):
-    """A record, node or claim that does not exist; the message lists close names.
+class UnclearNameError(MoeKbError):
+    """A name that leads to no one thing.
 
     Attributes:
-        close: keys of records that may have been meant.
+        close: full names of records (`paper:gshard`) or nodes (`node:survey-a:algorithm`) that may have been meant.
+        asked: the name as it was given, where it is one of a record or node; empty otherwise.
     """
 
-    def __init__(self, message: str, close: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, close: Sequence[str] = (), *, asked: str = "") -> None:
         super().__init__(message)
-        self.close = tuple(close)
+        self.close, self.asked = tuple(close), asked
 
 
-class AmbiguousKeyError(MoeKbError):
+class NotFoundError(UnclearNameError):
+    """A record, node or claim that does not exist; the message lists close names."""
+
+
+class AmbiguousKeyError(UnclearNameError):
     """A bare key that several kinds share; the message lists the full names."""
 
 

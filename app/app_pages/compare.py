@@ -65,7 +65,7 @@ def chosen() -> None:
 
 # The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
 labels = options()
-asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(st.query_params.get("keys", ""))))
+asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(ui.parameter("keys"))))
 unknown = [key for key in asked if key not in labels]
 wanted = [key for key in asked if key in labels]
 st.session_state["compared"] = wanted[: ui.MOST]
@@ -134,7 +134,7 @@ def sizable_of(keys: list[str]) -> list[str]:
 
 
 pictures()
-st.subheader("Values", anchor="values")
+st.header("Values", anchor="values")
 
 # --- the table -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ st.table(
         {
             "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
-                ui.plain(column): ui.compared(kb, table.cells[i][at], table.notes[i][at], table.sources[i][at])
+                ui.plain(column): ui.compared(kb, table.words(i)[at], table.notes[i][at], table.sources[i][at])
                 for key, column in columns.items()
                 for at in [place_of[record_of(key)]]
             },
@@ -172,7 +172,7 @@ st.table(
     hide_index=True,
     alt=f"The chosen {plural} compared, a row per property",
 )
-cells = [[label(table.fields[i]), *(table.cells[i][place_of[record_of(key)]] for key in columns)] for i in rows]
+cells = [[label(table.fields[i]), *(table.words(i)[place_of[record_of(key)]] for key in columns)] for i in rows]
 ui.copies(kb, ["Property", *columns.values()], cells, "comparison")
 st.caption(f"≠ and bold: the {plural} differ, as far as reported. An empty cell: not reported.")
 if kind == "design":

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
-from moe_kb.queries.designs import COMPONENTS, select_gates, vocabularies
+from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED, value_label
+from moe_kb.queries.designs import COMPONENTS, RECENT, select_gates, vocabularies
 
 kb = ui.knowledge_base()
 ui.header("Designs", "Click a name to open a design. Tick rows to compare designs.")
 component = ui.segmented("Component", "component", COMPONENTS, "gating", bare=True)
 
+USERS = ui.Column("Users", "number", help="Papers and models that use or modify it")
+YEAR = ui.Column("Year", "number", digits="d")
 
 if component != "gating":
     rows = ui.cached(type(kb).designs_of, kb, component)
@@ -19,24 +24,22 @@ if component != "gating":
         ui.empty("No designs of this component.", "Add one under data/designs and run moe-kb check.")
         st.stop()
     above = st.container()
-    ui.record_table(
+    ticked = ui.record_table(
         rows,
         {
-            "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-            "summary": st.column_config.TextColumn("Summary", width=480),
-            "introduced": st.column_config.TextColumn("Introduced by", width=170),
-            "users": st.column_config.NumberColumn("Users", width=65, help="Papers and models that use or modify it"),
-            "equations": st.column_config.NumberColumn("Equations", width=90),
+            "users": USERS,
+            "year": YEAR,
+            "introduced": ui.Column("Introduced by", width=170),
+            "summary": ui.Column("Summary", width=420, minor=True),
+            "equations": ui.Column("Equations", "number", minor=True),
         },
         key=f"{component}-table",
         alt=f"Designs of the component {component}",
         name_label="Design",
-        name_width=230,
-        height=640 if len(rows) > 17 else "auto",
         selectable=True,
     )
     with above:
-        ui.compare_button([row.record.partition(":")[2] for row in rows], f"{component}-table", kind="design")
+        ui.compare_button(ticked, f"{component}-table", kind="design")
     st.stop()
 
 LINEAGE = "lineage"
@@ -78,11 +81,14 @@ with st.expander(
         for column, prop in zip(st.columns(4), filtered[start : start + 4], strict=False):
             with column:
                 label = GATING_PROPERTIES[prop].label
-                wanted[prop] = ui.several(label, prop, present[prop], placeholder="any", help=meanings[prop])
-properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
-shown = () if view == "gallery" else ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES)
-
-rows = select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs))
+                words = partial(value_label, prop)
+                wanted[prop] = ui.several(
+                    label, prop, present[prop], placeholder="any", help=meanings[prop], names=words
+                )
+rows = sorted(
+    select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs)),
+    key=lambda gate: (-gate.recent, -gate.users, gate.name.casefold()),
+)
 if not rows:
     ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
     st.stop()
@@ -91,43 +97,42 @@ if view == "gallery":
     ui.gallery(kb, rows, key="gallery")
     st.stop()
 above = st.container(horizontal=True, vertical_alignment="center")
+with above:
+    compare = st.container(width="content")
+    with st.popover("Columns", icon=":material/view_column:"):
+        properties = {name: prop.label for name, prop in GATING_PROPERTIES.items()}
+        shown = ui.pills("Columns", "columns", properties, MAIN_GATING_PROPERTIES, label_visibility="collapsed")
 
 
-def column(prop: str):
+def column(prop: str) -> ui.Column:
     """A coloured tag where the property has a fixed set of values, else text."""
     label, about = GATING_PROPERTIES[prop].label, meanings[prop]
     if prop not in VOCABULARIES:
-        return st.column_config.TextColumn(label, help=about, width=45 if prop == "k" else "medium")
-    return st.column_config.MultiselectColumn(
-        label,
-        options=list(VOCABULARIES[prop]),
-        color=ui.TAGS[: len(VOCABULARIES[prop])],
-        help=about,
-        width=40 + 8 * max(len(label), *map(len, present[prop])),
-    )
+        return ui.Column(label, help=about, width=160)
+    words = [value_label(prop, code) for code in VOCABULARIES[prop]]
+    return ui.Column(label, "tags", help=about, colours=ui.colours(words))
 
 
-table = [
-    {"record": gate.record, "name": gate.name, "year": gate.year, "users": gate.users, "runs": gate.runs}
-    | {prop: [value] if value and prop in VOCABULARIES else value for prop, value in gate.properties.items()}
-    for gate in rows
-]
-ui.record_table(
-    table,
+ticked = ui.record_table(
+    [
+        asdict(gate) | {prop: value and value_label(prop, value) for prop, value in gate.properties.items()}
+        for gate in rows
+    ],
     {
-        "year": st.column_config.NumberColumn("Year", format="%d", width=60),
+        "users": USERS,
+        "recent": ui.Column(f"Since {RECENT}", "number", help=f"Models released since {RECENT} that use or modify it"),
+        "runs": ui.Column("Runs", "check", help="An implementation is installed"),
+        "year": YEAR,
         **{prop: column(prop) for prop in GATING_PROPERTIES if prop in shown},
-        "users": st.column_config.NumberColumn("Users", width=65, help="Papers and models that use or modify it"),
-        "runs": st.column_config.CheckboxColumn("Runs", width=55, help="An implementation is installed"),
     },
     key="gating-table",
     alt="Gating designs compared over their typed properties",
     name_label="Design",
-    name_width=215,
-    height=680 if len(rows) > 18 else "auto",
     selectable=True,
+    known={gate.record.partition(":")[2] for gate in everything},
 )
+with compare:
+    ui.compare_button(ticked, "gating-table", kind="design")
 with above:
-    ui.compare_button([gate.record.partition(":")[2] for gate in rows], "gating-table", kind="design")
     shown_of_all = f"{len(rows)} of {len(everything)} gating designs"
     st.caption(f"{shown_of_all}. An empty cell: not reported. Each value's source is on the design's page.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from moe_kb.analysis.leaderboard import CONTROLS, DENSE, GROUPS, Group, Leaderbo
 from moe_kb.analysis.run_metrics import is_share, metric_label
 from moe_kb.analysis.significance import LEVEL
 from moe_kb.charts import leaderboard as charts
+from moe_kb.format import compact
 from moe_kb.kb import KnowledgeBase
 from moe_kb.lab.catalogue import installed_catalogue
 from moe_kb.queries import results
@@ -117,55 +119,49 @@ def summary(board: Leaderboard) -> None:
 def columns(held: Protocol) -> dict[str, Any]:
     """Every column of the tables, in order."""
     share = is_share(held.headline)
-    score, better = "%.1f" if share else "%.4f", f"{held.better} is better"
-    number = st.column_config.NumberColumn
+    score, better = ".1f" if share else ".4f", f"{held.better} is better"
+    number = partial(ui.Column, kind="number")
     return {
-        "rank": number("Rank", width=58, help="Place by mean among the ranked designs"),
-        "places": st.column_config.TextColumn(
-            "Places", width=72, help="First and last place that differences beyond two standard errors leave open"
+        "rank": number("Rank", help="Place by mean among the ranked designs"),
+        "places": ui.Column(
+            "Places", help="First and last place that differences beyond two standard errors leave open"
         ),
         "mean": number(
             "Accuracy, %" if held.headline == "accuracy" else metric_label(held.headline, short=True),
-            format=score,
-            width=104,
+            digits=score,
             help=f"Mean over seeds; {better}",
         ),
-        "error": number("±", format=score, width=68, help="Standard error over seeds"),
+        "error": number("±", digits=score, help="Standard error over seeds"),
         "dense": number(
             "vs dense",
-            format="%+.1f" if share else "%+.4f",
-            width=80,
+            digits="+.1f" if share else "+.4f",
             help=f"Mean difference, seed by seed, to a dense layer of equal active size; {better}",
         ),
-        "dense_error": number("± of it", format=score, width=68, help="Standard error of the difference to dense"),
-        "verdict": st.column_config.MultiselectColumn(
+        "dense_error": number("± of it", digits=score, help="Standard error of the difference to dense"),
+        "verdict": ui.Column(
             "Verdict",
-            options=["better", "worse", "tie", "one seed"],
-            color=["green", "red", "gray", "yellow"],
-            width=82,
+            "tags",
+            colours={"better": "green", "worse": "red", "one seed": "yellow"},
             help="Against dense: a tie is a difference below two standard errors",
         ),
         "information": number(
             "Mutual inf. %",
-            format="%.0f",
-            width=96,
+            digits=".0f",
             help="Expert-domain mutual information (of cluster on clusters), of the most possible",
         ),
-        "load_cv": number(
-            "Spread", format="%.2f", width=66, help="Of the load over experts: coefficient of variation; 0 is even"
-        ),
-        "dropped": number("Dropped %", format="%.1f", width=82, help="Assignments beyond an expert's capacity"),
+        "load_cv": number("Spread", digits=".2f", help="Of the load over experts: coefficient of variation; 0 is even"),
+        "dropped": number("Dropped %", digits=".1f", help="Assignments beyond an expert's capacity"),
         "seconds": number(
-            "Wall, s", format="%.0f", width=66, help="Time of a run by the clock, with whatever else the machine did"
+            "Wall, s", digits=".0f", help="Time of a run by the clock, with whatever else the machine did"
         ),
         "cpu_seconds": number(
-            "CPU, s", format="%.0f", width=62, help="Processor time of a run: what the clock says of an idle machine"
+            "CPU, s", digits=".0f", help="Processor time of a run: what the clock says of an idle machine"
         ),
-        "params_active": number("Active", format="compact", width=66, help="Active parameters without embeddings"),
-        "params_total": number("Total", format="compact", width=62, help="All parameters"),
-        "trend": st.column_config.LineChartColumn("Learning curve", width=100, help="The score at each validation"),
-        "group": st.column_config.TextColumn("Group", width=100),
-        "note": st.column_config.TextColumn("Note", width=340),
+        "params_active": number("Active", digits=compact, help="Active parameters without embeddings"),
+        "params_total": number("Total", digits=compact, help="All parameters"),
+        "trend": ui.Column("Learning curve", "curve", help="The score at each validation"),
+        "group": "Group",
+        "note": ui.Column("Note", width=280),
     }
 
 
@@ -231,13 +227,7 @@ def table(board: Leaderboard) -> None:
             if any(row[name] not in (None, "", []) for row in shown)
         }
         ui.record_table(
-            shown,
-            used,
-            key=f"board-{board.protocol.protocol}",
-            alt="Designs with their scores",
-            name_label="Design",
-            name_width=215,
-            height=38 + 35 * min(len(shown), 16),
+            shown, used, key=f"board-{board.protocol.protocol}", alt="Designs with their scores", name_label="Design"
         )
     if broken := [row for row in board.standings if row.error_text and row.mean is not None]:
         few = (f"{row.name} ({row.seeds} of {board.protocol.seeds} seeds: {row.error_text})" for row in broken)

@@ -11,7 +11,7 @@ from moe_kb.analysis.size_tables import claimed_rows
 from moe_kb.fields import BENCHMARKS, MEASURES, label_of
 from moe_kb.format import compact, joined
 from moe_kb.pictures.settings import layer_table
-from moe_kb.queries.values import Value, precision, shown
+from moe_kb.queries.values import Value, covers, precision, shown
 from moe_kb.records import Architecture, Model
 from moe_kb.settings import edit_address
 from moe_kb.sizing import UnsizedError
@@ -112,7 +112,7 @@ def computed(architecture: Architecture, label: str, own: Mapping[str, Value]) -
 
 def layers(architecture: Architecture, label: str) -> None:
     """The picture of the layers, the exact settings, and the source of both."""
-    st.subheader("Layers", anchor=False)
+    st.header("Layers", anchor=False)
     ui.picture(kb, f"{reference}#{label}", key=f"picture-{label}")
     status = "" if architecture.status == "reported" else f" ({architecture.status})"
     read = ui.source_text(kb, architecture.source, architecture.locator) + status
@@ -131,13 +131,13 @@ def layers(architecture: Architecture, label: str) -> None:
     )
     with st.expander("Exact settings of every sublayer", icon=":material/list:"):
         columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting", "value")}
-        ui.data_table(
-            layer_table(architecture),
-            columns,
-            key=f"layers-{label}",
-            alt="Exact settings of every sublayer",
-            height=430,
-        )
+        rows = layer_table(architecture, design_names())
+        ui.value_table(rows, columns, key=f"layers-{label}", alt="Exact settings of every sublayer")
+
+
+def design_names() -> dict[str, str]:
+    """Names of designs by key."""
+    return {brief.key: brief.name for brief in ui.cached(type(kb).briefs, kb, "design")}
 
 
 def value_row(value: Value) -> dict[str, str | None]:
@@ -147,11 +147,12 @@ def value_row(value: Value) -> dict[str, str | None]:
     resolved = " · resolved" if value.disagreement and value.disagreement.resolved else ""
     return {
         "field": value.label,
-        "value": shown(first) + (" ≠" if value.conflict else ""),
+        "value": (design_names().get(shown(first)) if value.field == "router" else None)
+        or shown(first) + (" ≠" if value.conflict else ""),
         "unit": first.unit or unit or None,
         "precision": precision(first) or None,
         "status": first.status,
-        "condition": joined(first.scope, first.counting) or None,
+        "condition": joined(*covers(first)) or None,
         "source": ui.source_name(kb, first.source, first.locator),
         "link": ui.source_url(kb, first.source),
         "more": f"+{len(value.others)}" if value.others else None,
@@ -161,30 +162,26 @@ def value_row(value: Value) -> dict[str, str | None]:
 
 def value_table(rows: Sequence[Value], key: str) -> None:
     """Preferred values; a click on a row shows every claim of that field."""
-    picked = ui.data_table(
+    picked = ui.value_table(
         [value_row(value) for value in rows],
         {
-            "field": st.column_config.TextColumn("Field", pinned=True, width=190),
-            "value": st.column_config.TextColumn("Value", alignment="right"),
+            "field": ui.Column("Field", width=190),
+            "value": ui.Column("Value", width=150),
             "unit": "Unit",
-            "precision": st.column_config.TextColumn("Precision", help="The last digit that the source prints"),
-            "status": "Status",
-            "condition": st.column_config.TextColumn("Covers", help="Scope and counting", width=170),
-            "source": st.column_config.TextColumn("Source", width="medium"),
-            "link": st.column_config.LinkColumn("Link", display_text="open"),
-            "more": st.column_config.TextColumn("Others", help="Further claims of the field: click the row"),
-            "differs": st.column_config.TextColumn("Sources differ", width=330),
+            "precision": ui.Column("Precision", help="The last digit that the source prints", minor=True),
+            "status": ui.Column("Status", minor=True),
+            "condition": ui.Column("Covers", help="Scope and counting", width=150),
+            "source": ui.Column("Source", width=220),
+            "link": ui.Column("Link", "link"),
+            "more": ui.Column("Others", help="Further claims of the field"),
+            "differs": ui.Column("Sources differ", width=280),
         },
         key=key,
         alt="Values with unit, precision and source",
-        sparse=True,
-        height="content" if len(rows) <= 14 else 520,
-        on_select="rerun",
-        selection_mode="single-row",
+        pick="Claims",
     )
-    chosen = picked.selection.rows
-    if chosen and chosen[0] < len(rows):
-        value = rows[chosen[0]]
+    if picked is not None:
+        value = rows[picked]
         st.markdown(f"**{ui.plain(value.label)}**: {len(value.claims)} " + ("claims" if value.others else "claim"))
         ui.claims_table(kb, value.claims, key=f"{key}-{value.field}-claims")
         if value.disagreement and value.disagreement.reason:
@@ -193,10 +190,10 @@ def value_table(rows: Sequence[Value], key: str) -> None:
 
 def value_tables(label: str | None) -> None:
     """Values of the configuration and of the model, and every claim."""
-    st.subheader("Values and their sources", anchor=False)
+    st.header("Values and their sources", anchor=False)
     listed = [value for value in values.get(label, []) if value.field not in BENCHMARKS] if label else []
     if listed:
-        st.caption("Each value as the best source gives it. Click a row to see every claim of that field.")
+        st.caption("Each value as the best source gives it. *Claims* shows all of a field.")
         value_table(listed, f"values-{label}")
     whole = [value for value in values.get(None, []) if value.field not in ("name", "papers")]
     if whole:
@@ -209,7 +206,7 @@ def value_tables(label: str | None) -> None:
 
 def routers() -> None:
     """The gating designs it uses, with who says so."""
-    st.subheader("Routers", anchor=False)
+    st.header("Routers", anchor=False)
     claims = ui.cached(type(kb).routers, kb, reference)
     for design, name in {claim.record: claim.name for claim in claims}.items():
         ui.record_link(design, name, icon=":material/alt_route:")
@@ -220,13 +217,13 @@ def routers() -> None:
 
 def evaluations() -> None:
     """Its benchmark scores."""
-    st.subheader("Evaluations", anchor=False)
+    st.header("Evaluations", anchor=False)
     scores = [value for own in values.values() for value in own if value.field in BENCHMARKS]
     if not scores:
         st.caption("No scores in the surveys' tables.")
         return
     columns = {name: name.capitalize() for name in ("configuration", "benchmark", "score", "setting", "source")}
-    ui.data_table(
+    ui.value_table(
         [
             {
                 "configuration": value.preferred.configuration,
@@ -237,14 +234,13 @@ def evaluations() -> None:
             }
             for value in scores
         ],
-        columns | {"score": st.column_config.NumberColumn("Score", format="%.1f")},
+        columns | {"score": ui.Column("Score", "number", digits=".1f")},
         key="scores",
         alt="Benchmark scores",
     )
     st.page_link(ui.page("systems"), label="Compare scores of models", icon=":material/leaderboard:")
 
 
-st.page_link(ui.page("models"), label="All models", icon=":material/arrow_back:")
 ui.header(record.name)
 about(record)
 label, architecture = choose(record)

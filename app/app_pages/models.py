@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 import ui
 
@@ -76,82 +75,57 @@ with picture:
 # --- table -------------------------------------------------------------------------------------------------------
 
 COLUMNS = [name for name in MEASURES if name != "year"]
-WORDS = ["activation", "router"]
 
 
-def open_model() -> None:
-    click = st.session_state["model-open"]
-    ui.open_record(found[click.row].record)
-
-
-def styled(shown: list[ConfigurationRow]) -> Any:
-    """Numbers for people, still sorted as numbers; a value on which sources differ is marked and shaded."""
-    frame = pd.DataFrame(
-        [
-            {
-                "name": row.name,
-                "configuration": row.configuration,
-                "organisation": row.organisation,
-                "released": row.released,
-                "openness": row.openness,
-                **{name: row.number(name) for name in COLUMNS},
-                **{name: row.words[name] for name in WORDS},
-                "described_by": row.described_by,
-            }
-            for row in shown
-        ]
-    )
-    numbers = [name for name in COLUMNS if frame[name].notna().any()]
-    frame = frame.drop(columns=[name for name in COLUMNS if name not in numbers]).astype(dict.fromkeys(numbers, float))
-    style = frame.style.format({name: lambda v: compact(v) if pd.notna(v) else "" for name in numbers}, na_rep="")
-    for name in numbers:
-        for resolved, sign in ((False, "≠"), (True, "≠ resolved")):
-            marked = [
-                i for i, row in enumerate(shown) if row.disputed.get(name) is resolved and row.number(name) is not None
-            ]
-            if marked:
-                style = style.format(
-                    lambda v, sign=sign: f"{compact(v)} {sign}", subset=pd.IndexSlice[marked, [name]]
-                ).set_properties(
-                    subset=pd.IndexSlice[marked, [name]],
-                    **{"background-color": "rgba(213,94,0,0.18)" if not resolved else "rgba(128,134,143,0.18)"},
-                )
-    return style
+def line(row: ConfigurationRow) -> dict[str, Any]:
+    """A row; a value on which sources differ is marked and shaded."""
+    cells: dict[str, Any] = {name: row.number(name) for name in COLUMNS} | dict(row.words)
+    for name, resolved in row.disputed.items():
+        if cells.get(name) is not None and name in COLUMNS:
+            text = f"{compact(cells[name])} {'≠ resolved' if resolved else '≠'}"
+            cells[name] = ui.Marked(cells[name], text, "resolved" if resolved else "open")
+    return cells | {
+        "id": row.id,
+        "record": row.record,
+        "name": row.label,
+        "organisation": row.organisation,
+        "released": row.released,
+        "openness": row.openness,
+        "described_by": row.described_by,
+    }
 
 
 above = st.container()
-ui.data_table(
-    styled(found),
+held = [name for name in COLUMNS if any(row.number(name) is not None for row in found)]
+ticked = ui.record_table(
+    [line(row) for row in found],
     {
-        "name": st.column_config.ButtonColumn(
-            "Model",
-            key="model-open",
-            on_click=open_model,
-            type="tertiary",
-            alignment="left",
-            pinned=True,
-            help="Click a name to open its page",
-        ),
-        "configuration": st.column_config.TextColumn("Size", pinned=True, width=130),
-        "organisation": "Organisation",
         "released": label_of("released"),
-        "openness": "Openness",
-        "activation": "Activation",
-        "router": "Router",
-        "described_by": "Described by",
+        "organisation": ui.Column("Organisation", minor=True),
+        "openness": ui.Column("Openness", minor=True),
         **{
-            name: st.column_config.NumberColumn(MEASURES[name].label, help=f"Unit: {MEASURES[name].unit}")
-            for name in COLUMNS
+            name: ui.Column(
+                MEASURES[name].label,
+                "number",
+                help=f"Unit: {MEASURES[name].unit}",
+                digits=compact,
+                minor=name not in ("params_total", "params_active"),
+            )
+            for name in held
         },
+        "activation": ui.Column("Activation", minor=True),
+        "router": "Router",
+        "described_by": ui.Column("Described by", minor=True),
     },
     key="model-table",
     alt="Hyperparameters of every configuration found",
-    height=620,
-    on_select="rerun",
-    selection_mode="multi-row",
+    name_label="Model",
+    name_width=210,
+    selectable=True,
+    known={row.id for row in rows},
 )
 with above:
-    ui.compare_button([row.id for row in found], "model-table", kind="model")
+    ui.compare_button(ticked, "model-table", kind="model")
 st.caption(
     f"{len(found)} of {len(rows)} configurations. Shaded values: sources differ (≠), or differed and a note says which "
     "is right (≠ resolved)."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import streamlit as st
 import ui
 
+from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
-from moe_kb.queries.papers import Facets, venues
+from moe_kb.queries.papers import Facets, PaperRow, venues
 
 #: A browser gets so many rows; nobody reads more, and 20,000 take a second of the server and 10 MB of the network.
 MOST = 1_000
@@ -17,6 +21,13 @@ kb = ui.knowledge_base()
 def venue_families(kb: KnowledgeBase) -> list[str]:
     """Families of venues, those with most papers first."""
     return venues(kb.papers())
+
+
+def line(paper: PaperRow) -> dict[str, Any]:
+    """A row: the title, with the short name before it where it does not begin with that, over authors and venue."""
+    begins = paper.title.casefold().startswith(paper.name.casefold())
+    title = paper.title if begins else f"{paper.name}: {paper.title}"
+    return asdict(paper) | {"title": title, "by": joined(paper.authors, paper.venue, separator=" · ")}
 
 
 everything = ui.cached(type(kb).papers, kb)
@@ -76,30 +87,28 @@ st.caption(
     + ". Click a heading to sort."
     + (" There are more: narrow them by words or filters." if more else "")
 )
-taken = st.session_state.get("papers-table")
-ticked = [rows[i].record for i in (taken.selection.rows if taken else ()) if i < len(rows)]
-with st.container(horizontal=True, vertical_alignment="center"):
-    ui.bib_button(kb, ticked or [paper.record for paper in rows], "papers")
-    st.caption("Of what is ticked." if ticked else "Of all that pass the filters; tick rows to choose among them.")
-columns = {
-    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-    "title": st.column_config.TextColumn("Title", width=350),
-    **({"found": st.column_config.TextColumn("Found in", width=300)} if text else {}),
-    "venue": st.column_config.TextColumn("Venue", width=110),
-    "url": st.column_config.LinkColumn("Link", display_text="read", width=60),
-    "code": st.column_config.LinkColumn("Code", display_text="code", width=60),
-    "designs": st.column_config.NumberColumn("Designs", width=75, help="Designs it introduces"),
-    "authors": st.column_config.TextColumn("Authors", width="medium"),
-    "nodes": st.column_config.ListColumn("Classified as", width="medium"),
-    "scope": st.column_config.TextColumn("Scope", width="small"),
-}
-ui.record_table(
-    rows,
-    columns,
+above = st.container(horizontal=True, vertical_alignment="center")
+ticked = ui.record_table(
+    [line(paper) for paper in rows],
+    {
+        "year": ui.Column("Year", "number", digits="d"),
+        **({"found": ui.Column("Found in", "found", width=280, marks=text.split())} if text else {}),
+        "url": ui.Column("Link", "link", shown="read"),
+        "code": ui.Column("Code", "link", shown="code"),
+        "designs": ui.Column("Designs", "number", help="Designs it introduces"),
+        "nodes": ui.Column("Classified as", "tags", width=200, minor=True),
+        "scope": ui.Column("Scope", minor=True),
+    },
     key="papers-table",
     alt="Papers that pass the search and filters",
+    name="title",
     name_label="Paper",
-    name_width=180,
+    name_width=300,
+    under="by",
+    about="summary",
     selectable=True,
-    height=640 if len(rows) > 17 else "auto",
+    known={paper.record.partition(":")[2] for paper in everything},
 )
+with above:
+    ui.bib_button(kb, [f"paper:{key}" for key in ticked] or [paper.record for paper in rows], "papers")
+    st.caption("Of what is ticked." if ticked else "Of all that pass the filters; tick rows to choose among them.")

@@ -24,6 +24,8 @@ SHOWN_ROWS = 1_000
 SHOWN_BYTES = 2_000_000
 
 kb = ui.knowledge_base()
+# Of what comes with the address, some is read only when its question has run.
+ui.reads("show", "kind", "x", "y", "colour", "log-x", "log-y", "table")
 
 
 @st.cache_data(max_size="32mb", show_spinner="Running …")

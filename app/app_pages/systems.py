@@ -1,11 +1,10 @@
-"""Evaluations (survey A, Table 3), systems (Table 4), and every transcribed table as printed."""
+"""Evaluations, systems (what engines support, and survey A's Table 4), and every transcribed table as printed."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 import ui
@@ -17,15 +16,16 @@ from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.scores import AGAINST
-from moe_kb.queries.systems import OPTIMISES, mark
+from moe_kb.queries.systems import OPTIMISES, SUPPORTS, SystemRow, mark
 
 VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
 
 kb = ui.knowledge_base()
-ui.header("Systems and evaluations", "What the surveys' tables say of frameworks and of benchmark scores.")
+ui.header("Systems and evaluations", "What engines and frameworks support, and benchmark scores with their settings.")
 
 # A link to a system or a table (`?key=`) opens its view.
-asked, kind, key = st.query_params.get("key", ""), "", ""
+# `system=` is the former address of a system.
+asked, kind, key = ui.parameter("key") or ui.parameter("system"), "", ""
 if asked:
     try:
         target = kb.resolve(asked, "system")
@@ -76,17 +76,16 @@ def show_evaluations() -> None:
         {
             "organisation": "Organisation",
             "released": label_of("released"),
-            "score": st.column_config.NumberColumn(label_of(benchmark), format="%.1f", help="Percent"),
+            "score": ui.Column(label_of(benchmark), "number", digits=".1f", help="Percent"),
             "setting": "Setting",
-            "active": st.column_config.NumberColumn("Active, billions", format="%.1f"),
-            "total": st.column_config.NumberColumn("Total, billions", format="%.1f"),
-            "source": "Source",
+            "active": ui.Column("Active, billions", "number", digits=".1f"),
+            "total": ui.Column("Total, billions", "number", digits=".1f"),
+            "source": ui.Column("Source", width=220),
         },
         key="score-table",
         name="label",
         name_label="Model",
         alt="Scores with setting, size and source",
-        height="content",
     )
 
 
@@ -95,58 +94,100 @@ def show_systems() -> None:
     if not rows:
         ui.empty("No systems yet.", "Add one as data/systems/<key>.yaml.")
         return
+    if kind == "system":
+        show_system(next(row for row in rows if row.key == key))
+    if engines := [row for row in rows if row.supports]:
+        show_support(engines)
+    show_optimised(rows)
+
+
+def show_support(engines: list[SystemRow]) -> None:
+    """What engines support, as their own documentation has it."""
+    st.header("What engines support", anchor=False)
+    st.caption("In short, as each one's documentation has it; an empty cell is unknown. A name leads to the sources.")
+    ui.record_table(
+        [
+            {"record": row.record, "name": row.name, "organisation": row.organisation}
+            | {field: row.supports[field].text if field in row.supports else None for field in SUPPORTS}
+            for row in engines
+        ],
+        {
+            "organisation": "Organisation",
+            **{
+                field: ui.Column(label, width=220)
+                for field, label in SUPPORTS.items()
+                if any(field in row.supports for row in engines)
+            },
+        },
+        key="support-table",
+        alt="Engines with what each supports for mixtures of experts",
+        name_label="System",
+    )
+
+
+def show_optimised(rows: list[SystemRow]) -> None:
+    """What each system optimises, and how popular it was."""
+    st.header("What each optimises", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("What each optimises", anchor=False)
-        ui.chart(optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage")
+        if any(row.optimises for row in rows):
+            ui.chart(
+                optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage"
+            )
     with right:
-        st.subheader("Popularity", anchor=False)
         if any(row.stars for row in rows):
             ui.chart(stars_chart(rows), key="stars", alt="Stars of each system's repository")
         else:
             st.caption("Stars are not reported.")
-    notes = sorted({note for row in rows for note in row.notes})
-    for note in notes:
-        st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
-    ui.data_table(
+    st.caption(
+        "● printed: a source marks it. ◐ derived: it follows from what the system's documentation offers. Unknown: no "
+        "source says so, which does not mean that it is not optimised. Of survey A's Table 4 the text keeps how many "
+        "marks a row has, and their columns only where there are all three."
+    )
+    ui.record_table(
         [
             {
+                "record": row.record,
                 "name": row.name,
                 "organisation": row.organisation,
                 **{aspect: mark(row.optimises.get(aspect)) for aspect in OPTIMISES},
                 "stars": row.stars and row.stars.number,
                 "as_of": row.stars and row.stars.as_of,
                 "parallelism": "; ".join(row.parallelism) or None,
-                "repository": row.repository if ui.is_web(row.repository) else None,
+                "repository": row.repository,
             }
             for row in rows
         ],
         {
-            "name": st.column_config.TextColumn("System", pinned=True),
             "organisation": "Organisation",
             **OPTIMISES,
-            "stars": st.column_config.NumberColumn("Stars", format="localized"),
+            "stars": ui.Column("Stars", "number"),
             "as_of": "As of",
-            "parallelism": st.column_config.TextColumn("Parallelism", width=310),
-            "repository": st.column_config.LinkColumn("Repository"),
+            "parallelism": ui.Column("Parallelism", width=310),
+            "repository": ui.Column("Repository", "link", shown="repository"),
         },
         key="system-table",
         alt="Systems with what they optimise, stars and repository",
+        name_label="System",
     )
-    st.subheader("One system", anchor=False)
-    by_key = {row.key: row for row in rows}
-    names = {row.key: row.name for row in rows}
-    chosen = ui.select("System", "system", names, key if kind == "system" else rows[0].key, width=420)
-    system = by_key[chosen]
+
+
+def show_system(system: SystemRow) -> None:
+    """One system, with what it supports and where that was read."""
+    record = kb.system(system.key)
     with st.container(border=True):
-        st.markdown(
-            f"**{ui.plain(system.name)}**" + (f" · {ui.plain(system.organisation)}" if system.organisation else "")
-        )
-        record = kb.system(chosen)
+        st.header(ui.plain(system.name), anchor=False)
+        if system.organisation:
+            st.caption(ui.plain(system.organisation))
         if record.summary:
             st.markdown(ui.plain(record.summary.text))
             ui.cites(kb, record.summary.cites)
-        st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(system.optimises.get(aspect))}" for aspect in OPTIMISES))
+        for field, support in system.supports.items():
+            st.markdown(f"**{SUPPORTS[field]}**: {ui.plain(support.text)}")
+            st.caption(ui.sourced(kb, support))
+        for aspect, label in OPTIMISES.items():
+            why = f" ({ui.plain(system.notes[aspect])})" if aspect in system.notes else ""
+            st.markdown(f"**{label}**: {mark(system.optimises.get(aspect))}{why}")
         if system.repository:
             st.markdown("Repository: " + ui.outside(system.repository, system.repository))
         ui.papers_line(kb, system.papers, system.record)
@@ -180,38 +221,27 @@ def show_tables() -> None:
         about = joined(names.get(row.subject or "", row.subject), row.configuration, separator=" ")
         rows.append(
             {
+                "record": row.subject,
                 "row": row.row,
                 "label": row.label,
                 "about": about or None,
                 **{name: _printed(cells.get(name)) for name in headings},
             }
         )
-    frame = pd.DataFrame(rows, columns=["label", "row", "about", *headings])
-
-    def width(name: str, heading: str) -> int:
-        longest = max((len(str(cell)) for cell in frame[name] if cell is not None), default=0)
-        return min(340, 24 + 8 * max(longest, len(heading)))
-
-    ui.data_table(
-        frame,
+    ui.record_table(
+        rows,
         {
-            "row": st.column_config.TextColumn("Row", width="small"),
-            "label": st.column_config.TextColumn("As printed", pinned=True, width=width("label", "As printed")),
-            "about": st.column_config.TextColumn(
-                "Record", help="The record that the row is about", width=width("about", "Record")
-            ),
+            "row": "Row",
+            "about": ui.Column("Record", help="The record that the row is about"),
             **{
-                column.name: st.column_config.TextColumn(
-                    headings[column.name],
-                    help=ui.plain(column.description),
-                    width=width(column.name, headings[column.name]),
-                )
+                column.name: ui.Column(headings[column.name], help=column.description or "", width=180)
                 for column in table.columns
             },
         },
         key=f"table-{chosen}",
+        name="label",
+        name_label="As printed",
         alt=table.title,
-        height=620 if len(rows) > 40 else "content",
     )
 
 

@@ -44,19 +44,16 @@ def table(
         }
         for observation in latest_first(observations)
     ]
-    columns: dict[str, Any] = {
-        "organisation": "Organisation",
-        "exact": st.column_config.TextColumn("Release date", width=200),
-    }
+    columns: dict[str, Any] = {"organisation": "Organisation", "exact": ui.Column("Release date", width=170)}
     for trend in (TRENDS[name] for name in names):
-        digits = "%.3g" if trend.formula or trend.percent else "localized"
-        columns[trend.name] = trend.label if trend.words else st.column_config.NumberColumn(trend.title, format=digits)
+        digits = ".3g" if trend.formula or trend.percent else None
+        columns[trend.name] = trend.label if trend.words else ui.Column(trend.title, "number", digits=digits)
     if standing:
         columns["standing"] = "Standing"
     columns |= {
-        "differ": st.column_config.TextColumn("≠", width=40, help="Sources differ on a value behind it"),
-        "source": st.column_config.TextColumn("Source", width=420),
-        "dated_by": st.column_config.TextColumn("Source of the date", width=200),
+        "differ": ui.Column("≠", help="Sources differ on a value behind it"),
+        "source": ui.Column("Source", width=280, minor=True),
+        "dated_by": ui.Column("Source of the date", width=180, minor=True),
     }
     ui.record_table(
         lines,
@@ -64,8 +61,6 @@ def table(
         key=f"rows-{file}",
         alt="The configurations of the chart with their values and sources",
         name_label="Configuration",
-        name_width=220,
-        height=38 + 35 * min(len(lines), 14),
     )
     hidden = ("exact", "differ")
     ui.csv_button([{name: line[name] for name in line if name not in hidden} for line in lines], file)
@@ -128,8 +123,8 @@ def one_measure(found: Trend, colour: str) -> None:
         alt=f"{field.label} of {len(dated)} configurations by release date",
         opens=True,
     )
-    if words := [f"{year.year} **{ui.plain(year.word)}** ({year.count} of {year.of})" for year in found.commonest]:
-        st.markdown(f"Commonest: {', '.join(words)}.")
+    if years := found.years_of_words:
+        st.markdown("\n".join(f"- **{year.year}**: {ui.plain(year.in_words)}" for year in reversed(years)))
     if medians := [f"{year.year}: **{shown(field.name, year.median)}**" for year in found.years]:
         st.markdown(f"Medians: {', '.join(medians)}.")
     undated = len(found.observations) - len(dated)
@@ -140,6 +135,20 @@ def one_measure(found: Trend, colour: str) -> None:
         + HOLLOW
     )
     table(found.observations, (field.name,), f"trend-{field.name}")
+
+
+def findings() -> None:
+    """What the records show, each sentence with its chart."""
+    found = ui.cached(type(kb).trend_findings, kb)
+    lines = []
+    for finding in found:
+        chart = ui.address("trends", {"measure": finding.measure, "largest": "yes"})
+        lines.append(f"- {ui.plain(finding.words)} [Chart]({chart})")
+    half = (len(lines) + 1) // 2
+    for column, part in zip(st.columns(2, gap="medium"), (lines[:half], lines[half:]), strict=True):
+        column.markdown("\n".join(part))
+    if found:
+        st.caption("Of every model its largest configuration, where a source gives its date and the measure.")
 
 
 def filters(view: str) -> tuple[str, str, str, bool]:
@@ -163,6 +172,7 @@ ui.header("Trends", "How the designs of released models moved over time. Every m
 if not kept_by(kb, "", False):
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
+findings()
 view = ui.segmented("View", "view", VIEWS, bare=True)
 if view == "table-2":
     answered()

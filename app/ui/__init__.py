@@ -5,10 +5,13 @@ Record text never reaches the browser as markup: it passes `plain`, or goes into
 
 # ruff: noqa: F401  what the pages take from here
 
-from .address import in_address, listed, unlisted
+from .address import begin, in_address, listed, parameter, reads, strip, unlisted
 from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
+from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .gate import code, evidence, gate_of, snippet, use
+from .glossary import term
 from .links import (
     address,
     asked,
@@ -28,16 +31,19 @@ from .links import (
     problem,
     record_link,
     record_text,
+    search_box,
+    search_for,
     source_name,
     source_text,
     source_url,
     sourced,
     superseded,
 )
-from .pictures import comparison, gallery, lineage, picture
+from .pictures import comparison, drawing, gallery, lineage, picture
+from .record_table import Column, Marked, colours, record_table, value_table
+from .shell import Entry, bar, visited
 from .tables import (
     MOST,
-    TAGS,
     claims_table,
     compare_button,
     compared,
@@ -46,8 +52,7 @@ from .tables import (
     differing,
     every_claim,
     provenance,
-    record_table,
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several

@@ -21,10 +21,32 @@ def _current(value: str) -> str:
     return _RENAMED.get(value, value)
 
 
-def addressed() -> set[str]:
-    """Parameters of the address that widgets hold."""
-    names: set[str] = st.session_state.setdefault("addressed", set())
-    return names
+def reads(*parameters: str) -> None:
+    """Say that the page reads these parameters: what no page reads is taken out of its address on arrival.
+
+    `in_address` and `parameter` say so themselves; a page says it of what it reads only after a click.
+    """
+    st.session_state.setdefault("addressed", set()).update(parameters)
+
+
+def parameter(name: str, default: str = "") -> str:
+    """What the address says under this name."""
+    reads(name)
+    return str(st.query_params.get(name, default))
+
+
+def begin() -> None:
+    """A page's script starts: it has read nothing yet, and has no title."""
+    st.session_state["addressed"] = set()
+    st.session_state["titled"] = False
+
+
+def strip(known: Iterable[str]) -> None:
+    """Take out of the address what the page, having run, did not read; `known` stays, too."""
+    kept = {*known, *st.session_state["addressed"]}
+    given = {name: st.query_params.get_all(name) for name in st.query_params}
+    if not given.keys() <= kept:
+        st.query_params.from_dict({name: values for name, values in given.items() if name in kept})
 
 
 def listed(names: Iterable[str]) -> str:
@@ -56,7 +78,7 @@ def in_address(
         current: Today's name of a value that an address may still give by an earlier one.
         most: How many values of a list are taken; the rest is left out.
     """
-    addressed().add(parameter)
+    reads(parameter, *filter(None, [_EARLIER.get(parameter)]))
     key = f"in-{parameter}"
     given = st.query_params.get_all(parameter) or st.query_params.get_all(_EARLIER.get(parameter, parameter))
     said = [current(value) for value in given]

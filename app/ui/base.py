@@ -80,7 +80,9 @@ def stale_banner() -> None:
 
 
 def header(title: str, subtitle: str | None = None) -> None:
-    """The page's title in a line."""
+    """The page's title, in the page and in the browser's tab, and what it is in a line."""
+    st.session_state["titled"] = True
+    st.set_page_config(page_title=f"{title} · moe-kb")
     st.title(plain(title), anchor=False)
     if subtitle:
         st.caption(plain(subtitle))

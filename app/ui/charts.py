@@ -15,7 +15,7 @@ from moe_kb.kb import KnowledgeBase
 
 from .base import cached, empty
 from .links import open_record, source_name
-from .tables import record_table
+from .record_table import Column, record_table
 
 #: No logo, no upload to a chart service; the picture can be saved.
 PLOTLY = {
@@ -35,8 +35,8 @@ PLOTLY = {
 }
 
 
-#: Text of figures; the theme's own grey is too pale for small labels.
-_INK = {"light": "#3a4450", "dark": "#c9d1db"}
+#: Text of figures, and what is behind it in hover boxes; the theme's own grey is too pale for small labels.
+_INK = {"light": ("#3a4450", "#ffffff"), "dark": ("#c9d1db", "#1a212b")}
 
 
 def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_select: Any = None) -> None:
@@ -49,7 +49,7 @@ def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_sele
         opens: Whether a click on a point opens the record that the point carries as customdata.
         on_select: What else a click on a point calls.
     """
-    shown = _inked(figure, _INK.get(str(st.context.theme.type), _INK["light"]))
+    shown = _inked(figure, *_INK.get(str(st.context.theme.type), _INK["light"]))
     called = partial(_point_clicked, key) if opens else on_select
     click = {"on_select": called, "selection_mode": "points"} if called else {}
     st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height="content", **click)
@@ -59,16 +59,21 @@ def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_sele
 _copies: dict[tuple[int, str], tuple[weakref.ref[go.Figure], go.Figure]] = {}
 
 
-def _inked(figure: go.Figure, ink: str) -> go.Figure:
-    """A copy with text in this colour: the figure itself is shared between themes."""
+def _inked(figure: go.Figure, ink: str, paper: str) -> go.Figure:
+    """A copy with text in this colour, hover boxes on this paper: the figure itself is shared between themes."""
     original, copy = _copies.get((id(figure), ink), (None, None))
     if copy is not None and original is not None and original() is figure:
         return copy
     for key in [key for key, (gone, _) in list(_copies.items()) if gone() is None]:
         _copies.pop(key, None)
-    copy = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)
+    hover = {"font": {"color": ink, "size": 13}, "bgcolor": paper, "bordercolor": ink}
+    bar = {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": ink}
+    copy = go.Figure(figure).update_layout(
+        font_color=ink, legend_font_color=ink, legend_title_font_color=ink, hoverlabel=hover, modebar=bar
+    )
     copy.update_xaxes(tickfont_color=ink, title_font_color=ink)
     copy.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    copy.update_coloraxes(colorbar={"tickfont": {"color": ink}, "title": {"font": {"color": ink}}})
     _copies[id(figure), ink] = weakref.ref(figure), copy
     return copy
 
@@ -119,15 +124,15 @@ def graph(kb: KnowledgeBase, record: str, *, key: str) -> None:
         ],
         {
             "kind": "Kind",
-            "year": st.column_config.NumberColumn("Year", format="%d", width="small"),
-            "edge": st.column_config.TextColumn("Edge", help="→ from the record in the middle, ← towards it"),
-            "note": st.column_config.TextColumn("Note", width="medium"),
-            "status": "Status",
-            "source": st.column_config.TextColumn("Source", width="medium"),
+            "year": Column("Year", "number", digits="d"),
+            "edge": Column("Edge", help="→ from the record in the middle, ← towards it"),
+            "note": Column("Note", width=220),
+            "status": Column("Status", minor=True),
+            "source": Column("Source", width=220),
         },
         key=f"{key}-table",
         alt="Every typed edge at the record with its source",
-        name_width="medium",
+        sort="sort-related",
     )
 
 

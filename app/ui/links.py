@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from moe_kb.claims.claim import Claim
-from moe_kb.errors import MoeKbError, NotFoundError
+from moe_kb.errors import AmbiguousKeyError, MoeKbError, UnclearNameError
 from moe_kb.format import citation
 from moe_kb.kb import SELF, KnowledgeBase
 from moe_kb.records import Record
 from moe_kb.records.base import Citation
 from moe_kb.settings import edit_address
 
-from .address import addressed
-from .base import cached, plain
+from .address import parameter
+from .base import cached, header, knowledge_base, plain
 
 #: The page that shows a record of each kind, and the parameter of its address that names the record.
 PLACES = {
@@ -27,9 +27,12 @@ PLACES = {
     **dict.fromkeys(("system", "table"), ("systems", "key")),
     "node": ("taxonomy", "node"),
     "implementation": ("lab", "implementation"),
+    "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
     "author": ("author", "name"),
 }
+#: The page that answers a search, by name.
+SEARCH = "search"
 
 
 def page(name: str) -> str:
@@ -49,15 +52,23 @@ def place_of(record: str) -> tuple[str, dict[str, str]] | None:
 
 
 def open_record(record: str) -> None:
-    """Go to a record's page.
-
-    The filters of this page stay in the address: Streamlit writes the new query before it changes the page, and the
-    browser's way back leads over that entry, which without them would be this page with its filters lost.
-    """
+    """Go to a record's page. The address of this one, with its filters, stays where Back leads (see `shell.js`)."""
     place = place_of(record)
     if place:
-        kept = {name: st.query_params.get_all(name) for name in st.query_params if name in addressed()}
-        st.switch_page(place[0], query_params={**kept, **place[1]})
+        st.switch_page(place[0], query_params=place[1])
+
+
+def in_order(records: Iterable[str]) -> None:
+    """Remember a list as a page shows it: `Previous` and `Next` of its records follow it."""
+    orders: dict[str, tuple[str, ...]] = st.session_state.setdefault("orders", {})
+    order = tuple(dict.fromkeys(filter(None, records)))
+    if order:
+        orders[order[0].partition(":")[0]] = order
+
+
+def search_for(words: str) -> None:
+    """Go to what is found for these words."""
+    st.switch_page(page(SEARCH), query_params={"q": words})
 
 
 def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
@@ -106,28 +117,50 @@ def edit_link(kb: KnowledgeBase, record: str) -> None:
 
 
 def asked(kb: KnowledgeBase, kind: str, index: str) -> str:
-    """The full name of the record that the address asks for with `?key=`; otherwise the page ends with a message."""
-    key = st.query_params.get("key", "")
+    """The full name of the record that the address asks for with `?key=`; otherwise the page ends with what is near."""
+    key = parameter("key")
     if not key:
+        header(kind.capitalize())
         st.info(f"No {kind} is chosen.", icon=":material/info:")
         st.page_link(page(index), label=f"Choose one among the {index}", icon=":material/arrow_back:")
         st.stop()
     try:
         return kb.resolve(key, kind)
-    except NotFoundError as error:
-        st.error(plain(error), icon=":material/error:")
-        for close in error.close:
-            brief = kb.brief(f"{kind}:{close}")
-            record_link(brief.record, brief.label)
+    except UnclearNameError as error:
+        header(f"No such {kind}")
+        unclear(kb, error, f"No {kind} has the key", key)
         st.page_link(page(index), label=f"All {index}", icon=":material/arrow_back:")
         st.stop()
 
 
+def unclear(kb: KnowledgeBase, error: UnclearNameError, said: str, name: str) -> None:
+    """Say that a name leads to no one thing; links to what may have been meant, and a search for it."""
+    st.error(f"{plain(said)} “{plain(name[:80])}”.", icon=":material/error:")
+    if close := [record for record in error.close if place_of(record)][:8]:
+        st.markdown("Did you mean:")
+        nodes = cached(KnowledgeBase.node_labels, kb) if close[0].startswith("node:") else {}
+        for record in close:
+            record_link(record, nodes.get(record.removeprefix("node:")) or kb.brief(record).label)
+    search_box(re.sub(r"[-_:/]+", " ", name)[:80].strip())
+
+
+def search_box(words: str) -> None:
+    """A box with words in it, which Enter searches for."""
+    with st.form("search-instead", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        typed = st.text_input("Search for", words, icon=":material/search:", width=420)
+        if st.form_submit_button("Search") and typed.strip():
+            search_for(typed.strip())
+
+
 def problem(error: MoeKbError) -> None:
     """Say what went wrong and how to fix it."""
-    st.error(plain(error), icon=":material/error:")
-    if isinstance(error, NotFoundError):
-        page_link("overview", "Back to the overview")
+    if not st.session_state.get("titled"):
+        header("Not found" if isinstance(error, UnclearNameError) else "Something is wrong")
+    if isinstance(error, UnclearNameError) and error.asked:
+        several = isinstance(error, AmbiguousKeyError)
+        unclear(knowledge_base(), error, "Several are called" if several else "Nothing is called", error.asked)
+    else:
+        st.error(plain(error), icon=":material/error:")
 
 
 def source_text(kb: KnowledgeBase, source: str | None, locator: str | None = None) -> str:

@@ -14,95 +14,30 @@ from moe_kb.exporters.tables_text import FORMS
 from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import User
+from moe_kb.queries.values import covers
 from moe_kb.records import Record
 
 from .address import listed
 from .base import cached, plain
-from .links import (
-    cite_value,
-    json_button,
-    open_record,
-    page,
-    record_link,
-    source_name,
-    source_text,
-    source_url,
-    sourced,
-)
+from .links import cite_value, json_button, page, record_link, source_name, source_text, source_url, sourced
+from .record_table import Column, value_table
 
 #: Forms of a table to take along, with the ending of a file, and what each is called.
 ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
 FORM_NAMES = {"markdown": "Markdown", "latex": "LaTeX", "csv": "CSV"}
-#: Colours of tags in tables, one per value in the vocabulary's order.
-TAGS = ["blue", "orange", "green", "violet", "red", "yellow", "gray", "blue", "orange", "green", "violet", "red"]
 
 
-def record_table(
-    rows: Sequence[Any],
-    columns: dict[str, Any],
-    *,
-    key: str,
-    alt: str,
-    name: str = "name",
-    name_label: str = "Name",
-    height: int | str = "auto",
-    name_width: Any = None,
-    selectable: bool = False,
-) -> None:
-    """A sortable table of records; a click on a name opens the record.
-
-    Args:
-        rows: Dictionaries or typed rows, each with `record` (full name), the name column, and the columns.
-        columns: Column to heading or `st.column_config`, in order.
-        key: Unique on the page.
-        alt: What the table shows, for screen readers.
-        name: The column that holds the record's name.
-        name_label: Its heading.
-        height: Pixels or `auto`.
-        name_width: Width of the name column.
-        selectable: Whether rows can be ticked; what is ticked is in the session state under `key`.
-    """
-    cells = [{column: _cell(row, column) for column in (name, *columns)} for row in rows]
-    opener = st.column_config.ButtonColumn(
-        name_label,
-        key=f"{key}-open",
-        type="tertiary",
-        alignment="left",
-        pinned=True,
-        width=name_width,
-        help="Click a name to open its page",
-    )
-    data_table(
-        pd.DataFrame(cells, columns=[name, *columns]),
-        {name: opener, **columns},
-        key=key,
-        alt=alt,
-        height=height,
-        on_select="rerun" if selectable else "ignore",
-        selection_mode="multi-row",
-    )
-    click = st.session_state.get(f"{key}-open")
-    if click is not None and click.row is not None and 0 <= click.row < len(rows):
-        open_record(_cell(rows[click.row], "record"))
-
-
-def _cell(row: Any, column: str) -> Any:
-    return row.get(column) if isinstance(row, Mapping) else getattr(row, column)
-
-
-def data_table(rows: Any, columns: Mapping[str, Any], *, key: str, alt: str, sparse: bool = False, **given: Any) -> Any:
-    """A sortable table of values.
+def data_table(rows: Any, columns: Mapping[str, Any], *, key: str, alt: str, **given: Any) -> Any:
+    """A wide table of values without records, on a canvas; tables of records are `record_table`s.
 
     Args:
         rows: Dictionaries, dataclasses or a styled frame.
         columns: Column to heading or `st.column_config`.
         key: Unique on the page.
         alt: What the table shows, for screen readers.
-        sparse: Whether columns without any value are left out.
         given: Arguments of `st.dataframe`.
     """
     frame = pd.DataFrame(rows) if isinstance(rows, list) else rows
-    frame = frame.dropna(axis="columns", how="all") if sparse else frame
     settings = {"hide_index": True, "placeholder": "", **given}
     return st.dataframe(frame, key=key, alt=alt, column_config=columns, **settings)
 
@@ -124,44 +59,41 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
     """Every claim with its unit, precision and source; the preferred one at the front of its field."""
     rows = [
         {
+            "field": claim.field,
             "shown": claim.preferred,
             "configuration": claim.configuration,
-            "field": claim.field,
             "value": claim.shown,
             "exact": claim.text if claim.text != claim.shown else None,
             "unit": claim.unit,
             "status": claim.status,
-            "condition": joined(claim.setting, claim.scope, claim.counting) or None,
+            "condition": joined(claim.setting, *covers(claim)) or None,
             "source": source_name(kb, claim.source, claim.locator),
             "link": source_url(kb, claim.source),
             "note": claim.note,
         }
         for claim in claims
     ]
-    picked = data_table(
+    picked = value_table(
         rows,
         {
-            "shown": st.column_config.CheckboxColumn("Preferred", help="The value shown where there is room for one"),
-            "configuration": "Configuration",
             "field": "Field",
-            "value": "As printed",
+            "shown": Column("Preferred", "check", help="The value shown where there is room for one"),
+            "configuration": "Configuration",
+            "value": Column("As printed", width=150),
             "exact": "Value",
             "unit": "Unit",
-            "status": "Status",
+            "status": Column("Status", minor=True),
             "condition": "Condition",
-            "source": st.column_config.TextColumn("Source", width="medium"),
-            "link": st.column_config.LinkColumn("Link", display_text="open"),
-            "note": "Note",
+            "source": Column("Source", width=220),
+            "link": Column("Link", "link"),
+            "note": Column("Note", width=220),
         },
         key=key,
         alt="Claims with their sources",
-        sparse=True,
-        on_select="rerun",
-        selection_mode="single-row",
+        pick="Cite",
     )
-    st.caption("Tick a row to cite its value.")
-    if chosen := [claims[i] for i in picked.selection.rows if i < len(claims)]:
-        cite_value(kb, chosen[0])
+    if picked is not None:
+        cite_value(kb, claims[picked])
 
 
 def copies(kb: KnowledgeBase, columns: Sequence[str], rows: Sequence[Sequence[str | None]], name: str) -> None:
@@ -188,15 +120,14 @@ def user_line(kb: KnowledgeBase, user: User) -> None:
 MOST = 6
 
 
-def compare_button(keys: Sequence[str], table: str, *, kind: str) -> None:
-    """Opens the comparison of the ticked rows of a table.
+def compare_button(ticked: Sequence[str], table: str, *, kind: str) -> None:
+    """Opens the comparison of what is ticked.
 
     Args:
-        keys: What each row is called in the address of the comparison.
+        ticked: What is ticked, by its name in the address of the comparison.
         table: Key of the table.
         kind: `design` or `model`.
     """
-    ticked = [keys[i] for i in st.session_state[table].selection.rows if i < len(keys)]
     ready = 2 <= len(ticked) <= MOST
     label = f"Compare {len(ticked)}" if ready else "Tick two or more to compare them"
     if len(ticked) > MOST:

@@ -34,7 +34,7 @@ class Metric:
     symbols: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     """What the value depends on besides the layers: of `context`, `batch`, `weights`, `device`."""
-    digits: str = "%.3g"
+    digits: str = ".3g"
 
     @property
     def title(self) -> str:
@@ -90,9 +90,7 @@ def _step(size: Size, device: Device) -> float:
 PERFORMANCE = {
     metric.key: metric
     for metric in (
-        Metric(
-            "context_length", "Context length", "tokens", better="higher", field="context_length", digits="localized"
-        ),
+        Metric("context_length", "Context length", "tokens", better="higher", field="context_length", digits=",.0f"),
         Metric(
             "throughput",
             "Decoding rate, at most",
@@ -175,7 +173,7 @@ COST = {
             "Memory of the weights",
             "GB",
             scale=1e9,
-            compute=lambda size: size.weight_bytes(size.setting.weights),
+            compute=lambda size: float(size.stored.total),
             formula=r"\beta N",
             symbols=(r"\beta", "N"),
             needs=frozenset({"weights"}),
@@ -198,7 +196,7 @@ COST = {
             formula=r"n = \left\lceil \frac{\beta N + B M_c}{M_\mathrm{dev}} \right\rceil",
             symbols=(r"\beta", "N", "B", "M_c", r"M_\mathrm{dev}"),
             needs=_EVERYTHING,
-            digits="localized",
+            digits=",.0f",
         ),
         Metric(
             "device_time",

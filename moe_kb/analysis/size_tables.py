@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from moe_kb.format import bytes_text, change_text, compact, rate_text, time_text
 from moe_kb.queries.values import Value, shown
+from moe_kb.sizing.cache import STATE_BYTES
+from moe_kb.sizing.communication import SENT_BYTES
 
 if TYPE_CHECKING:
     from moe_kb.records.architecture import Architecture
@@ -82,10 +84,12 @@ def cache_rows(configurations: Sequence[Sized]) -> list[Cells]:
             "KV cache per token": kept(cache.per_token),
             "Windows": ", ".join(f"{kept(n)} a token up to {window:,}" for window, n in cache.windows.items())
             or "none",
-            "Constant state": kept(cache.fixed) if cache.fixed else "none",
+            "Constant state": kept(cache.fixed, STATE_BYTES) if cache.fixed else "none",
             "Encoder's tokens": f"{kept(cache.per_source_token)} a token" if cache.per_source_token else "",
             f"At {setting.context:,} tokens": bytes_text(sized.size.cache_bytes),
-            "Read by one token": kept(cache.read(setting.context, setting.context)),
+            "Read per decoded token": bytes_text(
+                cache.bytes_read(setting.context, setting.cache_bytes, setting.context)
+            ),
         }
         rows.append(row)
     empty = set() if any(row["Encoder's tokens"] for row in rows) else {"Encoder's tokens"}
@@ -133,13 +137,12 @@ def device_rows(configurations: Sequence[Sized], devices: Sequence[Device]) -> l
 def change_rows(baseline: Sized, modified: Sized, device: Device | None) -> list[Cells]:
     """What a change does to each quantity."""
     old, new = baseline.size, modified.size
-    weights = old.setting.weights
     quantities: list[tuple[str, float, float, Callable[[float], str]]] = [
         ("Total parameters", old.parameters.total, new.parameters.total, compact),
         ("Active parameters", float(old.parameters.active), float(new.parameters.active), compact),
         ("FLOPs per token, prefill", float(old.prefill.total), float(new.prefill.total), _gigaflops),
         ("FLOPs per token, decode", float(old.decode.total), float(new.decode.total), _gigaflops),
-        (f"Weights in {weights.label}", old.weight_bytes(weights), new.weight_bytes(weights), bytes_text),
+        (f"Weights in {old.stored.label}", float(old.stored.total), float(new.stored.total), bytes_text),
     ]
     if device is not None:
         quantities.append((f"Minimum number of {device.name}", old.devices(device), new.devices(device), compact))
@@ -153,7 +156,7 @@ def change_rows(baseline: Sized, modified: Sized, device: Device | None) -> list
     sparsity = old.parameters.sparsity, new.parameters.sparsity
     points = f"{100 * (sparsity[1] - sparsity[0]):+.2f} points"
     rows.append(row("Sparsity", f"{sparsity[0]:.1%}", f"{sparsity[1]:.1%}", points))
-    sent = [size.traffic and float(size.traffic.merged) * size.setting.cache_bytes for size in (old, new)]
+    sent = [size.traffic and float(size.traffic.merged) * SENT_BYTES for size in (old, new)]
     if any(sent):
         before, after = sent
         rows.append(

@@ -150,7 +150,7 @@ class TradeOffs:
         settings = {
             "context": f"context {setting.context}",
             "batch": f"batch {setting.batch}",
-            "weights": f"weights {setting.weights.key}",
+            "weights": f"weights {setting.weights_key}",
             "device": choice.device.key if choice.device else "",
         }
         rows = []

@@ -28,7 +28,7 @@ def _block(formula: str) -> str:
 def _prose(text: str) -> str:
     text = re.sub(r"\$`(.+?)`\$", r"$\1$", text, flags=re.DOTALL)
     text = re.sub(r"\$\$(.+?)\$\$", lambda formula: f"\n{_block(formula[1])}\n", text, flags=re.DOTALL)
-    return re.sub(r"^(#{1,4} )", r"##\1", text, flags=re.MULTILINE)
+    return re.sub(r"^(#{1,5} )", r"#\1", text, flags=re.MULTILINE)
 
 
 def metric_meanings(page: str) -> dict[str, str]:

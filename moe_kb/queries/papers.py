@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moe_kb.db.reader import Reader
 from moe_kb.db.search import hits
+from moe_kb.format import sentence_case
 from moe_kb.queries.taxonomy import node_labels
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class PaperRow:
     code: str | None
     designs: int
     """How many it introduces."""
+    summary: str | None
     nodes: tuple[str, ...]
     """Labels of the nodes it is placed at."""
     found: str = ""
@@ -118,14 +120,27 @@ def papers(reader: Reader) -> list[PaperRow]:
         "SELECT p.record, n.label FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
         "ORDER BY p.taxonomy, n.position"
     ):
-        nodes[record].append(label)
+        nodes[record].append(sentence_case(label))
     return [
-        PaperRow(*[record, *about, _first_two(authors), scope, url, code, designs, tuple(dict.fromkeys(nodes[record]))])
-        for record, *about, authors, scope, url, code, designs in reader.tuples(
+        PaperRow(
+            record,
+            name,
+            title,
+            year,
+            venue,
+            _first_two(authors),
+            scope,
+            url,
+            code,
+            designs,
+            summary,
+            nodes=tuple(dict.fromkeys(nodes[record])),
+        )
+        for record, name, title, year, venue, authors, scope, url, code, designs, summary in reader.tuples(
             "SELECT p.record, p.name, p.title, p.year, p.venue, p.authors, p.scope, "
             "coalesce(p.url, 'https://arxiv.org/abs/' || p.arxiv), p.code_url, "
-            "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces') "
-            "FROM papers p ORDER BY p.year DESC, coalesce(p.date, '') DESC, p.name COLLATE NOCASE"
+            "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces'), "
+            "p.summary FROM papers p ORDER BY p.year DESC, coalesce(p.date, '') DESC, p.name COLLATE NOCASE"
         )
     ]
 
@@ -183,7 +198,7 @@ def paper_page(reader: Reader, record: str) -> PaperPage:
     labels = node_labels(reader)
     return PaperPage(
         [
-            PaperPlacement(node, label, labels.get(node, node), *rest)
+            PaperPlacement(node, sentence_case(label), labels.get(node, node), *rest)
             for node, label, *rest in reader.tuples(
                 "SELECT p.taxonomy || ':' || p.node, n.label, p.printed_as, p.source, p.locator FROM placements p "
                 "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "

@@ -21,11 +21,14 @@ def resolve_record(reader: Reader, name: str, kind: str | None = None) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise AmbiguousKeyError(f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.")
-    keys = reader.values("SELECT key FROM records WHERE kind = coalesce(?, kind)", (kind,))
-    close = close_names(key, keys, at_most=5)
+        raise AmbiguousKeyError(
+            f"{key!r} is the key of {', '.join(sorted(found))}. Use the full name.", sorted(found), asked=name
+        )
+    records = reader.tuples("SELECT key, record FROM records WHERE kind = coalesce(?, kind)", (kind,))
+    close = close_names(key, [key for key, _ in records], at_most=5)
+    meant = [record for alike in close for key, record in records if key == alike]
     hint = did_you_mean(close) or f"Try: moe-kb search {' '.join(key.split())}"
-    raise NotFoundError(f"there is no {kind or 'record'} {key!r}. {hint}", close)
+    raise NotFoundError(f"there is no {kind or 'record'} {key!r}. {hint}", meant, asked=name)
 
 
 def resolve_node(reader: Reader, name: str) -> str:
@@ -40,9 +43,16 @@ def resolve_node(reader: Reader, name: str) -> str:
         if len(names) == 1:
             return names[0]
         if names:
-            raise AmbiguousKeyError(f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.")
-    hint = did_you_mean(close_names(path, [node.rpartition("/")[2] for _, node in nodes if node])) or "See: moe-kb tree"
-    raise NotFoundError(f"there is no taxonomy node {name!r}. {hint}")
+            raise AmbiguousKeyError(
+                f"{path!r} is the name of the nodes {', '.join(names)}. Use the full name.",
+                [f"node:{node}" for node in names],
+                asked=name,
+            )
+    ends = {f"node:{tree}:{node}": node.rpartition("/")[2] for tree, node in nodes if node}
+    close = close_names(path.rpartition("/")[2], ends.values())
+    hint = did_you_mean(close) or "See: moe-kb tree"
+    meant = [node for alike in close for node, end in ends.items() if end == alike]
+    raise NotFoundError(f"there is no taxonomy node {name!r}. {hint}", meant, asked=name)
 
 
 def _text(name: str) -> str:

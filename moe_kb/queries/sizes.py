@@ -14,16 +14,8 @@ if TYPE_CHECKING:
     from moe_kb.sizing.precision import WeightFormat
     from moe_kb.sizing.report import Device
 
-SIXTEEN_BITS = ("bf16", "fp16")
-ARITHMETIC = {
-    "fp32": ("fp32", "fp32_vector"),
-    "fp8": ("fp8", *SIXTEEN_BITS),
-    "fp8-block-128": ("fp8", *SIXTEEN_BITS),
-    "mxfp4": ("fp4", *SIXTEEN_BITS),
-    "nvfp4": ("fp4", *SIXTEEN_BITS),
-}
-"""What weights of a format are multiplied in, the first that a device's datasheet gives; those in low precision can be
-unpacked to 16 bits, as all others are. A device that has none of them is left out."""
+#: Precisions in which a device's datasheet may give a peak, and a configuration be computed.
+PEAKS = ("fp32", "fp32_vector", "bf16", "fp16", "fp8", "fp4", "int8")
 NO_LAYERS = "its layers are not reported"
 
 
@@ -103,17 +95,18 @@ def sizable(reader: Reader) -> dict[str, Sizable]:
 def devices(reader: Reader, weights: WeightFormat | None = None) -> list[Device]:
     """Accelerators whose memory, its bandwidth and a peak for `weights` (default: bf16) have a source, the largest
     memory first."""
+    from moe_kb.sizing.precision import BF16, arithmetics
     from moe_kb.sizing.report import Device
 
-    precisions = ARITHMETIC.get(weights.key if weights else "bf16", SIXTEEN_BITS)
-    columns = ", ".join(f"peak_{precision}" for precision in precisions)
+    columns = [f"peak_{precision}" for precision in PEAKS]
     found = []
-    for key, name, bandwidth, capacity, *peaks in reader.tuples(
-        f"SELECT key, name, memory_bandwidth, memory_capacity, {columns} FROM accelerators "
-        "WHERE memory_capacity IS NOT NULL AND memory_bandwidth IS NOT NULL ORDER BY memory_capacity DESC, key"
+    for key, name, bandwidth, capacity, link, *figures in reader.tuples(
+        f"SELECT key, name, memory_bandwidth, memory_capacity, interconnect_one_way, {', '.join(columns)} "
+        "FROM accelerators WHERE memory_capacity IS NOT NULL AND memory_bandwidth IS NOT NULL "
+        "ORDER BY memory_capacity DESC, key"
     ):
-        for precision, peak in zip(precisions, peaks, strict=True):
-            if peak:
-                found.append(Device(key, name, precision, peak, bandwidth, capacity))
-                break
+        peaks = {precision: peak for precision, peak in zip(PEAKS, figures, strict=True) if peak}
+        usable = [precision for precision in arithmetics(weights or BF16) if precision in peaks]
+        if usable:
+            found.append(Device(key, name, usable[0], peaks[usable[0]], bandwidth, capacity, link, peaks))
     return found

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from moe_kb.records.base import Citation, Part, Status, Text
+from moe_kb.records.checkpoint import Checkpoint
 from moe_kb.records.sublayers import AnySublayer, Count, Mixture, Positive, Weight
 
 #: Repeats are written out to be counted, so a wrong one must not ask for a billion layers.
@@ -115,6 +116,8 @@ class Architecture(Citation):
     """Tensors outside the layers that no other field stands for, such as position embeddings."""
     residual_streams: Positive | None = None
     """Parallel residual streams mixed by hyper-connections; one where unset."""
+    checkpoint: Checkpoint | None = None
+    """How the released file keeps its weights."""
     encoder: Stack | None = None
     """The encoder's stack."""
     decoder: Stack | None = None

@@ -1,13 +1,14 @@
 """What is kept of a sequence while it is decoded: a slope per token, windows that fill up, and a fixed state.
 
-In numbers, not bytes: the precision is the reader's. Buffers of less than a compression block are left out. Symbols:
-G key-value heads, d widths, r_kv rank of keys and values, N width of a state.
+In numbers; in bytes, keys and values are in the reader's precision and constant states in 16 bits. Buffers of less than
+a compression block are left out. Symbols: G key-value heads, d widths, r_kv rank of keys and values, N width of a
+state.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
@@ -25,6 +26,11 @@ from moe_kb.records.sublayers import (
     Sublayer,
 )
 from moe_kb.sizing.parameters import inner_width, written
+
+STATE_BYTES = 2
+"""Of a number of a recurrent state or of a convolution's inputs, which a format of the KV cache does not reach."""
+#: Formats of the KV cache: bytes of a number, and what they are called. Scales of fp8 are not counted.
+CACHE_FORMATS: dict[str, tuple[int, str]] = {"bf16": (2, "16-bit"), "fp8": (1, "8-bit (fp8)")}
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,15 @@ class Cache:
         return self.numbers(tokens, source_tokens) - passed_over
 
     def bytes(self, tokens: int, bytes_per_number: float = 2, source_tokens: int = 0) -> float:
-        """The same in bytes."""
-        return float(self.numbers(tokens, source_tokens)) * bytes_per_number
+        """Bytes of what is kept: constant states in 16 bits, all else in `bytes_per_number`."""
+        return self._in_bytes(self.numbers(tokens, source_tokens), bytes_per_number)
+
+    def bytes_read(self, tokens: int, bytes_per_number: float = 2, source_tokens: int = 0) -> float:
+        """Bytes of what the last of `tokens` tokens reads."""
+        return self._in_bytes(self.read(tokens, source_tokens), bytes_per_number)
+
+    def _in_bytes(self, numbers: Fraction, bytes_per_number: float) -> float:
+        return float(numbers - self.fixed) * bytes_per_number + self.fixed * STATE_BYTES
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,13 @@ class _Kept:
     picked: Fraction = Fraction()
 
 
-def cache(architecture: Architecture) -> Cache:
-    """The cache of `architecture`; an encoder keeps nothing, as it sees its sequence once."""
+def cache(architecture: Architecture, counts: Callable[[Sublayer], bool] = lambda sublayer: True) -> Cache:
+    """The cache of `architecture`; an encoder keeps nothing, as it sees its sequence once.
+
+    Args:
+        architecture: the layers.
+        counts: whether a sublayer is meant; all are, unless given.
+    """
     per_token, fixed, per_source_token = Fraction(), 0, 0
     windows: defaultdict[int, int] = defaultdict(int)
     picked: defaultdict[int, Fraction] = defaultdict(Fraction)
@@ -83,6 +101,8 @@ def cache(architecture: Architecture) -> Cache:
         if name == "encoder":
             continue
         for times, sublayer, _ in written(stack.groups, 1, name):
+            if not counts(sublayer):
+                continue
             kept = _kept(sublayer, architecture.d_model or 0)
             per_token += times * kept.per_token
             fixed += times * kept.fixed

@@ -17,6 +17,9 @@ from moe_kb.records.architecture import Architecture
 from moe_kb.records.sublayers import Mixture
 from moe_kb.sizing.parameters import expected_experts, written
 
+#: Bytes of a number in transit: activations are sent in 16 bits.
+SENT_BYTES = 2
+
 
 @dataclass(frozen=True)
 class AllToAll:

@@ -180,7 +180,7 @@ def expected_experts(mixture: Mixture) -> Fraction:
 
 def expert_size(mixture: Mixture, d_model: int) -> int:
     """Parameters of one routed expert: its matrices D x F (or latent width x F), and biases."""
-    width, inner, matrices = mixture.d_latent or d_model, size_of_width(mixture), _matrices(mixture)
+    width, inner, matrices = mixture.d_latent or d_model, size_of_width(mixture), matrices_of(mixture)
     biases = (matrices - 1) * inner + width if mixture.bias else 0
     return matrices * width * inner + biases + _size(mixture.expert_weights)
 
@@ -188,7 +188,7 @@ def expert_size(mixture: Mixture, d_model: int) -> int:
 def granularity(mixture: Mixture, d_model: int) -> Fraction:
     """Granularity of a described layer; see `dense_equivalents`."""
     return dense_equivalents(
-        d_model=d_model, d_expert=size_of_width(mixture), matrices=_matrices(mixture), d_input=mixture.d_latent
+        d_model=d_model, d_expert=size_of_width(mixture), matrices=matrices_of(mixture), d_input=mixture.d_latent
     )
 
 
@@ -323,7 +323,7 @@ def _(sublayer: ShortConvolution, D: int) -> Shares:
 @_count.register
 def _(sublayer: Dense, D: int) -> Shares:
     """Two matrices D x F, three with a gate."""
-    F, matrices = size_of_width(sublayer), _matrices(sublayer)
+    F, matrices = size_of_width(sublayer), matrices_of(sublayer)
     return [("dense", fixed(matrices * D * F + ((matrices - 1) * F + D if sublayer.bias else 0)))]
 
 
@@ -334,13 +334,13 @@ def _(sublayer: Mixture, D: int) -> Shares:
     size = expert_size(sublayer, D)
     dense = (2 * D * sublayer.d_latent if sublayer.d_latent else 0) + (D if sublayer.output_bias else 0)
     shares: Shares = [
-        ("router", fixed(D * _router_rows(sublayer) + _router_biases(sublayer))),
+        ("router", fixed(D * router_rows(sublayer) + _router_biases(sublayer))),
         ("routed", Share(E * size, size * expected_experts(sublayer))),
     ]
     if dense:
         shares.append(("dense", fixed(dense)))
     if sublayer.shared is not None:
-        matrices, shared = _matrices(sublayer), sublayer.shared
+        matrices, shared = matrices_of(sublayer), sublayer.shared
         width = shared.count * shared.d_expert
         gate = D if shared.gate == "sigmoid" else 0
         bias = (matrices - 1) * width + D if sublayer.bias else 0
@@ -348,7 +348,8 @@ def _(sublayer: Mixture, D: int) -> Shares:
     return shares
 
 
-def _router_rows(sublayer: Mixture) -> int:
+def router_rows(sublayer: Mixture) -> int:
+    """Outputs of a layer's router: a logit for each expert, or the keys of both halves of product-key retrieval."""
     if sublayer.router and sublayer.router.product_keys:
         return 2 * sublayer.router.product_keys
     return sublayer.n_routed_experts + (sublayer.zero.count if sublayer.zero else 0)
@@ -380,7 +381,12 @@ def size_of_width(sublayer: Dense | Mixture) -> int:
     return width
 
 
-def _matrices(sublayer: Dense | Mixture) -> int:
+def matrices_of(sublayer: Dense | Mixture) -> int:
+    """Matrices of a feed-forward network, or of one expert.
+
+    Raises:
+        UnsizedError: its activation is not given.
+    """
     if sublayer.activation is None:
         raise UnsizedError([f"activation of {sublayer.kind} is not given, so that two or three matrices are possible"])
     return MATRICES[sublayer.activation]

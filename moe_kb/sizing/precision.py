@@ -29,6 +29,8 @@ class WeightFormat:
     """s, for each block: scale and zero point."""
     source: str = ""
     """Where the layout is laid down."""
+    integer: bool = False
+    """Whether weights are integers."""
 
     @property
     def bytes_per_weight(self) -> Fraction:
@@ -91,6 +93,7 @@ INT4_GROUP_128 = WeightFormat(
     "GPTQ as AutoGPTQ stores it (qlinear_cuda_old.py at 179776bd: `scales` float16 and `qzeros` of 4 bits for each "
     "group of inputs); 128 is the default group size of transformers' GPTQConfig and AwqConfig, the latter with a "
     "zero point",
+    integer=True,
 )
 """(4 + (16 + 4) / 128) / 8 = 0.51953125 bytes a weight: an fp16 scale and a 4-bit zero point for each 128 inputs of an
 output. The order of the inputs (`g_idx`), which GPTQ keeps once a matrix, is not counted."""
@@ -102,6 +105,7 @@ INT4_GROUP_32 = WeightFormat(
     (1, 32),
     16,
     "ggml's Q4_0 (ggml-common.h: `block_q4_0`, a half-precision scale and 32 nibbles)",
+    integer=True,
 )
 """(4 + 16 / 32) / 8 = 0.5625 bytes a weight: a 16-bit scale for each 32 inputs, symmetric."""
 
@@ -131,3 +135,19 @@ FORMATS: dict[str, WeightFormat] = {
     weights.key: weights for weights in (FP32, BF16, FP8, FP8_BLOCK, INT4_GROUP_128, INT4_GROUP_32, MXFP4, NVFP4)
 }
 """Every format by key, those with more bits first."""
+
+_SIXTEEN_BITS = ("bf16", "fp16")
+
+
+def arithmetics(weights: WeightFormat) -> tuple[str, ...]:
+    """Precisions that weights of a format are multiplied in, the best first; a device uses the first that it has.
+
+    Those in low precision can be unpacked to 16 bits, as integers of four bits always are.
+    """
+    if weights.weight_bits > 16:
+        return ("fp32", "fp32_vector")
+    if weights.weight_bits == 8:
+        return ("int8" if weights.integer else "fp8", *_SIXTEEN_BITS)
+    if weights.key in (MXFP4.key, NVFP4.key):
+        return ("fp4", *_SIXTEEN_BITS)
+    return _SIXTEEN_BITS

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from moe_kb.records.architecture import Architecture
 from moe_kb.records.sublayers import Mixture
 from moe_kb.sizing.cache import Cache, cache
-from moe_kb.sizing.communication import AllToAll, all_to_all
+from moe_kb.sizing.communication import SENT_BYTES, AllToAll, all_to_all
 from moe_kb.sizing.context import Context, Phase
 from moe_kb.sizing.operations import Operations, operations
 from moe_kb.sizing.parameters import PARTS, Parameters, count, expected_experts, granularity, written
-from moe_kb.sizing.precision import FORMATS, WeightFormat
+from moe_kb.sizing.precision import FORMATS, WeightFormat, arithmetics
 from moe_kb.sizing.roofline import Roofline, fewest_devices, roofline
+from moe_kb.sizing.storage import AS_RELEASED, Storage, as_released, kept_in
 from moe_kb.sizing.weight_traffic import Needed, decoding, needed
 
 SCOPE = "text model; no multi-token-prediction layers, no vision tower; buffers not counted"
@@ -29,15 +30,20 @@ class Setting:
         context: tokens of a sequence: the decoded one with those before it, or all taken at once.
         batch: sequences decoded together.
         expert_parallel: devices that each layer's experts are laid out on.
-        weights: how weights are kept.
-        cache_bytes: bytes of a number of the cache and of what is sent between devices.
+        weights: the format that all weights are kept in; none: as each configuration's checkpoint keeps them.
+        cache_bytes: bytes of a number of the cache.
     """
 
     context: int = 8192
     batch: int = 1
     expert_parallel: int = 8
-    weights: WeightFormat = FORMATS["bf16"]
+    weights: WeightFormat | None = None
     cache_bytes: float = 2
+
+    @property
+    def weights_key(self) -> str:
+        """What the choice of weights is called in an address, a command and a report."""
+        return self.weights.key if self.weights else AS_RELEASED
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Device:
         peak: dense operations/s.
         bandwidth: of its memory, bytes/s.
         memory: bytes.
+        link: bytes/s to other devices in one direction; none where no source says.
+        peaks: dense operations/s by precision, all that have a source.
     """
 
     key: str
@@ -59,6 +67,15 @@ class Device:
     peak: int
     bandwidth: int
     memory: int
+    link: int | None = None
+    peaks: Mapping[str, int] = field(default_factory=dict)
+
+    def working_in(self, weights: WeightFormat) -> Device:
+        """The same with the peak of the arithmetic that weights of a format are multiplied in, where it has one."""
+        for precision in arithmetics(weights):
+            if peak := self.peaks.get(precision):
+                return replace(self, arithmetic=precision, peak=peak)
+        return self
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,7 @@ class Size:
         prefill: operations of one token, mean over a prefill of `setting.context` tokens.
         decode: operations of the last of `setting.context` tokens; beside a decoder an encoder does nothing then.
         needed: weights that a pass of each phase needs.
+        stored: how the weights are kept under the setting.
         cache: numbers kept of a sequence.
         traffic: all-to-all; none where a layer's experts cannot be laid out evenly, or there are none.
         experts: the layers with routed experts; none where there are none.
@@ -100,6 +118,7 @@ class Size:
     prefill: Operations
     decode: Operations
     needed: Mapping[Phase, Needed]
+    stored: Storage
     cache: Cache
     traffic: AllToAll | None
     experts: Experts | None
@@ -121,23 +140,29 @@ class Size:
         """
         s = self.setting
         if phase == "decode":
-            read = self.cache.read(s.context, s.context)
-            tokens, moved = s.batch, s.batch * float(read) * s.cache_bytes
+            tokens, moved = s.batch, s.batch * self.cache.bytes_read(s.context, s.cache_bytes, s.context)
             done = float(self.decode.total) * s.batch
         else:
             tokens, moved = s.context, self.cache_bytes
             done = float(self.prefill.total) * s.context
-        return done, self.needed[phase].by(tokens) * float(s.weights.bytes_per_weight) + moved
+        always, experts = self.weights_read(phase, tokens)
+        return done, always + experts + moved
+
+    def weights_read(self, phase: Phase, tokens: int) -> tuple[float, float]:
+        """Bytes of weights that one pass of so many tokens reads: those that all need, and of routed experts."""
+        per_weight, needed = self.stored.per_weight, self.needed[phase]
+        always = sum(number * per_weight[part] for part, number in needed.always.items())
+        return float(always), needed.experts(tokens) * float(per_weight["routed"])
 
     def on(self, device: Device, phase: Phase) -> Roofline:
         """One pass under the roof of as many of `device` as hold it, dividing the work perfectly, sending for free."""
         done, moved = self.work(phase)
-        together = self.devices(device)
+        together, device = self.devices(device), device.working_in(self.stored.main)
         return roofline(done, moved, together * device.peak, together * device.bandwidth)
 
     def devices(self, device: Device) -> int:
         """Fewest of `device` that hold the weights and the caches of the batch."""
-        needed = self.weight_bytes(self.setting.weights) + self.setting.batch * self.cache_bytes
+        needed = float(self.stored.total) + self.setting.batch * self.cache_bytes
         return fewest_devices(round(needed), device.memory)
 
     def as_dict(self, devices: Sequence[Device] = ()) -> dict[str, Any]:
@@ -157,8 +182,12 @@ class Size:
             "experts": None if self.experts is None else vars(self.experts),
             "setting": {
                 "context": s.context, "batch": s.batch, "expert_parallel_degree": s.expert_parallel,
-                "weights": s.weights.key,
-                "bytes_per_weight": float(s.weights.bytes_per_weight), "cache_bytes_per_number": s.cache_bytes,
+                "weights": s.weights_key,
+                "bytes_per_weight": float(self.stored.total / p.total), "cache_bytes_per_number": s.cache_bytes,
+            },
+            "stored": {
+                "format": self.stored.label, "otherwise": self.stored.rest, "assumed": self.stored.assumed,
+                "bytes": float(self.stored.total),
             },
             "flops_per_token": {
                 phase: {
@@ -174,13 +203,13 @@ class Size:
                 "fixed_numbers": self.cache.fixed,
                 "numbers_per_source_token": self.cache.per_source_token,
                 "bytes": self.cache_bytes,
-                "bytes_read_in_decode": float(self.cache.read(s.context, s.context)) * s.cache_bytes,
+                "bytes_read_in_decode": self.cache.bytes_read(s.context, s.cache_bytes, s.context),
             },
             "all_to_all": None if self.traffic is None else {
                 "layers": self.traffic.layers,
                 "expert_parallel": self.traffic.expert_parallel,
-                "bytes_per_token_and_layer": float(self.traffic.merged) * s.cache_bytes,
-                "bytes_per_token_and_layer_per_expert": float(self.traffic.per_expert) * s.cache_bytes,
+                "bytes_per_token_and_layer": float(self.traffic.merged) * SENT_BYTES,
+                "bytes_per_token_and_layer_per_expert": float(self.traffic.per_expert) * SENT_BYTES,
             },
         }  # fmt: skip
         if devices:
@@ -188,7 +217,7 @@ class Size:
                 {
                     "key": device.key,
                     "name": device.name,
-                    "arithmetic": device.arithmetic,
+                    "arithmetic": device.working_in(self.stored.main).arithmetic,
                     "fewest": self.devices(device),
                     **{phase: _roof(self.on(device, phase)) for phase in ("prefill", "decode")},
                 }
@@ -214,12 +243,14 @@ def size(architecture: Architecture, setting: Setting | None = None) -> Size:
         traffic = all_to_all(architecture, s.expert_parallel)
     except ValueError:  # experts that do not lie evenly on so many devices
         traffic = None
+    stored = kept_in(s.weights, parameters) if s.weights else as_released(architecture, parameters)
     return Size(
         parameters=parameters,
         setting=s,
         prefill=operations(architecture, parameters, Context(s.context, "prefill")),
         decode=operations(step, step_parameters, Context(s.context, "decode")),
         needed={"prefill": needed(architecture, parameters), "decode": needed(step, step_parameters)},
+        stored=stored,
         cache=cache(architecture),
         traffic=traffic if traffic and traffic.layers else None,
         experts=_experts(architecture),

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from moe_kb.records.architecture import Architecture
 from moe_kb.records.sublayers import AnySublayer, Attention
-from moe_kb.sizing.parameters import Parameters, count_sublayer, edited, written
+from moe_kb.sizing.parameters import Parameters, PartName, count_sublayer, edited, written
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Needed:
     """Weights that tokens need in one pass.
 
     Attributes:
-        always: those that every token needs; of embeddings only what is multiplied with.
+        always: of each part those that every token needs; of embeddings only what is multiplied with.
         routed: weights of experts by the share of them that a token chooses.
     """
 
-    always: Fraction
+    always: Mapping[PartName, Fraction]
     routed: Mapping[Fraction, int]
 
     def by(self, tokens: int) -> float:
@@ -29,9 +29,11 @@ class Needed:
 
         With an even and independent choice, b tokens leave an expert alone with probability (1 - k/E)^b.
         """
-        return float(self.always) + sum(
-            total * (1 - (1 - float(share)) ** tokens) for share, total in self.routed.items()
-        )
+        return float(sum(self.always.values())) + self.experts(tokens)
+
+    def experts(self, tokens: int) -> float:
+        """Of these the weights of routed experts."""
+        return sum(total * (1 - (1 - float(share)) ** tokens) for share, total in self.routed.items())
 
 
 def needed(architecture: Architecture, parameters: Parameters) -> Needed:
@@ -42,7 +44,11 @@ def needed(architecture: Architecture, parameters: Parameters) -> Needed:
             for part, share in count_sublayer(sublayer, architecture.d_model or 0):
                 if part == "routed":
                     routed[share.active / share.total] += times * share.total
-    return Needed(parameters.active_excl_input_embedding - parameters.parts["routed"].active, dict(routed))
+    always: dict[PartName, Fraction] = {
+        part: share.active for part, share in parameters.parts.items() if part != "routed"
+    }
+    always["embedding"] = always["embedding"] - parameters.tables if parameters.tied else Fraction()
+    return Needed(always, dict(routed))
 
 
 def decoding(architecture: Architecture) -> Architecture:

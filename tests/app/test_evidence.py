@@ -2,6 +2,7 @@
 
 import pytest
 from comparisons import result
+from shown import tables
 
 TEXT = (
     result("control-dense", [3.0, 3.1, 3.2], group="control"),
@@ -20,7 +21,7 @@ CLUSTERS = (
 
 def board(at):
     """The table of all designs."""
-    return at.dataframe[0].value
+    return tables(at)[0]
 
 
 def numbers(at) -> dict[str, str]:
@@ -32,7 +33,7 @@ def test_a_page_without_results_explains_itself(open_page, texts, with_results):
     at = open_page("evidence")
     assert "No comparison has been made yet." in texts(at)
     assert "bench-designs" in texts(at).replace("\\", "")
-    assert not at.dataframe
+    assert not tables(at)
 
 
 def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
@@ -44,7 +45,7 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     shown = board(at)
     assert list(dict.fromkeys(shown["group"])) == ["Ranked", "Unmatched", "Not causal", "Controls", "Failed"]
     ranked = shown[shown["group"] == "Ranked"]
-    assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
+    assert list(ranked["name"]) == ["Switch top-1 router", "Mixtral router", "BASE layer"]
     assert list(ranked["rank"]) == [1, 2, 3]
     assert list(ranked["places"]) == ["1", "2", "3"]
     assert ranked["dense_error"][0] == pytest.approx(0.00333, abs=1e-4)
@@ -54,7 +55,7 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     assert notes["Unmatched"] == "active parameters +9% at the nearest width"
     assert notes["Failed"] == "the loss is not finite at step 2"
     assert shown[shown["group"] != "Ranked"]["rank"].isna().all()
-    assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
+    assert "BASE layer (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
     assert len(at.get("plotly_chart")) == 3
     assert "a processor, 2 cores" in texts(at)
 
@@ -123,9 +124,9 @@ def test_a_result_cannot_bring_markup_into_the_page(open_page, texts, with_resul
 def test_the_table_filters_by_group_verdict_name(open_page, with_results):
     with_results(*TEXT)
     at = open_page("evidence", group="ranked", verdict="worse")
-    assert list(board(at)["name"]) == ["BASE layers"]
-    at = open_page("evidence", q="TOP-")
-    assert list(board(at)["name"]) == ["Switch top-1", "Mixtral top-2", "GShard top-2"]
+    assert list(board(at)["name"]) == ["BASE layer"]
+    at = open_page("evidence", q="TOP")
+    assert list(board(at)["name"]) == ["Switch top-1 router", "GShard top-2 router"]
     at = open_page("evidence", q="nothing is called so")
     assert len(at.get("plotly_chart")) == 3
 
@@ -145,7 +146,7 @@ def test_findings_lead_the_real_page(open_real_page, texts):
         "What does not agree",
         "Every design",
     ]
-    assert len(at.dataframe) == 1
+    assert len(tables(at)) == 1
     agrees = at.table[0].value
     assert "survey-a" not in agrees.to_string()
     assert "(evidence?shown=mutual-distillation-loss&shown=mixtral-top2-router)" in agrees["Difference"][0]

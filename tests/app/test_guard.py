@@ -311,3 +311,49 @@ def test_the_browser_gets_a_file_that_others_cannot_read(monkeypatch, tmp_path):
 def test_streamlit_run_by_hand_serves_the_guarded_app():
     found = discover_asgi_app(Path(guard.__file__).with_name("main.py"))
     assert found.import_string == "main:app"
+
+
+@pytest.fixture
+def server_of_pages(monkeypatch) -> TestClient:
+    """A browser with the cookie of a server that says which pages it has."""
+    monkeypatch.setenv("MOE_KB_TOKEN", TOKEN)
+    given = guard.guarded(__file__, pages=["papers", "trade-offs"])
+    routes = [Route("/{path:path}", told, methods=["GET", "POST"])]
+    client = TestClient(Starlette(routes=routes, middleware=given["middleware"]), base_url=BASE, follow_redirects=False)
+    assert client.get("/", params={"token": TOKEN}).status_code == 303
+    return client
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/papers", "/trade-offs/", "/papers?q=x", "/_stcore/host-config", "/static/js/x.js", "/media/x.csv"]
+)
+def test_pages_and_files_are_served(server_of_pages, path):
+    assert server_of_pages.get(path, headers=PAGE).text.startswith("told ")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/nosuch", "nosuch"),
+        ("/paper/switch", "paper%2Fswitch"),
+        ("/Papers", "Papers"),
+        ("/papers/extra?q=1", "papers%2Fextra"),
+        ("/%2F%2Fevil.example", "evil.example"),
+        ("/a%0d%0aSet-Cookie:x", "a%0D%0ASet-Cookie%3Ax"),
+    ],
+)
+def test_unknown_pages_lead_to_one_that_says_so(server_of_pages, path, asked):
+    answer = server_of_pages.get(path, headers=PAGE)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/no-such-page?page={asked}"
+
+
+def test_what_is_no_browsers_page_is_passed_on(server_of_pages):
+    assert server_of_pages.get("/nosuch").text == "told /nosuch?"
+
+
+def test_pages_below_a_base_path_are_known(server_of_pages, monkeypatch):
+    options = {"server.baseUrlPath": "kb"}
+    monkeypatch.setattr(guard.st, "get_option", options.get)
+    assert server_of_pages.get("/kb/papers", headers=PAGE).text.startswith("told ")
+    assert server_of_pages.get("/kb/nosuch", headers=PAGE).headers["location"] == "/kb/no-such-page?page=nosuch"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import ui
+from shown import tables
 from streamlit.testing.v1 import AppTest
 from trees import edit
 
@@ -31,9 +32,13 @@ def test_a_detail_page_without_a_key_says_where_to_choose(open_page, texts, name
 @pytest.mark.parametrize("name", ["paper", "design"])
 def test_an_unknown_key_is_answered_with_close_ones(open_page, name):
     at = open_page(name, key="alpha-rooter" if name == "design" else "alpah")
+    assert at.title[0].value == f"No such {name}"
     assert len(at.error) == 1
-    assert "Did you mean" in at.error[0].value
-    assert at.get("page_link")[-1].label == f"All {name}s"
+    assert "moe-kb search" not in at.error[0].value
+    links = [link.label for link in at.get("page_link")]
+    assert links[0].startswith("Alpha")
+    assert links[-1] == f"All {name}s"
+    assert at.text_input[0].value == ("alpha rooter" if name == "design" else "alpah")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_findings_are_shown_as_a_banner_while_the_earlier_build_answers(open_pag
     at = open_page("papers")
     assert "answers: it is older than the records" in texts(at)
     assert "no-such-node" in texts(at)
-    assert len(at.dataframe[0].value) == 2
+    assert len(tables(at)[0]) == 2
 
 
 def test_a_tree_that_cannot_be_built_is_explained(open_page, tree):

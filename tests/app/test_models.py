@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from shown import tables
 from trees import BARE, edit, remove_model, size_alpha
 
 RESOLUTION = """\
@@ -17,13 +18,13 @@ resolutions:
 
 
 def table(at, key_column: str):
-    return next(frame.value for frame in at.dataframe if key_column in frame.value.columns)
+    return next(frame for frame in tables(at) if key_column in frame.columns)
 
 
 def test_the_table_shows_every_configuration_with_its_values(open_page):
     at = open_page("models")
-    frame = table(at, "configuration")
-    assert (list(frame["name"]), frame["d_model"].iloc[0]) == (["Alpha"], 512)
+    frame = table(at, "d_model")
+    assert (list(frame["name"]), frame["d_model"].iloc[0]) == (["Alpha 1B"], 512)
     assert frame["organisation"].iloc[0] == "Example Lab"
 
 
@@ -32,7 +33,7 @@ def test_a_search_that_finds_nothing_says_what_to_do(open_page, texts):
     at.text_input(key="in-q").set_value("no such model").run()
     assert "Remove a filter" in texts(at)
     at.text_input(key="in-q").set_value("alpha").run()
-    assert len(table(at, "configuration")) == 1
+    assert len(table(at, "d_model")) == 1
 
 
 def test_axes_without_common_values_say_so(open_page, texts):

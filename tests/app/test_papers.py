@@ -1,26 +1,28 @@
 """The list of papers and a paper's page."""
 
+from shown import tables
+
 
 def test_lists_everything_newest_first(open_page):
     at = open_page("papers")
-    assert list(at.dataframe[0].value["name"]) == ["Alpha", "Beta"]
+    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens", "Beta Learns to Share"]
 
 
 def test_filters_stand_in_the_address(open_page):
     at = open_page("papers")
     at.toggle(key="in-code").set_value(True).run()
-    assert (at.query_params["code"], list(at.dataframe[0].value["name"])) == ("yes", ["Alpha"])
+    assert (at.query_params["code"], list(tables(at)[0]["title"])) == ("yes", ["Alpha: Routing Invented Tokens"])
     at.toggle(key="in-code").set_value(False).run()
     assert "code" not in at.query_params
     at.slider(key="in-years").set_range(2020, 2020).run()
-    assert (at.query_params["years"], list(at.dataframe[0].value["name"])) == ("2020-2020", ["Beta"])
+    assert (at.query_params["years"], list(tables(at)[0]["title"])) == ("2020-2020", ["Beta Learns to Share"])
 
 
 def test_an_address_brings_its_filters_back(open_page):
     at = open_page("papers", under="first:algorithm/gating/sparse", venue="Conference of Examples")
     assert at.selectbox(key="in-under").value == "first:algorithm/gating/sparse"
     assert at.multiselect(key="in-venue").value == ["Conference of Examples"]
-    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens"]
 
 
 def test_a_search_leads_to_designs_and_models_too(open_page, texts):
@@ -32,7 +34,7 @@ def test_a_search_leads_to_designs_and_models_too(open_page, texts):
 def test_nothing_found_says_what_to_do(open_page, texts):
     at = open_page("papers", q="zzzz")
     assert "No results." in texts(at)
-    assert not at.dataframe
+    assert not tables(at)
 
 
 def test_a_paper_says_everything_with_its_source(open_page, texts):

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from comparisons import result
+from shown import tables
 
 import moe_kb
 from moe_kb.analysis.metrics import SIDES
@@ -25,7 +26,7 @@ def command(*arguments: str):
 ])  # fmt: skip
 @pytest.mark.usefixtures("sizable")
 def test_trade_offs_agree(open_page, asked):
-    shown = open_page("trade_offs", **{name: str(value) for name, value in asked.items()}).dataframe[0].value.iloc[0]
+    shown = tables(open_page("trade_offs", **{name: str(value) for name, value in asked.items()}))[0].iloc[0]
     found = moe_kb.open().tradeoffs(**asked)
     (entry,) = found.having()
     values = {side: found.choice.shown(entry.values[side], side) for side in SIDES}
@@ -44,7 +45,7 @@ def test_leaderboards_agree(open_page, with_results):
         result("switch-top1", [2.8, 2.91, 3.0]),
         result("mixtral-top2", [2.99, 3.12, 3.19]),
     )
-    shown = open_page("evidence").dataframe[0].value
+    shown = tables(open_page("evidence"))[0]
     board = moe_kb.open().leaderboard("text-0")
     ranked = [standing for standing in board.standings if standing.group == "ranked"]
     data, text = command("leaderboard", "text-0")
@@ -63,14 +64,14 @@ def test_leaderboards_agree(open_page, with_results):
 
 @pytest.mark.parametrize("measure", ["granularity", "chosen_share", "score"])
 def test_trends_agree(open_page, measure):
-    shown = open_page("trends", measure=measure).dataframe[0].value
+    shown = tables(open_page("trends", measure=measure))[0]
     trend = moe_kb.open().trends(measure)
     data, text = command("trends", measure)
     for row, observation, printed in zip(shown.itertuples(), trend.observations, data["configurations"], strict=True):
         assert getattr(row, measure) == observation.value(measure) == printed["value"]
         assert row.source == observation.source_of(measure) == printed["source"]
         assert observation.label in text
-    assert len(data["years"]) == len(trend.years) + len(trend.commonest)
+    assert len(data["years"]) == len(trend.years) + len(trend.years_of_words)
 
 
 def test_unknown_names_end_the_command(open_page):

@@ -1,6 +1,7 @@
 """The page of trade-offs."""
 
 import pytest
+from shown import tables
 from trees import edit
 
 from moe_kb.analysis.metrics import COST, PERFORMANCE
@@ -8,8 +9,8 @@ from moe_kb.analysis.metrics import COST, PERFORMANCE
 
 def test_values_have_sources_and_formulas(open_page, texts, sizable):
     at = open_page("trade_offs")
-    assert len(at.get("plotly_chart")) == 2
-    row = at.dataframe[0].value.iloc[0]
+    assert len(at.get("plotly_chart")) == 1
+    row = tables(at)[0].iloc[0]
     assert (row["label"], row["printed"]) == ("Alpha 1B", "Alpha 1B")
     assert row["accuracy-from"] == "First survey, Table 1, row 1"
     assert row["cost-from"] == "computed from Alpha config, config.json"
@@ -21,20 +22,22 @@ def test_values_have_sources_and_formulas(open_page, texts, sizable):
 def test_scores_of_one_setting_are_shown(open_page, sizable):
     at = open_page("trade_offs")
     assert at.segmented_control(key="in-setting").options == ["0-shot (1)", "5-shot (1)"]
-    assert list(at.dataframe[0].value["accuracy"]) == [46.5]
+    assert list(tables(at)[0]["accuracy"]) == [46.5]
     at.segmented_control(key="in-setting").set_value("5-shot").run()
-    assert (list(at.dataframe[0].value["accuracy"]), at.query_params["setting"]) == ([45.0], "5-shot")
+    assert (list(tables(at)[0]["accuracy"]), at.query_params["setting"]) == ([45.0], "5-shot")
 
 
 def test_missing_values_are_listed_with_reasons(open_page, texts):
     at = open_page("trade_offs", cost="weight_bytes")
     assert not at.get("plotly_chart")
-    assert len([note for note in at.info if "No configuration has" in note.value]) == 2
-    row = at.dataframe[0].value.iloc[0]
+    assert len([note for note in at.info if "No configuration has" in note.value]) == 1
+    row = tables(at)[0].iloc[0]
     assert row["label"] == "Alpha 1B"
     assert row["cost"].startswith("cannot be sized: tied_embeddings is not given")
     assert row["performance"] == "context length not reported"
-    assert "What is missing (1)" in texts(at)
+    (folded,) = [box for box in at.expander if "a value: which, and why" in box.label]
+    assert folded.label == "1 configuration lacks a value: which, and why"
+    assert not folded.proto.expanded
 
 
 def test_widgets_are_those_the_metrics_need(open_page, sizable):
@@ -44,7 +47,7 @@ def test_widgets_are_those_the_metrics_need(open_page, sizable):
     for cost, needed in (("cache_bytes", {"context"}), ("devices", {"context", "batch", "weights", "accelerator"})):
         at.selectbox(key="in-cost").set_value(cost).run()
         assert {box.key for box in at.selectbox} - keys == {f"in-{name}" for name in needed}
-    assert list(at.dataframe[0].value["cost"]) == [1]
+    assert list(tables(at)[0]["cost"]) == [1]
 
 
 def test_every_metric_and_chart_can_be_chosen(open_page, sizable):
@@ -55,7 +58,7 @@ def test_every_metric_and_chart_can_be_chosen(open_page, sizable):
         at.selectbox(key="in-performance").set_value(list(PERFORMANCE)[number % len(PERFORMANCE)])
         at.segmented_control(key="in-picture").set_value(pictures[number % 3]).run()
         assert not at.error, cost
-        assert len(at.get("plotly_chart")) == 2
+        assert len(at.get("plotly_chart")) == 1
 
 
 @pytest.mark.parametrize("page", ["trade_offs", "axes"])
@@ -71,7 +74,7 @@ def test_addresses_old_and_new_are_read(open_page, sizable, page):
 def test_a_tree_without_accelerators_says_so(open_page, sizable):
     (sizable / "data/accelerators/zeta.yaml").unlink()
     at = open_page("trade_offs", performance="throughput")
-    assert "no accelerator" in at.dataframe[-1].value.iloc[0]["performance"]
+    assert "no accelerator" in tables(at)[-1].iloc[0]["performance"]
 
 
 def test_a_tree_without_scores_still_opens(open_page, sizable):
@@ -79,13 +82,13 @@ def test_a_tree_without_scores_still_opens(open_page, sizable):
     at = open_page("trade_offs", picture="performance-cost")
     assert not at.error
     assert len(at.get("plotly_chart")) == 1
-    assert at.dataframe[-1].value.iloc[0]["accuracy"] == "no score on MMLU"
+    assert tables(at)[-1].iloc[0]["accuracy"] == "no score on MMLU"
 
 
 @pytest.mark.integration
 def test_on_the_real_records(open_real_page, texts):
     at = open_real_page("trade_offs")
-    assert len(at.dataframe[0].value) >= 13
+    assert len(tables(at)[0]) >= 13
     assert at.segmented_control(key="in-setting").options[0].startswith("5-shot (")
     assert "Where this comparison is from" in " ".join(link.label for link in at.get("page_link"))
     at.segmented_control(key="in-benchmark").set_value("gsm8k").run()

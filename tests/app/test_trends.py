@@ -1,6 +1,9 @@
 """The trends page."""
 
+import re
+
 import pytest
+from shown import tables
 from trees import remove_model
 
 from moe_kb.analysis.survey_questions import QUESTIONS
@@ -11,7 +14,7 @@ def test_a_measure_has_formula_chart_and_table(open_page, texts):
     at = open_page("trends")
     assert (len(at.get("plotly_chart")), at.latex[0].value.strip("$\n ")) == (1, "s_E = k / E")
     assert "1 of 1 configurations have it and a release date" in texts(at)
-    frame = at.dataframe[0].value
+    frame = tables(at)[0]
     assert (list(frame["name"]), list(frame["chosen_share"])) == (["Alpha 1B"], [12.5])
     assert (list(frame["source"]), list(frame["exact"])) == (["Alpha config, config.json"], ["March 2021"])
 
@@ -40,7 +43,7 @@ def test_a_search_without_results_says_so(open_page, texts):
 def test_measures_stand_side_by_side(open_page):
     at = open_page("trends", view="glance")
     assert len(at.get("plotly_chart")) == 1
-    assert {"chosen_share", "granularity"} <= set(at.dataframe[0].value.columns)
+    assert {"chosen_share", "granularity"} <= set(tables(at)[0].columns)
 
 
 def test_every_question_can_be_asked(open_page, texts):
@@ -62,14 +65,23 @@ def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
 
 
 @pytest.mark.integration
+def test_findings_lead_with_a_chart_each(open_real_page, texts):
+    at = open_real_page("trends")
+    first = at.markdown[0].value
+    assert re.match(r"- \d+ of \d+ models released since 20\d\d balance", first)
+    assert first.count("](trends?measure=") == first.count("\n") + 1
+    assert "- **2026**: " in texts(open_real_page("trends", measure="balancing"))
+
+
+@pytest.mark.integration
 def test_the_real_data_in_every_view(open_real_page, texts):
     at = open_real_page("trends", measure="granularity")
     assert "Medians: 2020: **0.5**" in texts(at)
     assert "Fine-grained experts" in [link.label for link in at.get("page_link")]
-    everything = len(at.dataframe[0].value)
+    everything = len(tables(at)[0])
     at.toggle(key="in-largest").set_value(True).run()
-    assert len(at.dataframe[0].value) < everything
+    assert len(tables(at)[0]) < everything
     at.segmented_control(key="in-view").set_value("glance").run()
     at.segmented_control(key="in-view").set_value("table-2").run()
     assert "in Table 2" in texts(at)
-    assert "≠" in set(at.dataframe[0].value["differ"])
+    assert "≠" in set(tables(at)[0]["differ"])

@@ -64,7 +64,7 @@ def click_box(page: Page, label: str) -> None:
 
 def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) -> None:
     open_page(page, "/taxonomy")
-    for label in ("Algorithm", "Gating Function", "Sparse", "Expert-Choice"):
+    for label in ("Algorithm", "Gating function", "Sparse", "Expert-choice"):
         click_box(page, label)
         expect(page.get_by_role("heading", name=label, level=2)).to_be_visible()
         settle(page)
@@ -75,7 +75,7 @@ def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) 
     expect(page.locator(".katex").first).to_be_visible()
     page.get_by_role("button", name="Compare", exact=True).click()
     choice = page.get_by_role("combobox", name="Designs")
-    choice.fill("Switch top-1")
+    choice.fill("Switch top-1 router")
     page.get_by_role("option", name=re.compile("Switch top-1")).first.click()
     expect(page).to_have_url(re.compile(r"keys=expert-choice.*switch-top1-router"))
     compared = page.get_by_test_id("stTable")
@@ -170,7 +170,7 @@ def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> Non
     search.press("Enter")
     expect(page).to_have_url(re.compile(r"q=switch"))
     settle(page)
-    page.get_by_role("link", name="Switch top-1", exact=True).click()
+    page.get_by_role("link", name="Switch top-1 router", exact=True).click()
     expect(page).to_have_url(re.compile(r"implementation=switch-top1-router"))
     expect(page.get_by_role("combobox", name="Implementation")).to_be_visible()
     settle(page)

@@ -1,4 +1,4 @@
-"""The setting of a deployment."""
+"""The settings of a deployment."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ from moe_kb import settings
 def test_only_a_plain_https_address_counts(monkeypatch, said, base):
     monkeypatch.setenv("MOE_KB_REPOSITORY", said)
     assert settings.repository() == base
+
+
+@pytest.mark.parametrize(
+    ("said", "base"),
+    [
+        ("https://moe.example.org", "https://moe.example.org"),
+        ("http://127.0.0.1:8501/", "http://127.0.0.1:8501"),
+        (" https://example.org:8443/team/moe/ ", "https://example.org:8443/team/moe"),
+        ("", None),
+        ("moe.example.org", None),
+        ("javascript:alert(1)", None),
+        ("https://example.org/?q=1", None),
+        ("https://user@example.org", None),
+    ],
+)
+def test_copied_links_begin_with_plain_addresses(monkeypatch, said, base):
+    monkeypatch.setenv("MOE_KB_ADDRESS", said)
+    assert settings.app_address() == base
 
 
 def test_addresses_of_files(monkeypatch):

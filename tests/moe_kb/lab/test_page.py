@@ -6,9 +6,9 @@ from moe_kb.lab.catalogue import installed_catalogue
 
 def test_equations_get_lines_of_their_own_and_headings_go_down():
     page = page_markdown("# Title\nSo:\n$$a = b,\\\\ \nc$$ and $x$.\n\n## More")
-    assert page.startswith("### Title\n")
+    assert page.startswith("## Title\n")
     assert "\n$$\na = b,\\\\ \nc\n$$\n" in page
-    assert "#### More" in page
+    assert "### More" in page
     assert "$x$" in page
 
 

@@ -24,7 +24,7 @@ def test_components_and_properties_are_those_of_records(kb):
 
 def test_every_gate_has_its_properties(kb):
     alpha, beta = kb.gates()
-    assert (alpha.record, alpha.users, alpha.runs) == ("design:alpha-router", 1, True)
+    assert (alpha.record, alpha.users, alpha.runs) == ("design:alpha-router", 2, True)
     assert (alpha.properties["chooser"], alpha.properties["k"]) == ("token", "1")
     assert (beta.year, beta.runs) == (None, False)
     assert kb.designs_of("loss") == []
@@ -37,7 +37,8 @@ def test_every_gate_has_its_properties(kb):
         ({"chooser": ["expert"]}, "", None, ["Beta router"]),
         ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", None, ["Alpha router"]),
         ({"score": [NOT_REPORTED]}, "", None, ["Alpha router", "Beta router"]),
-        ({"chooser": []}, "beta", None, ["Beta router"]),
+        ({"chooser": []}, "beta-router", None, ["Beta router"]),
+        ({}, "beta", None, ["Alpha router", "Beta router"]),  # the paper Beta uses the one
         ({}, "", True, ["Alpha router"]),
         ({}, "", False, ["Beta router"]),
     ],

@@ -136,7 +136,7 @@ def test_slope_window_and_state_of_a_cache():
     assert first["Constant state"] == bytes_text(2 * (24 * 3 + 3 * 24))
     assert first["At 1,000 tokens"] == bytes_text(2 * (24 * 1000 + 24 * 64 + 144))
     assert (second["Windows"], second["Constant state"]) == ("none", "none")
-    assert second["Read by one token"] == bytes_text(2 * (9 * 7 + 1000 * 4))
+    assert second["Read per decoded token"] == bytes_text(2 * (9 * 7 + 1000 * 4))
     assert "Encoder's tokens" not in first
     cross = sized(decoder={"groups": [{"sublayers": [ATTENTION | {"cross": True}]}]})
     assert size_tables.cache_rows([cross])[0]["Encoder's tokens"] == "48 B a token"
@@ -212,7 +212,7 @@ def test_marks_stand_on_or_under_the_roof_and_the_ridge_is_named():
 
 
 def test_every_formula_says_what_is_counted_and_what_is_not():
-    assert len(formulas()) == 7
+    assert len(formulas()) == 8
     for formula in formulas().values():
         assert formula.lines
         assert formula.counted
