@@ -37,7 +37,7 @@ def test_function_words_count_only_alone(asked):
 
 @pytest.mark.parametrize("text", ["A. Author", "Author, Ada", "author a", "Ada Author"])
 def test_a_name_is_asked_as_papers_print_it(asked, text):
-    assert any("ada author" in part.ways for part in asked(text).parts)
+    assert any({"ada author", "ada"} & {*part.ways} for part in asked(text).parts)
     assert ("author",) in ways(asked(text)), "the family name stays a word of its own"
 
 
