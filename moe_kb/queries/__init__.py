@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         designs,
         glossary,
         graph,
+        kin,
         lineage,
         measurements,
         models,
