@@ -202,7 +202,7 @@ st.table(
             "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
                 ui.plain(column): ui.compared(
-                    kb, table.cells[i][at], table.notes[i][at], table.sources[i][at] if sources else None
+                    kb, table.words(i)[at], table.notes[i][at], table.sources[i][at] if sources else None
                 )
                 for key, column in columns.items()
                 for at in [place_of[record_of(key)]]
@@ -214,7 +214,7 @@ st.table(
     hide_index=True,
     alt=f"The chosen {plural} compared, a row per property",
 )
-cells = [[label(table.fields[i]), *(table.cells[i][place_of[record_of(key)]] for key in columns)] for i in rows]
+cells = [[label(table.fields[i]), *(table.words(i)[place_of[record_of(key)]] for key in columns)] for i in rows]
 ui.copies(kb, ["Property", *columns.values()], cells, "comparison")
 st.caption(f"≠ and bold: the {plural} differ, as far as reported. An empty cell: not reported.")
 if kind == "design":
