@@ -29,6 +29,7 @@ from .links import (
     page_link,
     papers_line,
     problem,
+    record_address,
     record_link,
     record_text,
     search_box,
