@@ -10,7 +10,7 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
-from .glossary import term
+from .glossary import meaning, term
 from .links import (
     address,
     asked,
