@@ -186,7 +186,7 @@ class KnowledgeBase:
         year: int | tuple[int, int] | None = None,
         limit: int = 50,
     ) -> list[Hit]:
-        """Records found by words, exact names and parts of names, best first.
+        """Records found by addresses, names, words and parts of names, best first; loosely where nothing fits exactly.
 
         Args:
             text: Words; empty text lists everything that passes the filters.
@@ -201,6 +201,14 @@ class KnowledgeBase:
 
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
+
+    def find(self, text: str, *, most: int = 20) -> queries.find.Answers:
+        """Records, authors, taxonomy nodes and implementations by kind, best first, at most so many of each."""
+        return self._ask(queries.find.find, text, most=most)
+
+    def author(self, name: str) -> queries.authors.AuthorPage:
+        """The page of an author, by any spelling of the name; raises `NotFoundError` where no paper has one."""
+        return self._ask(queries.authors.author, name)
 
     def query(
         self,
@@ -349,10 +357,6 @@ class KnowledgeBase:
             found = queries.papers.papers(reader) if among is None else among
             return queries.papers.select_papers(reader, found, facets or queries.papers.Facets(), most)
 
-    def elsewhere(self, text: str) -> list[Hit]:
-        """The best designs, models and systems for a text."""
-        return self._ask(queries.papers.elsewhere, text)
-
     def paper_page(self, name: str) -> queries.papers.PaperPage:
         """What stands of a paper in other records and in taxonomies."""
         return self._ask(queries.papers.paper_page, self.resolve(name, "paper"))
@@ -477,7 +481,7 @@ class KnowledgeBase:
         cost: str = "params_active",
         context: int = 4096,
         batch: int = 1,
-        weights: str = "bf16",
+        weights: str = "as-released",
         accelerator: str | None = None,
     ) -> TradeOffs:
         """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
@@ -489,7 +493,7 @@ class KnowledgeBase:
             cost: A key of `moe_kb.analysis.metrics.COST`.
             context: Tokens of a sequence.
             batch: Sequences decoded together.
-            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            weights: Weight precision, a key of `moe_kb.sizing.storage.WEIGHTS`.
             accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
 
         Raises:
@@ -498,9 +502,9 @@ class KnowledgeBase:
         from moe_kb.analysis.trade_offs import choose, trade_offs
         from moe_kb.errors import look_up
         from moe_kb.sizing import Setting
-        from moe_kb.sizing.precision import FORMATS
+        from moe_kb.sizing.storage import WEIGHTS
 
-        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        held, precision = self.measurements(), look_up(WEIGHTS, weights, "weight precision")
         choice = choose(
             held,
             benchmark=benchmark,

@@ -40,7 +40,7 @@ from .links import (
 )
 from .pictures import comparison, drawing, gallery, lineage, picture
 from .record_table import Column, Marked, colours, record_table, value_table
-from .shell import Entry, bar, in_order, visited
+from .shell import Entry, bar, visited
 from .tables import (
     MOST,
     claims_table,
@@ -54,4 +54,4 @@ from .tables import (
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several

@@ -35,8 +35,8 @@ PLOTLY = {
 }
 
 
-#: Text of figures; the theme's own grey is too pale for small labels.
-_INK = {"light": "#3a4450", "dark": "#c9d1db"}
+#: Text of figures, and what is behind it in hover boxes; the theme's own grey is too pale for small labels.
+_INK = {"light": ("#3a4450", "#ffffff"), "dark": ("#c9d1db", "#1a212b")}
 
 
 def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_select: Any = None) -> None:
@@ -49,7 +49,7 @@ def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_sele
         opens: Whether a click on a point opens the record that the point carries as customdata.
         on_select: What else a click on a point calls.
     """
-    shown = _inked(figure, _INK.get(str(st.context.theme.type), _INK["light"]))
+    shown = _inked(figure, *_INK.get(str(st.context.theme.type), _INK["light"]))
     called = partial(_point_clicked, key) if opens else on_select
     click = {"on_select": called, "selection_mode": "points"} if called else {}
     st.plotly_chart(shown, key=key, alt=alt, config=PLOTLY, height="content", **click)
@@ -59,16 +59,21 @@ def chart(figure: go.Figure, *, key: str, alt: str, opens: bool = False, on_sele
 _copies: dict[tuple[int, str], tuple[weakref.ref[go.Figure], go.Figure]] = {}
 
 
-def _inked(figure: go.Figure, ink: str) -> go.Figure:
-    """A copy with text in this colour: the figure itself is shared between themes."""
+def _inked(figure: go.Figure, ink: str, paper: str) -> go.Figure:
+    """A copy with text in this colour, hover boxes on this paper: the figure itself is shared between themes."""
     original, copy = _copies.get((id(figure), ink), (None, None))
     if copy is not None and original is not None and original() is figure:
         return copy
     for key in [key for key, (gone, _) in list(_copies.items()) if gone() is None]:
         _copies.pop(key, None)
-    copy = go.Figure(figure).update_layout(font_color=ink, legend_font_color=ink)
+    hover = {"font": {"color": ink, "size": 13}, "bgcolor": paper, "bordercolor": ink}
+    bar = {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": ink}
+    copy = go.Figure(figure).update_layout(
+        font_color=ink, legend_font_color=ink, legend_title_font_color=ink, hoverlabel=hover, modebar=bar
+    )
     copy.update_xaxes(tickfont_color=ink, title_font_color=ink)
     copy.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    copy.update_coloraxes(colorbar={"tickfont": {"color": ink}, "title": {"font": {"color": ink}}})
     _copies[id(figure), ink] = weakref.ref(figure), copy
     return copy
 

@@ -109,6 +109,33 @@ class Identifier(Numbered, table=True):
     value: str = Field(index=True, description="The identifier; titles are normalised")
 
 
+class Address(Table, table=True):
+    """What the identifiers and addresses that a record gives identify, so that a pasted address finds it."""
+
+    __tablename__ = "addresses"
+    record: str = Field(primary_key=True, description="Full name of the record")
+    address: str = Field(
+        primary_key=True, index=True, description="Scheme and value, e.g. arxiv 2401.04088 or url github.com/owner/name"
+    )
+
+
+class Word(Table, table=True):
+    """Words of the search index as they are written, from which questions are respelt."""
+
+    __tablename__ = "words"
+    word: str = Field(primary_key=True, description="The word in small letters without accents")
+    records: int = Field(description="Number of records that have it")
+
+
+class ShortForm(Table, table=True):
+    """Ways to write the same thing that search takes for each other: short forms, and names of organisations."""
+
+    __tablename__ = "short_forms"
+    folded: str = Field(primary_key=True, description="The form without case, accents, spaces and punctuation")
+    term: str = Field(primary_key=True, index=True, description="What it stands for")
+    form: str = Field(description="The form as written")
+
+
 class RecordReference(Numbered, table=True):
     """Every reference of one record to another record or a taxonomy node, citations of sources included."""
 
@@ -146,6 +173,8 @@ class Author(Numbered, table=True):
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
     author: str = Field(sa_type=ANY_CASE, index=True, description="Name as printed; compared without regard to case")
+    family: str = Field(index=True, description="Family name, or a group's name, in small letters without accents")
+    given: str = Field(description="Given names and initials in the same letters, separated by spaces")
 
 
 class Taxonomy(Table, table=True):

@@ -292,7 +292,7 @@ def small(built):
         ("SELECT value FROM records, json_each(content, '$.authors') WHERE record = 'paper:alpha'", [("Ada Author",), ("Bo Writer",)]),
         ("SELECT r.record FROM search s JOIN records r ON r.id = s.rowid WHERE search MATCH 'invented tokens' ORDER BY bm25(search)", [("paper:alpha",)]),
         ("SELECT highlight(search, 1, '<', '>') FROM search WHERE search MATCH 'title: share'", [("Beta Learns to <Share>",)]),
-        ("SELECT snippet(search, 1, '[', ']', '…', 3) FROM search WHERE search MATCH 'shares'", [("…Learns to [Share]",)]),
+        ("SELECT snippet(search, 1, '[', ']', '…', 3) FROM search WHERE search MATCH 'title: shares'", [("…Learns to [Share]",)]),
         ("SELECT name FROM search_names WHERE search_names MATCH 'amm'", [("Gamma gamma",)]),
         ("SELECT count(*), avg(year), group_concat(key, '/') FROM (SELECT * FROM papers ORDER BY key)", [(2, 2020.5, "alpha/beta")]),
         ("SELECT upper(substr(name, 1, 2)), replace(name, 'a', 'o'), instr(name, 'ph'), trim('xax', 'x') FROM papers WHERE key = 'alpha'", [("AL", "Alpho", 3, "a")]),
