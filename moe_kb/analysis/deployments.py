@@ -203,4 +203,4 @@ def _rate(number: float) -> str:
 
 
 def _price(load: Load) -> str:
-    return f"{load.price:,.2f}" if load.price and load.price >= 1 else f"{load.price:.2g}"
+    return f"{load.price:,.2f}" if load.price and load.price >= 0.1 else f"{load.price:.2g}"
