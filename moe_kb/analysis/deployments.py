@@ -133,7 +133,7 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
         ),
         Quantity(
             f"Time to first token, {plan.prompt:,}-token prompt",
-            f"At least: the prefill of one prompt, alone. Waiting and launching are left out. {bound}",
+            f"At least: the prefill of one prompt, alone, without waiting and launching. {bound}",
             lambda _, found: f"≥ {time_text(found.first_token)}",
             short="Time to first token",
         ),
