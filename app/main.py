@@ -27,6 +27,16 @@ PAGES = (
         purpose="What is here, when models appeared, and ways in.",
         default=True,
     ),
+    ui.Entry(name="tour", title="A tour in four steps", menu=LEARN, purpose="What is here, step by step."),
+    ui.Entry(
+        name="reading",
+        title="Reading routes",
+        menu=LEARN,
+        purpose="A few works in reading order, with a line why each.",
+        shows=("route",),
+    ),
+    ui.Entry(name="glossary", title="Glossary", menu=LEARN, purpose="Terms of the field, each with its source."),
+    ui.Entry(name="news", title="What is new", menu=LEARN, purpose="Models, designs and papers, month by month."),
     ui.Entry(
         name="designs",
         title="Designs",
@@ -72,7 +82,7 @@ PAGES = (
         shows=("node",),
     ),
     ui.Entry(name="systems", title="Systems", menu=DATA, purpose="Frameworks and evaluations.", shows=("view", "key")),
-    ui.Entry(name="query", title="Query", menu=DATA, purpose="Ask the database in SQL.", shows=("sql",)),
+    ui.Entry(name="query", title="Query", menu=DATA, purpose="SQL console over the whole database.", shows=("sql",)),
     # Others lead to these.
     ui.Entry(name="paper", title="Paper", under="papers", shows=("key",)),
     ui.Entry(name="design", title="Design", under="designs", shows=("key",)),

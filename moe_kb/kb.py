@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
+    from moe_kb.analysis.trend_findings import TrendFinding
     from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
     from moe_kb.claims.claim import Claim
@@ -491,7 +492,7 @@ class KnowledgeBase:
         cost: str = "params_active",
         context: int = 4096,
         batch: int = 1,
-        weights: str = "bf16",
+        weights: str = "as-released",
         accelerator: str | None = None,
     ) -> TradeOffs:
         """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
@@ -503,7 +504,7 @@ class KnowledgeBase:
             cost: A key of `moe_kb.analysis.metrics.COST`.
             context: Tokens of a sequence.
             batch: Sequences decoded together.
-            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            weights: Weight precision, a key of `moe_kb.sizing.storage.WEIGHTS`.
             accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
 
         Raises:
@@ -512,9 +513,9 @@ class KnowledgeBase:
         from moe_kb.analysis.trade_offs import choose, trade_offs
         from moe_kb.errors import look_up
         from moe_kb.sizing import Setting
-        from moe_kb.sizing.precision import FORMATS
+        from moe_kb.sizing.storage import WEIGHTS
 
-        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        held, precision = self.measurements(), look_up(WEIGHTS, weights, "weight precision")
         choice = choose(
             held,
             benchmark=benchmark,
@@ -599,6 +600,12 @@ class KnowledgeBase:
         look_up(TRENDS, measure, "measure")
         return trend(self.observations(text=text, largest_only=largest_only), measure)
 
+    def trend_findings(self) -> list[TrendFinding]:
+        """What released models show, in sentences, each with its numbers."""
+        from moe_kb.analysis.trend_findings import findings
+
+        return findings(self.observations())
+
     def definition(self, measure: str) -> queries.routing.Definition | None:
         """The design whose equation defines a measure of `TRENDS`, if it is here."""
         from moe_kb.analysis.trend_fields import TRENDS
@@ -631,6 +638,22 @@ class KnowledgeBase:
     def timeline(self, table: str) -> list[queries.timeline.TimelineModel]:
         """The models of a timeline in printed order, each with the record it is about."""
         return self._ask(queries.timeline.timeline, table)
+
+    def released(self) -> list[queries.timeline.TimelineModel]:
+        """Models with a release date, by the records, oldest first."""
+        return self._ask(queries.timeline.released)
+
+    def news(self) -> list[queries.news.News]:
+        """Models, designs, papers and systems by the date at which they became public, newest first."""
+        return self._ask(queries.news.news)
+
+    def glossary(self) -> list[queries.glossary.Term]:
+        """Terms of the field with their sources, in alphabetical order."""
+        return self._ask(queries.glossary.glossary)
+
+    def routes(self) -> list[queries.routes.Route]:
+        """Reading routes with a line why each work stands on them."""
+        return self._ask(queries.routes.routes)
 
     def papers_by_year(self) -> list[queries.timeline.PapersOfYear]:
         """How many papers of each year are here."""

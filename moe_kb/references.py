@@ -15,7 +15,20 @@ from typing import get_args
 from pydantic import BaseModel
 
 from moe_kb.lookalikes import skeleton
-from moe_kb.records import Alignment, Citation, Crosswalk, Model, Paper, Record, Source, System, Table, Taxonomy
+from moe_kb.records import (
+    Alignment,
+    Citation,
+    Crosswalk,
+    Glossary,
+    Model,
+    Paper,
+    Record,
+    Source,
+    Stop,
+    System,
+    Table,
+    Taxonomy,
+)
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
 from moe_kb.records.sublayers import Router
@@ -97,6 +110,10 @@ def references(record: BaseModel) -> Iterator[Ref]:
         yield Ref(("source",), f"source:{record.source}")
     if isinstance(record, Taxonomy):
         yield Ref(("source",), f"source:{record.source}")
+    if isinstance(record, Glossary):
+        for index, term in enumerate(record.terms):
+            for place, name in enumerate(term.see):
+                yield Ref(("terms", index, "see", place), name)
     if isinstance(record, Crosswalk):
         for index, mapping in enumerate(record.mappings):
             yield Ref(("mappings", index, "subject"), f"node:{mapping.subject}")
@@ -142,6 +159,7 @@ _POINTERS: tuple[tuple[type[Part], str, str], ...] = (
     (Mark, "ref", ""),
     (Router, "design", "design:"),
     (Relation, "to", ""),
+    (Stop, "work", ""),
 )
 
 

@@ -185,6 +185,16 @@ class Entry(BaseModel):
         """Memory, time and parameters of a run with this config; imports torch."""
         return estimate(config, self.design.make_layer)
 
+    def dense_control(self, config: RunConfig) -> tuple[str, dict[str, Any]] | None:
+        """Key and settings of a dense run of equal active size under the same budget; None where there is none."""
+        from reference_impls.catalogue import find
+        from reference_impls.evidence.protocol import BASIS, active_parameters, dense_control
+
+        basis = find(BASIS)
+        assert basis is not None
+        dense = dense_control(config, active_parameters(self, config), basis)
+        return None if dense is None else (basis.key, dense.model_dump(mode="json"))
+
     def _part(self, name: str) -> object:
         return import_module(f"reference_impls.designs.{self.folder.name}.{name}")
 

@@ -23,7 +23,6 @@ if component != "gating":
     if not rows:
         ui.empty("No designs of this component.", "Add one under data/designs and run moe-kb check.")
         st.stop()
-    ui.in_order(row.record for row in rows)
     above = st.container()
     ticked = ui.record_table(
         rows,
@@ -90,7 +89,6 @@ rows = sorted(
     select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs)),
     key=lambda gate: (-gate.recent, -gate.users, gate.name.casefold()),
 )
-ui.in_order(row.record for row in rows)
 if not rows:
     ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
     st.stop()

@@ -65,7 +65,6 @@ rows = kb.papers(
     most=MOST + 1,
 )
 more, rows = len(rows) > MOST, rows[:MOST]
-ui.in_order(row.record for row in rows)
 if text and (others := kb.elsewhere(text)):
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Also found:", width="content")

@@ -123,8 +123,8 @@ def one_measure(found: Trend, colour: str) -> None:
         alt=f"{field.label} of {len(dated)} configurations by release date",
         opens=True,
     )
-    if words := [f"{year.year} **{ui.plain(year.word)}** ({year.count} of {year.of})" for year in found.commonest]:
-        st.markdown(f"Commonest: {', '.join(words)}.")
+    if years := found.years_of_words:
+        st.markdown("\n".join(f"- **{year.year}**: {ui.plain(year.in_words)}" for year in reversed(years)))
     if medians := [f"{year.year}: **{shown(field.name, year.median)}**" for year in found.years]:
         st.markdown(f"Medians: {', '.join(medians)}.")
     undated = len(found.observations) - len(dated)
@@ -135,6 +135,20 @@ def one_measure(found: Trend, colour: str) -> None:
         + HOLLOW
     )
     table(found.observations, (field.name,), f"trend-{field.name}")
+
+
+def findings() -> None:
+    """What the records show, each sentence with its chart."""
+    found = ui.cached(type(kb).trend_findings, kb)
+    lines = []
+    for finding in found:
+        chart = ui.address("trends", {"measure": finding.measure, "largest": "yes"})
+        lines.append(f"- {ui.plain(finding.words)} [Chart]({chart})")
+    half = (len(lines) + 1) // 2
+    for column, part in zip(st.columns(2, gap="medium"), (lines[:half], lines[half:]), strict=True):
+        column.markdown("\n".join(part))
+    if found:
+        st.caption("Of every model its largest configuration, where a source gives its date and the measure.")
 
 
 def filters(view: str) -> tuple[str, str, str, bool]:
@@ -158,6 +172,7 @@ ui.header("Trends", "How the designs of released models moved over time. Every m
 if not kept_by(kb, "", False):
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
+findings()
 view = ui.segmented("View", "view", VIEWS, bare=True)
 if view == "table-2":
     answered()

@@ -11,6 +11,7 @@ from .base import cached, empty, header, knowledge_base, plain, some, stale_bann
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .gate import code, evidence, gate_of, snippet, use
+from .glossary import term
 from .links import (
     address,
     asked,
@@ -38,9 +39,9 @@ from .links import (
     sourced,
     superseded,
 )
-from .pictures import comparison, gallery, lineage, picture
+from .pictures import comparison, drawing, gallery, lineage, picture
 from .record_table import Column, Marked, colours, record_table, value_table
-from .shell import Entry, bar, in_order, visited
+from .shell import Entry, bar, visited
 from .tables import (
     MOST,
     claims_table,
@@ -54,4 +55,4 @@ from .tables import (
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several

@@ -27,6 +27,7 @@ PLACES = {
     **dict.fromkeys(("system", "table"), ("systems", "key")),
     "node": ("taxonomy", "node"),
     "implementation": ("lab", "implementation"),
+    "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
 }
 #: The page that answers a search, by name.
@@ -54,6 +55,14 @@ def open_record(record: str) -> None:
     place = place_of(record)
     if place:
         st.switch_page(place[0], query_params=place[1])
+
+
+def in_order(records: Iterable[str]) -> None:
+    """Remember a list as a page shows it: `Previous` and `Next` of its records follow it."""
+    orders: dict[str, tuple[str, ...]] = st.session_state.setdefault("orders", {})
+    order = tuple(dict.fromkeys(filter(None, records)))
+    if order:
+        orders[order[0].partition(":")[0]] = order
 
 
 def search_for(words: str) -> None:

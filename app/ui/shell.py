@@ -5,7 +5,7 @@ Its script (`shell.js`) also keeps the browser's history: one entry for each pag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -64,14 +64,6 @@ class Entry:
 
 #: Pages on which a record of this kind has neighbours in a list.
 LISTED = ("paper", "design", "model")
-
-
-def in_order(records: Iterable[str]) -> None:
-    """Remember a list as a page shows it: `Previous` and `Next` of its records follow it."""
-    orders: dict[str, tuple[str, ...]] = st.session_state.setdefault("orders", {})
-    order = tuple(dict.fromkeys(records))
-    if order:
-        orders[order[0].partition(":")[0]] = order
 
 
 def neighbours(kb: KnowledgeBase, record: str) -> tuple[str | None, str | None]:

@@ -15,7 +15,18 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, GUIDE, ORGANISATIONS, WAIVERS, Corpus, Finding, unusable
+from moe_kb.corpus import (
+    ALIGNMENT,
+    CROSSWALK,
+    GLOSSARY,
+    GUIDE,
+    ORGANISATIONS,
+    ROUTES,
+    WAIVERS,
+    Corpus,
+    Finding,
+    unusable,
+)
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.fields import FIELDS
 from moe_kb.kinds import FOLDER_BY_KIND
@@ -25,6 +36,7 @@ from moe_kb.records import (
     Crosswalk,
     Design,
     GatingProperties,
+    Glossary,
     Guide,
     GuideCondition,
     Mark,
@@ -32,6 +44,7 @@ from moe_kb.records import (
     Organisations,
     Paper,
     Record,
+    Routes,
     Source,
     Table,
     Taxonomy,
@@ -435,6 +448,36 @@ def organisations_are_distinct(record: Organisations, path: str, index: Index) -
             owners.setdefault(spelling, name)
 
 
+def glossary_is_distinct(record: Glossary, path: str, index: Index) -> Iterator[Complaint]:
+    """A term or short form has one meaning, and the entries stand in alphabetical order."""
+    owners: dict[str, str] = {}
+    before = ""
+    for position, term in enumerate(record.terms):
+        at = ("terms", position, "term")
+        if term.term.casefold() < before.casefold():
+            yield at, "glossary-order", f"{term.term} stands after {before}.", "Sort the entries by `term`."
+        before = term.term
+        for spelling in (term.term, *term.short):
+            if owners.get(spelling.casefold(), term.term) != term.term:
+                message = f"{spelling!r} already stands at {owners[spelling.casefold()]!r}."
+                yield at, "duplicate-term", message, "Keep it at one of them."
+            owners.setdefault(spelling.casefold(), term.term)
+
+
+def routes_are_distinct(record: Routes, path: str, index: Index) -> Iterator[Complaint]:
+    """A route's key is its own, and a work stands once on a route."""
+    keys = Counter(route.key for route in record.routes)
+    for position, route in enumerate(record.routes):
+        if keys[route.key] > 1:
+            yield ("routes", position, "key"), "duplicate-route", f"{route.key!r} stands twice.", "Give one a new key."
+        seen: set[str] = set()
+        for place, stop in enumerate(route.stops):
+            if stop.work in seen:
+                at = ("routes", position, "stops", place, "work")
+                yield at, "duplicate-stop", f"{stop.work} already stands on {route.key}.", "Keep one."
+            seen.add(stop.work)
+
+
 #: Fields that people read as words, and what each is called.
 _WORDED = {
     "name": "name",
@@ -498,6 +541,8 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Waivers, waivers_are_in_order),
     (Organisations, organisations_are_distinct),
     (Guide, guide_is_consistent),
+    (Glossary, glossary_is_distinct),
+    (Routes, routes_are_distinct),
     (Record, words_are_words),
 )
 
@@ -537,6 +582,10 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((ORGANISATIONS, corpus.organisations))
     if corpus.guide.questions or corpus.guide.rules:
         entries.append((GUIDE, corpus.guide))
+    if corpus.glossary.terms:
+        entries.append((GLOSSARY, corpus.glossary))
+    if corpus.routes.routes:
+        entries.append((ROUTES, corpus.routes))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

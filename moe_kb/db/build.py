@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, GUIDE, ORGANISATIONS, WAIVERS, Corpus, unusable
+from moe_kb.corpus import SINGLE, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
@@ -31,8 +32,6 @@ from moe_kb.files import sweep
 from moe_kb.records import Record
 from moe_kb.stamps import FileStamp, scan
 
-#: Files that are about many records: a change of one brings a full build.
-_WHOLE = frozenset({ALIGNMENT, WAIVERS, ORGANISATIONS, GUIDE})
 #: Called with what is being done, how many are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -89,7 +88,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in _WHOLE or not path.startswith("data/") for path in changed):
+    if removed or any(path in SINGLE or not path.startswith("data/") for path in changed):
         return None
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
@@ -166,6 +165,12 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
                 writer.add("organisations", {"spelling": spelling, "name": organisation.name})
         for table, row in guide_rows(corpus.guide):
             writer.add(table, row)
+        for term in corpus.glossary.terms:
+            writer.add("glossary", {**dict(term), "short": json.dumps(term.short), "see": json.dumps(term.see)})
+        for route in corpus.routes.routes:
+            writer.add("routes", dict(route))
+            for position, stop in enumerate(route.stops, start=1):
+                writer.add("route_stops", {**dict(stop), "route": route.key, "position": position})
         writer.flush()
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))

@@ -388,6 +388,39 @@ class GuideRule(Numbered, table=True):
     cites: str = Field(description="JSON list of sources and locators")
 
 
+class Term(Table, table=True):
+    """The glossary: terms of the field in our own words."""
+
+    __tablename__ = "glossary"
+    term: str = Field(primary_key=True, description="The term")
+    short: str = Field(description="JSON list of short forms and other spellings")
+    definition: str = Field(description="What it means, in our own words")
+    see: str = Field(description="JSON list of records and nodes (node:taxonomy:path) that show it")
+    source: str = Field(description="Where its meaning was read")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class Route(Numbered, table=True):
+    """Reading routes."""
+
+    __tablename__ = "routes"
+    key: str = Field(unique=True, description="Its name in addresses")
+    title: str = Field(description="What it is called")
+    about: str = Field(description="For whom it is, and where it leads")
+
+
+class RouteStop(Numbered, table=True):
+    """Works on reading routes, in reading order."""
+
+    __tablename__ = "route_stops"
+    route: str = Field(index=True, description="Key of the route")
+    position: int = Field(description="Place on the route, from 1")
+    work: str = Field(description="Full name of a paper, design or model")
+    why: str = Field(description="Why it stands here, in our own words")
+    source: str = Field(description="Where the reason was read")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
 class System(Table, table=True):
     """Frameworks and libraries."""
 

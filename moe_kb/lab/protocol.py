@@ -121,6 +121,20 @@ class Details:
     """Files of its own code, the one that routes in front: name and text of each."""
 
 
+def dense_control(entry: Entry, config: BaseModel) -> tuple[str, dict[str, Any]] | None:
+    """Key and settings of a dense run of equal active size under the same budget, from an entry that offers one.
+
+    An entry may have a method `dense_control` that is given a `config_class` and returns the two. Its code is not ours:
+    where it fails, there is none.
+    """
+    try:
+        offer = getattr(entry, "dense_control", None)
+        offered = offer(config) if offer else None
+        return (str(offered[0]), dict(offered[1])) if offered else None
+    except (Exception, SystemExit):
+        return None
+
+
 def details(entry: Entry) -> Details:
     """Read what an entry says beyond the contract. Its code is not ours: what cannot be read counts as not said."""
 

@@ -134,10 +134,9 @@ def vocabularies() -> dict[str, tuple[str, ...]]:
 
 #: Papers, models and systems that use or modify a design, whether its record or theirs says so.
 _USERS = (
-    "SELECT count(DISTINCT e.head) FROM edges e WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%'"
+    "SELECT count(DISTINCT e.head) FROM edges e "
+    "WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%' AND e.tail ="
 )
-
-
 #: A design's names, and those of who uses it, a line each.
 _KNOWN_BY = (
     "SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key UNION SELECT a.alias FROM aliases a "
@@ -149,7 +148,7 @@ _KNOWN_BY = (
 def gates(reader: Reader) -> list[Gate]:
     """Every gating design, oldest first."""
     runs = running(reader)
-    columns, users = ", ".join(f'"{name}"' for name in GATING_PROPERTIES), f"{_USERS} AND e.tail = g.record"
+    columns, users = ", ".join(f'"{name}"' for name in GATING_PROPERTIES), f"{_USERS} g.record"
     return [
         Gate(
             record=record,
@@ -202,7 +201,7 @@ def designs_of(reader: Reader, component: str) -> list[DesignBrief]:
         "SELECT d.record, d.key, d.name, d.year, d.summary, "
         "(SELECT group_concat(DISTINCT r.name) FROM usages u JOIN records r ON r.record = u.by "
         "WHERE u.record = d.record AND u.role = 'introduces') AS introduced, "
-        f"({_USERS} AND e.tail = d.record) AS users, "
+        f"({_USERS} d.record) AS users, "
         "(SELECT count(*) FROM equations e WHERE e.record = d.record) AS equations "
         "FROM designs d WHERE d.component = ? ORDER BY d.year IS NULL, d.year, d.name COLLATE NOCASE",
         (component,),

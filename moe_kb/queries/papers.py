@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moe_kb.db.reader import Reader
 from moe_kb.db.search import Hit, hits, search
+from moe_kb.format import sentence_case
 from moe_kb.queries.taxonomy import node_labels
 
 if TYPE_CHECKING:
@@ -119,10 +120,23 @@ def papers(reader: Reader) -> list[PaperRow]:
         "SELECT p.record, n.label FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
         "ORDER BY p.taxonomy, n.position"
     ):
-        nodes[record].append(label)
+        nodes[record].append(sentence_case(label))
     return [
-        PaperRow(record, name, title, year, venue, _first_two(authors), *further, tuple(dict.fromkeys(nodes[record])))
-        for record, name, title, year, venue, authors, *further in reader.tuples(
+        PaperRow(
+            record,
+            name,
+            title,
+            year,
+            venue,
+            _first_two(authors),
+            scope,
+            url,
+            code,
+            designs,
+            summary,
+            nodes=tuple(dict.fromkeys(nodes[record])),
+        )
+        for record, name, title, year, venue, authors, scope, url, code, designs, summary in reader.tuples(
             "SELECT p.record, p.name, p.title, p.year, p.venue, p.authors, p.scope, "
             "coalesce(p.url, 'https://arxiv.org/abs/' || p.arxiv), p.code_url, "
             "(SELECT count(DISTINCT u.record) FROM usages u WHERE u.by = p.record AND u.role = 'introduces'), "
@@ -194,7 +208,7 @@ def paper_page(reader: Reader, record: str) -> PaperPage:
     labels = node_labels(reader)
     return PaperPage(
         [
-            PaperPlacement(node, label, labels.get(node, node), *rest)
+            PaperPlacement(node, sentence_case(label), labels.get(node, node), *rest)
             for node, label, *rest in reader.tuples(
                 "SELECT p.taxonomy || ':' || p.node, n.label, p.printed_as, p.source, p.locator FROM placements p "
                 "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "

@@ -15,6 +15,7 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("size", {"models": "alpha|1B", "change": "Alpha 1B", "accelerator": "zeta"}), ("trade_offs", {}), ("trends", {}),
     ("evidence", {}), ("taxonomy", {}), ("compare", {"keys": "alpha-router,beta-router"}),
     ("compare", {"kind": "model", "keys": "alpha,beta"}), ("compare", {"kind": "model"}),
+    ("tour", {}), ("news", {}), ("reading", {}), ("glossary", {}), ("systems", {"key": "gamma"}),
     ("query", {}), ("lab", {}), ("lab", {"implementation": "mixtral-top2-router"}),
 ]  # fmt: skip
 
@@ -38,7 +39,7 @@ def shown(page: Any) -> Iterator[str]:
 
 def _texts(message: Any) -> Iterator[str]:
     for field, value in getattr(message, "ListFields", list)():
-        if field.name in ("id", "url", "query_string", "key", "element_id", "hash"):
+        if field.name in ("id", "url", "query_string", "key", "element_id", "hash", "js_content", "css_content"):
             continue
         for item in value if field.is_repeated else [value]:
             if field.message_type is not None:

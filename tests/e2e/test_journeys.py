@@ -64,7 +64,7 @@ def click_box(page: Page, label: str) -> None:
 
 def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) -> None:
     open_page(page, "/taxonomy")
-    for label in ("Algorithm", "Gating Function", "Sparse", "Expert-Choice"):
+    for label in ("Algorithm", "Gating function", "Sparse", "Expert-choice"):
         click_box(page, label)
         expect(page.get_by_role("heading", name=label, level=2)).to_be_visible()
         settle(page)

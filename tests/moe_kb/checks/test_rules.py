@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from trees import FILES, edit, small_tree
+from trees import FILES, LEARNING, edit, small_tree
 
 from moe_kb.checks import check_corpus, check_record
 from moe_kb.checks.rules import RULES, Index, _other_kind
@@ -20,6 +20,7 @@ MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
 ORGANISATIONS, WAIVERS, GUIDE = "data/organisations.yaml", "data/waivers.yaml", "data/guide.yaml"
+GLOSSARY, ROUTES = LEARNING
 DEVICE, SOURCE = "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
@@ -159,6 +160,32 @@ def test_broken_rules_are_found_where_broken(tree, rule, path, old, new, line, m
     assert str(finding).startswith(f"{path}:{line}: [{rule}] ")
 
 
+#: The same of the glossary and the reading routes: rule, file, text, its replacement, part of the message.
+BROKEN_LEARNING = [
+    ("glossary-order", GLOSSARY, "term: gate", "term: unit", "token choice stands after unit"),
+    ("duplicate-term", GLOSSARY, "[TC, token-choice routing]", "[TC, G-Function]", "already stands at 'gate'"),
+    ("duplicate-term", GLOSSARY, "term: token choice", "term: Gate", "'Gate' already stands at 'gate'"),
+    ("dangling-reference", GLOSSARY, "design:alpha-router", "design:gone", "the design 'gone' does not exist"),
+    ("dangling-reference", GLOSSARY, "node:first:algorithm/gating", "node:first:gone", "node first:gone"),
+    ("dangling-reference", GLOSSARY, "source: second-list", "source: gone", "the source 'gone'"),
+    ("schema", GLOSSARY, "'design:alpha-router'", "'alpha-router'", "see.0"),
+    ("dangling-reference", ROUTES, "work: paper:beta", "work: paper:gone", "the paper 'gone'"),
+    ("schema", ROUTES, "work: paper:beta", "work: source:first-survey", "work"),
+    ("duplicate-stop", ROUTES, "work: paper:beta", "work: paper:alpha", "paper:alpha already stands on"),
+    ("schema", ROUTES, "why: It shares what others split.", "why: ' '", "must be one line, not blank"),
+]
+
+
+@pytest.mark.parametrize(("rule", "path", "old", "new", "message"), BROKEN_LEARNING, ids=lambda value: None)
+def test_a_broken_glossary_or_route_is_named(tmp_path, rule, path, old, new, message):
+    tree = small_tree(tmp_path, LEARNING)
+    edit(tree, path, old, new)
+    (found,) = findings(tree)
+    assert (found.rule, found.path) == (rule, path)
+    assert message in found.message
+    assert found.line
+
+
 #: file, text, its replacement, what the finding asks whether it was meant
 MISSPELT = [
     (BETA, "year: 2020", "yaer: 2020", "year"),
@@ -222,7 +249,7 @@ def test_every_rule_has_a_broken_example():
     source = Path(RULES[0][1].__code__.co_filename).read_text()
     ids = set(re.findall(r'(?:\)|at), "([a-z-]+)", ', source))
     assert len(ids) >= 22
-    assert ids <= {rule for rule, *_ in BROKEN}
+    assert ids <= {rule for rule, *_ in [*BROKEN, *BROKEN_LEARNING]} | {"duplicate-route"}  # see test_learning.py
 
 
 def test_a_clean_tree_has_no_findings(tree):
