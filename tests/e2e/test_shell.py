@@ -98,8 +98,22 @@ def test_slash_searches_from_every_page(page: Page) -> None:
     expect(search_box(page)).to_have_value("a/b")
     search_box(page).fill("switch")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/(search|papers)\?q=switch$"))
+    expect(page).to_have_url(re.compile(r"/search\?q=switch$"))
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_links_in_words_stay_in_the_app(page: Page) -> None:
+    open_page(page, "/search?q=mixtral")
+    settle(page)
+    loads: list[str] = []
+    page.on("load", lambda at: loads.append(at.url))
+    page.locator("[data-testid=stMarkdown] a[href*='key=']").first.click()
+    expect(page).to_have_url(re.compile(r"/(paper|model|design)\?key=[a-z0-9.-]+$"))
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/search\?q=mixtral$"))
+    assert loads == []
+    assert len(page.context.pages) == 1
 
 
 def test_copied_links_hold_what_the_page_reads(page: Page, address: str) -> None:
