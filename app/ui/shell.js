@@ -19,12 +19,18 @@ function shows(href) {
   return JSON.stringify([pathname, names.map((name) => searchParams.getAll(name))]);
 }
 
+// What is entered is seen from its top, also where the page stays the same.
+function enter(...entry) {
+  add(...entry);
+  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+}
+
 // The page stands, so what was written over was its own address: if it shows something else now, that is a new entry.
 function settle() {
   const href = location.href;
   if (before && shows(before) !== shows(href)) {
     write({}, "", before);
-    add({}, "", href);
+    enter({}, "", href);
   }
   before = null;
 }
@@ -41,7 +47,7 @@ history.pushState = (state, unused, url) => {
   if (before && same(next.search, location.search)) write({}, "", before);
   else settle();
   before = drawn = null;
-  add(state, unused, url);
+  enter(state, unused, url);
 };
 window.addEventListener("popstate", () => (before = drawn = null));
 

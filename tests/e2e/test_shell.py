@@ -63,6 +63,18 @@ def test_a_click_leads_to_a_clean_address_and_back(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"Filter by properties \(1 active\)"))).to_be_visible()
 
 
+def test_back_from_comparing_keeps_ticks_and_sort(page: Page) -> None:
+    open_page(page, "/designs?chooser=expert&sort=-year&tick=expert-choice%2Cnoisy-top-k")
+    settle(page)
+    page.get_by_role("button", name="Compare 2").click()
+    expect(page).to_have_url(re.compile(r"/compare\?keys=expert-choice%2Cnoisy-top-k$"))
+    expect(page.get_by_role("heading", name="Compare designs", level=1)).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/designs\?chooser=expert&sort=-year&tick=expert-choice%2Cnoisy-top-k$"))
+    expect(page.get_by_role("button", name="Compare 2")).to_be_enabled()
+
+
 def test_sliders_make_no_entries_and_places_do(page: Page) -> None:
     open_page(page, "/papers")
     settle(page)
