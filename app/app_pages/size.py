@@ -532,13 +532,13 @@ if device is not None:
 with st.container(horizontal=True, gap="small"):
     for record, label in dict.fromkeys((item.record, item.label) for item in shown if item.record):
         ui.record_link(record, label, icon=":material/deployed_code:", help="Its page, with every value's source")
-ui.below(partial(parameters, shown), key="size-parameters-below", height=700)
-ui.below(partial(operations, shown), key="size-operations-below", height=420)
-ui.below(partial(memory_and_traffic, shown, devices), key="size-memory-below", height=560)
-ui.below(partial(caches, shown), key="size-cache-below", height=720)
+ui.below(partial(parameters, shown), key="size-parameters", height=700)
+ui.below(partial(operations, shown), key="size-operations", height=420)
+ui.below(partial(memory_and_traffic, shown, devices), key="size-memory", height=560)
+ui.below(partial(caches, shown), key="size-cache", height=720)
 if device is None:
     ui.empty("No accelerator has all values needed.", "Add one as data/accelerators/<key>.yaml.")
     st.stop()
-ui.below(partial(on_device, shown, device), key="size-roofline-below", height=820)
-ui.below(partial(every_device, shown, devices, device), key="size-devices-below", height=900)
+ui.below(partial(on_device, shown, device), key="size-roofline", height=820)
+ui.below(partial(every_device, shown, devices, device), key="size-devices", height=900)
 unsized()

@@ -19,7 +19,7 @@ import streamlit as st
 from moe_kb.format import compact
 
 from .address import listed, parameter, unlisted
-from .links import address, is_web, open_record, place_of
+from .links import address, in_order, is_web, open_record, place_of
 
 _HERE = Path(__file__).parent
 _show = st.components.v2.component(
@@ -118,6 +118,8 @@ def record_table(
     ]
     ticked = _ticked(known if known is not None else set(ids)) if selectable else []
     shown = {column: _column(heading) for column, heading in columns.items()}
+    if selectable:  # a list of its own, not one beside something else
+        in_order(_sorted_records(rows, {name, *columns}, st.query_params.get(sort, "")))
     _table(
         rows,
         {name: Column(name_label, width=name_width), **shown},
@@ -265,6 +267,29 @@ def _opened(key: str) -> None:
     record = st.session_state[key].open
     if isinstance(record, str):
         open_record(record)
+
+
+def _sorted_records(rows: Sequence[Any], columns: Collection[str], order: str) -> list[str]:
+    """Records in the order in which the browser shows them: by a column, or from its end; without a value, last."""
+    column = order.removeprefix("-")
+    if column not in columns:
+        return [_value(row, "record") for row in rows]
+    values = [(_value(row, column), _value(row, "record")) for row in rows]
+    empty = [record for value, record in values if value is False or value in (None, "", [])]
+    filled = [(_rank(value), record) for value, record in values if value is not False and value not in (None, "", [])]
+    filled.sort(key=lambda item: item[0], reverse=order.startswith("-"))
+    return [*(record for _, record in filled), *empty]
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """What a value is ordered by: numbers as such, and in words, whose case does not count."""
+    if isinstance(value, Marked):
+        value = value.number
+    if isinstance(value, int | float):
+        return 0, value
+    words = value if isinstance(value, str) else ", ".join(map(str, value))
+    parts = re.split(r"(\d+)", words.casefold())
+    return 1, [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _sorted(key: str, name: str) -> None:

@@ -24,7 +24,9 @@ from moe_kb.cli.root import PATH, app, json_flag, open_here
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Batch size of decoding."
 )
-@click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
+@click.option(
+    "--weights", default="as-released", show_default=True, help="Weight precision: as-released, bf16, mxfp4 ..."
+)
 @click.option("--accelerator", help="Key of an accelerator, for rates and times. Default: h100-sxm.")
 @json_flag
 def tradeoffs(*, as_json: bool, **choice: Any) -> None:
