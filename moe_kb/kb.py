@@ -333,6 +333,14 @@ class KnowledgeBase:
         """The shortest path between two records through the typed edges."""
         return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
+    def kin(self, name: str) -> list[str]:
+        """Designs or models to compare one with, see `moe_kb.queries.kin`."""
+        return self._ask(queries.kin.kin, self.resolve(name))
+
+    def pairs(self, kind: str) -> list[tuple[str, str]]:
+        """Pairs of designs or models that are good to begin a comparison with."""
+        return self._ask(queries.kin.pairs, kind)
+
     def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
         """Records of one kind side by side; `model:key#label` is one configuration of a model."""
         parted = [name.partition("#") for name in names]

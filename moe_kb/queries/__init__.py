@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         glossary,
         graph,
         guide,
+        kin,
         lineage,
         measurements,
         models,
