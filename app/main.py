@@ -93,6 +93,8 @@ PAGES = (
         under=lambda: "models" if st.query_params.get("kind") == "model" else "designs",
         shows=("kind",),
     ),
+    ui.Entry(name="search", title="Search", shows=("q",)),
+    ui.Entry(name="author", title="Author", under="papers", shows=("name",)),
     ui.Entry(name="axes", title="Trade-offs", under="trade_offs"),  # the former address
     ui.Entry(name="missing", title="No such page", at=guard.MISSING, shows=("page",)),
 )

@@ -29,9 +29,10 @@ PLACES = {
     "implementation": ("lab", "implementation"),
     "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
+    "author": ("author", "name"),
 }
 #: The page that answers a search, by name.
-SEARCH = "search" if (Path(__file__).parents[1] / "app_pages" / "search.py").is_file() else "papers"
+SEARCH = "search"
 
 
 def page(name: str) -> str:
@@ -73,6 +74,12 @@ def search_for(words: str) -> None:
 def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
     """The address of a page of the app, for Markdown: relative, so that it holds under any base path."""
     return f"{name.replace('_', '-')}?{urlencode(query, doseq=True)}"
+
+
+def record_address(record: str) -> str:
+    """The relative address of a record's page; empty where no page shows it."""
+    place = place_of(record)
+    return address(Path(place[0]).stem, place[1]) if place else ""
 
 
 def record_text(record: str | None, label: str) -> str:

@@ -18,7 +18,7 @@ import streamlit as st
 
 from moe_kb.format import compact
 
-from .address import listed, reads, unlisted
+from .address import listed, parameter, unlisted
 from .links import address, in_order, is_web, open_record, place_of
 
 _HERE = Path(__file__).parent
@@ -172,8 +172,7 @@ def value_table(
 def _table(rows: Sequence[Any], columns: Mapping[str, Column], *, key: str, given: dict[str, Any], sort: str) -> None:
     """The component; the first column holds the names given."""
     ids, names, height = given.pop("ids"), given.pop("names"), given.pop("height", None)
-    reads(sort)
-    order = st.query_params.get(sort, "")
+    order = parameter(sort)
     first, *others = columns
     data = {
         "columns": [
@@ -260,8 +259,7 @@ def _found(text: str, words: Sequence[str]) -> list[list[Any]]:
 
 
 def _ticked(known: Collection[str]) -> list[str]:
-    reads("tick")
-    asked = dict.fromkeys(unlisted(st.query_params.get("tick", "")))
+    asked = dict.fromkeys(unlisted(parameter("tick")))
     return [name for name in asked if name in known][:TICKS]
 
 
@@ -294,8 +292,8 @@ def _rank(value: Any) -> tuple[int, Any]:
     return 1, [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _sorted(key: str, parameter: str) -> None:
-    _written(parameter, str(st.session_state[key].sort or ""))
+def _sorted(key: str, name: str) -> None:
+    _written(name, str(st.session_state[key].sort or ""))
 
 
 def _ticks_changed(key: str) -> None:
@@ -307,11 +305,11 @@ def _picked(key: str) -> None:
     st.session_state[f"{key}-picked"] = st.session_state[key].pick
 
 
-def _written(parameter: str, value: str) -> None:
+def _written(name: str, value: str) -> None:
     if value:
-        st.query_params[parameter] = value
+        st.query_params[name] = value
     else:
-        st.query_params.pop(parameter, None)
+        st.query_params.pop(name, None)
 
 
 #: Colours of the values of a vocabulary, in its order.

@@ -22,6 +22,7 @@ from moe_kb.corpus import (
     GUIDE,
     ORGANISATIONS,
     ROUTES,
+    SHORT_FORMS,
     WAIVERS,
     Corpus,
     Finding,
@@ -29,6 +30,7 @@ from moe_kb.corpus import (
 )
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.fields import FIELDS
+from moe_kb.folding import fold, words
 from moe_kb.kinds import FOLDER_BY_KIND
 from moe_kb.records import (
     RECORD_TYPES,
@@ -45,6 +47,7 @@ from moe_kb.records import (
     Paper,
     Record,
     Routes,
+    ShortForms,
     Source,
     Table,
     Taxonomy,
@@ -478,6 +481,25 @@ def routes_are_distinct(record: Routes, path: str, index: Index) -> Iterator[Com
             seen.add(stop.work)
 
 
+def short_forms_are_distinct(record: ShortForms, path: str, index: Index) -> Iterator[Complaint]:
+    """A form stands for one term, is short, and the entries stand by term."""
+    taken: dict[str, str] = {}
+    before = ""
+    for position, entry in enumerate(record.short_forms):
+        at = ("short_forms", position, "term")
+        if entry.term.casefold() < before.casefold():
+            yield at, "short-form-order", f"{entry.term} stands after {before}.", "Sort the entries by `term`."
+        before = entry.term
+        for form in (entry.term, *entry.forms):
+            folded = fold(form)
+            if not 1 <= len(words(form)) <= 4:
+                yield at, "short-form-length", f"{form!r} has more than four words, or none.", "Shorten or remove it."
+            if folded in taken:
+                message = f"{form!r} is written like {taken[folded]!r}; search sees no difference."
+                yield at, "duplicate-short-form", message, "Keep one of them."
+            taken[folded] = form
+
+
 #: Fields that people read as words, and what each is called.
 _WORDED = {
     "name": "name",
@@ -540,9 +562,10 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Crosswalk, crosswalk_crosses),
     (Waivers, waivers_are_in_order),
     (Organisations, organisations_are_distinct),
-    (Guide, guide_is_consistent),
     (Glossary, glossary_is_distinct),
     (Routes, routes_are_distinct),
+    (ShortForms, short_forms_are_distinct),
+    (Guide, guide_is_consistent),
     (Record, words_are_words),
 )
 
@@ -580,12 +603,14 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((WAIVERS, corpus.waivers))
     if corpus.organisations.organisations:
         entries.append((ORGANISATIONS, corpus.organisations))
-    if corpus.guide.questions or corpus.guide.rules:
-        entries.append((GUIDE, corpus.guide))
     if corpus.glossary.terms:
         entries.append((GLOSSARY, corpus.glossary))
     if corpus.routes.routes:
         entries.append((ROUTES, corpus.routes))
+    if corpus.short_forms.short_forms:
+        entries.append((SHORT_FORMS, corpus.short_forms))
+    if corpus.guide.questions or corpus.guide.rules:
+        entries.append((GUIDE, corpus.guide))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

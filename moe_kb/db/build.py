@@ -21,6 +21,7 @@ from moe_kb.corpus import SINGLE, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
+from moe_kb.db.indexing import write_index, write_places, write_short_forms
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.rehearsal import rehearse
@@ -163,15 +164,18 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
         for organisation in corpus.organisations.organisations:
             for spelling in (organisation.name, *organisation.aliases):
                 writer.add("organisations", {"spelling": spelling, "name": organisation.name})
-        for table, row in guide_rows(corpus.guide):
-            writer.add(table, row)
         for term in corpus.glossary.terms:
             writer.add("glossary", {**dict(term), "short": json.dumps(term.short), "see": json.dumps(term.see)})
         for route in corpus.routes.routes:
             writer.add("routes", dict(route))
             for position, stop in enumerate(route.stops, start=1):
                 writer.add("route_stops", {**dict(stop), "route": route.key, "position": position})
+        write_short_forms(writer, corpus.short_forms, corpus.organisations)
+        for table, row in guide_rows(corpus.guide):
+            writer.add(table, row)
         writer.flush()
+        write_index(connection, writer, dict(enumerate(corpus.records.values(), start=1)))
+        write_places(connection, writer)
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}

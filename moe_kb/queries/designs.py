@@ -137,6 +137,7 @@ _USERS = (
     "SELECT count(DISTINCT e.head) FROM edges e "
     "WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%' AND e.tail ="
 )
+
 #: A design's names, and those of who uses it, a line each.
 _KNOWN_BY = (
     "SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key UNION SELECT a.alias FROM aliases a "

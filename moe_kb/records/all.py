@@ -12,8 +12,9 @@ from moe_kb.records.model import Configuration, Model
 from moe_kb.records.organisation import Organisation, Organisations
 from moe_kb.records.paper import Paper, PaperIds, PaperLinks
 from moe_kb.records.route import Route, Routes, Stop
+from moe_kb.records.short_form import ShortForm, ShortForms
 from moe_kb.records.source import Source
-from moe_kb.records.sublayers import Mixture
+from moe_kb.records.sublayers import Attention, Mixture
 from moe_kb.records.system import System
 from moe_kb.records.table import AlignedConfig, AlignedRow, Alignment, Column, Mark, Row, Table
 from moe_kb.records.taxonomy import Crosswalk, CrosswalkMapping, Node, Taxonomy

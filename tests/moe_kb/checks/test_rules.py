@@ -19,8 +19,8 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-ORGANISATIONS, WAIVERS, GUIDE = "data/organisations.yaml", "data/waivers.yaml", "data/guide.yaml"
-GLOSSARY, ROUTES = LEARNING
+ORGANISATIONS, SHORT_FORMS, WAIVERS = "data/organisations.yaml", "data/short-forms.yaml", "data/waivers.yaml"
+GLOSSARY, ROUTES, GUIDE = *LEARNING, "data/guide.yaml"
 DEVICE, SOURCE = "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
@@ -104,6 +104,10 @@ BROKEN = [
     ("guide-condition", GUIDE, "contains: even", "one_of: [even]", 23, "balancing has no vocabulary", "contains"),
     ("organisation-order", ORGANISATIONS, "name: Zeta", "name: Alpha", 3, "Alpha stands after Example Lab", "Sort"),
     ("duplicate-organisation", ORGANISATIONS, "[Z]", "[Example Lab]", 3, "already stands at Example Lab", "Keep"),
+    ("short-form-order", SHORT_FORMS, "term: router", "term: a router", 4, "a router stands after best expert", "Sort"),
+    ("duplicate-short-form", SHORT_FORMS, "[gate,", "[gate, B-X,", 4, "'B-X' is written like 'bx'", "Keep one"),
+    ("short-form-length", SHORT_FORMS, "[gate,", "[a b c d e,", 4, "'a b c d e' has more than four words", "Shorten"),
+    ("short-form-length", SHORT_FORMS, "[gate,", "['!?',", 4, "or none", "Shorten"),
     ("crosswalk-self", CROSSWALK, "second:routers", "first:system", 2, "both nodes belong to one taxonomy", "two taxonomies"),
     ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
     ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
@@ -319,6 +323,7 @@ def test_records_checked_alone_give_the_same_findings(tmp_path):
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
         alone += check_record(corpus.waivers, WAIVERS, index, tree)
         alone += check_record(corpus.organisations, ORGANISATIONS, index, tree)
+        alone += check_record(corpus.short_forms, SHORT_FORMS, index, tree)
         alone += check_record(corpus.guide, GUIDE, index, tree)
         assert set(alone) == set(check_corpus(corpus))
 
