@@ -45,6 +45,13 @@ PAGES = (
         shows=("component", "show"),
     ),
     ui.Entry(
+        name="guide",
+        title="Which router?",
+        menu=LEARN,
+        purpose="Six questions, three candidates with pictures, use, evidence, risks and code.",
+        at="which-router",
+    ),
+    ui.Entry(
         name="models", title="Models", menu="Models", purpose="Configurations of models, every value with its source."
     ),
     ui.Entry(name="papers", title="Papers", menu="Papers", purpose="Search and filter the papers."),
@@ -86,6 +93,8 @@ PAGES = (
         under=lambda: "models" if st.query_params.get("kind") == "model" else "designs",
         shows=("kind",),
     ),
+    ui.Entry(name="search", title="Search", shows=("q",)),
+    ui.Entry(name="author", title="Author", under="papers", shows=("name",)),
     ui.Entry(name="axes", title="Trade-offs", under="trade_offs"),  # the former address
     ui.Entry(name="missing", title="No such page", at=guard.MISSING, shows=("page",)),
 )

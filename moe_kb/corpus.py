@@ -20,9 +20,11 @@ from moe_kb.records import (
     Alignment,
     Crosswalk,
     Glossary,
+    Guide,
     Organisations,
     Record,
     Routes,
+    ShortForms,
     Taxonomy,
     Waivers,
 )
@@ -32,6 +34,8 @@ from moe_kb.stamps import FileStamp, scan
 ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 ORGANISATIONS = "data/organisations.yaml"
+SHORT_FORMS = "data/short-forms.yaml"
+GUIDE = "data/guide.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 GLOSSARY = "data/glossary.yaml"
 ROUTES = "data/routes.yaml"
@@ -43,6 +47,8 @@ SINGLE: dict[str, type[BaseModel]] = {
     CROSSWALK: Crosswalk,
     GLOSSARY: Glossary,
     ROUTES: Routes,
+    SHORT_FORMS: ShortForms,
+    GUIDE: Guide,
 }
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -233,6 +239,8 @@ class Corpus:
     organisations: Organisations = field(default_factory=lambda: Organisations(organisations=[]))
     glossary: Glossary = field(default_factory=lambda: Glossary(terms=[]))
     routes: Routes = field(default_factory=lambda: Routes(routes=[]))
+    short_forms: ShortForms = field(default_factory=lambda: ShortForms(short_forms=[]))
+    guide: Guide = field(default_factory=lambda: Guide(questions=[], rules=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -280,6 +288,10 @@ class Corpus:
             self.glossary = record
         elif isinstance(record, Routes):
             self.routes = record
+        elif isinstance(record, ShortForms):
+            self.short_forms = record
+        elif isinstance(record, Guide):
+            self.guide = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

@@ -15,7 +15,18 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from moe_kb.files import read_text, write_text
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Glossary, Organisations, Routes, Taxonomy, Waivers
+from moe_kb.records import (
+    RECORD_TYPES,
+    Alignment,
+    Crosswalk,
+    Glossary,
+    Guide,
+    Organisations,
+    Routes,
+    ShortForms,
+    Taxonomy,
+    Waivers,
+)
 
 #: Bytes of a schema; the largest has some hundred thousand.
 MAX_BYTES = 4_000_000
@@ -29,6 +40,8 @@ TYPES: dict[str, type[BaseModel]] = {
     "organisations": Organisations,
     "glossary": Glossary,
     "routes": Routes,
+    "short-forms": ShortForms,
+    "guide": Guide,
     "taxonomy": Taxonomy,
     "crosswalk": Crosswalk,
 }

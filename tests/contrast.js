@@ -25,9 +25,12 @@
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const up = (element) => element.parentElement || (element.getRootNode() instanceof ShadowRoot ? element.getRootNode().host : null);
-  const behind = (element) => {
+  const within = ([x, y], { left, right, top, bottom }) => x >= left && x <= right && y >= top && y <= bottom;
+  const middle = (box) => [box.x + box.width / 2, box.y + box.height / 2];
+  const behind = (element, point) => {
     const layers = [];
     for (let at = element; at; at = up(at)) {
+      if (at !== document.body && at !== document.documentElement && !within(point, at.getBoundingClientRect())) continue;
       const { backgroundColor } = getComputedStyle(at);
       const paint = colour(backgroundColor);
       if (paint[3] > 0) layers.push(paint);
@@ -40,21 +43,35 @@
     for (let at = element; at; at = up(at)) product *= Number(getComputedStyle(at).opacity);
     return product;
   };
+  // The colour of a picture, stretched over its place, at a point.
+  const pixel = (image, [x, y]) => {
+    const area = image.getBoundingClientRect();
+    const whole = document.createElement("canvas");
+    [whole.width, whole.height] = [Math.max(1, Math.round(area.width)), Math.max(1, Math.round(area.height))];
+    const drawing = whole.getContext("2d");
+    drawing.drawImage(image, 0, 0, whole.width, whole.height);
+    const [r, g, b, a] = drawing.getImageData(Math.floor(x - area.left), Math.floor(y - area.top), 1, 1).data;
+    return [r, g, b, a / 255];
+  };
   // What an SVG draws behind a text: the last shape before it that contains its middle.
   const shape = (element, box) => {
     const svg = element.ownerSVGElement;
     if (!svg) return null;
-    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const point = middle(box);
     let found = null;
-    for (const drawn of svg.querySelectorAll("rect, path, circle")) {
+    for (const drawn of svg.querySelectorAll("rect, path, circle, image")) {
       if (drawn.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_PRECEDING) break;
+      if (drawn.localName === "image") {
+        if (within(point, drawn.getBoundingClientRect())) found = pixel(drawn, point);
+        continue;
+      }
       const { fill, fillOpacity } = getComputedStyle(drawn);
       if (fill === "none" || fill.startsWith("url")) continue;
       const [r, g, b, a] = colour(fill);
       if (a * fillOpacity === 0) continue;
       const area = drawn.getBoundingClientRect();
       if (drawn.localName === "path" && area.height < 2) continue;
-      if (x < area.left || x > area.right || y < area.top || y > area.bottom) continue;
+      if (!within(point, area)) continue;
       found = [r, g, b, a * fillOpacity * opacity(drawn)];
     }
     return found;
@@ -75,7 +92,7 @@
       const style = getComputedStyle(element);
       const drawn = element instanceof SVGElement;
       const [r, g, b, a] = colour(drawn ? style.fill : style.color);
-      let ground = behind(element);
+      let ground = behind(element, middle(box));
       const under = drawn && shape(element, box);
       if (under) ground = over(under, ground);
       const ink = over([r, g, b, a * opacity(element) * (drawn ? Number(style.fillOpacity) : 1)], ground);

@@ -12,16 +12,15 @@ import ui
 
 from moe_kb.charts import timeline as charts
 from moe_kb.kb import KnowledgeBase
-from moe_kb.pictures.bars import Sized, bars
-from moe_kb.pictures.svg import Picture
+from moe_kb.pictures.bars import bars
+from moe_kb.queries.lineage import leading_router
+from moe_kb.queries.models import newest_sized
 from moe_kb.queries.news import News
 from moe_kb.queries.timeline import TimelineModel
 from moe_kb.settings import repository, view_address
 
 #: Models on the picture, papers in the list, and lines of each kind of news.
 MODELS, PAPERS, NEWS = 3, 4, 5
-#: Calendar years in which a design's users count for its picture here.
-RECENT = 2
 RECORDS = "records"
 TIMELINES = {RECORDS: "Records, to today", "timeline-2025": "Survey A, 2025", "survey-a-figure-1": "Survey A, Figure 1"}
 
@@ -29,44 +28,18 @@ TIMELINES = {RECORDS: "Records, to today", "timeline-2025": "Survey A, 2025", "s
 # --- ways in -----------------------------------------------------------------------------------------------------
 
 
-def leading_router(kb: KnowledgeBase) -> str | None:
-    """The gating design that most models of the last years use, by its full name."""
-    used = {
-        design.record: [model.released[:4] for model in design.adopters if model.released]
-        for design in kb.lineage_of_all().designs
-        if design.component == "gating"
-    }
-    newest = max((year for years in used.values() for year in years), default=None)
-    if newest is None:
-        return None
-    since = str(int(newest) - RECENT + 1)
-    return max(used, key=lambda record: (sum(year >= since for year in used[record]), len(used[record])))
-
-
-def largest_of_newest(kb: KnowledgeBase) -> Picture | None:
-    """The newest models of which all and active parameters are known, each by its largest configuration."""
-    known: dict[str, Sized] = {}
-    by_size = sorted(kb.configurations(), key=lambda row: row.number("params_total") or 0, reverse=True)
-    for row in sorted(by_size, key=lambda row: row.released or "", reverse=True):
-        total, active = row.number("params_total"), row.number("params_active")
-        if total and active and row.released:
-            known.setdefault(row.record, Sized(row.name, total, active))
-    shown = list(known.values())[:MODELS]
-    return bars(shown, theme="page") if shown else None
-
-
 def ways_in(kb: KnowledgeBase, items: Sequence[News]) -> None:
     """Four ways in, each with a picture of what is there."""
     choose, size, find, new = st.columns(4)
     with choose.container(border=True, height="stretch"):
         ui.page_link("designs", "Choose a router")
-        if record := ui.cached(leading_router, kb):
-            ui.drawing(ui.cached(type(kb).picture, kb, record, size="card", theme="page"), key="way-router")
-            st.caption(f"Used by most models of late: {ui.record_text(record, kb.brief(record).name)}")
+        if router := leading_router(ui.cached(type(kb).lineage_of_all, kb)):
+            ui.drawing(ui.cached(type(kb).picture, kb, router.record, size="card", theme="page"), key="way-router")
+            st.caption(f"The router that most recent models use: {ui.record_text(router.record, router.name)}")
     with size.container(border=True, height="stretch"):
         ui.page_link("size", "Size a deployment")
-        if picture := ui.cached(largest_of_newest, kb):
-            ui.drawing(picture, key="way-size")
+        if models := newest_sized(ui.cached(type(kb).configurations, kb), MODELS):
+            ui.drawing(bars(models, theme="page"), key="way-size")
             st.caption("The newest models: all parameters, and in blue those that a token uses.")
     with find.container(border=True, height="stretch"):
         ui.page_link("papers", "Find and cite")
@@ -187,12 +160,19 @@ def show_timeline(kb: KnowledgeBase, timelines: Sequence[str]) -> None:
     if not rows:
         ui.empty("No results.", "Clear the choice or switch the timeline.")
         return
-    ui.chart(
-        ui.cached(timeline_figure, kb, table, chosen),
-        key=f"timeline-{table}",
-        opens=True,
-        alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
-    )
+    with st.container(key="wide-timeline"):
+        ui.chart(
+            ui.cached(timeline_figure, kb, table, chosen),
+            key=f"timeline-{table}",
+            opens=True,
+            alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+        )
+    with st.container(key="narrow-timeline"):  # a phone has no room for columns
+        periods: dict[str, list[str]] = {}
+        for model in rows:
+            periods.setdefault(model.period, []).append(ui.record_text(model.record, model.label))
+        lines = [f"- **{ui.plain(period)}**: {', '.join(names)}" for period, names in reversed(periods.items())]
+        st.markdown("\n".join(lines))
     if table == RECORDS:
         st.caption(
             f"{len(rows)} models by their preferred release dates; of late by half-year, where it is known. Click a "
@@ -246,11 +226,11 @@ in_numbers(kb, news)
 if ui.cached(type(kb).lineage_of_all, kb).designs:
     st.header("The lineage of gating, from 1991 to today", anchor=False)
     st.caption("Each line is a recorded relation. Point at a design for its relations; click a name to open it.")
-    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="lineage", height=900)
+    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="near-lineage", height=900)
 timelines = [RECORDS] if ui.cached(type(kb).released, kb) else []
 timelines += ui.cached(type(kb).timelines, kb)
 if timelines:
     st.header("Models through time", anchor=False)
-    ui.below(partial(show_timeline, kb, timelines), key="timeline", height=700)
+    ui.below(partial(show_timeline, kb, timelines), key="near-timeline", height=700)
 st.header("Papers by year", anchor=False)
-ui.below(partial(show_growth, kb), key="growth", height=360)
+ui.below(partial(show_growth, kb), key="near-growth", height=360)

@@ -20,7 +20,7 @@ from moe_kb.queries.designs import Gate
 
 from .address import in_address
 from .base import cached
-from .links import open_record
+from .links import in_order, open_record
 
 _HERE = Path(__file__).parent
 _show = st.components.v2.component(
@@ -94,6 +94,7 @@ def comparison(kb: KnowledgeBase, names: Mapping[str, str], *, key: str, file: s
 
 def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
     """Cards of designs with name and number of users; a click on a name opens the design."""
+    in_order(gate.record for gate in gates)
     every = len(gates) <= FIRST or st.toggle(f"Show all {len(gates)}", **in_address("all", False))
     shown = gates if every else gates[:FIRST]
     _pictures(

@@ -73,7 +73,7 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
         out.add_trace(entry(domain, colour, "square"))
     for y, text, anchor in ((top, "● open weights", "top"), (bottom, "◇ closed", "bottom")):
         place = {"x": 0, "xref": "paper", "y": y, "xanchor": "left", "yanchor": anchor}
-        out.add_annotation(text=text, showarrow=False, font={"size": 12, "color": GREY}, **place)
+        out.add_annotation(text=text, showarrow=False, font={"size": 12}, **place)
     quiet(out, int(ROW * (top - bottom)) + 90, top=36, bottom=30)
     out.update_xaxes(
         tickvals=[i + 0.46 for i in range(len(periods))],

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from moe_kb.queries import (
+        authors,
         citations,
         compare,
         console,
         designs,
+        find,
         glossary,
         graph,
+        guide,
+        kin,
         lineage,
         measurements,
         models,

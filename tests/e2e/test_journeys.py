@@ -6,25 +6,13 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 import psutil
-from browsing import ROW, downloaded, open_page, settle, table
+from browsing import downloaded, open_page, settle, table
 from playwright.sync_api import Locator, Page, expect
 
 
 def cell(found: Locator, text: str) -> Locator:
     """The first cell with exactly this text, as the table tells it to screen readers beside its canvas."""
     return found.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$")).first
-
-
-def click_name(page: Page, found: Locator, name: str, *, x: int = 60) -> None:
-    """Click a cell of the first column by what is in it."""
-    wanted = cell(found, name)
-    expect(wanted).to_be_attached()
-    row = int(wanted.locator("xpath=ancestor::*[@role='row']").get_attribute("aria-rowindex") or 0)
-    canvas = found.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + x, box["y"] + ROW * (row - 1) + ROW / 2)
 
 
 def type_number(page: Page, label: str, value: int) -> None:
@@ -40,7 +28,7 @@ def test_find_a_paper_by_a_part_of_its_name_and_copy_its_bibtex(page: Page) -> N
     search.fill("seekmoe")
     search.press("Enter")
     expect(page).to_have_url(re.compile(r"q=seekmoe"))
-    click_name(page, table(page, "Papers that pass"), "DeepSeekMoE")
+    table(page, "Papers that pass").get_by_role("link", name=re.compile("^DeepSeekMoE")).click()
     expect(page).to_have_url(re.compile(r"/paper\?.*key=deepseekmoe"))
     expect(page.get_by_role("heading", name="DeepSeekMoE", level=1)).to_be_visible()
     entry = page.get_by_test_id("stCode").first
@@ -69,12 +57,12 @@ def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) 
         settle(page)
     expect(page).to_have_url(re.compile(r"node=survey-a%3Aalgorithm%2Fgating-function%2Fsparse%2Fexpert-choice"))
     page.get_by_role("tab", name=re.compile("^Designs")).click()
-    click_name(page, table(page, "Designs at this node"), "Expert choice")
+    table(page, "Designs at this node").get_by_role("link", name="Expert choice", exact=True).click()
     expect(page.get_by_role("heading", name="Expert choice", level=1)).to_be_visible()
     expect(page.locator(".katex").first).to_be_visible()
     page.get_by_role("button", name="Compare", exact=True).click()
     choice = page.get_by_role("combobox", name="Designs")
-    choice.fill("Switch top-1")
+    choice.fill("Switch top-1 router")
     page.get_by_role("option", name=re.compile("Switch top-1")).first.click()
     expect(page).to_have_url(re.compile(r"keys=expert-choice.*switch-top1-router"))
     compared = page.get_by_test_id("stTable")
@@ -169,7 +157,7 @@ def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> Non
     search.press("Enter")
     expect(page).to_have_url(re.compile(r"q=switch"))
     settle(page)
-    page.get_by_role("link", name="Switch top-1", exact=True).click()
+    page.get_by_role("link", name="Switch top-1 router", exact=True).click()
     expect(page).to_have_url(re.compile(r"implementation=switch-top1-router"))
     expect(page.get_by_role("combobox", name="Implementation")).to_be_visible()
     settle(page)

@@ -82,7 +82,20 @@ def test_tables_belong_to_records_or_the_whole():
     tables = {str(table.__tablename__) for table in TABLES}
     whole = {"meta", "dictionary", "files", "taxonomies", "nodes", "node_ancestors", "mappings", "disagreements"}
     assert tables - set(OWNED) == whole | {
-        *("waivers", "organisations", "glossary", "routes", "route_stops", "implementations", "result_runs", "results")
+        *(
+            "waivers",
+            "organisations",
+            "short_forms",
+            "words",
+            "glossary",
+            "routes",
+            "guide_answers",
+            "guide_rules",
+            "route_stops",
+            "implementations",
+            "result_runs",
+            "results",
+        )
     }
     assert all("record" in table.model_fields for table in TABLES if str(table.__tablename__) in OWNED)
 
