@@ -45,6 +45,13 @@ PAGES = (
         shows=("component", "show"),
     ),
     ui.Entry(
+        name="guide",
+        title="Which router?",
+        menu=LEARN,
+        purpose="Six questions, three candidates with pictures, use, evidence, risks and code.",
+        at="which-router",
+    ),
+    ui.Entry(
         name="models", title="Models", menu="Models", purpose="Configurations of models, every value with its source."
     ),
     ui.Entry(name="papers", title="Papers", menu="Papers", purpose="Search and filter the papers."),

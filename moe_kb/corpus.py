@@ -20,6 +20,7 @@ from moe_kb.records import (
     Alignment,
     Crosswalk,
     Glossary,
+    Guide,
     Organisations,
     Record,
     Routes,
@@ -34,6 +35,7 @@ ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 ORGANISATIONS = "data/organisations.yaml"
 SHORT_FORMS = "data/short-forms.yaml"
+GUIDE = "data/guide.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
 GLOSSARY = "data/glossary.yaml"
 ROUTES = "data/routes.yaml"
@@ -46,6 +48,7 @@ SINGLE: dict[str, type[BaseModel]] = {
     GLOSSARY: Glossary,
     ROUTES: Routes,
     SHORT_FORMS: ShortForms,
+    GUIDE: Guide,
 }
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
@@ -237,6 +240,7 @@ class Corpus:
     glossary: Glossary = field(default_factory=lambda: Glossary(terms=[]))
     routes: Routes = field(default_factory=lambda: Routes(routes=[]))
     short_forms: ShortForms = field(default_factory=lambda: ShortForms(short_forms=[]))
+    guide: Guide = field(default_factory=lambda: Guide(questions=[], rules=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -286,6 +290,8 @@ class Corpus:
             self.routes = record
         elif isinstance(record, ShortForms):
             self.short_forms = record
+        elif isinstance(record, Guide):
+            self.guide = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

@@ -20,6 +20,7 @@ from moe_kb.records import (
     Alignment,
     Crosswalk,
     Glossary,
+    Guide,
     Organisations,
     Routes,
     ShortForms,
@@ -40,6 +41,7 @@ TYPES: dict[str, type[BaseModel]] = {
     "glossary": Glossary,
     "routes": Routes,
     "short-forms": ShortForms,
+    "guide": Guide,
     "taxonomy": Taxonomy,
     "crosswalk": Crosswalk,
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from sqlmodel import Session
 
+    from moe_kb.analysis.guide import Advice
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
@@ -332,6 +333,14 @@ class KnowledgeBase:
         """The shortest path between two records through the typed edges."""
         return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
+    def kin(self, name: str) -> list[str]:
+        """Designs or models to compare one with, see `moe_kb.queries.kin`."""
+        return self._ask(queries.kin.kin, self.resolve(name))
+
+    def pairs(self, kind: str) -> list[tuple[str, str]]:
+        """Pairs of designs or models that are good to begin a comparison with."""
+        return self._ask(queries.kin.pairs, kind)
+
     def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
         """Records of one kind side by side; `model:key#label` is one configuration of a model."""
         parted = [name.partition("#") for name in names]
@@ -376,6 +385,20 @@ class KnowledgeBase:
     def properties(self, design: str) -> list[queries.designs.Property]:
         """A gating design's typed properties, each with its source."""
         return self._ask(queries.designs.properties, self.resolve(design, "design"))
+
+    def adoption(self) -> queries.routing.Adoption:
+        """The recent models, of which `Gate.recent` counts those that use a design."""
+        return self._ask(queries.routing.adoption)
+
+    def guide(self) -> queries.guide.Guide:
+        """The questions and rules by which `advise` chooses a gating design."""
+        return self._ask(queries.guide.guide)
+
+    def advise(self, answers: Mapping[str, str]) -> Advice:
+        """At most three gating designs for answers to the guide's questions, and what removed the others."""
+        from moe_kb.analysis.guide import advise
+
+        return advise(self.guide(), self.gates(), answers)
 
     def users(self, design: str) -> list[queries.designs.User]:
         """Who introduces, uses, modifies or studies a design."""

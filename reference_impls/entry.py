@@ -152,6 +152,17 @@ class Entry(BaseModel):
         return tuple(" ".join(item.split()) for item in items)
 
     @cached_property
+    def snippet(self) -> str:
+        """Python that makes its layer and calls it: the example under the page's heading Usage."""
+        found = re.search(r"^## Usage\n.*?^```python\n(.*?)^```$", self.page, re.DOTALL | re.MULTILINE)
+        return found[1] if found else ""
+
+    @cached_property
+    def code(self) -> tuple[tuple[str, str], ...]:
+        """Name and text of its files: how it routes, then its settings."""
+        return tuple((name, (self.folder / name).read_text(encoding="utf-8")) for name in ("router.py", "config.py"))
+
+    @cached_property
     def layer_class(self) -> type[LayerConfig]:
         """The pydantic model of its layer's settings; every field has bounds, a default and a description."""
         return cast(_ConfigModule, self._part("config")).LAYER

@@ -10,6 +10,7 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .gate import code, evidence, gate_of, snippet, use
 from .glossary import meaning, term
 from .links import (
     address,
@@ -28,6 +29,7 @@ from .links import (
     page_link,
     papers_line,
     problem,
+    record_address,
     record_link,
     record_text,
     search_box,

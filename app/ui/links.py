@@ -76,6 +76,12 @@ def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
     return f"{name.replace('_', '-')}?{urlencode(query, doseq=True)}"
 
 
+def record_address(record: str) -> str:
+    """The relative address of a record's page; empty where no page shows it."""
+    place = place_of(record)
+    return address(Path(place[0]).stem, place[1]) if place else ""
+
+
 def record_text(record: str | None, label: str) -> str:
     """Markdown of a link to a record's page, or plain text where it has none."""
     place = place_of(record) if record else None

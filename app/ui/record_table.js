@@ -315,7 +315,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else parentElement.append(place);
     if (at) place.querySelector(".box").scrollTop = at;
     const elements = [...place.querySelectorAll("tbody tr")];
-    const last = state && { sort: state.sort, sent: state.sent };
+    const last = state && { sort: state.sort, sent: state.sent, ticked: state.ticked };
     state = parentElement.table = { ...last, rows, place, elements };
     state.sort ??= "";
     state.sent ??= {};

@@ -19,6 +19,7 @@ from moe_kb.corpus import (
     ALIGNMENT,
     CROSSWALK,
     GLOSSARY,
+    GUIDE,
     ORGANISATIONS,
     ROUTES,
     SHORT_FORMS,
@@ -36,7 +37,10 @@ from moe_kb.records import (
     Alignment,
     Crosswalk,
     Design,
+    GatingProperties,
     Glossary,
+    Guide,
+    GuideCondition,
     Mark,
     Model,
     Organisations,
@@ -387,6 +391,49 @@ def waivers_are_in_order(record: Waivers, path: str, index: Index) -> Iterator[C
             yield at, "dangling-waiver", f"{subject} does not exist.", fix
 
 
+def guide_is_consistent(record: Guide, path: str, index: Index) -> Iterator[Complaint]:
+    """Keys are unique, and rules speak of answers, properties and values that there are."""
+    answers = {question.key: [answer.key for answer in question.answers] for question in record.questions}
+    keys = [*(question.key for question in record.questions), *(rule.key for rule in record.rules)]
+    for key in _repeated(keys):
+        yield (), "duplicate-key", f"two questions or rules are called {key}.", "Give one a new key."
+    for place, question in enumerate(record.questions):
+        for key in _repeated(answers[question.key]):
+            yield ("questions", place, "answers"), "duplicate-key", f"two answers are called {key}.", "Rename one."
+    for place, rule in enumerate(record.rules):
+        for asked, given in rule.when.items():
+            for answer in given:
+                if answer not in answers.get(asked, ()):
+                    fix = f"Use: {', '.join(answers.get(asked, answers))}."
+                    message = f"no question {asked} has the answer {answer}."
+                    yield ("rules", place, "when", asked), "guide-answer", message, fix
+        for name, conditions in (("any_of", rule.any_of), ("refuted_by", rule.refuted_by)):
+            for number, condition in enumerate(conditions):
+                for what, message, fix in _wrong_condition(condition):
+                    yield ("rules", place, name, number), what, message, fix
+
+
+def _repeated(keys: list[str]) -> list[str]:
+    return [key for key, times in Counter(keys).items() if times > 1]
+
+
+def _wrong_condition(condition: GuideCondition) -> Iterator[tuple[str, str, str]]:
+    name = condition.property
+    if name not in GatingProperties.model_fields:
+        near = close_names(name, GatingProperties.model_fields)
+        fix = _hinted(did_you_mean(near), "Use a property of gating designs.")
+        yield "guide-property", f"there is no property {name!r}.", fix
+        return
+    words = GatingProperties.vocabulary(name)
+    if bool(words) != bool(condition.one_of) or bool(words) == bool(condition.contains):
+        fix = f"Write one_of, with some of: {', '.join(words)}." if words else "It is text: write contains."
+        yield "guide-condition", f"{name} has a vocabulary." if words else f"{name} has no vocabulary.", fix
+        return
+    for word in condition.one_of:
+        if word not in (words or ()):
+            yield "guide-value", f"{word!r} is no value of {name}.", f"Use some of: {', '.join(words or ())}."
+
+
 def organisations_are_distinct(record: Organisations, path: str, index: Index) -> Iterator[Complaint]:
     """A spelling belongs to one organisation, and the entries stand by name."""
     owners: dict[str, str] = {}
@@ -518,6 +565,7 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Glossary, glossary_is_distinct),
     (Routes, routes_are_distinct),
     (ShortForms, short_forms_are_distinct),
+    (Guide, guide_is_consistent),
     (Record, words_are_words),
 )
 
@@ -561,6 +609,8 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((ROUTES, corpus.routes))
     if corpus.short_forms.short_forms:
         entries.append((SHORT_FORMS, corpus.short_forms))
+    if corpus.guide.questions or corpus.guide.rules:
+        entries.append((GUIDE, corpus.guide))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

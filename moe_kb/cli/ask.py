@@ -115,11 +115,12 @@ def compare(names: tuple[str, ...], format: str, as_json: bool) -> None:
     if format != "table":
         from moe_kb.exporters.tables_text import FORMS
 
-        table = [[field, *cells] for field, cells in zip(result.fields, result.cells, strict=True)]
+        codes = format == "csv"
+        table = [[field, *(result.cells[i] if codes else result.words(i))] for i, field in enumerate(result.fields)]
         click.echo(FORMS[format](["", *result.names], table, kb.note), nl=False)
         return
     marked = [f"{field} *" if result.differs(i) else field for i, field in enumerate(result.fields)]
-    rows = [[field, *(cell or "–" for cell in cells)] for field, cells in zip(marked, result.cells, strict=True)]
+    rows = [[field, *(cell or "–" for cell in result.words(i))] for i, field in enumerate(marked)]
     output.print_table(["", *result.names], rows)
 
 

@@ -26,7 +26,7 @@ from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.rehearsal import rehearse
 from moe_kb.db.replacing import replacing
-from moe_kb.db.rows import edge_row, taxonomy_rows
+from moe_kb.db.rows import edge_row, guide_rows, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError, MoeKbError
 from moe_kb.files import sweep
@@ -171,6 +171,8 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
             for position, stop in enumerate(route.stops, start=1):
                 writer.add("route_stops", {**dict(stop), "route": route.key, "position": position})
         write_short_forms(writer, corpus.short_forms, corpus.organisations)
+        for table, row in guide_rows(corpus.guide):
+            writer.add(table, row)
         writer.flush()
         write_index(connection, writer, dict(enumerate(corpus.records.values(), start=1)))
         write_places(connection, writer)

@@ -21,6 +21,7 @@ from moe_kb.records import (
     Attention,
     Citation,
     Design,
+    Guide,
     Mixture,
     Model,
     Paper,
@@ -284,6 +285,21 @@ def claim_row(claim: Claim) -> dict[str, Any]:
     said = {field.name: getattr(claim, field.name) for field in _CLAIM_FIELDS}
     identifier = references.identified(claim.field, claim.text)
     return {**said, "value": claim.text, "number": claim.number, "identifier": identifier}
+
+
+def guide_rows(guide: Guide) -> Rows:
+    """Answers of the guide's questions, and its rules."""
+    for question in guide.questions:
+        for answer in question.answers:
+            row = {"question": question.key, "short": question.label, "asked": question.question}
+            yield "guide_answers", {**row, "help": question.help, "answer": answer.key, "label": answer.label}
+    for rule in guide.rules:
+        parts = rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        texts = {
+            name: json.dumps(parts.get(name, []), ensure_ascii=False) for name in ("any_of", "refuted_by", "cites")
+        }
+        texts["when"] = json.dumps(parts.get("when", {}))
+        yield "guide_rules", {**dict(rule), **texts}
 
 
 def taxonomy_rows(taxonomy: Taxonomy) -> Rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
@@ -170,10 +170,11 @@ class Author(Numbered, table=True):
     """Authors of papers, one a row."""
 
     __tablename__ = "authors"
+    __table_args__ = (Index("ix_authors_family_given", "family", "given"),)
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
     author: str = Field(sa_type=ANY_CASE, index=True, description="Name as printed; compared without regard to case")
-    family: str = Field(index=True, description="Family name, or a group's name, in small letters without accents")
+    family: str = Field(description="Family name, or a group's name, in small letters without accents")
     given: str = Field(description="Given names and initials in the same letters, separated by spaces")
 
 
@@ -424,6 +425,32 @@ class RouteStop(Numbered, table=True):
     locator: str | None = Field(default=None, description="Place in the source")
 
 
+class GuideAnswer(Numbered, table=True):
+    """Questions of the guide to a router, one row an answer, in order."""
+
+    __tablename__ = "guide_answers"
+    question: str = Field(description="Key of the question")
+    short: str = Field(description="The question in a word or two")
+    asked: str = Field(description="The question in full")
+    help: str | None = Field(default=None, description="What hangs on it")
+    answer: str = Field(description="Key of the answer")
+    label: str = Field(description="The answer as it is read")
+
+
+class GuideRule(Numbered, table=True):
+    """What follows from answers to the guide's questions, in order."""
+
+    __tablename__ = "guide_rules"
+    key: str = Field(unique=True, description="Key of the rule")
+    when: str = Field(description="JSON: each question with the answers one of which must be given; empty: always")
+    effect: str = Field(description="require, prefer or avoid")
+    any_of: str = Field(description="JSON list of conditions on typed properties, one of which is enough")
+    refuted_by: str = Field(description="JSON list of conditions that show, where none of any_of holds, that none can")
+    label: str = Field(description="What is asked of a design")
+    reason: str = Field(description="Why")
+    cites: str = Field(description="JSON list of sources and locators")
+
+
 class System(Table, table=True):
     """Frameworks and libraries."""
 
@@ -523,6 +550,8 @@ class Implementation(Table, table=True):
     designs: str = Field(description="Keys of the designs, separated by '; '")
     summary: str = Field(description="One line")
     verified_against: str = Field(description="What it was checked against")
+    snippet: str | None = Field(default=None, description="Python that makes its layer and calls it")
+    code: str = Field(description="JSON list of its own files, each with name and text")
 
 
 class ResultRun(Table, table=True):

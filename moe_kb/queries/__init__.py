@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         find,
         glossary,
         graph,
+        guide,
+        kin,
         lineage,
         measurements,
         models,

@@ -7,6 +7,7 @@ from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.base import Citation, Kind, Note, Placement, Provenance, Record, Relation, Resolution, SourcedValue
 from moe_kb.records.design import Algorithm, Design, Equation, GatingProperties, Sourced, Usage
 from moe_kb.records.glossary import Glossary, Term
+from moe_kb.records.guide import Guide, GuideCondition
 from moe_kb.records.model import Configuration, Model
 from moe_kb.records.organisation import Organisation, Organisations
 from moe_kb.records.paper import Paper, PaperIds, PaperLinks

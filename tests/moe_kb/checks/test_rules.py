@@ -20,7 +20,7 @@ MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
 ORGANISATIONS, SHORT_FORMS, WAIVERS = "data/organisations.yaml", "data/short-forms.yaml", "data/waivers.yaml"
-GLOSSARY, ROUTES = LEARNING
+GLOSSARY, ROUTES, GUIDE = *LEARNING, "data/guide.yaml"
 DEVICE, SOURCE = "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
@@ -93,6 +93,15 @@ BROKEN = [
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
     ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
     ("unknown-configuration", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
+    ("dangling-reference", GUIDE, "{source: first-survey, locator: §2}", "{source: gone, locator: §2}", 19, "the source 'gone'", "Fix"),
+    ("duplicate-key", GUIDE, "key: even", "key: tokens-choose", 1, "two questions or rules are called tokens-choose", "new key"),
+    ("duplicate-key", GUIDE, "{key: 'no', label", "{key: 'yes', label", 5, "two answers are called yes", "Rename"),
+    ("guide-answer", GUIDE, "causal: ['yes']", "causal: [maybe]", 11, "no question causal has the answer maybe", "yes, no"),
+    ("guide-answer", GUIDE, "    causal: ['yes']", "    casual: ['yes']", 11, "no question casual", "causal"),
+    ("guide-property", GUIDE, "property: chooser", "property: choser", 14, "no property 'choser'", "chooser"),
+    ("guide-value", GUIDE, "one_of: [token]", "one_of: [tokens]", 14, "'tokens' is no value of chooser", "token, expert"),
+    ("guide-condition", GUIDE, "one_of: [token]", "contains: token", 14, "chooser has a vocabulary", "one_of"),
+    ("guide-condition", GUIDE, "contains: even", "one_of: [even]", 23, "balancing has no vocabulary", "contains"),
     ("organisation-order", ORGANISATIONS, "name: Zeta", "name: Alpha", 3, "Alpha stands after Example Lab", "Sort"),
     ("duplicate-organisation", ORGANISATIONS, "[Z]", "[Example Lab]", 3, "already stands at Example Lab", "Keep"),
     ("short-form-order", SHORT_FORMS, "term: router", "term: a router", 4, "a router stands after best expert", "Sort"),
@@ -315,6 +324,7 @@ def test_records_checked_alone_give_the_same_findings(tmp_path):
         alone += check_record(corpus.waivers, WAIVERS, index, tree)
         alone += check_record(corpus.organisations, ORGANISATIONS, index, tree)
         alone += check_record(corpus.short_forms, SHORT_FORMS, index, tree)
+        alone += check_record(corpus.guide, GUIDE, index, tree)
         assert set(alone) == set(check_corpus(corpus))
 
 

@@ -89,6 +89,8 @@ def test_tables_belong_to_records_or_the_whole():
             "words",
             "glossary",
             "routes",
+            "guide_answers",
+            "guide_rules",
             "route_stops",
             "implementations",
             "result_runs",
