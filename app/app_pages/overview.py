@@ -226,11 +226,11 @@ in_numbers(kb, news)
 if ui.cached(type(kb).lineage_of_all, kb).designs:
     st.header("The lineage of gating, from 1991 to today", anchor=False)
     st.caption("Each line is a recorded relation. Point at a design for its relations; click a name to open it.")
-    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="near-lineage", height=900)
+    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="lineage", height=900)
 timelines = [RECORDS] if ui.cached(type(kb).released, kb) else []
 timelines += ui.cached(type(kb).timelines, kb)
 if timelines:
     st.header("Models through time", anchor=False)
-    ui.below(partial(show_timeline, kb, timelines), key="near-timeline", height=700)
+    ui.below(partial(show_timeline, kb, timelines), key="timeline", height=700)
 st.header("Papers by year", anchor=False)
-ui.below(partial(show_growth, kb), key="near-growth", height=360)
+ui.below(partial(show_growth, kb), key="growth", height=360)
