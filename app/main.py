@@ -27,12 +27,29 @@ PAGES = (
         purpose="What is here, when models appeared, and ways in.",
         default=True,
     ),
+    ui.Entry(name="tour", title="A tour in four steps", menu=LEARN, purpose="What is here, step by step."),
+    ui.Entry(
+        name="reading",
+        title="Reading routes",
+        menu=LEARN,
+        purpose="A few works in reading order, with a line why each.",
+        shows=("route",),
+    ),
+    ui.Entry(name="glossary", title="Glossary", menu=LEARN, purpose="Terms of the field, each with its source."),
+    ui.Entry(name="news", title="What is new", menu=LEARN, purpose="Models, designs and papers, month by month."),
     ui.Entry(
         name="designs",
         title="Designs",
         menu="Designs",
         purpose="Gating designs compared, and the other components.",
         shows=("component", "show"),
+    ),
+    ui.Entry(
+        name="guide",
+        title="Which router?",
+        menu=LEARN,
+        purpose="Six questions, three candidates with pictures, use, evidence, risks and code.",
+        at="which-router",
     ),
     ui.Entry(
         name="models", title="Models", menu="Models", purpose="Configurations of models, every value with its source."
@@ -76,6 +93,8 @@ PAGES = (
         under=lambda: "models" if st.query_params.get("kind") == "model" else "designs",
         shows=("kind",),
     ),
+    ui.Entry(name="search", title="Search", shows=("q",)),
+    ui.Entry(name="author", title="Author", under="papers", shows=("name",)),
     ui.Entry(name="axes", title="Trade-offs", under="trade_offs"),  # the former address
     ui.Entry(name="missing", title="No such page", at=guard.MISSING, shows=("page",)),
 )

@@ -6,6 +6,7 @@ python -m benchmarks.search
 from __future__ import annotations
 
 import re
+import shutil
 import statistics
 from contextlib import closing
 from functools import partial
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from benchmarks.measure import Result, Time, interleaved, main, progress, scratch, timed, worker
 from benchmarks.synthetic import write_tree
+from moe_kb.corpus import SHORT_FORMS
 from moe_kb.db.connect import connect
 from moe_kb.kb import KnowledgeBase
+from moe_kb.paths import find_root
 
 QUERIES = Path(__file__).with_name("queries.txt")
 COMMON = "very common words"
@@ -40,6 +43,7 @@ def run(*, show: bool = False) -> list[Result]:
     with scratch() as folder:
         progress(f"writing and building {PAPERS:,} papers for search")
         write_tree(folder, PAPERS)
+        shutil.copy(find_root() / SHORT_FORMS, folder / SHORT_FORMS)  # what a question's words stand for
         worker("build", folder, folder / "kb.db")
         return measure(KnowledgeBase(folder / "kb.db", folder), show=show)
 

@@ -15,14 +15,41 @@ from pydantic_core import ErrorDetails
 from moe_kb import yamlio
 from moe_kb.errors import YamlError, close_names, did_you_mean
 from moe_kb.kinds import KIND_BY_FOLDER
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Record, Taxonomy, Waivers
+from moe_kb.records import (
+    RECORD_TYPES,
+    Alignment,
+    Crosswalk,
+    Glossary,
+    Guide,
+    Organisations,
+    Record,
+    Routes,
+    ShortForms,
+    Taxonomy,
+    Waivers,
+)
 from moe_kb.records.base import LINE_PATTERN, fields_at
 from moe_kb.stamps import FileStamp, scan
 
 ALIGNMENT = "data/alignment.yaml"
 WAIVERS = "data/waivers.yaml"
 ORGANISATIONS = "data/organisations.yaml"
+SHORT_FORMS = "data/short-forms.yaml"
+GUIDE = "data/guide.yaml"
 CROSSWALK = "taxonomy/crosswalk.yaml"
+GLOSSARY = "data/glossary.yaml"
+ROUTES = "data/routes.yaml"
+#: Files of which a tree has one, and what each holds.
+SINGLE: dict[str, type[BaseModel]] = {
+    ALIGNMENT: Alignment,
+    WAIVERS: Waivers,
+    ORGANISATIONS: Organisations,
+    CROSSWALK: Crosswalk,
+    GLOSSARY: Glossary,
+    ROUTES: Routes,
+    SHORT_FORMS: ShortForms,
+    GUIDE: Guide,
+}
 #: Schema findings listed of one file; a hostile file could have a million.
 MAX_FINDINGS = 50
 #: Characters of a finding's message.
@@ -70,14 +97,8 @@ def unusable(path: str, error: Exception) -> Finding:
 def model_type_of(path: str) -> type[BaseModel] | None:
     """The type that a file of the tree holds, by its relative path; none: the file has no business there."""
     parts = path.split("/")
-    if path == ALIGNMENT:
-        return Alignment
-    if path == WAIVERS:
-        return Waivers
-    if path == ORGANISATIONS:
-        return Organisations
-    if path == CROSSWALK:
-        return Crosswalk
+    if path in SINGLE:
+        return SINGLE[path]
     if parts[0] == "taxonomy" and len(parts) == 2:
         return Taxonomy
     if parts[0] == "data" and len(parts) >= 3 and parts[1] in KIND_BY_FOLDER:
@@ -216,6 +237,10 @@ class Corpus:
     alignment: Alignment = field(default_factory=lambda: Alignment(rows=[], configs=[]))
     waivers: Waivers = field(default_factory=lambda: Waivers(waivers=[]))
     organisations: Organisations = field(default_factory=lambda: Organisations(organisations=[]))
+    glossary: Glossary = field(default_factory=lambda: Glossary(terms=[]))
+    routes: Routes = field(default_factory=lambda: Routes(routes=[]))
+    short_forms: ShortForms = field(default_factory=lambda: ShortForms(short_forms=[]))
+    guide: Guide = field(default_factory=lambda: Guide(questions=[], rules=[]))
     findings: list[Finding] = field(default_factory=list)
     stamps: list[FileStamp] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -259,6 +284,14 @@ class Corpus:
             self.waivers = record
         elif isinstance(record, Organisations):
             self.organisations = record
+        elif isinstance(record, Glossary):
+            self.glossary = record
+        elif isinstance(record, Routes):
+            self.routes = record
+        elif isinstance(record, ShortForms):
+            self.short_forms = record
+        elif isinstance(record, Guide):
+            self.guide = record
 
     def _claim(self, name: str, path: str) -> bool:
         """Give a name to a file; a name that is taken is a finding."""

@@ -219,6 +219,50 @@ MAIN_GATING_PROPERTIES = (
 #: Shown where no source gives a value.
 NOT_REPORTED = "not reported"
 
+#: What people read for the codes of closed vocabularies, by field; a code that is not here is a word already. Records,
+#: SQL and JSON keep the codes.
+_VALUES = {
+    "chooser": {
+        "token": "each token",
+        "expert": "each expert",
+        "solver": "an assignment solver",
+        "fixed": "a fixed rule",
+        "none": "no choice: all experts",
+    },
+    "experts_per_token": {"fixed-k": "fixed k"},
+    "score": {"sqrt-softplus": "square root of softplus", "relu": "ReLU"},
+    "order": {
+        "softmax-then-topk": "softmax, then top-k",
+        "topk-then-softmax": "top-k, then softmax",
+        "topk-only": "top-k only",
+        "not-applicable": "—",
+        "score-then-topk": "score, then top-k",
+        "topk-then-score": "top-k, then score",
+        "hash": "fixed by the token's id",
+        "other": "another order of score and choice",
+    },
+    "differentiable": {"through-weights": "through the chosen weights"},
+    "overflow": {
+        "dropped": "excess tokens dropped",
+        "next-expert": "excess tokens to the next expert",
+        "padded": "free capacity padded",
+        "none": "none, no token dropped",
+    },
+    "counting": {
+        "incl-shared": "with shared experts",
+        "excl-shared": "without shared experts",
+        "unclear": "unclear whether with shared experts",
+    },
+    "scope": {
+        "text-model-without-mtp": "text model without multi-token prediction",
+        "with-mtp-and-duplicates": "with multi-token prediction and duplicates",
+        "mtp-layer": "layer of multi-token prediction",
+    },
+    "group_score": {"max": "its best score", "top2-sum": "sum of its two best scores"},
+}
+#: Vocabularies whose codes are words joined by dashes.
+_DASHED = frozenset({"scope", "relation", "qk_norm", "norm", "kind"})
+
 
 def label_of(field: str) -> str:
     """What people call a field, listed or not.
@@ -238,3 +282,13 @@ def in_sentence(field: str) -> str:
     ('MoE layers', 'model width')
     """
     return " ".join(word if word[1:] != word[1:].lower() else word.lower() for word in label_of(field).split())
+
+
+def value_label(field: str, value: str) -> str:
+    """What people read for a value of a field: the words for a code, any other value as it is.
+
+    >>> value_label("order", "topk-then-softmax"), value_label("scope", "whole-multimodal-model"), value_label("k", "2")
+    ('top-k, then softmax', 'whole multimodal model', '2')
+    """
+    word = _VALUES.get(field, {}).get(value, value)
+    return word.replace("-", " ") if word == value and field in _DASHED else word

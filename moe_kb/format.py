@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Sequence
 
 
 def compact(number: float | None, *, suffix: bool = True) -> str:
@@ -84,6 +86,32 @@ def joined(*parts: str | None, separator: str = ", ") -> str:
     'DeepSeek, 2024-12'
     """
     return separator.join(part for part in parts if part)
+
+
+def sentence_case(label: str) -> str:
+    """A heading in sentence case, however it is printed; names with capitals inside stay.
+
+    >>> sentence_case("MIXTURE OF EXPERTS MODELS"), sentence_case("Foundational MoE Layers"), sentence_case("NLP")
+    ('Mixture of experts models', 'Foundational MoE layers', 'NLP')
+    """
+    shouted = label.isupper() and len(label.split()) > 2  # fewer words may be short forms
+
+    def lowered(word: re.Match[str]) -> str:
+        return word[0].lower() if shouted or word[0][1:].islower() else word[0]
+
+    out = re.sub(r"\w+", lowered, label)
+    first = re.match(r"[^\W\d_]+", out)
+    # A first word with capitals inside keeps its small letter.
+    return out[:1].upper() + out[1:] if first and first[0].islower() else out
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as they stand in a sentence.
+
+    >>> enumerated(["ReLU"]), enumerated(["ReLU", "GeLU", "SwiGLU"])
+    ('ReLU', 'ReLU, GeLU and SwiGLU')
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def citation(source: str | None, locator: str | None = None, status: str = "reported") -> str:

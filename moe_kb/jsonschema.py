@@ -15,7 +15,18 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from moe_kb.files import read_text, write_text
-from moe_kb.records import RECORD_TYPES, Alignment, Crosswalk, Organisations, Taxonomy, Waivers
+from moe_kb.records import (
+    RECORD_TYPES,
+    Alignment,
+    Crosswalk,
+    Glossary,
+    Guide,
+    Organisations,
+    Routes,
+    ShortForms,
+    Taxonomy,
+    Waivers,
+)
 
 #: Bytes of a schema; the largest has some hundred thousand.
 MAX_BYTES = 4_000_000
@@ -27,6 +38,10 @@ TYPES: dict[str, type[BaseModel]] = {
     "alignment": Alignment,
     "waivers": Waivers,
     "organisations": Organisations,
+    "glossary": Glossary,
+    "routes": Routes,
+    "short-forms": ShortForms,
+    "guide": Guide,
     "taxonomy": Taxonomy,
     "crosswalk": Crosswalk,
 }

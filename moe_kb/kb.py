@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     import networkx as nx
     from sqlmodel import Session
 
+    from moe_kb.analysis.guide import Advice
     from moe_kb.analysis.leaderboard import Leaderboard
     from moe_kb.analysis.survey_questions import Answer
     from moe_kb.analysis.trade_offs import TradeOffs
+    from moe_kb.analysis.trend_findings import TrendFinding
     from moe_kb.analysis.trends import Observation, Trend
     from moe_kb.audit.issue import Issue
     from moe_kb.claims.claim import Claim
@@ -185,7 +187,7 @@ class KnowledgeBase:
         year: int | tuple[int, int] | None = None,
         limit: int = 50,
     ) -> list[Hit]:
-        """Records found by words, exact names and parts of names, best first.
+        """Records found by addresses, names, words and parts of names, best first; loosely where nothing fits exactly.
 
         Args:
             text: Words; empty text lists everything that passes the filters.
@@ -200,6 +202,14 @@ class KnowledgeBase:
 
         with self._connection() as connection:
             return search(connection, text, kind=kind, node=node, year=year, limit=limit)
+
+    def find(self, text: str, *, most: int = 20) -> queries.find.Answers:
+        """Records, authors, taxonomy nodes and implementations by kind, best first, at most so many of each."""
+        return self._ask(queries.find.find, text, most=most)
+
+    def author(self, name: str) -> queries.authors.AuthorPage:
+        """The page of an author, by any spelling of the name; raises `NotFoundError` where no paper has one."""
+        return self._ask(queries.authors.author, name)
 
     def query(
         self,
@@ -323,6 +333,14 @@ class KnowledgeBase:
         """The shortest path between two records through the typed edges."""
         return self._ask(queries.graph.path, self.resolve(start), self.resolve(end))
 
+    def kin(self, name: str) -> list[str]:
+        """Designs or models to compare one with, see `moe_kb.queries.kin`."""
+        return self._ask(queries.kin.kin, self.resolve(name))
+
+    def pairs(self, kind: str) -> list[tuple[str, str]]:
+        """Pairs of designs or models that are good to begin a comparison with."""
+        return self._ask(queries.kin.pairs, kind)
+
     def compare(self, names: Sequence[str]) -> queries.compare.Comparison:
         """Records of one kind side by side; `model:key#label` is one configuration of a model."""
         parted = [name.partition("#") for name in names]
@@ -348,10 +366,6 @@ class KnowledgeBase:
             found = queries.papers.papers(reader) if among is None else among
             return queries.papers.select_papers(reader, found, facets or queries.papers.Facets(), most)
 
-    def elsewhere(self, text: str) -> list[Hit]:
-        """The best designs, models and systems for a text."""
-        return self._ask(queries.papers.elsewhere, text)
-
     def paper_page(self, name: str) -> queries.papers.PaperPage:
         """What stands of a paper in other records and in taxonomies."""
         return self._ask(queries.papers.paper_page, self.resolve(name, "paper"))
@@ -371,6 +385,20 @@ class KnowledgeBase:
     def properties(self, design: str) -> list[queries.designs.Property]:
         """A gating design's typed properties, each with its source."""
         return self._ask(queries.designs.properties, self.resolve(design, "design"))
+
+    def adoption(self) -> queries.routing.Adoption:
+        """The recent models, of which `Gate.recent` counts those that use a design."""
+        return self._ask(queries.routing.adoption)
+
+    def guide(self) -> queries.guide.Guide:
+        """The questions and rules by which `advise` chooses a gating design."""
+        return self._ask(queries.guide.guide)
+
+    def advise(self, answers: Mapping[str, str]) -> Advice:
+        """At most three gating designs for answers to the guide's questions, and what removed the others."""
+        from moe_kb.analysis.guide import advise
+
+        return advise(self.guide(), self.gates(), answers)
 
     def users(self, design: str) -> list[queries.designs.User]:
         """Who introduces, uses, modifies or studies a design."""
@@ -476,7 +504,7 @@ class KnowledgeBase:
         cost: str = "params_active",
         context: int = 4096,
         batch: int = 1,
-        weights: str = "bf16",
+        weights: str = "as-released",
         accelerator: str | None = None,
     ) -> TradeOffs:
         """Every configuration by quality, speed and cost, with sources, formulas and the Pareto frontier.
@@ -488,7 +516,7 @@ class KnowledgeBase:
             cost: A key of `moe_kb.analysis.metrics.COST`.
             context: Tokens of a sequence.
             batch: Sequences decoded together.
-            weights: Weight precision, a key of `moe_kb.sizing.precision.FORMATS`.
+            weights: Weight precision, a key of `moe_kb.sizing.storage.WEIGHTS`.
             accelerator: Key of a device; default: `h100-sxm` if it has what a roofline needs, else the first that has.
 
         Raises:
@@ -497,9 +525,9 @@ class KnowledgeBase:
         from moe_kb.analysis.trade_offs import choose, trade_offs
         from moe_kb.errors import look_up
         from moe_kb.sizing import Setting
-        from moe_kb.sizing.precision import FORMATS
+        from moe_kb.sizing.storage import WEIGHTS
 
-        held, precision = self.measurements(), look_up(FORMATS, weights, "weight precision")
+        held, precision = self.measurements(), look_up(WEIGHTS, weights, "weight precision")
         choice = choose(
             held,
             benchmark=benchmark,
@@ -584,6 +612,12 @@ class KnowledgeBase:
         look_up(TRENDS, measure, "measure")
         return trend(self.observations(text=text, largest_only=largest_only), measure)
 
+    def trend_findings(self) -> list[TrendFinding]:
+        """What released models show, in sentences, each with its numbers."""
+        from moe_kb.analysis.trend_findings import findings
+
+        return findings(self.observations())
+
     def definition(self, measure: str) -> queries.routing.Definition | None:
         """The design whose equation defines a measure of `TRENDS`, if it is here."""
         from moe_kb.analysis.trend_fields import TRENDS
@@ -616,6 +650,22 @@ class KnowledgeBase:
     def timeline(self, table: str) -> list[queries.timeline.TimelineModel]:
         """The models of a timeline in printed order, each with the record it is about."""
         return self._ask(queries.timeline.timeline, table)
+
+    def released(self) -> list[queries.timeline.TimelineModel]:
+        """Models with a release date, by the records, oldest first."""
+        return self._ask(queries.timeline.released)
+
+    def news(self) -> list[queries.news.News]:
+        """Models, designs, papers and systems by the date at which they became public, newest first."""
+        return self._ask(queries.news.news)
+
+    def glossary(self) -> list[queries.glossary.Term]:
+        """Terms of the field with their sources, in alphabetical order."""
+        return self._ask(queries.glossary.glossary)
+
+    def routes(self) -> list[queries.routes.Route]:
+        """Reading routes with a line why each work stands on them."""
+        return self._ask(queries.routes.routes)
 
     def papers_by_year(self) -> list[queries.timeline.PapersOfYear]:
         """How many papers of each year are here."""

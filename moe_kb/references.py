@@ -15,9 +15,23 @@ from typing import get_args
 from pydantic import BaseModel
 
 from moe_kb.lookalikes import skeleton
-from moe_kb.records import Alignment, Citation, Crosswalk, Model, Paper, Record, Source, System, Table, Taxonomy
+from moe_kb.records import (
+    Alignment,
+    Citation,
+    Crosswalk,
+    Glossary,
+    Model,
+    Paper,
+    Record,
+    Source,
+    Stop,
+    System,
+    Table,
+    Taxonomy,
+)
 from moe_kb.records.base import Part, Placement, Relation, Resolution
 from moe_kb.records.design import Usage
+from moe_kb.records.identifiers import identified_in
 from moe_kb.records.sublayers import Router
 from moe_kb.records.table import Mark
 
@@ -52,8 +66,6 @@ def identifiers(record: Record) -> Iterator[Identifier]:
                 yield Identifier(("ids", scheme), scheme, value.lower())
 
 
-_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})", re.IGNORECASE)
-_DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)|/doi/(?:abs/|full/|pdf/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 #: Schemes of identifiers, and fields whose values are addresses.
 SCHEMES, ADDRESSES = ("arxiv", "doi", "openreview", "acl"), ("url", "report")
 
@@ -70,11 +82,25 @@ def identified(field: str, text: str) -> str | None:
         return f"{field} {text.casefold()}"
     if field not in ADDRESSES:
         return None
-    if arxiv := _ARXIV.search(text):
-        return f"arxiv {arxiv[1]}"
-    if doi := _DOI.search(text):
-        return f"doi {(doi[1] or doi[2]).casefold()}"
+    for identifier in identified_in(text):
+        if identifier.startswith(("arxiv ", "doi ")):
+            return identifier
     return "url " + re.sub(r"^https?://(?:www\.)?|/+$", "", text.casefold())
+
+
+def addresses(record: Record) -> list[str]:
+    """What the identifiers and addresses of a record identify, as `identified_in` gives it."""
+    found: list[str] = []
+    texts = [claim.value for claim in record.claims if claim.field in (*SCHEMES, *ADDRESSES, "repository", "code_url")]
+    if isinstance(record, Paper):
+        found += [f"{scheme} {value.casefold()}" for scheme, value in record.ids or () if value]
+        texts += [address for _, address in record.links or () if address]
+    elif isinstance(record, Source):
+        texts.append(record.url or "")
+    elif isinstance(record, System):
+        texts.append(record.repository or "")
+    found += [name for text in texts if isinstance(text, str) for name in identified_in(text)]
+    return list(dict.fromkeys(found))
 
 
 def normalised_title(title: str) -> str:
@@ -97,6 +123,10 @@ def references(record: BaseModel) -> Iterator[Ref]:
         yield Ref(("source",), f"source:{record.source}")
     if isinstance(record, Taxonomy):
         yield Ref(("source",), f"source:{record.source}")
+    if isinstance(record, Glossary):
+        for index, term in enumerate(record.terms):
+            for place, name in enumerate(term.see):
+                yield Ref(("terms", index, "see", place), name)
     if isinstance(record, Crosswalk):
         for index, mapping in enumerate(record.mappings):
             yield Ref(("mappings", index, "subject"), f"node:{mapping.subject}")
@@ -142,6 +172,7 @@ _POINTERS: tuple[tuple[type[Part], str, str], ...] = (
     (Mark, "ref", ""),
     (Router, "design", "design:"),
     (Relation, "to", ""),
+    (Stop, "work", ""),
 )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import declared_attr
 from sqlmodel import SQLModel
 
 from moe_kb.db.schema import *  # noqa: F403  the tables; what follows are the views
-from moe_kb.db.schema import TABLES, File, FoldedName
+from moe_kb.db.schema import TABLES, Address, File, FoldedName, Word
 
 
 class View(SQLModel):
@@ -220,4 +220,5 @@ class SourceByUse(View, table=True):
 
 
 #: All but what only serves refreshing and search.
-__all__ = [declared.__name__ for declared in (*TABLES, *View.__subclasses__()) if declared not in (File, FoldedName)]
+_INTERNAL = (Address, File, FoldedName, Word)
+__all__ = [declared.__name__ for declared in (*TABLES, *View.__subclasses__()) if declared not in _INTERNAL]

@@ -152,6 +152,17 @@ class Entry(BaseModel):
         return tuple(" ".join(item.split()) for item in items)
 
     @cached_property
+    def snippet(self) -> str:
+        """Python that makes its layer and calls it: the example under the page's heading Usage."""
+        found = re.search(r"^## Usage\n.*?^```python\n(.*?)^```$", self.page, re.DOTALL | re.MULTILINE)
+        return found[1] if found else ""
+
+    @cached_property
+    def code(self) -> tuple[tuple[str, str], ...]:
+        """Name and text of its files: how it routes, then its settings."""
+        return tuple((name, (self.folder / name).read_text(encoding="utf-8")) for name in ("router.py", "config.py"))
+
+    @cached_property
     def layer_class(self) -> type[LayerConfig]:
         """The pydantic model of its layer's settings; every field has bounds, a default and a description."""
         return cast(_ConfigModule, self._part("config")).LAYER
@@ -173,6 +184,16 @@ class Entry(BaseModel):
     def estimate(self, config: RunConfig) -> Estimate:
         """Memory, time and parameters of a run with this config; imports torch."""
         return estimate(config, self.design.make_layer)
+
+    def dense_control(self, config: RunConfig) -> tuple[str, dict[str, Any]] | None:
+        """Key and settings of a dense run of equal active size under the same budget; None where there is none."""
+        from reference_impls.catalogue import find
+        from reference_impls.evidence.protocol import BASIS, active_parameters, dense_control
+
+        basis = find(BASIS)
+        assert basis is not None
+        dense = dense_control(config, active_parameters(self, config), basis)
+        return None if dense is None else (basis.key, dense.model_dump(mode="json"))
 
     def _part(self, name: str) -> object:
         return import_module(f"reference_impls.designs.{self.folder.name}.{name}")

@@ -17,7 +17,7 @@ def sql_rows(kb: KnowledgeBase, sql: str, parameters: tuple[Any, ...] = ()) -> l
 
 
 #: These say when and where a database was built.
-LEFT_OUT = {"meta", "search", "search_names"}
+LEFT_OUT = {"meta", "search", "search_names", "search_places"}
 
 
 def contents(database: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -36,10 +36,9 @@ def contents(database: Path) -> dict[str, list[tuple[Any, ...]]]:
             at = columns.index("claims")
             rows = [(*r[:at], tuple(claims[i] for i in json.loads(r[at])), *r[at + 1 :]) for r in rows]
         found[table] = sorted(rows, key=repr)
-    for table, columns in (("search", "name, title, body"), ("search_names", "s.name")):
+    for table, columns in (("search", "s.name, s.title, s.body, s.linked"), ("search_names", "s.name")):
         rows = connection.execute(
-            f"SELECT r.record, {columns.replace('name, title', 's.name, s.title').replace('body', 's.body')} "
-            f"FROM {table} s LEFT JOIN records r ON r.id = s.rowid"
+            f"SELECT r.record, {columns} FROM {table} s LEFT JOIN records r ON r.id = s.rowid"
         ).fetchall()
         found[table] = sorted(rows, key=repr)
         connection.execute(f"INSERT INTO {table}({table}) VALUES ('integrity-check')")

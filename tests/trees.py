@@ -79,6 +79,39 @@ provenance:
     return folder
 
 
+#: A glossary and reading routes, by path; the tree has none of itself, so that tests may take any record away.
+LEARNING = {
+    "data/glossary.yaml": """\
+terms:
+- source: second-list
+  term: gate
+  short: [G-function]
+  definition: Another word for the part that picks experts, kept apart here for tests.
+- source: first-survey
+  locator: §2
+  term: token choice
+  short: [TC, token-choice routing]
+  definition: Each token picks the experts that score highest for it, as invented here.
+  see: ['design:alpha-router', 'node:first:algorithm/gating']
+""",
+    "data/routes.yaml": """\
+routes:
+- key: from-beta-to-alpha
+  title: From Beta to Alpha
+  about: For those who invent routers.
+  stops:
+  - source: first-survey
+    locator: §2
+    work: paper:beta
+    why: It shares what others split.
+  - source: first-survey
+    locator: §2
+    work: paper:alpha
+    why: It routes invented tokens.
+  - {source: second-list, work: 'design:alpha-router', why: The router by itself.}
+  - {source: first-survey, work: 'design:beta-router', why: What came of it.}
+""",
+}
 #: What the model `alpha` must say beside its `vocab_size` for its size to be computed.
 SIZED = "    vocab_size: 1000\n    tied_embeddings: false\n    norm: rms\n"
 #: A model whose layers no source describes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 import ui
@@ -63,6 +64,43 @@ def chosen() -> None:
     st.query_params["keys"] = ui.listed(st.session_state["compared"])
 
 
+def offered() -> list[str]:
+    """Keys to choose from: of designs those of one component, that of the first chosen, beside what is chosen."""
+    if kind == "model":
+        return list(labels)
+    picked = st.session_state["compared"]
+    component = kb.design(picked[0]).component if picked else "gating"
+    alike = {brief.record.partition(":")[2] for brief in ui.cached(type(kb).designs_of, kb, component)}
+    return [key for key in labels if key in alike or key in picked]
+
+
+def address_of(chosen_keys: Sequence[str]) -> str:
+    """The address of a comparison."""
+    return ui.address("compare", {**({"kind": kind} if kind != "design" else {}), "keys": ui.listed(chosen_keys)})
+
+
+def suggestions(keys: list[str]) -> None:
+    """Links to what one would compare these with; where nothing is chosen, to pairs to begin with."""
+    if not keys:
+        st.markdown("**Good pairs to begin with**")
+        for pair in ui.cached(type(kb).pairs, kb, kind):
+            both = [known_as(record.partition(":")[2]) for record in pair]
+            if all(key in labels for key in both):
+                names = " and ".join(ui.plain(labels[key]) for key in both)
+                st.markdown(f"- [{names}]({address_of(both)})")
+        return
+    near = dict.fromkeys(
+        known_as(record.partition(":")[2])
+        for key in keys
+        for record in ui.cached(type(kb).kin, kb, record_of(key).partition("#")[0])
+    )
+    links = [
+        f"[{ui.plain(labels[key])}]({address_of([*keys, key])})" for key in near if key in labels and key not in keys
+    ]
+    if links and len(keys) < ui.MOST:
+        st.caption("Compare with: " + " · ".join(links[:6]))
+
+
 # The address holds the keys (`?keys=a,b`); what is unknown or too much is named, not dropped in silence.
 labels = options()
 asked = list(dict.fromkeys(known_as(key) for key in ui.unlisted(ui.parameter("keys"))))
@@ -71,7 +109,7 @@ wanted = [key for key in asked if key in labels]
 st.session_state["compared"] = wanted[: ui.MOST]
 keys = st.multiselect(
     plural.capitalize(),
-    list(labels),
+    offered(),
     format_func=labels.get,
     key="compared",
     on_change=chosen,
@@ -82,6 +120,7 @@ if unknown:
     st.warning(f"No {kind} has the key {ui.some(unknown)}.", icon=":material/help:")
 if more := wanted[ui.MOST :]:
     st.warning(f"At most {ui.MOST} are compared; left out: {ui.some(more)}.", icon=":material/help:")
+suggestions(keys)
 if len(keys) < 2:
     ui.empty(f"Two {plural} or more are needed.", f"Choose them above, or tick rows on the {plural} page.")
     ui.page_link(plural, f"All {plural}")
@@ -142,6 +181,7 @@ table = ui.cached(type(kb).compare, kb, tuple(record_of(key) for key in keys))
 with st.container(horizontal=True, gap="medium"):
     only = st.toggle("Only what differs", **ui.in_address("differing", False))
     every = kind == "design" or st.toggle("All values", **ui.in_address("all", False))
+    sources = st.toggle("Sources", **ui.in_address("sources", False), help="Where each value was read")
 places = [i for i, field in enumerate(table.fields) if field != "name" and (every or field in MAIN)]
 if not every:
     places.sort(key=lambda i: MAIN.index(table.fields[i]))
@@ -161,7 +201,9 @@ st.table(
         {
             "Property": ui.differing(label(table.fields[i]), table.differs(i)),
             **{
-                ui.plain(column): ui.compared(kb, table.cells[i][at], table.notes[i][at], table.sources[i][at])
+                ui.plain(column): ui.compared(
+                    kb, table.words(i)[at], table.notes[i][at], table.sources[i][at] if sources else None
+                )
                 for key, column in columns.items()
                 for at in [place_of[record_of(key)]]
             },
@@ -172,7 +214,7 @@ st.table(
     hide_index=True,
     alt=f"The chosen {plural} compared, a row per property",
 )
-cells = [[label(table.fields[i]), *(table.cells[i][place_of[record_of(key)]] for key in columns)] for i in rows]
+cells = [[label(table.fields[i]), *(table.words(i)[place_of[record_of(key)]] for key in columns)] for i in rows]
 ui.copies(kb, ["Property", *columns.values()], cells, "comparison")
 st.caption(f"≠ and bold: the {plural} differ, as far as reported. An empty cell: not reported.")
 if kind == "design":

@@ -1,96 +1,118 @@
-"""A design: what it does, its equations and steps, its properties with their sources, its lineage and its users."""
+"""A design: its picture, in short, its equations and steps, properties, code, users, lineage and sources."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES
-from moe_kb.queries.designs import COMPONENTS
+from moe_kb.analysis.in_short import in_short, subtitle
+from moe_kb.fields import GATING_PROPERTIES, value_label
+from moe_kb.queries.designs import COMPONENTS, Implementation, Property, User
+from moe_kb.records import Design
+from moe_kb.records.design import Equation
+
+#: Lines of a list of users that stand open.
+FIRST = 12
 
 kb = ui.knowledge_base()
 record = ui.asked(kb, "design", "designs")
 design = kb.design(record)
+gating = design.component == "gating"
+implementation = ui.cached(type(kb).implementation_of, kb, record)
 
-ui.header(design.name)
-if design.component == "gating":
-    ui.picture(kb, record, key="picture")
-with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-    st.badge(COMPONENTS[design.component], color="orange", icon=":material/category:")
-    if design.year:
-        st.badge(str(design.year), color="gray", icon=":material/calendar_month:")
-    for alias in design.aliases:
-        st.badge(ui.plain(alias), color="gray", help="Another name")
-    implementation = ui.cached(type(kb).implementation_of, kb, record)
+
+def facts(design: Design) -> None:
+    """What it is, its other names, and what can be done with it."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.badge(COMPONENTS[design.component], color="orange", icon=":material/category:")
+        if design.year:
+            st.badge(str(design.year), color="gray", icon=":material/calendar_month:")
+        for alias in design.aliases:
+            st.badge(ui.plain(alias), color="gray", help="Another name")
+        if implementation:
+            with st.container(width="content"):
+                if st.button("Run it", icon=":material/play_arrow:", type="primary", help=implementation.summary):
+                    st.switch_page(ui.page("lab"), query_params={"implementation": implementation.key})
+        if st.button("Compare", icon=":material/compare:"):
+            st.switch_page(ui.page("compare"), query_params={"keys": design.key})
+        ui.edit_link(kb, record)
+    ui.superseded(design)
+
+
+def summary(design: Design) -> None:
+    """In a sentence made from its properties, in the record's words, who uses it, what its runs showed."""
+    if gating:
+        gate = ui.gate_of(kb, record)
+        st.markdown(f"**In short.** {ui.plain(in_short(gate.properties))}")
+    if design.summary:
+        st.markdown(ui.plain(design.summary.text))
+        ui.cites(kb, design.summary.cites)
+    if gating:
+        ui.use(kb, gate)
     if implementation:
-        with st.container(width="content"):
-            if st.button("Run it", icon=":material/play_arrow:", type="primary", help=implementation.summary):
-                st.switch_page(ui.page("lab"), query_params={"implementation": implementation.key})
-    if st.button("Compare", icon=":material/compare:"):
-        st.switch_page(ui.page("compare"), query_params={"keys": design.key})
-    ui.edit_link(kb, record)
-ui.superseded(design)
-if implementation:
-    status = ":green-badge[complete]" if implementation.status == "complete" else ":orange-badge[partial]"
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(f"Runs as **{ui.plain(implementation.name)}** {status}")
-        st.caption(f"Checked against {ui.plain(implementation.verified_against)}.")
-        for board in ui.cached(type(kb).leaderboards, kb, implementation.key):
-            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.markdown(f"{ui.plain(board.protocol.task.capitalize())}: {ui.plain(board.text(implementation.key))}")
-                ui.page_link(
-                    "evidence", "See the comparison", {"protocol": board.protocol.protocol, "loads": implementation.key}
-                )
-elif design.component == "gating":
-    st.caption("No implementation is installed yet.")
+        ui.evidence(kb, implementation.key)
+    elif gating:
+        st.caption("No implementation is installed yet.")
 
-if design.summary:
-    st.markdown(ui.plain(design.summary.text))
-    ui.cites(kb, design.summary.cites)
 
-if design.equations:
-    st.header("Equations" if len(design.equations) > 1 else "Equation", anchor=False)
-for equation in design.equations:
-    with st.container(border=True):
+def formula(equation: Equation) -> None:
+    """An equation with its legend in columns."""
+    with st.container(border=True, gap="small"):
         st.markdown(f"**{ui.plain(equation.label)}**")
         ui.latex(equation.latex)
         if equation.legend:
-            legend = {ui.inline_latex(symbol): ui.plain(words) for symbol, words in equation.legend.items()}
-            st.table(legend, border="horizontal", width="content")
+            with st.grid(3, min_column_width=240, gap="xxsmall"):
+                for symbol, words in equation.legend.items():
+                    st.markdown(f"{ui.inline_latex(symbol)} {ui.plain(words)}")
         if equation.note:
             st.caption(ui.plain(equation.note))
         ui.cites(kb, [equation])
 
-left, right = st.columns([3, 2], gap="large")
-with left:
+
+def how() -> None:
+    """Equations and steps."""
+    for equation in design.equations:
+        formula(equation)
     if design.algorithm:
-        st.header("Steps", anchor=False)
+        st.markdown("**Steps**")
         st.markdown("\n".join(f"{i}. {ui.plain(step)}" for i, step in enumerate(design.algorithm.steps, 1)))
         if design.algorithm.note:
             st.caption(ui.plain(design.algorithm.note))
         ui.cites(kb, [design.algorithm])
     if not design.equations and not design.algorithm:
         st.caption("Equations and steps are not reported.")
-    stated = ui.cached(type(kb).properties, kb, record)
-    if stated:
-        st.header("Properties", anchor=False)
-        st.table(
-            [
-                {
-                    "Property": GATING_PROPERTIES[item.property].label,
-                    "Value": f"**{ui.plain(item.value)}**" + (f"  \n{ui.plain(item.note)}" if item.note else ""),
-                    "Source": ui.sourced(kb, item),
-                }
-                for item in stated
-            ],
-            border="horizontal",
-            hide_index=True,
-            alt="Typed properties with their sources",
-        )
 
-with right:
-    users = ui.cached(type(kb).users, kb, record)
-    st.header(f"Used by ({len({user.record for user in users})})", anchor=False)
+
+def properties(stated: Sequence[Property]) -> None:
+    """Typed properties with their sources; the picture's list has them without."""
+    st.table(
+        [
+            {
+                "Property": GATING_PROPERTIES[item.property].label,
+                "Value": f"**{ui.plain(value_label(item.property, item.value))}**"
+                + (f"  \n{ui.plain(item.note)}" if item.note else ""),
+                "Source": ui.sourced(kb, item),
+            }
+            for item in stated
+        ],
+        border="horizontal",
+        hide_index=True,
+        alt="Typed properties with their sources",
+    )
+
+
+def code(implementation: Implementation) -> None:
+    """How far the implementation goes, what to copy, and its own files."""
+    status = ":green-badge[complete]" if implementation.status == "complete" else ":orange-badge[partial]"
+    st.markdown(f"Runs as **{ui.plain(implementation.name)}** {status}")
+    st.caption(f"Checked against {ui.plain(implementation.verified_against)}.")
+    ui.code(implementation)
+
+
+def used_by(users: Sequence[User]) -> None:
+    """Who introduces, uses, modifies and studies it, each with its source."""
     headings = {"introduces": "Introduced", "uses": "Used", "modifies": "Modified", "studies": "Studied"}
     for role, heading in headings.items():
         for kind, plural in (("model", "models"), ("paper", "papers"), ("system", "systems")):
@@ -98,27 +120,54 @@ with right:
             if not group:
                 continue
             st.markdown(f"**{heading} by**" if role == "introduces" else f"**{heading} by {plural}**")
-            for user in group[:12]:
+            for user in group[:FIRST]:
                 ui.user_line(kb, user)
-            if len(group) > 12:
-                with st.expander(f"{len(group) - 12} more"):
-                    for user in group[12:]:
+            if len(group) > FIRST:
+                with st.expander(f"{len(group) - FIRST} more"):
+                    for user in group[FIRST:]:
                         ui.user_line(kb, user)
     if not users:
         st.caption("Its use is not reported.")
-    lineage = ui.cached(type(kb).lineage, kb, record)
-    if lineage:
-        st.header("Lineage", anchor=False)
-        for relation in lineage:
-            with st.container(gap=None):
-                with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                    st.badge(
-                        f"{'→' if relation.forward else '←'} {relation.type}",
-                        color="violet",
-                        help="→ from this design to the other, ← from the other to this one",
-                    )
-                    ui.record_link(relation.record, relation.label)
-                st.caption(ui.sourced(kb, relation, note=relation.note))
+
+
+def lineage() -> None:
+    """What it comes out of, and what comes out of it."""
+    for relation in ui.cached(type(kb).lineage, kb, record):
+        with st.container(gap=None):
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.badge(
+                    f"{'→' if relation.forward else '←'} {value_label('relation', relation.type)}",
+                    color="violet",
+                    help="→ from this design to the other, ← from the other to this one",
+                )
+                ui.record_link(relation.record, relation.label)
+            st.caption(ui.sourced(kb, relation, note=relation.note))
+
+
+def sections() -> dict[str, Callable[[], None]]:
+    """The page's tabs: each with what it shows."""
+    users = ui.cached(type(kb).users, kb, record)
+    formulas = "Equations" if len(design.equations) > 1 else "Equation"
+    shown: dict[str, Callable[[], None]] = {formulas if design.equations or not design.algorithm else "Steps": how}
+    if stated := ui.cached(type(kb).properties, kb, record):
+        shown["Properties"] = lambda: properties(stated)
+    if implementation:
+        shown["Code"] = lambda: code(implementation)
+    shown[f"Used by ({len({user.record for user in users})})"] = lambda: used_by(users)
+    if relations := ui.cached(type(kb).lineage, kb, record):
+        shown[f"Lineage ({len(relations)})"] = lineage
+    return shown
+
+
+ui.header(design.name, subtitle(ui.gate_of(kb, record).properties) if gating else None)
+if gating:
+    ui.picture(kb, record, key="picture")
+facts(design)
+summary(design)
+shown = sections()
+for tab, show in zip(st.tabs(list(shown), key="parts"), shown.values(), strict=True):
+    with tab:
+        show()
 
 ui.issues(kb, record)
 if ui.cached(type(kb).claims, kb, record):

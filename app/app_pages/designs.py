@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import streamlit as st
 import ui
 
-from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED
+from moe_kb.fields import GATING_PROPERTIES, MAIN_GATING_PROPERTIES, NOT_REPORTED, value_label
 from moe_kb.queries.designs import COMPONENTS, RECENT, select_gates, vocabularies
 
 kb = ui.knowledge_base()
@@ -22,7 +23,6 @@ if component != "gating":
     if not rows:
         ui.empty("No designs of this component.", "Add one under data/designs and run moe-kb check.")
         st.stop()
-    ui.in_order(row.record for row in rows)
     above = st.container()
     ticked = ui.record_table(
         rows,
@@ -81,12 +81,14 @@ with st.expander(
         for column, prop in zip(st.columns(4), filtered[start : start + 4], strict=False):
             with column:
                 label = GATING_PROPERTIES[prop].label
-                wanted[prop] = ui.several(label, prop, present[prop], placeholder="any", help=meanings[prop])
+                words = partial(value_label, prop)
+                wanted[prop] = ui.several(
+                    label, prop, present[prop], placeholder="any", help=meanings[prop], names=words
+                )
 rows = sorted(
     select_gates(everything, wanted, name, runs={"yes": True, "no": False}.get(wanted_runs)),
     key=lambda gate: (-gate.recent, -gate.users, gate.name.casefold()),
 )
-ui.in_order(row.record for row in rows)
 if not rows:
     ui.empty("No results.", "Clear a filter; not every property is reported for every design.")
     st.stop()
@@ -107,11 +109,15 @@ def column(prop: str) -> ui.Column:
     label, about = GATING_PROPERTIES[prop].label, meanings[prop]
     if prop not in VOCABULARIES:
         return ui.Column(label, help=about, width=160)
-    return ui.Column(label, "tags", help=about, colours=ui.colours(VOCABULARIES[prop]))
+    words = [value_label(prop, code) for code in VOCABULARIES[prop]]
+    return ui.Column(label, "tags", help=about, colours=ui.colours(words))
 
 
 ticked = ui.record_table(
-    [asdict(gate) | dict(gate.properties) for gate in rows],
+    [
+        asdict(gate) | {prop: value and value_label(prop, value) for prop, value in gate.properties.items()}
+        for gate in rows
+    ],
     {
         "users": USERS,
         "recent": ui.Column(f"Since {RECENT}", "number", help=f"Models released since {RECENT} that use or modify it"),

@@ -7,6 +7,7 @@ import ui
 from laboratory.choose import choose
 from laboratory.run import one_run
 from laboratory.runs import all_runs
+from laboratory.several import COMPARED, several
 from laboratory.shared import complain, laboratory, leave_to
 
 from moe_kb.lab import LabError, default_home
@@ -17,8 +18,10 @@ try:
     if "run" in st.query_params:
         one_run(lab, st.query_params["run"])
     else:
-        view = ui.segmented("View", "view", {"set-up": "Set up a run", "runs": "Runs"}, bare=True)
-        {"set-up": choose, "runs": all_runs}[view](lab)
+        views = {"set-up": "Set up a run", "compare": "Compare designs", "runs": "Runs"}
+        usual = "compare" if COMPARED in st.query_params else "set-up"
+        view = ui.segmented("View", "view", views, usual, bare=True)
+        {"set-up": choose, "compare": several, "runs": all_runs}[view](lab)
 except LabError as error:
     complain(error)
     if "run" in st.query_params:

@@ -11,7 +11,7 @@ from moe_kb.analysis.size_tables import claimed_rows
 from moe_kb.fields import BENCHMARKS, MEASURES, label_of
 from moe_kb.format import compact, joined
 from moe_kb.pictures.settings import layer_table
-from moe_kb.queries.values import Value, precision, shown
+from moe_kb.queries.values import Value, covers, precision, shown
 from moe_kb.records import Architecture, Model
 from moe_kb.settings import edit_address
 from moe_kb.sizing import UnsizedError
@@ -131,9 +131,13 @@ def layers(architecture: Architecture, label: str) -> None:
     )
     with st.expander("Exact settings of every sublayer", icon=":material/list:"):
         columns = {name: name.capitalize() for name in ("stack", "layers", "sublayer", "setting", "value")}
-        ui.value_table(
-            layer_table(architecture), columns, key=f"layers-{label}", alt="Exact settings of every sublayer"
-        )
+        rows = layer_table(architecture, design_names())
+        ui.value_table(rows, columns, key=f"layers-{label}", alt="Exact settings of every sublayer")
+
+
+def design_names() -> dict[str, str]:
+    """Names of designs by key."""
+    return {brief.key: brief.name for brief in ui.cached(type(kb).briefs, kb, "design")}
 
 
 def value_row(value: Value) -> dict[str, str | None]:
@@ -143,11 +147,12 @@ def value_row(value: Value) -> dict[str, str | None]:
     resolved = " · resolved" if value.disagreement and value.disagreement.resolved else ""
     return {
         "field": value.label,
-        "value": shown(first) + (" ≠" if value.conflict else ""),
+        "value": (design_names().get(shown(first)) if value.field == "router" else None)
+        or shown(first) + (" ≠" if value.conflict else ""),
         "unit": first.unit or unit or None,
         "precision": precision(first) or None,
         "status": first.status,
-        "condition": joined(first.scope, first.counting) or None,
+        "condition": joined(*covers(first)) or None,
         "source": ui.source_name(kb, first.source, first.locator),
         "link": ui.source_url(kb, first.source),
         "more": f"+{len(value.others)}" if value.others else None,

@@ -46,8 +46,6 @@ if not found:
     ui.empty("No results.", "Remove a filter.")
     st.stop()
 
-ui.in_order(row.record for row in found)
-
 # --- chart -------------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
 ui.superseded(paper)
 if paper.authors:
     more = "" if paper.authors_complete is not False else " and others"
-    st.markdown(ui.plain(", ".join(paper.authors) + more))
+    st.markdown(", ".join(ui.record_text(f"author:{name}", name) for name in paper.authors) + more)
 
 left, right = st.columns([5, 3], gap="large")
 with left:

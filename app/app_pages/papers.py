@@ -65,12 +65,18 @@ rows = kb.papers(
     most=MOST + 1,
 )
 more, rows = len(rows) > MOST, rows[:MOST]
-ui.in_order(row.record for row in rows)
-if text and (others := kb.elsewhere(text)):
+if text:
+    answers = ui.cached(type(kb).find, kb, text, most=6)
+    if answers.respelt:
+        st.info(f"No record has “{ui.plain(text)}”. These are the papers for **{ui.plain(answers.respelt)}**.")
+    elif (rows and "paper" not in answers.hits) or answers.only_some:
+        st.info("No paper has all of these words. These papers have some of them.")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption("Also found:", width="content")
+        others = [hit for kind in ("design", "model", "system") for hit in answers.hits.get(kind, ())[:2]]
         for hit in others:
             ui.record_link(hit.record, f"{hit.name} ({hit.kind})")
+        if answers.hits:
+            ui.page_link("search", "Results of all kinds", {"q": text})
 if not rows:
     ui.empty("No results.", "Use fewer words or a part of a name, or clear a filter.")
     st.stop()

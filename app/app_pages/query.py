@@ -8,6 +8,7 @@ people's results together stay small, and the whole result is made when it is do
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -17,11 +18,26 @@ from moe_kb.charts.query_result import KINDS, result_chart
 from moe_kb.db.console import MAX_ROWS, QueryResult
 from moe_kb.db.sandbox import MAX_RESULT_BYTES
 from moe_kb.errors import BusyError, QueryError
-from moe_kb.queries.console import all_links, examples, first_rows, numeric_columns, sensible_axes, to_csv
+from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.console import (
+    Named,
+    all_links,
+    examples,
+    first_rows,
+    named,
+    numeric_columns,
+    record_columns,
+    sensible_axes,
+    sensible_kind,
+    to_csv,
+    to_json,
+)
 
 #: Of one result; the bytes are those of its texts and numbers.
 SHOWN_ROWS = 1_000
 SHOWN_BYTES = 2_000_000
+#: Pixels of a line of SQL, and lines that are numbered.
+LINE, LINES = 21, 200
 
 kb = ui.knowledge_base()
 # Of what comes with the address, some is read only when its question has run.
@@ -61,6 +77,15 @@ def show_answer(sql: str) -> None:
         view = ui.segmented("Show", "show", {"table": "Table", "chart": "Chart"}, bare=True)
         st.caption(taken)
         ui.csv_button(partial(whole_csv, sql), "query", disabled=not answer.columns)
+        st.download_button(
+            "Download JSON",
+            partial(whole_json, sql),
+            file_name="query.json",
+            mime="application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+            disabled=not answer.columns,
+        )
     if answer.rows:
         {"table": table, "chart": chart}[view](answer, sql)
     elif not answer.truncated:
@@ -80,12 +105,29 @@ def whole_csv(sql: str) -> bytes:
     return to_csv(kb.query(sql))
 
 
-def table(answer: QueryResult, _: str) -> None:
-    """The first rows."""
+def whole_json(sql: str) -> str:
+    """The same as JSON."""
+    return to_json(kb.query(sql))
+
+
+def _known(kb: KnowledgeBase) -> Named:
+    records = [(brief.record, brief.name) for brief in kb.briefs() if ui.record_address(brief.record)]
+    return named([*records, *((f"node:{node}", label) for node, label in kb.node_labels().items())])
+
+
+def table(answer: QueryResult, sql: str) -> None:
+    """The first rows; what names records leads to them."""
     words = [name for name in answer.columns if name not in numeric_columns(answer)]
+    frame = pd.DataFrame(answer.rows[:SHOWN_ROWS], columns=answer.columns)
+    settings = {name: st.column_config.LinkColumn(name) for name in words if all_links(answer, name)}
+    for name, records in record_columns(answer, sql, ui.cached(_known, kb)).items():
+        # What a cell shows is the end of its address.
+        places = {text: f"{ui.record_address(record)}#{quote(text)}" for text, record in records.items()}
+        frame[name] = frame[name].map(places)
+        settings[name] = st.column_config.LinkColumn(name, display_text="#(.+)$")
     ui.data_table(
-        pd.DataFrame(answer.rows[:SHOWN_ROWS], columns=answer.columns),
-        {name: st.column_config.LinkColumn(name) for name in words if all_links(answer, name)},
+        frame,
+        settings,
         key="result",
         alt="Result of the query",
         placeholder="NULL",  # as SQL calls it; the table would say None
@@ -101,9 +143,9 @@ def chart(answer: QueryResult, sql: str) -> None:
         return
     start_x, start_y = sensible_axes(answer, sql)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = ui.segmented("Kind", "kind", KINDS, "scatter")
         x = ui.select("Horizontal", "x", answer.columns, start_x or numbers[0], width=220)
         start_y = start_y if start_y in numbers else numbers[0]
+        kind = ui.segmented("Kind", "kind", KINDS, sensible_kind(answer, x))
         y = ui.select("Vertical", "y", numbers, start_y, width=220, disabled=kind == "histogram")
         group = ui.select("Colour", "colour", ["none", *answer.columns], width=180)
         log_x = st.toggle("Log horizontal", disabled=x not in numbers, **ui.in_address("log-x", False))
@@ -112,6 +154,24 @@ def chart(answer: QueryResult, sql: str) -> None:
     logs = {"log_x": log_x and x in numbers, "log_y": log_y and kind != "histogram"}
     figure = result_chart(answer, kind, x, y, group=group, **logs)
     ui.chart(figure, key="result-chart", alt=f"{KINDS[kind]}: {y} against {x}")
+
+
+def editor() -> str:
+    """CSS of the box for SQL: letters of one width, lines that do not wrap, and their numbers in the margin."""
+    numbers = "".join(
+        f"<text x='26' y='{LINE * line - 5}' text-anchor='end'>{line}</text>" for line in range(1, LINES + 1)
+    )
+    picture = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='34' height='{LINE * LINES}' "
+        f"font-family='monospace' font-size='12' fill='#76808c'>{numbers}</svg>"
+    )
+    return f"""
+        .st-key-sql textarea {{
+            font-family: var(--st-code-font, ui-monospace, monospace); font-size: 14px; line-height: {LINE}px;
+            white-space: pre; overflow-x: auto; padding: 8px 12px 8px 42px; tab-size: 2;
+            background: url("data:image/svg+xml,{quote(picture)}") 4px 8px no-repeat local;
+        }}
+    """
 
 
 def take(sql: str | None = None) -> None:
@@ -152,16 +212,20 @@ with aside:
                 {"column": "Column", "meaning": st.column_config.TextColumn("Meaning", width="large"), "type": "Type"},
                 key="schema-columns",
                 alt=f"Columns of {name}",
-                height=430,
+                height="auto" if len(schema[name].columns) <= 11 else 430,
             )
 
 # --- the question ------------------------------------------------------------------------------------------------
 
 with main:
+    st.html(f"<style>{editor()}</style>")
     with st.form("console", border=False):
         limits = f"One SELECT. At most {MAX_ROWS:,} rows and five seconds. Control and Enter run it."
         st.text_area("SQL", key="sql", height=190, help=limits)
-        st.form_submit_button("Run", type="primary", icon=":material/play_arrow:", on_click=take)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.form_submit_button("Run", type="primary", icon=":material/play_arrow:", on_click=take)
+            lines = st.session_state["sql"].count("\n") + 1
+            st.caption(f"{lines} line{'' if lines == 1 else 's'}")
     if st.session_state.get("sql-taken") == asked or asked in [example.sql for example in examples()]:
         show_answer(asked)
     else:

@@ -1,4 +1,4 @@
-"""Evaluations (survey A, Table 3), systems (Table 4), and every transcribed table as printed."""
+"""Evaluations, systems (what engines support, and survey A's Table 4), and every transcribed table as printed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.scores import AGAINST
-from moe_kb.queries.systems import OPTIMISES, mark
+from moe_kb.queries.systems import OPTIMISES, SUPPORTS, SystemRow, mark
 
+#: What a field is called in the glossary, where that is not its label.
+TERMS = {"routing": "router", "expert_kernels": "grouped GEMM", "expert_balancing": "expert parallel load balancer"}
 VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
 
 kb = ui.knowledge_base()
-ui.header("Systems and evaluations", "What the surveys' tables say of frameworks and of benchmark scores.")
+ui.header("Systems and evaluations", "What engines and frameworks support, and benchmark scores with their settings.")
 
 # A link to a system or a table (`?key=`) opens its view.
-asked, kind, key = st.query_params.get("key", ""), "", ""
+# `system=` is the former address of a system.
+asked, kind, key = ui.parameter("key") or ui.parameter("system"), "", ""
 if asked:
     try:
         target = kb.resolve(asked, "system")
@@ -93,19 +96,56 @@ def show_systems() -> None:
     if not rows:
         ui.empty("No systems yet.", "Add one as data/systems/<key>.yaml.")
         return
+    if kind == "system":
+        show_system(next(row for row in rows if row.key == key))
+    if engines := [row for row in rows if row.supports]:
+        show_support(engines)
+    show_optimised(rows)
+
+
+def show_support(engines: list[SystemRow]) -> None:
+    """What engines support, as their own documentation has it."""
+    st.header("What engines support", anchor=False)
+    st.caption("In short, as each one's documentation has it; an empty cell is unknown. A name leads to the sources.")
+    ui.record_table(
+        [
+            {"record": row.record, "name": row.name, "organisation": row.organisation}
+            | {field: row.supports[field].text if field in row.supports else None for field in SUPPORTS}
+            for row in engines
+        ],
+        {
+            "organisation": "Organisation",
+            **{
+                field: ui.Column(label, help=ui.meaning(kb, TERMS.get(field, label)), width=220)
+                for field, label in SUPPORTS.items()
+                if any(field in row.supports for row in engines)
+            },
+        },
+        key="support-table",
+        alt="Engines with what each supports for mixtures of experts",
+        name_label="System",
+    )
+
+
+def show_optimised(rows: list[SystemRow]) -> None:
+    """What each system optimises, and how popular it was."""
+    st.header("What each optimises", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.header("What each optimises", anchor=False)
-        ui.chart(optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage")
+        if any(row.optimises for row in rows):
+            ui.chart(
+                optimises_chart(rows), key="optimises", alt="Systems against computation, communication and storage"
+            )
     with right:
-        st.header("Popularity", anchor=False)
         if any(row.stars for row in rows):
             ui.chart(stars_chart(rows), key="stars", alt="Stars of each system's repository")
         else:
             st.caption("Stars are not reported.")
-    notes = sorted({note for row in rows for note in row.notes})
-    for note in notes:
-        st.caption("◐ derived: " + ui.plain(note) + " A dash: no mark is printed.")
+    st.caption(
+        "● printed: a source marks it. ◐ derived: it follows from what the system's documentation offers. Unknown: no "
+        "source says so, which does not mean that it is not optimised. Of survey A's Table 4 the text keeps how many "
+        "marks a row has, and their columns only where there are all three."
+    )
     ui.record_table(
         [
             {
@@ -129,23 +169,27 @@ def show_systems() -> None:
             "repository": ui.Column("Repository", "link", shown="repository"),
         },
         key="system-table",
-        name_label="System",
         alt="Systems with what they optimise, stars and repository",
+        name_label="System",
     )
-    st.header("One system", anchor=False)
-    by_key = {row.key: row for row in rows}
-    names = {row.key: row.name for row in rows}
-    chosen = ui.select("System", "system", names, key if kind == "system" else rows[0].key, width=420)
-    system = by_key[chosen]
+
+
+def show_system(system: SystemRow) -> None:
+    """One system, with what it supports and where that was read."""
+    record = kb.system(system.key)
     with st.container(border=True):
-        st.markdown(
-            f"**{ui.plain(system.name)}**" + (f" · {ui.plain(system.organisation)}" if system.organisation else "")
-        )
-        record = kb.system(chosen)
+        st.header(ui.plain(system.name), anchor=False)
+        if system.organisation:
+            st.caption(ui.plain(system.organisation))
         if record.summary:
             st.markdown(ui.plain(record.summary.text))
             ui.cites(kb, record.summary.cites)
-        st.markdown(" · ".join(f"{OPTIMISES[aspect]}: {mark(system.optimises.get(aspect))}" for aspect in OPTIMISES))
+        for field, support in system.supports.items():
+            st.markdown(f"**{SUPPORTS[field]}**: {ui.plain(support.text)}")
+            st.caption(ui.sourced(kb, support))
+        for aspect, label in OPTIMISES.items():
+            why = f" ({ui.plain(system.notes[aspect])})" if aspect in system.notes else ""
+            st.markdown(f"**{label}**: {mark(system.optimises.get(aspect))}{why}")
         if system.repository:
             st.markdown("Repository: " + ui.outside(system.repository, system.repository))
         ui.papers_line(kb, system.papers, system.record)

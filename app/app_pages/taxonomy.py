@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import plotly.graph_objects as go
 import streamlit as st
 import ui
@@ -28,18 +30,19 @@ def go_to(name: str) -> None:
     st.query_params["node"] = name
 
 
-def picture(kb: KnowledgeBase, node: str) -> go.Figure:
-    """The taxonomy, zoomed to a node."""
+def picture(kb: KnowledgeBase, node: str, empty_ones: bool) -> go.Figure:
+    """The taxonomy, zoomed to a node; nodes without a record as asked."""
     taxonomy, _, path = node.partition(":")
-    return icicle(kb.tree(f"{taxonomy}:"), path)
+    whole = kb.tree(f"{taxonomy}:")
+    return icicle(whole if empty_ones else whole.without_empty, path)
 
 
 def survey_chosen() -> None:
     go_to(f"{st.session_state['survey']}:")
 
 
-def picture_clicked() -> None:
-    points = st.session_state[f"icicle-{node}"].selection.points
+def picture_clicked(key: str) -> None:
+    points = st.session_state[key].selection.points
     if points:
         go_to(points[0]["id"])
 
@@ -47,33 +50,41 @@ def picture_clicked() -> None:
 ui.header("Taxonomy", "How the surveys order the field. Click a box to go down; the path leads up again.")
 
 st.session_state["survey"] = survey
+names = {key: ui.source_name(kb, held.source) or held.name for key, held in surveys.items()}
 left, right = st.columns([1, 2], vertical_alignment="top")
 left.segmented_control(
-    "Survey",
-    list(surveys),
-    format_func=lambda key: ui.source_name(kb, surveys[key].source) or surveys[key].name,
-    key="survey",
-    on_change=survey_chosen,
-    required=True,
+    "Survey", list(surveys), format_func=names.get, key="survey", on_change=survey_chosen, required=True
 )
 with right:
     ui.select("Node", "node", ui.cached(type(kb).node_labels, kb, survey), node)
 
+# The path: `Survey A › Algorithm › Gating function`, each part but the last a way up.
 trail = ui.cached(type(kb).ancestors, kb, node)
-with st.container(horizontal=True, gap="small"):
-    for name, label in trail[:-1]:
-        up = {"key": f"up-{name}", "on_click": go_to, "args": (name,)}
-        st.button(ui.plain(label), type="tertiary", icon=":material/chevron_left:", **up)
+steps = [(name, names[survey] if name == f"{survey}:" else label) for name, label in trail]
+with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="trail"):
+    for name, label in steps[:-1]:
+        st.button(ui.plain(label), type="tertiary", key=f"up-{name}", on_click=go_to, args=(name,))
+        st.markdown("›", width="content")
+    st.markdown(f"**{ui.plain(steps[-1][1])}**", width="content")
+
+tree = ui.cached(type(kb).tree, kb, node)
+empty = tree.empty if tree.under else []
+shown = bool(empty) and st.toggle(
+    f"Show {len(empty)} without a record",
+    help="Themes that the survey names and classifies nothing under",
+    **ui.in_address("empty", False),
+)
+# Where the node itself holds nothing, the picture has to hold it all the same.
+whole = shown or not tree.under
 ui.chart(
-    ui.cached(picture, kb, node),
-    key=f"icicle-{node}",
-    on_select=picture_clicked,
+    ui.cached(picture, kb, node, whole),
+    key=f"icicle-{node}-{whole}",
+    on_select=partial(picture_clicked, f"icicle-{node}-{whole}"),
     alt=f"Taxonomy of {surveys[survey].name} as nested boxes with the number of records in each",
 )
 
 # --- the node ----------------------------------------------------------------------------------------------------
 
-tree = ui.cached(type(kb).tree, kb, node)
 st.header(ui.plain(tree.label), anchor=False)
 if tree.description:
     st.markdown(ui.plain(tree.description))
@@ -97,7 +108,7 @@ columns = {
 }
 runs = sum(row.runs for row in held["design"])
 reached = ("year", "runs", "through", "placed_by")
-for tab, kind, shown, about, advice in (
+for tab, kind, listed, about, advice in (
     (lists[0], "paper", ("year", "printed", "nodes", "placed_by"), "", "Click a box above, or choose another node."),
     (
         lists[1],
@@ -118,7 +129,7 @@ for tab, kind, shown, about, advice in (
                 st.caption(f"The first {MOST:,} of {len(held[kind]):,}; a node further down holds fewer.")
             ui.record_table(
                 held[kind][:MOST],
-                {name: columns[name] for name in shown},
+                {name: columns[name] for name in listed},
                 key=f"node-{kind}s",
                 alt=f"{kind.capitalize()}s at this node or below, or of its papers",
                 name_label=kind.capitalize(),

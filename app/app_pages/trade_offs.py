@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from moe_kb.fields import BENCHMARKS, label_of
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.measurements import UNSTATED, Measurements
 from moe_kb.sizing.precision import FORMATS
+from moe_kb.sizing.storage import AS_RELEASED, WEIGHTS
 
 CONTEXTS = [2**power for power in range(7, 21)]
 BATCHES = [2**power for power in range(11)]
@@ -24,6 +26,8 @@ PAIRS: dict[str, tuple[Side, Side]] = {
     "accuracy-performance": ("performance", "accuracy"),
     "performance-cost": ("cost", "performance"),
 }
+#: Precisions that checkpoints are multiplied in, as far as a device has them.
+RELEASED_PEAKS = {"bf16", "fp8", "fp4"}
 PROFILING = "design:cost-accuracy-performance-profiling"
 
 
@@ -62,20 +66,19 @@ def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
             if name in needs:
                 asked[name] = ui.select(label, name, options, usual, names="{:,}".format, width=170)
         if "weights" in needs:
-            formats = {key: form.label for key, form in FORMATS.items()}
-            asked["weights"] = ui.select("Weight precision", "weights", formats, "bf16", width=290)
+            formats = {AS_RELEASED: "as released", **{key: form.label for key, form in FORMATS.items()}}
+            asked["weights"] = ui.select("Weight format", "weights", formats, AS_RELEASED, width=290)
         if "device" in needs:
-            devices = ui.cached(type(kb).devices, kb, FORMATS[asked["weights"]])
+            devices = ui.cached(type(kb).devices, kb, WEIGHTS[asked["weights"]])
             if by_key := {device.key: f"{device.name}, {device.arithmetic}" for device in devices}:
                 usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
                 asked["accelerator"] = ui.select("Accelerator", "accelerator", by_key, usual_key, width=290)
     return asked
 
 
-def figure(kb: KnowledgeBase, x: Side | None, y: Side | None, **asked: Any) -> go.Figure:
-    """Two sides against each other, or all three as parallel axes."""
-    trade_offs, named = ui.cached(type(kb).tradeoffs, kb, **asked), partial(ui.source_name, kb)
-    return charts.against(trade_offs, x, y, named) if x and y else charts.parallel(trade_offs, named)
+def figure(kb: KnowledgeBase, x: Side, y: Side, **asked: Any) -> go.Figure:
+    """Two sides against each other."""
+    return charts.against(ui.cached(type(kb).tradeoffs, kb, **asked), x, y, partial(ui.source_name, kb))
 
 
 def coverage(held: Measurements, found: TradeOffs) -> None:
@@ -95,13 +98,14 @@ def coverage(held: Measurements, found: TradeOffs) -> None:
 
 
 def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> tuple[Side, Side]:
-    """The chart of two sides that is asked for, and that of all three; returns the two sides."""
+    """The chart of two sides that is asked for, whose marks open their models; returns the two sides."""
     pairs = {name: f"{SIDES[y]} against {SIDES[x].lower()}" for name, (x, y) in PAIRS.items()}
     pair = ui.segmented("Chart", "picture", pairs, bare=True)
     x, y = PAIRS[pair]
     title, excluded = found.choice.title, found.excluded_settings
     if found.having((x, y)):
-        drawn(kb, f"trade-offs-{pair}", f"{title(y)} against {title(x)}, with the Pareto frontier", (x, y), asked)
+        alt = f"{title(y)} against {title(x)}, with the Pareto frontier"
+        ui.chart(ui.cached(figure, kb, x, y, **asked), key=f"trade-offs-{pair}", alt=alt, opens=True)
         st.caption(
             "On the frontier: no other ranked configuration is at least as good in both and better in one. Point at a "
             "mark for its sources; click it for the model's page. ≠ marks a value on which sources differ."
@@ -110,19 +114,7 @@ def show_charts(kb: KnowledgeBase, found: TradeOffs, asked: dict[str, Any]) -> t
         )
     else:
         ui.empty("No configuration has both values.", "Choose another metric; below stands what each one lacks.")
-    st.header("Quality, speed and cost together", anchor=False)
-    if found.having():
-        alt = "Accuracy, application performance and deployment cost as parallel axes, a line a configuration"
-        drawn(kb, "trade-offs-three", alt, (None, None), asked)
-        st.caption("Better is up on every axis. Blue: no other is at least as good in all three and better in one.")
-    else:
-        ui.empty("No configuration has all three values.", "Choose another metric; below stands what each one lacks.")
     return x, y
-
-
-def drawn(kb: KnowledgeBase, key: str, alt: str, sides: tuple[Side | None, Side | None], asked: dict[str, Any]) -> None:
-    """A chart whose marks open their models."""
-    ui.chart(ui.cached(figure, kb, *sides, **asked), key=key, alt=alt, opens=True)
 
 
 def line(kb: KnowledgeBase, found: TradeOffs, entry: Entry, frontiers: dict[str, set]) -> dict[str, Any]:
@@ -191,7 +183,14 @@ def missing_table(found: TradeOffs) -> None:
     lacking = found.incomplete()
     if not lacking:
         return
-    st.header(f"What is missing ({len(lacking)})", anchor=False)
+    subject = f"{len(lacking):,} configurations lack" if len(lacking) > 1 else "1 configuration lacks"
+    label = f"{subject} a value: which, and why"
+    with st.expander(label, icon=":material/search_off:"):
+        lacking_table(lacking)
+
+
+def lacking_table(lacking: Sequence[Entry]) -> None:
+    """The same, those that lack least first."""
     st.caption("Those that lack least come first; click a name for the record that a source could complete.")
     ui.record_table(
         [
@@ -235,9 +234,15 @@ def formulas(kb: KnowledgeBase, found: TradeOffs) -> None:
         st.markdown(f"Here $B = {setting.batch}$.")
     if "weights" in choice.needs:
         precision = setting.weights
-        st.markdown(rf"Here $\beta$ is {ui.plain(precision.formula)} ({ui.plain(precision.source)}).")
+        said = (
+            f"{ui.plain(precision.formula)} ({ui.plain(precision.source)})"
+            if precision
+            else "that of each configuration's own checkpoint, tensor by tensor; bf16 where records do not say"
+        )
+        st.markdown(rf"Here $\beta$ is {said}.")
     if choice.device and "device" in choice.needs:
-        fields = (f"peak_{choice.device.arithmetic}", "memory_bandwidth", "memory_capacity")
+        peaks = [choice.device.arithmetic] if setting.weights else RELEASED_PEAKS & choice.device.peaks.keys()
+        fields = (*(f"peak_{precision}" for precision in sorted(peaks)), "memory_bandwidth", "memory_capacity")
         claims = [kb.value(f"accelerator:{choice.device.key}", field) for field in fields]
         st.markdown(
             f"{ui.plain(choice.device.name)}: "
@@ -272,5 +277,5 @@ with st.container(horizontal=True):
     if PROFILING in {brief.record for brief in kb.briefs("design")}:
         ui.record_link(PROFILING, "Where this comparison is from: MoE-CAP", icon=":material/alt_route:")
     setting = found.choice.setting
-    ui.page_link("size", "Size of each model", {"context": str(setting.context), "weights": setting.weights.key})
+    ui.page_link("size", "Size of each model", {"context": str(setting.context), "weights": setting.weights_key})
     ui.page_link("evidence", "Measured here: designs under one budget")

@@ -16,6 +16,19 @@ from moe_kb.analysis.trends import ENOUGH, Observation, Trend, latest_first, sho
 from moe_kb.charts import survey_questions, trends
 from moe_kb.kb import KnowledgeBase
 
+#: What a measure is called in the glossary, where that is not its label.
+TERMS = {
+    "segmentation": "fine-grained experts",
+    "n_shared_experts": "shared expert",
+    "n_routed_experts": "routed expert",
+    "experts_per_token": "top-k routing",
+    "params_active": "active parameters",
+    "active_share": "active parameters",
+    "moe_share": "MoE layer",
+    "score": "router",
+    "router": "router",
+    "balancing": "load balancing",
+}
 VIEWS = {"measure": "One measure", "glance": "All measures", "table-2": "Questions of survey A's Table 2"}
 APART = "Marks that would hide one another are spread a little."
 HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
@@ -104,7 +117,7 @@ def one_measure(found: Trend, colour: str) -> None:
     field = found.field
     if field.formula:
         st.latex(field.formula)
-    st.caption(field.description)
+    st.caption(field.description, help=ui.term(kb, TERMS.get(field.name, field.label)))
     if defined := ui.cached(type(kb).definition, kb, field.name):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(
@@ -123,8 +136,8 @@ def one_measure(found: Trend, colour: str) -> None:
         alt=f"{field.label} of {len(dated)} configurations by release date",
         opens=True,
     )
-    if words := [f"{year.year} **{ui.plain(year.word)}** ({year.count} of {year.of})" for year in found.commonest]:
-        st.markdown(f"Commonest: {', '.join(words)}.")
+    if years := found.years_of_words:
+        st.markdown("\n".join(f"- **{year.year}**: {ui.plain(year.in_words)}" for year in reversed(years)))
     if medians := [f"{year.year}: **{shown(field.name, year.median)}**" for year in found.years]:
         st.markdown(f"Medians: {', '.join(medians)}.")
     undated = len(found.observations) - len(dated)
@@ -135,6 +148,20 @@ def one_measure(found: Trend, colour: str) -> None:
         + HOLLOW
     )
     table(found.observations, (field.name,), f"trend-{field.name}")
+
+
+def findings() -> None:
+    """What the records show, each sentence with its chart."""
+    found = ui.cached(type(kb).trend_findings, kb)
+    lines = []
+    for finding in found:
+        chart = ui.address("trends", {"measure": finding.measure, "largest": "yes"})
+        lines.append(f"- {ui.plain(finding.words)} [Chart]({chart})")
+    half = (len(lines) + 1) // 2
+    for column, part in zip(st.columns(2, gap="medium"), (lines[:half], lines[half:]), strict=True):
+        column.markdown("\n".join(part))
+    if found:
+        st.caption("Of every model its largest configuration, where a source gives its date and the measure.")
 
 
 def filters(view: str) -> tuple[str, str, str, bool]:
@@ -158,6 +185,7 @@ ui.header("Trends", "How the designs of released models moved over time. Every m
 if not kept_by(kb, "", False):
     ui.empty("No configurations yet.", "Add a model as data/models/<key>.yaml.")
     st.stop()
+findings()
 view = ui.segmented("View", "view", VIEWS, bare=True)
 if view == "table-2":
     answered()

@@ -10,15 +10,14 @@ import ui
 from moe_kb.lab import Entry, Lab, browsing, details
 
 from .set_up import STATUS, set_up
+from .several import compare_link
+from .shared import offered
 
 
 def choose(lab: Lab) -> None:
     """The catalogue, or the form of the implementation chosen."""
-    entries = {entry.key: entry for entry in lab.catalogue()}
-    for problem in lab.problems():
-        st.warning(ui.plain(str(problem)), icon=":material/extension_off:")
+    entries = offered(lab)
     if not entries:
-        ui.empty("Nothing can be run.", "Install a package with implementations: pip install 'moe-kb[lab]'.")
         return
     asked = st.query_params.get("implementation")
     if asked:
@@ -46,6 +45,7 @@ def another(entries: Mapping[str, Entry]) -> Entry:
             help="Type a part of a name, a year or a family.",
         )
         st.button("All implementations", on_click=leave, icon=":material/apps:", type="tertiary", key="all")
+        compare_link(key)
     return entries[key]
 
 
@@ -63,7 +63,7 @@ def browse(entries: Mapping[str, Entry]) -> None:
     wanted = ui.pills("Family", "family", families, bare=True)
     found = browsing.search(entries.values(), text, wanted)
     if not found:
-        ui.empty("No implementation passes.", "Use fewer words, or another family.")
+        ui.empty("No results.", "Use fewer words, or another family.")
     for family, members in found.items():
         st.header(ui.plain(family.capitalize()), anchor=False)
         if family in browsing.FAMILIES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 import ui
 
@@ -9,12 +11,13 @@ from moe_kb.analysis import run_metrics
 from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
 from moe_kb.lab import Curve, Entry, Lab, Run, RunCurves, flat_settings, metric_meanings
+from moe_kb.lab.laboratory import MAX_NAME
 
-from .set_up import reuse
-from .shared import MAX_RUNS, POLL_SECONDS, duration, leave_run, leave_to, moment
+from .reference import Committed, committed_beside
+from .set_up import evidence_line, records, reuse
+from .shared import MAX_RUNS, POLL_SECONDS, SHOWN, duration, leave_run, leave_to, moment, names_of
 
 BADGE = {"queued": "gray", "running": "blue", "completed": "green", "cancelled": "orange"}  # the others are red
-SHOWN = {"lost": "crashed"}  # what a status is called, where it is not its name
 
 
 def one_run(lab: Lab, run_id: str) -> None:
@@ -24,6 +27,16 @@ def one_run(lab: Lab, run_id: str) -> None:
         st.button("All runs", on_click=leave_to, args=("runs",), icon=":material/arrow_back:", type="tertiary")
         label = "Set up another with these settings"
         st.button(label, on_click=reuse, args=(lab, run), icon=":material/replay:", type="tertiary")
+        with st.popover("Rename", icon=":material/edit:", type="tertiary"):
+            st.text_input(
+                "Name",
+                run.name or "",
+                max_chars=MAX_NAME,
+                placeholder=run_metrics.run_labels([run], names_of(lab))[run.id],
+                key="run-name",
+                on_change=rename,
+                args=(lab, run_id),
+            )
 
     # Polls while the run goes on; its end reruns the page, which then polls no more.
     @st.fragment(run_every=POLL_SECONDS if run.active else None)
@@ -34,14 +47,20 @@ def one_run(lab: Lab, run_id: str) -> None:
             st.rerun()
 
     live()
+    if entry := next((entry for entry in lab.catalogue() if entry.key == lab.current_key(run.implementation)), None):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown("**What was run**")
+            records(entry)
+            evidence_line(ui.knowledge_base(), entry, run.config)
     with st.expander("Settings", icon=":material/tune:"):
-        ui.data_table(
-            [{"setting": name.replace("_", " "), "value": str(v)} for name, v in flat_settings(run.config).items()],
+        ui.value_table(
+            [
+                {"setting": run_metrics.setting_name(name), "value": str(v)}
+                for name, v in flat_settings(run.config).items()
+            ],
             {"setting": "Setting", "value": "Value"},
             key="run-config",
             alt="Settings of the run",
-            width=520,
-            height=430,
         )
     if not run.active:
         with st.popover("Delete this run", icon=":material/delete:", type="tertiary"):
@@ -52,6 +71,11 @@ def one_run(lab: Lab, run_id: str) -> None:
                 st.rerun()
 
 
+def rename(lab: Lab, run_id: str) -> None:
+    """Call the run what was typed."""
+    lab.rename(run_id, st.session_state["run-name"])
+
+
 def watch(lab: Lab, run: Run) -> None:
     """Everything that changes while a run goes on."""
     curves = lab.curves(run.id)
@@ -60,7 +84,7 @@ def watch(lab: Lab, run: Run) -> None:
     status = "cancelling" if cancelling else SHOWN.get(run.status, run.status)
     known = {entry.key: entry for entry in lab.catalogue()}
     key = lab.current_key(run.implementation)
-    name = known[key].name if key in known else run.implementation
+    name = run_metrics.run_labels([run], names_of(lab))[run.id]
     heading.markdown(
         f"## {ui.plain(name)} :{BADGE.get(run.status, 'red')}-badge[{status}]\n\n"
         f":gray[{ui.plain(run.id)} · launched {moment(run.created)} UTC]"
@@ -84,10 +108,12 @@ def watch(lab: Lab, run: Run) -> None:
     elif run.status == "running":
         st.progress(0.0, "Starting: loading PyTorch and the data …")
     numbers(run, curves)
-    charts(run, curves, known.get(key), progress.steps if progress else None)
+    held = committed_beside(ui.knowledge_base(), lab, [run])
+    charts(curves, known.get(key), progress.steps if progress else None, held)
     loads(curves)
     for message in curves.messages:
-        st.caption((":material/warning: " if message.level == "warning" else "") + ui.plain(message.text))
+        if message.level == "warning":
+            st.warning(ui.plain(message.text), icon=":material/warning:")
     for problem in curves.problems[:3]:
         st.warning(ui.plain(str(problem)))
     log = lab.log_tail(run.id)
@@ -95,20 +121,29 @@ def watch(lab: Lab, run: Run) -> None:
         st.code(log or "Nothing printed yet.", language=None, height=260, wrap_lines=True)
 
 
-def charts(run: Run, curves: RunCurves, entry: Entry | None, steps: int | None) -> None:
-    """The curves that matter, more to choose, each with what the implementation's page says of it."""
+def charts(curves: RunCurves, entry: Entry | None, steps: int | None, held: Committed | None) -> None:
+    """The curves that matter, more to choose, each with what the implementation's page says of it.
+
+    The headline metric stands beside what needs no model, and the dense control and the design's committed runs where
+    those had the same settings.
+    """
     present = run_metrics.metrics_of(curves)
     if not present:
         return
-    first = [name for name in run_metrics.MAIN if name in present]
+    first, headline = run_metrics.main_metrics(curves), run_metrics.headline_of(curves)
     others = [name for name in present if name not in first]
     more = ui.several("More curves", "curves", others, names=run_metrics.metric_label)
     meanings = metric_meanings(entry.page) if entry else {}
     with st.grid(2, min_column_width=420, gap="medium"):
         for name in [*first, *(name for name in more if name in present)]:
             with st.container(gap="xxsmall"):
+                told: dict[str, Any] = {}
+                if name == headline:
+                    told["levels"] = curves.start.references if curves.start else {}
+                    if held and name == held.board.protocol.headline:
+                        told["beside"] = held.own | held.dense
                 ui.chart(
-                    lab_charts.curve_chart(curves, name, steps=steps),
+                    lab_charts.curve_chart(curves, name, steps=steps, **told),
                     key=f"curve-{name}",
                     alt=f"{run_metrics.metric_label(name)} over the steps",
                 )
@@ -149,14 +184,20 @@ def numbers(run: Run, curves: RunCurves) -> None:
         return curve.values[-1] if curve and curve.values else None
 
     speed, dropped = last(curves.train, "tokens_per_second"), last(curves.train, "dropped_fraction")
+    eta = curves.progress.eta_seconds if curves.progress else None
     with st.grid(6, min_column_width=160):
-        st.metric("Elapsed", duration(run.seconds), border=True)
-        st.metric("Estimated", duration(run.estimate.seconds), border=True)
+        estimate = f"Estimated before the launch: {duration(run.estimate.seconds)}"
+        st.metric("Elapsed", duration(run.seconds), border=True, help=estimate)
+        if run.status == "queued":
+            st.metric("Estimated", duration(run.estimate.seconds), border=True)
+        elif run.active:
+            st.metric("Left, about", duration(eta), border=True, help="From the speed of the steps so far")
         headline = run_metrics.headline_of(curves)
         label = run_metrics.metric_label(headline).removesuffix(" (percent)") if headline else "Score"
         score = run_metrics.metric_text(headline, last(curves.valid, headline)) if headline else "–"
         st.metric(f"{label}, valid", score, border=True)
-        st.metric("Dropped, training", run_metrics.metric_text("dropped_fraction", dropped), border=True)
+        if "dropped_fraction" in run_metrics.main_metrics(curves):
+            st.metric("Dropped, training", run_metrics.metric_text("dropped_fraction", dropped), border=True)
         st.metric("Tokens per second", "–" if speed is None else f"{speed:,.0f}", border=True)
         active = f"{run.estimate.params_active:,} used by a token"
         st.metric("Parameters", compact(run.estimate.params_total), border=True, help=active)

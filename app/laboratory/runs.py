@@ -1,4 +1,4 @@
-"""All runs: a table, and their curves in one chart."""
+"""All runs: a table in which runs are ticked to be compared."""
 
 from __future__ import annotations
 
@@ -8,89 +8,65 @@ import streamlit as st
 import ui
 
 from moe_kb.analysis import run_metrics
-from moe_kb.charts import lab as lab_charts
 from moe_kb.format import compact
 from moe_kb.lab import Lab, Run, flat_settings
 
-from .run import SHOWN
-from .shared import MAX_RUNS, POLL_SECONDS, duration, moment, show_run
+from .comparison import MOST, comparison
+from .shared import MAX_RUNS, POLL_SECONDS, SHOWN, duration, moment, names_of
 
-
-def open_row(ids: list[str]) -> None:
-    """Open the run of the row that was clicked."""
-    click = st.session_state["open-run"]
-    if 0 <= click.row < len(ids):
-        show_run(ids[click.row])
+COLUMNS = {
+    "task": "Task",
+    "status": ui.Column(
+        "Status",
+        "tags",
+        colours={"completed": "green", "running": "blue", "cancelled": "orange", "failed": "red", "crashed": "red"},
+    ),
+    "progress": ui.Column("Progress", "number", digits=".0%"),
+    "bits_per_byte": ui.Column("Bits per byte", "number", digits=".3f", help="Last validation"),
+    "accuracy": ui.Column("Accuracy", "number", digits=".1%", help="Last validation"),
+    "squared_error": ui.Column("Squared error", "number", digits=".3f", help="Last validation"),
+    "active": ui.Column("Active", "number", digits=compact, help="Parameters that a token uses, with embeddings"),
+    "parameters": ui.Column("Parameters", "number", digits=compact),
+    "took": "Took",
+    "launched": ui.Column("Launched (UTC)", minor=True),
+}
 
 
 def all_runs(lab: Lab) -> None:
-    """Runs, newest first, and a chart of those chosen."""
+    """Runs, newest first, and those that are ticked beside each other."""
     runs = lab.runs(MAX_RUNS)
     if not runs:
         ui.empty("No runs yet.", "Set one up and launch it; it stays here, with its curves, until you delete it.")
         return
 
+    # One fragment, so that a tick and a poll bring both up to date.
     @st.fragment(run_every=POLL_SECONDS if any(run.active for run in runs) else None)
-    def listed() -> None:
-        now = lab.runs(MAX_RUNS)
-        ui.data_table(
-            [row_of(lab, run) for run in now],
-            {
-                "id": st.column_config.ButtonColumn(
-                    "Run",
-                    key="open-run",
-                    on_click=open_row,
-                    args=([run.id for run in now],),
-                    type="tertiary",
-                    alignment="left",
-                    pinned=True,
-                    help="Click to open it",
-                ),
-                "implementation": "Implementation",
-                "task": "Task",
-                "status": "Status",
-                "progress": st.column_config.ProgressColumn("Progress", format="percent", min_value=0, max_value=1),
-                "bits_per_byte": st.column_config.NumberColumn("Bits per byte", format="%.3f", help="Last validation"),
-                "accuracy": st.column_config.NumberColumn("Accuracy", format="percent", help="Last validation"),
-                "squared_error": st.column_config.NumberColumn("Squared error", format="%.3f", help="Last validation"),
-                "launched": "Launched (UTC)",
-                "took": "Took",
-                "parameters": "Parameters",
-                "steps": "Steps",
-            },
-            key="runs",
-            alt="Runs, newest first",
-            sparse=True,
-            height="auto" if len(now) <= 12 else 460,
-        )
-        if any(run.active for run in runs) and not any(run.active for run in now):
+    def live() -> None:
+        now = {run.id: run for run in lab.runs(MAX_RUNS)}
+        labels = run_metrics.run_labels(now.values(), names_of(lab))
+        ticked = listed(lab, [row_of(lab, run, labels[run.id]) for run in now.values()])
+        st.header("Compare runs", anchor=False)
+        if len(ticked) > MOST:
+            st.warning(f"At most {MOST} runs are compared; the first {MOST} ticked are.", icon=":material/help:")
+        if ticked:
+            comparison(lab, [now[name] for name in ticked[:MOST]], labels)
+        else:
+            st.caption("Tick runs in the table to see their curves in one chart and the settings in which they differ.")
+        if any(run.active for run in runs) and not any(run.active for run in now.values()):
             st.rerun()
 
-    listed()
-    st.header("Compare curves", anchor=False)
-    labels = {run.id: run_metrics.run_label(run) for run in runs}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = ui.several("Runs", "runs", labels, width=620, placeholder="Choose two or more", max_selections=12)
-        curves = {labels[run_id]: lab.curves(run_id) for run_id in chosen}
-        metrics = list(dict.fromkeys(name for curve in curves.values() for name in run_metrics.metrics_of(curve)))
-        metrics = metrics or [run_metrics.HEADLINES[0]]
-        usual = next((name for name in run_metrics.HEADLINES if name in metrics), metrics[0])
-        metric = ui.select("Metric", "metric", metrics, usual, names=run_metrics.metric_label, width=330)
-        split = ui.segmented("Split", "split", {"valid": "Validation", "train": "Training"})
-    if not chosen:
-        st.caption("Choose runs to see their curves in one chart and the settings in which they differ.")
-        return
-    alt = f"{run_metrics.metric_label(metric)} of {len(chosen)} runs"
-    ui.chart(lab_charts.comparison_chart(curves, metric, split), key="comparison", alt=alt)
-    differing = run_metrics.differing_settings([run for run in runs if run.id in chosen])
-    if differing:
-        st.markdown("**Settings that differ**")
-        ui.data_table(differing, {}, key="differing", alt="Settings in which the runs differ")
-    elif len(chosen) > 1:
-        st.caption("These runs have the same settings.")
+    live()
 
 
-def row_of(lab: Lab, run: Run) -> dict[str, Any]:
+def listed(lab: Lab, rows: list[dict[str, Any]]) -> list[str]:
+    """The table; returns the ids of the runs that are ticked."""
+    used = {name: column for name, column in COLUMNS.items() if any(row[name] is not None for row in rows)}
+    return ui.record_table(
+        rows, used, key="runs", alt="Runs, newest first", name_label="Run", name_width=220, height=460, selectable=True
+    )
+
+
+def row_of(lab: Lab, run: Run, label: str) -> dict[str, Any]:
     """What the table says of a run."""
     curves = lab.latest(run)
 
@@ -98,16 +74,16 @@ def row_of(lab: Lab, run: Run) -> dict[str, Any]:
         valid = curves.valid.get(name)
         return valid.values[-1] if valid and valid.values else None
 
-    progress, settings = curves.progress, flat_settings(run.config)
+    progress = curves.progress
     return {
-        "id": run.id,
-        "implementation": run.implementation,
-        "task": settings.get("task"),
+        "record": f"run:{run.id}",
+        "name": label,
+        "task": flat_settings(run.config).get("task"),
         "status": "cancelling" if run.active and run.cancel_requested else SHOWN.get(run.status, run.status),
         "progress": progress.step / progress.steps if progress and progress.steps else 0.0,
         **{name: last(name) for name in run_metrics.HEADLINES},
-        "launched": moment(run.created),
+        "active": run.estimate.params_active,
+        "parameters": run.estimate.params_total,
         "took": duration(run.seconds),
-        "parameters": compact(run.estimate.params_total),
-        "steps": settings.get("steps"),
+        "launched": moment(run.created),
     }

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 import ui
 
 from moe_kb.analysis import run_metrics
+from moe_kb.analysis.run_budget import departures
 from moe_kb.format import compact
+from moe_kb.kb import KnowledgeBase
 from moe_kb.lab import (
     Entry,
+    Finding,
     FormField,
     Lab,
     LabError,
+    Preflight,
     Run,
     browsing,
-    config_from_form,
     details,
     flat_settings,
     form_fields,
     form_from_config,
     page_markdown,
+    to_text,
 )
 
+from . import settings
+from .settings import Settings
 from .shared import MAX_RUNS, complain, duration, leave_to, show_run
 
 STATUS = {"complete": ":green-badge[complete]", "partial": ":orange-badge[partial]"}
 SEVERITY = {"error": st.error, "warning": st.warning, "info": st.info}
+#: The estimate stays in view while the form scrolls, where it stands beside it.
+STICKY = "<style>@media (min-width: 900px) { .st-key-outlook { position: sticky; top: 4.5rem; } }</style>"
 
 
 def set_up(lab: Lab, entry: Entry) -> None:
     """Everything between choosing an implementation and launching it."""
+    kb = ui.knowledge_base()
     describe(entry)
     form, outlook = st.columns([3, 1], gap="medium")
     with form:
-        fields, values = inputs(lab, entry)
-    with outlook:
-        launch(lab, entry, config_from_form(fields, values))
+        chosen = asked(kb, lab, entry)
+    checked = lab.preflight(entry.key, chosen.config)
+    with outlook, st.container(key="outlook"):
+        st.html(STICKY)
+        launch(lab, entry, chosen, checked)
+    launch_button(lab, entry, chosen, checked, key="launch-below", width="content")
     st.divider()
     page, deviations = st.tabs(["How it works", "Deviations and checks"], key="entry-page")
     with page, st.container(width=900):
@@ -66,6 +80,11 @@ def describe(entry: Entry) -> None:
     if known.gap:
         st.markdown(f"**Not reported:** {ui.plain(known.gap)}")
     st.caption("Checked against " + ui.plain(entry.verified_against))
+    records(entry)
+
+
+def records(entry: Entry) -> None:
+    """Links to the designs that it implements and the papers that it follows."""
     names = {brief.record: brief.label for brief in ui.knowledge_base().briefs()}
     with st.container(horizontal=True):
         for design in entry.designs:
@@ -77,72 +96,115 @@ def describe(entry: Entry) -> None:
 # --- the form ----------------------------------------------------------------------------------------------------
 
 
-def typed_in(key: str) -> dict[str, Any]:
-    """What the person set in an implementation's form, by field. It outlives the inputs, which Streamlit forgets as
-    soon as they are not on the page, and the task, whose change gives the other fields other defaults."""
-    kept: dict[str, dict[str, Any]] = st.session_state.setdefault("typed", {})
-    return kept.setdefault(key, {})
-
-
-def keep(key: str, field: FormField, widget: str) -> None:
-    """Remember what an input was set to; its default is nothing to remember."""
-    value = st.session_state[widget]
-    if value == field.default:
-        typed_in(key).pop(field.name, None)
-    else:
-        typed_in(key)[field.name] = value
-
-
-def inputs(lab: Lab, entry: Entry) -> tuple[Sequence[FormField], dict[str, Any]]:
-    """The form: the task, then a grid of inputs for each group of settings; every field and the values shown."""
-    fields = form_fields(entry.config_class)
-    task = browsing.task_field(fields)
-    values: dict[str, Any] = {}
-    if task:
-        choices = {name: str(name).capitalize() for name in task.choices}
-        about = ui.plain(task.help) if task.help else None
-        values[task.name] = ui.segmented("Task", "task", choices, task.default, help=about)
-        fields = form_fields(entry.config_class, config_from_form([task], values))
-    every_task = {name for entry in lab.catalogue() for name in entry.tasks}
-    for group, members in browsing.groups(fields, values[task.name] if task else None, every_task).items():
+def asked(kb: KnowledgeBase, lab: Lab, entry: Entry) -> Settings:
+    """The form: preset and task, what is wrong with the settings, then a grid of inputs for each group of them."""
+    with st.container(horizontal=True, gap="medium"):
+        preset = settings.preset_asked(kb, [entry.key])
+        chooser = browsing.task_field(form_fields(entry.config_class))
+        task = None
+        if chooser and not preset:
+            choices = {name: str(name).capitalize() for name in chooser.choices}
+            about = ui.plain(chooser.help) if chooser.help else None
+            task = ui.segmented("Task", settings.TASK, choices, chooser.default, help=about)
+    chosen = settings.settings_of(kb, entry, preset=preset, task=task)
+    evidence_line(kb, entry, chosen.config)
+    wrong = lab.invalid_settings(entry.key, chosen.config)
+    for number, finding in enumerate(wrong):
+        refused(finding, chosen.fields, number)
+    marked = {name for finding in wrong for name in finding.settings}
+    every_task = {name for other in lab.catalogue() for name in other.tasks}
+    task = chosen.values[chosen.task.name] if chosen.task else None
+    for group, members in browsing.groups(chosen.fields, task, every_task).items():
         with st.container(border=True):
             st.markdown(f"**{ui.plain((group or 'settings').capitalize())}**")
             with st.grid(4, min_column_width=170):
                 for field in members:
-                    values[field.name] = setting(entry.key, field)
-    changed = [run_metrics.setting_label(field) for field in fields if field.name in typed_in(entry.key)]
-    if changed:
+                    setting(entry.key, field, chosen.values[field.name], marked)
+    if chosen.changed:
+        names = [run_metrics.setting_label(field) for field in chosen.fields if field.name in chosen.changed]
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("Changed: " + ui.plain(", ".join(changed)))
-            forget = typed_in(entry.key).clear
-            st.button("Back to the defaults", on_click=forget, icon=":material/undo:", type="tertiary", key="defaults")
-    return fields, values
+            st.caption("Changed: " + ui.plain(", ".join(names)))
+            st.button(
+                "Back to the defaults",
+                on_click=settings.forget,
+                icon=":material/undo:",
+                type="tertiary",
+                key="defaults",
+            )
+    return chosen
 
 
-def setting(key: str, field: FormField) -> Any:
+def evidence_line(kb: KnowledgeBase, entry: Entry, config: Mapping[str, Any]) -> None:
+    """What the committed comparisons say of this design, and where these settings are others."""
+    task = flat_settings(config).get("task")
+    for board in ui.cached(KnowledgeBase.leaderboards, kb, entry.key):
+        held = board.protocol
+        if task is not None and held.task != task:
+            continue
+        other = departures(config, settings.committed(kb, held.protocol)[entry.key])
+        comparable = "under these settings" if not other else "under another budget: " + run_metrics.changes(other)
+        address = ui.address("evidence", {"protocol": held.protocol, "shown": [entry.key]})
+        st.caption(
+            f"[Evidence]({address}) has {ui.plain(board.text(entry.key))}, mean of {held.seeds} seeds, "
+            f"{ui.plain(comparable)}."
+        )
+
+
+def refused(finding: Finding, fields: Sequence[FormField], number: int) -> None:
+    """What is wrong with the settings, in the words of the form, and the nearest values that are right."""
+    with st.container(border=True, gap="xsmall"):
+        names = [field for field in fields if field.name in finding.settings]
+        about = " and ".join(run_metrics.setting_label(field) for field in names) or "Settings"
+        fix = "Take another value, such as one of these." if finding.repairs else f"{finding.fix}."
+        st.error(
+            ui.plain(f"{run_metrics.in_labels(finding.message, fields)}. {fix}"),
+            title=ui.plain(about),
+            icon=":material/error:",
+        )
+        with st.container(horizontal=True):
+            for field in names:
+                for value in finding.repairs.get(field.name, ()):
+                    text = to_text(value)
+                    st.button(
+                        f"{ui.plain(run_metrics.setting_label(field))}: {ui.plain(text)}",
+                        on_click=settings.change,
+                        args=({field.short: None if value == field.default else text},),
+                        key=f"repair-{number}-{field.short}-{text}",
+                    )
+
+
+def keep(field: FormField, widget: str) -> None:
+    """Put what an input was set to into the address; its default takes it out."""
+    value = st.session_state[widget]
+    settings.change({field.short: None if value in (None, field.default) else to_text(value)})
+
+
+def setting(key: str, field: FormField, value: Any, marked: Collection[str]) -> None:
     """One input; its bounds, default, unit and help come from the config class."""
-    label, widget = run_metrics.setting_label(field), f"set-{key}-{field.short}"
-    value = typed_in(key).get(field.name, field.default)
+    label, widget = ui.plain(run_metrics.setting_label(field)), f"set-{key}-{field.short}"
+    if field.name in marked:
+        label = f":red[:material/error: **{label}**]"
     number: type[int] | type[float] = int if field.kind == "int" else float
 
     def of(value: float | None) -> float | int | None:
         return None if value is None else number(value)
 
-    # What was typed is kept above, so that a default may change under it. A value that stands already is not set
+    # The address holds what was typed, so that a default may change under it. A value that stands already is not set
     # again: the browser would put it over what is being typed meanwhile.
     wanted = of(value) if field.kind in ("int", "float") else value
     if widget not in st.session_state or st.session_state[widget] != wanted:
         st.session_state[widget] = wanted
     about = ui.plain(field.help) if field.help else None
-    given = {"key": widget, "help": about, "on_change": keep, "args": (key, field, widget)}
+    given = {"key": widget, "help": about, "on_change": keep, "args": (field, widget)}
     if field.kind == "bool":
-        return st.toggle(label, **given)
-    if field.kind == "choice":
-        return st.selectbox(label, list(field.choices), **given)
-    if field.kind == "text":
-        return st.text_input(label, **given) or (None if field.optional else "")
-    digits = "%d" if field.kind == "int" else "%g"
-    return st.number_input(label, of(field.minimum), of(field.maximum), step=of(field.step), format=digits, **given)
+        st.toggle(label, **given)
+    elif field.kind == "choice":
+        st.selectbox(label, list(field.choices), **given)
+    elif field.kind == "text":
+        st.text_input(label, **given)
+    else:
+        digits = "%d" if field.kind == "int" else "%g"
+        st.number_input(label, of(field.minimum), of(field.maximum), step=of(field.step), format=digits, **given)
 
 
 def reuse(lab: Lab, run: Run) -> None:
@@ -150,27 +212,25 @@ def reuse(lab: Lab, run: Run) -> None:
     leave_to("set-up")
     key = lab.current_key(run.implementation)
     st.query_params["implementation"] = key
+    settings.forget()
     entry = {entry.key: entry for entry in lab.catalogue()}.get(key)
     if entry is None:
         return
-    settings = flat_settings(run.config)
-    given = {"task": settings["task"]} if settings.get("task") else {}
+    task = flat_settings(run.config).get("task")
+    given = {"task": task} if task else {}
     for name, value in given.items():
         st.query_params[name] = str(value)
+    st.query_params.pop(settings.PRESET, None)
     fields = form_fields(entry.config_class, given)
     values = form_from_config(fields, run.config)
-    typed_in(entry.key).clear()
-    typed_in(entry.key).update(
-        {field.name: values[field.name] for field in fields if values.get(field.name, field.default) != field.default}
-    )
+    settings.change(settings.difference([field for field in fields if field.short != "task"], values))
 
 
 # --- the outlook -------------------------------------------------------------------------------------------------
 
 
-def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
-    """What a run will take, what stands against it, and the button."""
-    checked = lab.preflight(entry.key, config)
+def launch(lab: Lab, entry: Entry, chosen: Settings, checked: Preflight) -> None:
+    """What a run will take, what stands against it, the button, and the run as code."""
     with st.container(border=True):
         st.markdown("**Estimated cost**")
         if checked.estimate:
@@ -185,23 +245,45 @@ def launch(lab: Lab, entry: Entry, config: dict[str, Any]) -> None:
         ahead = sum(run.active for run in lab.runs(MAX_RUNS))
         if ahead:
             st.caption(f"{ahead} run{'s' if ahead > 1 else ''} ahead: it will wait for its turn.")
-        if st.button(
-            "Launch",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=not checked.ok,
-            width="stretch",
-            key="launch",
-        ):
-            try:
-                run = lab.launch(entry.key, config)
-            except LabError as error:
-                complain(error)
-            else:
-                show_run(run.id)
-                st.rerun()
+        launch_button(lab, entry, chosen, checked, key="launch", width="stretch")
+        with st.popover("Copy as command or Python", icon=":material/content_copy:", width="stretch"):
+            st.code(as_command(entry, chosen), language="bash", wrap_lines=True)
+            st.code(as_python(entry, chosen), language="python", wrap_lines=True)
     for finding in checked.findings:
-        place = ui.plain(finding.place.removeprefix("config."))
-        SEVERITY[finding.severity](ui.plain(f"{finding.message}. {finding.fix}."), title=place)
-    if checked.ok and not checked.findings:
+        if not finding.settings:  # those stand by the form
+            place = ui.plain(finding.place.removeprefix("config."))
+            SEVERITY[finding.severity](ui.plain(f"{finding.message}. {finding.fix}."), title=place)
+    if any(finding.settings for finding in checked.findings):
+        st.caption(":material/error: A setting is wrong; see the form.")
+    elif checked.ok and not checked.findings:
         st.caption(":material/check: The settings are right, and this machine can run them.")
+
+
+def launch_button(lab: Lab, entry: Entry, chosen: Settings, checked: Preflight, *, key: str, width: str) -> None:
+    """The button that queues the run and shows it."""
+    if st.button("Launch", type="primary", icon=":material/play_arrow:", disabled=not checked.ok, width=width, key=key):
+        try:
+            run = lab.launch(entry.key, chosen.config)
+        except LabError as error:
+            complain(error)
+        else:
+            show_run(run.id)
+            st.rerun()
+
+
+def as_command(entry: Entry, chosen: Settings) -> str:
+    """A line for a shell that makes the run in the terminal."""
+    config = json.dumps(chosen.brief)
+    return f"echo {shlex.quote(config)} > run.json && moe-kb run {entry.key} --config run.json"
+
+
+def as_python(entry: Entry, chosen: Settings) -> str:
+    """Lines of Python that make the run; the Lab page shows it, too."""
+    return f"""from moe_kb.lab import Lab
+
+lab = Lab()
+run = lab.launch({entry.key!r}, {chosen.brief!r})
+print(lab.wait(run.id, timeout=3600).status)
+for name, curve in lab.curves(run.id).valid.items():
+    print(name, curve.values[-1])
+"""

@@ -7,16 +7,33 @@ import time
 import streamlit as st
 import ui
 
-from moe_kb.lab import Lab, LabError
+from moe_kb.lab import Entry, Lab, LabError, details
 
 POLL_SECONDS = 1.5
 MAX_RUNS = 200
+SHOWN = {"lost": "crashed"}  # what a status is called, where it is not its name
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def laboratory(home: str) -> Lab:
     """The laboratory of a folder, one for all sessions."""
     return Lab(home)
+
+
+def names_of(lab: Lab) -> dict[str, str]:
+    """What the implementations are called, by key, earlier keys included."""
+    named = {entry.key: entry.name for entry in lab.catalogue()}
+    return named | {alias: entry.name for entry in lab.catalogue() for alias in details(entry).aliases}
+
+
+def offered(lab: Lab) -> dict[str, Entry]:
+    """The implementations by key; what could not be loaded, and an empty catalogue, are said."""
+    entries = {entry.key: entry for entry in lab.catalogue()}
+    for problem in lab.problems():
+        st.warning(ui.plain(str(problem)), icon=":material/extension_off:")
+    if not entries:
+        ui.empty("Nothing can be run.", "Install a package with implementations: pip install 'moe-kb[lab]'.")
+    return entries
 
 
 def complain(error: LabError) -> None:

@@ -10,6 +10,8 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .gate import code, evidence, gate_of, snippet, use
+from .glossary import meaning, term
 from .links import (
     address,
     asked,
@@ -27,6 +29,7 @@ from .links import (
     page_link,
     papers_line,
     problem,
+    record_address,
     record_link,
     record_text,
     search_box,
@@ -37,9 +40,9 @@ from .links import (
     sourced,
     superseded,
 )
-from .pictures import comparison, gallery, lineage, picture
+from .pictures import comparison, drawing, gallery, lineage, picture
 from .record_table import Column, Marked, colours, record_table, value_table
-from .shell import Entry, bar, in_order, visited
+from .shell import Entry, bar, visited
 from .tables import (
     MOST,
     claims_table,
@@ -53,4 +56,4 @@ from .tables import (
     text_table,
     user_line,
 )
-from .widgets import csv_button, pills, search, segmented, select, several
+from .widgets import csv_button, pills, rows_csv, search, segmented, select, several

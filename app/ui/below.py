@@ -19,11 +19,12 @@ def below(draw: Callable[[], None], *, key: str, height: int) -> None:
 
     Args:
         draw: Draws the part, which may hold widgets; what it changes elsewhere in the page needs a rerun of the page.
-        key: Unique on the page.
+        key: Unique among the page's parts.
         height: Pixels that the part takes, about.
     """
     if not st.context.headers:  # no browser (`streamlit.testing`): nothing ever scrolls
         return draw()
+    key = f"below-{key}"
     said = st.session_state.get(key)
     near = bool(said and said.near)
     # It stays in the page, since Streamlit forgets what is no longer shown.

@@ -27,10 +27,12 @@ PLACES = {
     **dict.fromkeys(("system", "table"), ("systems", "key")),
     "node": ("taxonomy", "node"),
     "implementation": ("lab", "implementation"),
+    "run": ("lab", "run"),
     "accelerator": ("size", "accelerator"),
+    "author": ("author", "name"),
 }
 #: The page that answers a search, by name.
-SEARCH = "search" if (Path(__file__).parents[1] / "app_pages" / "search.py").is_file() else "papers"
+SEARCH = "search"
 
 
 def page(name: str) -> str:
@@ -56,6 +58,14 @@ def open_record(record: str) -> None:
         st.switch_page(place[0], query_params=place[1])
 
 
+def in_order(records: Iterable[str]) -> None:
+    """Remember a list as a page shows it: `Previous` and `Next` of its records follow it."""
+    orders: dict[str, tuple[str, ...]] = st.session_state.setdefault("orders", {})
+    order = tuple(dict.fromkeys(filter(None, records)))
+    if order:
+        orders[order[0].partition(":")[0]] = order
+
+
 def search_for(words: str) -> None:
     """Go to what is found for these words."""
     st.switch_page(page(SEARCH), query_params={"q": words})
@@ -64,6 +74,12 @@ def search_for(words: str) -> None:
 def address(name: str, query: Mapping[str, str | Sequence[str]]) -> str:
     """The address of a page of the app, for Markdown: relative, so that it holds under any base path."""
     return f"{name.replace('_', '-')}?{urlencode(query, doseq=True)}"
+
+
+def record_address(record: str) -> str:
+    """The relative address of a record's page; empty where no page shows it."""
+    place = place_of(record)
+    return address(Path(place[0]).stem, place[1]) if place else ""
 
 
 def record_text(record: str | None, label: str) -> str:

@@ -94,8 +94,11 @@ function card(item) {
   if (item.wide) box.append(sheet("wide", item.wide));
   if (item.file) box[item.poster ? "prepend" : "append"](tools(item.saved || item.wide || item.svg, item.file));
   if (item.poster) {
-    const whole = button("Fit to width", "Show the whole picture, or at the size of its text", () => {
-      whole.textContent = box.classList.toggle("fit") ? "Full size" : "Fit to width";
+    const named = () => (box.classList.contains("fit") ? "Full size" : "Fit to width");
+    box.classList.toggle("fit", Boolean(item.fit));
+    const whole = button(named(), "Show the whole picture, or at the size of its text", () => {
+      box.classList.toggle("fit");
+      whole.textContent = named();
     });
     box.querySelector(".tools").append(whole);
     box.classList.add("poster");

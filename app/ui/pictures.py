@@ -15,11 +15,12 @@ import streamlit as st
 
 from moe_kb.format import with_year
 from moe_kb.kb import KnowledgeBase
+from moe_kb.pictures.svg import Picture
 from moe_kb.queries.designs import Gate
 
 from .address import in_address
 from .base import cached
-from .links import open_record
+from .links import in_order, open_record
 
 _HERE = Path(__file__).parent
 _show = st.components.v2.component(
@@ -68,6 +69,11 @@ def picture(kb: KnowledgeBase, record: str, *, key: str) -> None:
     _pictures([item], key=key)
 
 
+def drawing(picture: Picture, *, key: str) -> None:
+    """A picture as small as it was made, without what takes it along."""
+    _pictures([{"svg": picture.svg}], key=key)
+
+
 def comparison(kb: KnowledgeBase, names: Mapping[str, str], *, key: str, file: str) -> None:
     """Designs, or models, beside each other with what differs lit; a click on a name opens its page.
 
@@ -88,6 +94,7 @@ def comparison(kb: KnowledgeBase, names: Mapping[str, str], *, key: str, file: s
 
 def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
     """Cards of designs with name and number of users; a click on a name opens the design."""
+    in_order(gate.record for gate in gates)
     every = len(gates) <= FIRST or st.toggle(f"Show all {len(gates)}", **in_address("all", False))
     shown = gates if every else gates[:FIRST]
     _pictures(
@@ -104,7 +111,7 @@ def gallery(kb: KnowledgeBase, gates: Sequence[Gate], *, key: str) -> None:
     )
 
 
-def lineage(kb: KnowledgeBase, *, key: str) -> None:
-    """The poster; a click on a name opens the design or model."""
+def lineage(kb: KnowledgeBase, *, key: str, whole: bool = False) -> None:
+    """The poster, at the size of its text or as a whole; a click on a name opens the design or model."""
     poster = cached(KnowledgeBase.picture, kb, "lineage", theme="page", links=True)
-    _pictures([{"svg": poster.svg, "file": "lineage", "poster": True}], key=key)
+    _pictures([{"svg": poster.svg, "file": "lineage", "poster": True, "fit": whole}], key=key)

@@ -128,11 +128,11 @@ function widths(data) {
     const letters = Math.max(0, ...sample.map(({ cells }) => (isEmpty(cells[at]) ? 0 : KINDS[kind].letters(cells[at]))));
     const natural = Math.max(heading, 22 + LETTER * letters);
     if (FIXED.has(kind)) return [natural, natural];
-    if (width) return [Math.min(width, natural), Math.min(natural, 1.6 * width)];
-    return kind === "name" ? [Math.min(natural, 210), Math.min(natural, 520)] : [Math.min(natural, 130), Math.min(natural, 340)];
+    const wanted = width || (kind === "name" ? 300 : 190);
+    return [Math.max(heading, Math.min(natural, 0.65 * wanted)), Math.max(heading, Math.min(natural, 1.7 * wanted))];
   });
   if (data.selectable) columns.unshift([36, 36]);
-  if (data.pick) columns.unshift([72, 72]);
+  if (data.pick) columns.unshift([88, 88]);
   return {
     template: columns.map(([least, most]) => `minmax(${Math.round(least)}px, ${Math.round(most)}px)`).join(" "),
     least: Math.round(columns.reduce((sum, [least]) => sum + least, 0)),
@@ -239,6 +239,7 @@ function built(data) {
   count.setAttribute("role", "status");
   const clear = made("button", "clear", "Untick all");
   clear.type = "button";
+  clear.hidden = true;
   bar.append(sorter(data), count, clear);
   const box = made("div", "box");
   if (data.height) box.style.maxHeight = `${data.height}px`;
@@ -314,7 +315,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else parentElement.append(place);
     if (at) place.querySelector(".box").scrollTop = at;
     const elements = [...place.querySelectorAll("tbody tr")];
-    const last = state && { sort: state.sort, sent: state.sent };
+    const last = state && { sort: state.sort, sent: state.sent, ticked: state.ticked };
     state = parentElement.table = { ...last, rows, place, elements };
     state.sort ??= "";
     state.sent ??= {};

@@ -18,8 +18,8 @@ import streamlit as st
 
 from moe_kb.format import compact
 
-from .address import listed, reads, unlisted
-from .links import address, is_web, open_record, place_of
+from .address import listed, parameter, unlisted
+from .links import address, in_order, is_web, open_record, place_of
 
 _HERE = Path(__file__).parent
 _show = st.components.v2.component(
@@ -118,6 +118,8 @@ def record_table(
     ]
     ticked = _ticked(known if known is not None else set(ids)) if selectable else []
     shown = {column: _column(heading) for column, heading in columns.items()}
+    if selectable:  # a list of its own, not one beside something else
+        in_order(_sorted_records(rows, {name, *columns}, st.query_params.get(sort, "")))
     _table(
         rows,
         {name: Column(name_label, width=name_width), **shown},
@@ -170,8 +172,7 @@ def value_table(
 def _table(rows: Sequence[Any], columns: Mapping[str, Column], *, key: str, given: dict[str, Any], sort: str) -> None:
     """The component; the first column holds the names given."""
     ids, names, height = given.pop("ids"), given.pop("names"), given.pop("height", None)
-    reads(sort)
-    order = st.query_params.get(sort, "")
+    order = parameter(sort)
     first, *others = columns
     data = {
         "columns": [
@@ -258,8 +259,7 @@ def _found(text: str, words: Sequence[str]) -> list[list[Any]]:
 
 
 def _ticked(known: Collection[str]) -> list[str]:
-    reads("tick")
-    asked = dict.fromkeys(unlisted(st.query_params.get("tick", "")))
+    asked = dict.fromkeys(unlisted(parameter("tick")))
     return [name for name in asked if name in known][:TICKS]
 
 
@@ -269,8 +269,31 @@ def _opened(key: str) -> None:
         open_record(record)
 
 
-def _sorted(key: str, parameter: str) -> None:
-    _written(parameter, str(st.session_state[key].sort or ""))
+def _sorted_records(rows: Sequence[Any], columns: Collection[str], order: str) -> list[str]:
+    """Records in the order in which the browser shows them: by a column, or from its end; without a value, last."""
+    column = order.removeprefix("-")
+    if column not in columns:
+        return [_value(row, "record") for row in rows]
+    values = [(_value(row, column), _value(row, "record")) for row in rows]
+    empty = [record for value, record in values if value is False or value in (None, "", [])]
+    filled = [(_rank(value), record) for value, record in values if value is not False and value not in (None, "", [])]
+    filled.sort(key=lambda item: item[0], reverse=order.startswith("-"))
+    return [*(record for _, record in filled), *empty]
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """What a value is ordered by: numbers as such, and in words, whose case does not count."""
+    if isinstance(value, Marked):
+        value = value.number
+    if isinstance(value, int | float):
+        return 0, value
+    words = value if isinstance(value, str) else ", ".join(map(str, value))
+    parts = re.split(r"(\d+)", words.casefold())
+    return 1, [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def _sorted(key: str, name: str) -> None:
+    _written(name, str(st.session_state[key].sort or ""))
 
 
 def _ticks_changed(key: str) -> None:
@@ -282,11 +305,11 @@ def _picked(key: str) -> None:
     st.session_state[f"{key}-picked"] = st.session_state[key].pick
 
 
-def _written(parameter: str, value: str) -> None:
+def _written(name: str, value: str) -> None:
     if value:
-        st.query_params[parameter] = value
+        st.query_params[name] = value
     else:
-        st.query_params.pop(parameter, None)
+        st.query_params.pop(name, None)
 
 
 #: Colours of the values of a vocabulary, in its order.

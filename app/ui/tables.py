@@ -14,6 +14,7 @@ from moe_kb.exporters.tables_text import FORMS
 from moe_kb.format import joined
 from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.designs import User
+from moe_kb.queries.values import covers
 from moe_kb.records import Record
 
 from .address import listed
@@ -65,7 +66,7 @@ def claims_table(kb: KnowledgeBase, claims: Sequence[Claim], *, key: str) -> Non
             "exact": claim.text if claim.text != claim.shown else None,
             "unit": claim.unit,
             "status": claim.status,
-            "condition": joined(claim.setting, claim.scope, claim.counting) or None,
+            "condition": joined(claim.setting, *covers(claim)) or None,
             "source": source_name(kb, claim.source, claim.locator),
             "link": source_url(kb, claim.source),
             "note": claim.note,

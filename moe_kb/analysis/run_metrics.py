@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moe_kb.lab import FormField, Run, RunCurves
@@ -30,7 +32,7 @@ METRICS = {
 #: For legends and headings of columns, where the full name has no room.
 _SHORT = {"information": "Mutual information (percent)"}
 #: What the page of a run shows, in order; the rest is behind a choice.
-MAIN = ("bits_per_byte", "accuracy", "squared_error", "loss", "dropped_fraction", "tokens_per_second")
+MAIN = ("bits_per_byte", "accuracy", "squared_error", "load_cv", "information", "dropped_fraction")
 #: The headline metric of a run; a run has one of them.
 HEADLINES = ("bits_per_byte", "accuracy", "squared_error")
 _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_fraction"})
@@ -38,11 +40,34 @@ _PERCENT = frozenset({"accuracy", "accuracy_dense", "information", "dropped_frac
 
 def setting_label(field: FormField) -> str:
     """What an input is called: `n_layers` is Layers, `d_model` Model width; the unit where the name lacks it."""
-    label = field.label
+    label = _in_words(field.label)
+    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+
+
+def setting_name(name: str) -> str:
+    """The same of a setting of which no more than its name is known."""
+    words = name.rpartition(".")[2].replace("_", " ")
+    return _in_words(words[:1].upper() + words[1:])
+
+
+def _in_words(label: str) -> str:
     if label[:2] in ("N ", "D "):
         label = label[2:].capitalize() + (" width" if label[0] == "D" else "")
-    label = label.replace("Moe ", "MoE ")
-    return f"{label} ({field.unit})" if field.unit and field.unit not in label.lower() else label
+    return label.replace("Moe ", "MoE ")
+
+
+def in_labels(text: str, fields: Iterable[FormField]) -> str:
+    """A message about settings with the names of the form's inputs: `n_experts = 15` becomes `Experts = 15`."""
+    labels = {field.short: setting_label(field) for field in fields}
+    return re.sub(r"[A-Za-z_]\w*(?= = )", lambda name: labels.get(name[0], name[0]), text)
+
+
+def changes(differing: Mapping[str, tuple[Any, Any]]) -> str:
+    """Settings in which one run differs from others: `steps 60 (there 300), batch size 4 (there 8)`."""
+    return ", ".join(
+        f"{setting_name(name).lower()} {'–' if own is None else own} (there {there})"
+        for name, (own, there) in differing.items()
+    )
 
 
 def metric_label(name: str, *, short: bool = False) -> str:
@@ -79,21 +104,49 @@ def metrics_of(curves: RunCurves) -> list[str]:
     return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
 
 
-def run_label(run: Run) -> str:
-    """A run in a few words: its implementation and when it was launched (the end of its id tells two apart)."""
-    return f"{run.implementation} · {run.id}"
+def main_metrics(curves: RunCurves) -> list[str]:
+    """The metrics that the page of a run shows: those of `MAIN`, without drops where nothing was dropped."""
+
+    def says_something(name: str) -> bool:
+        if name != "dropped_fraction":
+            return True
+        return any(any(split[name].values) for split in (curves.train, curves.valid) if name in split)
+
+    present = metrics_of(curves)
+    return [name for name in MAIN if name in present and says_something(name)]
 
 
-def differing_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """The settings in which runs differ, one row a setting; runs of one kind that agree have none."""
+def run_labels(runs: Iterable[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """What runs are called, by id: the name that a person gave, or design, steps and seed. Two alike get their ids.
+
+    Args:
+        runs: The runs.
+        names: The name of each implementation.
+    """
     from moe_kb.lab import flat_settings
 
-    settings = {run.id: flat_settings(run.config) for run in runs}
+    labels = {}
+    for run in runs:
+        settings = flat_settings(run.config)
+        steps, seed = settings.get("steps"), settings.get("seed")
+        parts = [names.get(run.implementation, run.implementation)]
+        parts += [f"{steps:,} steps"] if isinstance(steps, int) else []
+        parts += [f"seed {seed}"] if seed is not None else []
+        labels[run.id] = run.name or " · ".join(parts)
+    shared = Counter(labels.values())
+    return {key: label if shared[label] == 1 else f"{label} · {key}" for key, label in labels.items()}
+
+
+def differing_settings(configs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The settings in which configurations, by name, differ, one row a setting, whose name stands under ""."""
+    from moe_kb.lab import flat_settings
+
+    settings = {name: flat_settings(config) for name, config in configs.items()}
     names = list(dict.fromkeys(name for values in settings.values() for name in values))
     rows = []
     for name in names:
         found = [values.get(name) for values in settings.values()]
         if any(value != found[0] for value in found):
             shown = ("" if value is None else str(value) for value in found)
-            rows.append({"setting": name.replace("_", " ")} | dict(zip(settings, shown, strict=True)))
+            rows.append({"": setting_name(name)} | dict(zip(settings, shown, strict=True)))
     return rows

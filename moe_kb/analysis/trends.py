@@ -12,13 +12,15 @@ from statistics import median, quantiles
 from moe_kb.analysis.trend_fields import TRENDS, TrendField
 from moe_kb.claims.placement import share_with_experts
 from moe_kb.fields import in_sentence
-from moe_kb.format import compact
+from moe_kb.format import compact, enumerated
 from moe_kb.queries.models import ConfigurationRow
 from moe_kb.queries.routing import Balancing, MoELayer, Routing, Where
 
 LOSS, BIAS, BOTH, HASH, NONE = "auxiliary loss", "selection bias", "bias and loss", "fixed hash", "no loss"
 #: Fewest configurations of a year of which quartiles are shown.
 ENOUGH = 3
+#: Words of a year that are named after the most frequent.
+OTHERS = 4
 
 Measured = float | str | None
 
@@ -79,13 +81,29 @@ class Year:
 
 
 @dataclass(frozen=True, slots=True)
-class Commonest:
-    """The most frequent word of a measure in a calendar year."""
+class YearOfWords:
+    """How often each word of a measure occurs in a calendar year."""
 
     year: int
-    word: str
-    count: int
+    counts: tuple[tuple[str, int], ...]
+    """The most frequent first."""
     of: int
+
+    @property
+    def in_words(self) -> str:
+        """The most frequent word with its share, ties named, and what else occurs.
+
+        >>> YearOfWords(2026, (("bias", 2), ("loss", 2), ("none", 1)), 5).in_words
+        'bias and loss, 2 of 5 each; none 1'
+        """
+        most = self.counts[0][1]
+        first = [word for word, count in self.counts if count == most]
+        others = [f"{word} {count}" for word, count in self.counts[len(first) :]]
+        more = len(others) - OTHERS
+        if more > 0:
+            others[OTHERS:] = [f"{more} more" if more > 1 else others[-1]]
+        each = " each" if len(first) > 1 else ""
+        return "; ".join([f"{enumerated(first)}, {most} of {self.of}{each}", *others])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +127,18 @@ class Trend:
         return [] if self.field.words else yearly(self.observations, self.field.name)
 
     @property
-    def commonest(self) -> list[Commonest]:
-        """Of every calendar year the most frequent word. None where the measure is a number."""
+    def years_of_words(self) -> list[YearOfWords]:
+        """Of every calendar year how often each word occurs. None where the measure is a number."""
         if not self.field.words:
             return []
-        years: dict[int, list[str]] = {}
+        years: dict[int, Counter[str]] = {}
         for observation in self.dated:
             if observation.year is not None:
-                years.setdefault(observation.year, []).append(str(observation.value(self.field.name)))
-        commonest = {year: Counter(sorted(words)).most_common(1)[0] for year, words in sorted(years.items())}
-        return [Commonest(year, *found, len(years[year])) for year, found in commonest.items()]
+                years.setdefault(observation.year, Counter())[str(observation.value(self.field.name))] += 1
+        return [
+            YearOfWords(year, tuple(sorted(words.items(), key=lambda item: (-item[1], item[0]))), words.total())
+            for year, words in sorted(years.items())
+        ]
 
 
 def trend(observations: Sequence[Observation], name: str) -> Trend:

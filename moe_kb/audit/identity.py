@@ -13,7 +13,7 @@ from moe_kb.audit.issue import Issue
 from moe_kb.claims.claim import Claim
 from moe_kb.corpus import ORGANISATIONS
 from moe_kb.db.reader import Reader
-from moe_kb.db.search import fold
+from moe_kb.folding import fold
 from moe_kb.queries import evidence
 from moe_kb.queries.organisations import usual_names
 from moe_kb.references import SCHEMES, identified, normalised_title

@@ -8,44 +8,90 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.analysis.run_metrics import is_share, metric_label
-from moe_kb.charts.palette import COLOURS, quiet
+from moe_kb.charts.palette import COLOURS, GREY, quiet
 from moe_kb.charts.safe import safe
 from moe_kb.lab import Curve, Loads, RunCurves
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
+Points = Sequence[tuple[int, float]]
+"""Step and value."""
+#: Lines to hold a run against.
+_QUIET = [{"color": GREY, "dash": dash, "width": 1.6} for dash in ("dash", "dot", "longdashdot")]
+
+
 @safe
-def curve_chart(curves: RunCurves, metric: str, *, steps: int | None = None) -> go.Figure:
-    """A metric over the steps: a line for training, points joined for validation.
+def curve_chart(
+    curves: RunCurves,
+    metric: str,
+    *,
+    steps: int | None = None,
+    levels: Mapping[str, float] | None = None,
+    beside: Mapping[str, Points] | None = None,
+) -> go.Figure:
+    """A metric over the steps: a faint line for training, points joined for validation.
 
     Args:
         curves: What the run has reported.
         metric: Name of a metric.
         steps: The run's length, so that the axis does not move while it grows.
+        levels: Values to hold the curve against, by name.
+        beside: The same metric of other runs, by name.
     """
     figure = go.Figure()
-    looks = {"train": ("lines", COLOURS[0]), "valid": ("lines+markers", COLOURS[1])}
-    for split, (mode, colour) in looks.items():
-        marker = {"size": 7, "symbol": "diamond"}
-        _draw(figure, metric, getattr(curves, split), name=split, mode=mode, line={"color": colour}, marker=marker)
+    _draw_both(figure, metric, curves, "this run", {"color": COLOURS[0]})
+    end = steps or max(
+        (curve.steps[-1] for split in (curves.train, curves.valid) for curve in split.values()), default=1
+    )
+    _draw_beside(figure, metric, {name: [(0, level), (end, level)] for name, level in (levels or {}).items()}, 0)
+    _draw_beside(figure, metric, beside or {}, len(levels or {}))
     return _frame(figure, metric, steps)
 
 
 @safe
-def comparison_chart(curves: Mapping[str, RunCurves], metric: str, split: str = "valid") -> go.Figure:
-    """One metric of several runs, a line a run; colours repeat with another dash.
+def comparison_chart(
+    curves: Mapping[str, RunCurves], metric: str, *, beside: Mapping[str, Points] | None = None
+) -> go.Figure:
+    """One metric of several runs, a colour a run; colours repeat with another dash.
 
     Args:
         curves: Label of each run to what it reported.
         metric: Name of a metric.
-        split: `train` or `valid`.
+        beside: The same metric of runs that were made before, by name.
     """
     figure = go.Figure()
-    mode = "lines+markers" if split == "valid" else "lines"
     for number, (label, run) in enumerate(curves.items()):
-        _draw(figure, metric, getattr(run, split), name=label, mode=mode, line=line(number), marker={"size": 6})
+        _draw_both(figure, metric, run, label, line(number))
+    _draw_beside(figure, metric, beside or {}, 0)
     return _frame(figure, metric, None, height=420)
+
+
+def _draw_both(figure: go.Figure, metric: str, run: RunCurves, name: str, look: dict[str, Any]) -> None:
+    """Training faint, validation strong, in one colour; a click on the legend hides both."""
+    both = {"legendgroup": name}
+    alone = metric not in run.valid
+    faint = look | {"width": 1.5 if alone else 1.2}
+    _draw(
+        figure, metric, run.train, name=f"{name}, training", mode="lines", line=faint, opacity=0.9 if alone else 0.4,
+        showlegend=alone, **both,
+    )  # fmt: skip
+    marker = {"size": 7, "symbol": "diamond"}
+    _draw(figure, metric, run.valid, name=name, mode="lines+markers", line=look | {"width": 2.4}, marker=marker, **both)
+
+
+def _draw_beside(figure: go.Figure, metric: str, beside: Mapping[str, Points], first: int) -> None:
+    """Lines to hold runs against, in grey."""
+    factor = 100.0 if is_share(metric) else 1.0
+    for number, (name, points) in enumerate(beside.items(), first):
+        figure.add_scatter(
+            x=[step for step, _ in points],
+            y=[value * factor for _, value in points],
+            name=name,
+            mode="lines",
+            line=_QUIET[number % len(_QUIET)],
+            hovertemplate="step %{x}: %{y:.4g}<extra>" + name + "</extra>",
+        )
 
 
 def line(number: int) -> dict[str, Any]:

@@ -40,8 +40,14 @@ STYLES: dict[str, tuple[str, str]] = {
 
 
 @safe
-def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
-    """The neighbours in two columns about the record; each point's customdata is the record it stands for."""
+def neighbourhood(record: str, name: str, found: Sequence[Neighbour]) -> go.Figure:
+    """The neighbours in two columns about the record; each point's customdata is the record it stands for.
+
+    Args:
+        record: Full name of the record in the middle.
+        name: What it is called.
+        found: Its edges.
+    """
     sides = {way: _once([other for other in found if other.forward is way])[:LIMIT] for way in (False, True)}
     rows = max(4, *map(len, sides.values()))
     figure = go.Figure()
@@ -80,7 +86,7 @@ def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
             showlegend=False,
             textposition="middle right" if forward else "middle left",
             customdata=[neighbour.record for neighbour in side],
-            hovertext=[_hover(neighbour, record) for neighbour in side],
+            hovertext=[_hover(neighbour, name) for neighbour in side],
             hoverinfo="text",
             marker={
                 "size": 10,
@@ -97,9 +103,11 @@ def neighbourhood(record: str, found: Sequence[Neighbour]) -> go.Figure:
         hoverinfo="text",
         hovertext=[escaped(record)],
     )
-    quiet(figure, max(220, ROW * rows + 70), top=40)
+    quiet(figure, max(220, ROW * (rows + 1) + 70), top=40)
+    # Above all lines, in the middle.
+    figure.add_annotation(x=0, y=rows / 2 + 0.4, text=f"<b>{escaped(_short(name))}</b>", showarrow=False)
     figure.update_xaxes(visible=False, range=[-2.1, 2.1], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-rows / 2 - 0.5, rows / 2 + 0.5], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-rows / 2 - 0.5, rows / 2 + 0.9], fixedrange=True)
     return figure
 
 
@@ -112,8 +120,7 @@ def _short(text: str, limit: int = 44) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def _hover(neighbour: Neighbour, record: str) -> str:
-    here = record.partition(":")[2]
+def _hover(neighbour: Neighbour, here: str) -> str:
     start, end = (here, neighbour.label) if neighbour.forward else (neighbour.label, here)
     sentence = f"{start} {neighbour.type} {end}"
     lines = [f"<b>{escaped(sentence)}</b>", escaped(neighbour.kind)]

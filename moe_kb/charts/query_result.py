@@ -58,18 +58,19 @@ def result_chart(
             continue
         assert y is not None
         vertical = [row[place[y]] for row in rows]
+        hover = "%{customdata}<br>" + f"{x}: %{{x}}<br>{y}: %{{y}}<extra></extra>"
         if kind == "bar":
-            figure.add_bar(x=horizontal, y=vertical, name=label, marker_color=colour)
+            about = {"customdata": [names(row) for row in rows], "hovertemplate": hover}
+            figure.add_bar(x=horizontal, y=vertical, name=label, marker_color=colour, **about)
             continue
-        hover = [names(row) for row in rows]
         figure.add_scatter(
             x=horizontal,
             y=vertical,
             name=label,
             mode="lines+markers" if kind == "line" else "markers",
             marker={"size": 9, "opacity": 0.85, "color": colour, "symbol": MARKERS[number // len(COLOURS)]},
-            customdata=hover,
-            hovertemplate="%{customdata}<br>" + f"{x}: %{{x}}<br>{y}: %{{y}}<extra></extra>",
+            customdata=[names(row) for row in rows],
+            hovertemplate=hover,
         )
     numbers = set(numeric_columns(result))
     return quiet(figure, 480, top=30).update_layout(

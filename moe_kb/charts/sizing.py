@@ -10,14 +10,17 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from moe_kb.charts.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
+from moe_kb.analysis.deployments import Answer, devices_text
+from moe_kb.charts.palette import BLUE, COLOURS, FILL_GREY, FILLS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
 from moe_kb.charts.safe import safe
-from moe_kb.format import bytes_text, compact, rate_text
+from moe_kb.format import bytes_text, compact, escaped, rate_text
 from moe_kb.sizing import Device
 from moe_kb.sizing.communication import SENT_BYTES, all_to_all
 from moe_kb.sizing.context import Phase
+from moe_kb.sizing.deployment import Deployment
 from moe_kb.sizing.parameters import PartName
 from moe_kb.sizing.precision import FORMATS
+from moe_kb.sizing.storage import as_released
 from moe_kb.sizing.what_if import Sized
 
 #: What stands together in a bar, and its colour.
@@ -132,12 +135,51 @@ def _operations(number: float) -> str:
 
 
 @safe
-def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
-    """Bytes of the weights in every format, over the memory of one accelerator and of eight."""
+def deployment(found: Sequence[Answer]) -> go.Figure:
+    """Memory of one device of each configuration, stacked: weights, what is left for caches, and the reserve."""
+    served = [(answer.sized.label, answer.found) for answer in found if answer.found]
+    labels = [f"{escaped(label)}<br>{devices_text(deployment)}" for label, deployment in served]
     figure = go.Figure()
-    rows = [format.label for format in FORMATS.values()]
+    parts: dict[str, tuple[str, Callable[[Deployment], float]]] = {
+        "weights": (FILLS[0], lambda deployment: deployment.weights),
+        "left for KV cache": (FILLS[2], lambda deployment: deployment.left),
+        "reserve": (FILL_GREY, lambda deployment: deployment.reserved),
+    }
+    for part, (colour, of) in parts.items():
+        sizes = [of(deployment) for _, deployment in served]
+        figure.add_bar(
+            x=[size / 1e9 for size in sizes],
+            y=labels,
+            orientation="h",
+            name=part,
+            marker={"color": colour, "line": {"width": 0}},
+            text=[bytes_text(size) for size in sizes],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"color": "#ffffff"},
+            hovertemplate="%{y}<br>" + part + ": %{text}<extra></extra>",
+        )
+    quiet(figure, 110 + 48 * len(served), top=36)
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.35,
+        legend={"y": 1.02, "traceorder": "normal"},
+        uniformtext={"minsize": 11, "mode": "hide"},
+    )
+    figure.update_xaxes(title="GB of one device", showgrid=True, nticks=8)
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    return figure
+
+
+@safe
+def weights(shown: Sequence[Sized], devices: Sequence[Device]) -> go.Figure:
+    """Bytes of the weights as released and in every format, over the memory of one accelerator and of eight."""
+    figure = go.Figure()
+    rows = ["as released", *(format.label for format in FORMATS.values())]
     for number, sized in enumerate(shown):
-        sizes = [sized.size.weight_bytes(format) for format in FORMATS.values()]
+        own = float(as_released(sized.architecture, sized.size.parameters).total)
+        sizes = [own, *(sized.size.weight_bytes(format) for format in FORMATS.values())]
         figure.add_scatter(
             x=sizes,
             y=rows,
@@ -255,6 +297,8 @@ def traffic(shown: Sequence[Sized]) -> go.Figure:
 def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     """The roof of one device, and where a prefill and a decoding step of each configuration stand under it."""
     figure = go.Figure()
+    roofs = {found.arithmetic: found for found in (device.working_in(sized.size.stored.main) for sized in shown)}
+    device = max(roofs.values(), key=lambda found: found.peak)
     ridge = device.peak / device.bandwidth
     phases: tuple[tuple[Phase, str, str], ...] = (("prefill", "circle", "prefill"), ("decode", "diamond", "decode"))
     marks = [
@@ -264,14 +308,16 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     ]
     intensities = [found.intensity for *_, found, _ in marks]
     low, high = min([*intensities, ridge / 100]) / 2, max([*intensities, ridge * 10]) * 2
-    figure.add_scatter(
-        x=[low, ridge, high],
-        y=[low * device.bandwidth, device.peak, device.peak],
-        mode="lines",
-        showlegend=False,
-        line={"color": GREY, "width": 3},
-        hoverinfo="skip",
-    )
+    for roof in roofs.values():
+        knee = roof.peak / roof.bandwidth
+        figure.add_scatter(
+            x=[low, knee, high],
+            y=[low * roof.bandwidth, roof.peak, roof.peak],
+            mode="lines",
+            showlegend=False,
+            line={"color": GREY, "width": 3},
+            hoverinfo="skip",
+        )
     for number, sized, symbol, words, found, together in marks:
         figure.add_scatter(
             x=[found.intensity],
@@ -287,9 +333,10 @@ def roofline(shown: Sequence[Sized], device: Device) -> go.Figure:
     figure.add_vline(x=ridge, line={"color": GREY, "width": 1, "dash": "dash"})
     below = {"x": log10(ridge), "y": 0.04, "xref": "x", "yref": "paper", "xanchor": "left", "xshift": 6}
     figure.add_annotation(text=f"ridge at {ridge:,.0f} FLOP/B", showarrow=False, **below)
-    above = {"x": 1, "y": log10(device.peak), "xref": "paper", "yref": "y", "xanchor": "right", "yshift": 16}
-    peak = f"peak {rate_text(device.peak, 'FLOP/s')} in {device.arithmetic}"
-    figure.add_annotation(text=peak, showarrow=False, **above)
+    for roof in roofs.values():
+        above = {"x": 1, "y": log10(roof.peak), "xref": "paper", "yref": "y", "xanchor": "right", "yshift": 10}
+        peak = f"peak {rate_text(roof.peak, 'FLOP/s')} in {roof.arithmetic}"
+        figure.add_annotation(text=peak, showarrow=False, **above)
     quiet(figure, 440, top=40)
     figure.update_xaxes(type="log", title="arithmetic intensity, FLOP per byte", range=[log10(low), log10(high)])
     ticks = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]

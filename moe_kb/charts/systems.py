@@ -14,12 +14,16 @@ from moe_kb.queries.systems import OPTIMISES, SystemRow
 
 @safe
 def optimises_chart(rows: Sequence[SystemRow]) -> go.Figure:
-    """Which system optimises what: a filled point where the mark is printed, a ring where it was inferred."""
+    """Which system optimises what: a filled point where the mark is printed, a ring where it follows.
+
+    Systems of which nothing is known are not drawn.
+    """
     figure = go.Figure()
+    rows = [row for row in rows if row.optimises]
     names = [row.name for row in rows]
     for status, symbol, colour, label in (
-        ("reported", "circle", BLUE, "marked in this column"),
-        ("derived", "circle-open", ORANGE, "derived: the column is inferred"),
+        ("reported", "circle", BLUE, "marked by a source"),
+        ("derived", "circle-open", ORANGE, "derived from what its documentation says"),
     ):
         found = [(aspect, row.name) for row in rows for aspect in OPTIMISES if row.optimises.get(aspect) == status]
         figure.add_scatter(

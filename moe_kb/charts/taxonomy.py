@@ -11,8 +11,8 @@ from moe_kb.charts.safe import safe
 from moe_kb.format import escaped
 from moe_kb.queries.taxonomy import TreeNode
 
-ROW = 22
-"""Height of a leaf in pixels: one line of text."""
+ROW = 21
+"""Height of a line of text in pixels."""
 WIDTH = 30
 """Characters of a label in one line: what fits a fifth of a narrow window."""
 
@@ -22,16 +22,18 @@ def icicle(root: TreeNode, node: str = "") -> go.Figure:
     """A taxonomy from left to right, zoomed to a node (path); ids are full names, the root's is `taxonomy:`.
 
     An icicle rather than a sunburst or treemap: every label stands level, at full length, beside its parent. Leaves are
-    equally high, since the number of works (printed in each) would leave small nodes unreadable.
+    as high as their labels have lines, since heights by the number of works (printed in each) would leave small nodes
+    unreadable.
     """
     nodes = list(root.walk())
+    heights = {shown.name: _height(shown) for shown in nodes}
     branches = _branches(root)
     figure = go.Figure(
         go.Icicle(
             ids=[shown.name for shown in nodes],
             labels=[_label(shown) for shown in nodes],
             parents=["" if shown.level == 0 else f"{root.taxonomy}:{shown.parent}" for shown in nodes],
-            values=[shown.n_leaves for shown in nodes],
+            values=[heights[shown.name] for shown in nodes],
             branchvalues="total",
             level=f"{root.taxonomy}:{node}",
             marker={
@@ -41,7 +43,7 @@ def icicle(root: TreeNode, node: str = "") -> go.Figure:
             leaf={"opacity": 1},
             hovertext=[_hover(shown) for shown in nodes],
             hoverinfo="text",
-            textposition="middle left",
+            textposition="top left",
             textfont={"color": "white", "size": 12},
             tiling={"orientation": "h", "pad": 1},
             pathbar={"visible": False},  # the page shows the way up
@@ -49,7 +51,7 @@ def icicle(root: TreeNode, node: str = "") -> go.Figure:
         )
     )
     top = next((shown for shown in nodes if shown.node == node), root)
-    return quiet(figure, max(240, ROW * top.n_leaves + 40), top=4, bottom=4)
+    return quiet(figure, max(240, ROW * heights[top.name] + 40), top=4, bottom=4)
 
 
 def _branches(root: TreeNode) -> dict[str, str]:
@@ -67,17 +69,21 @@ def _colour(node: str, branches: dict[str, str]) -> str:
     return branches.get(node, FILL_GREY)
 
 
-def _label(node: TreeNode) -> str:
-    """The label with its number, in as many lines as the box has room for: what is too long would be drawn tiny.
+def _lines(node: TreeNode) -> list[str]:
+    """The label with its number, in lines that fit the box."""
+    return textwrap.wrap(f"{node.label}  {node.under}", WIDTH, break_long_words=True)
 
-    The whole label is in the hover text.
-    """
-    if node.n_leaves == 1:
-        cut = len(node.label) > WIDTH + 4
-        lines = [node.label[: WIDTH + 3].rstrip() + "…" if cut else node.label]
-    else:
-        lines = textwrap.wrap(node.label, WIDTH, max_lines=min(3, node.n_leaves), placeholder=" …")
-    return "<br>".join(escaped(line) for line in lines) + f"  <b>{node.under}</b>"
+
+def _height(node: TreeNode) -> int:
+    """Lines that a node needs: its own, or those of what is below it."""
+    return max(len(_lines(node)), sum(map(_height, node.children)))
+
+
+def _label(node: TreeNode) -> str:
+    """The whole label, its number in bold."""
+    text = "<br>".join(map(escaped, _lines(node)))
+    number = str(node.under)
+    return f"{text.removesuffix(number)}<b>{number}</b>"
 
 
 def _hover(node: TreeNode) -> str:

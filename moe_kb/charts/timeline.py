@@ -9,12 +9,15 @@ import plotly.graph_objects as go
 
 from moe_kb.charts.palette import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, entry, quiet
 from moe_kb.charts.safe import safe
+from moe_kb.fields import NOT_REPORTED
 from moe_kb.format import escaped
 from moe_kb.queries.timeline import PapersOfYear, TimelineModel
 
 #: Pixels per model in a column.
 ROW = 24
-DOMAINS = {"NLP": BLUE, "Multimodal": ORANGE, "Vision": GREEN, "RecSys": PINK}
+#: Pixels of the narrowest chart whose labels do not touch, and of a letter.
+WIDTH, LETTER = 1_100, 5.8
+DOMAINS = {"NLP": BLUE, "Multimodal": ORANGE, "Vision": GREEN, "RecSys": PINK, NOT_REPORTED: GREY}
 
 
 @safe
@@ -36,6 +39,7 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
         places.append((periods.index(model.period) + 0.03, row if is_open else -row))
     top = max(0, *(y for _, y in places), 0) + 0.8
     bottom = min(0, *(y for _, y in places), 0) - 0.8
+    longest = int((WIDTH / max(len(periods), 1) - 20) / LETTER)
     out = go.Figure()
     for i in range(0, len(periods), 2):
         out.add_vrect(x0=i - 0.04, x1=i + 0.96, fillcolor=GREY, opacity=0.07, line_width=0, layer="below")
@@ -50,7 +54,7 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
             y=[places[number][1] for number in members],
             mode="markers+text",
             name=domain,
-            text=[escaped(drawn[number].label) for number in members],
+            text=[escaped(_cut(drawn[number].label, longest)) for number in members],
             textposition="middle right",
             textfont={"size": 11},
             legendgroup=domain,
@@ -69,7 +73,7 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
         out.add_trace(entry(domain, colour, "square"))
     for y, text, anchor in ((top, "● open weights", "top"), (bottom, "◇ closed", "bottom")):
         place = {"x": 0, "xref": "paper", "y": y, "xanchor": "left", "yanchor": anchor}
-        out.add_annotation(text=text, showarrow=False, font={"size": 12, "color": GREY}, **place)
+        out.add_annotation(text=text, showarrow=False, font={"size": 12}, **place)
     quiet(out, int(ROW * (top - bottom)) + 90, top=36, bottom=30)
     out.update_xaxes(
         tickvals=[i + 0.46 for i in range(len(periods))],
@@ -82,6 +86,11 @@ def figure(models: Sequence[TimelineModel], organisations: Collection[str] = ())
     )
     out.update_yaxes(visible=False, range=[bottom, top], fixedrange=True)
     return out
+
+
+def _cut(label: str, longest: int) -> str:
+    """A label in as many letters as its column has room for; the hover text has it whole."""
+    return label if len(label) <= longest else f"{label[: longest - 1].rstrip()}…"
 
 
 def _wrapped(period: str) -> str:

@@ -1,8 +1,7 @@
-"""Trade-offs as charts: two sides against each other with the Pareto frontier, and all three as parallel axes."""
+"""Trade-offs as a chart: two sides against each other with the Pareto frontier."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from moe_kb.analysis.labels import places
-from moe_kb.analysis.metrics import SIDES, Side
+from moe_kb.analysis.metrics import Side
 from moe_kb.analysis.trade_offs import Choice, Entry, TradeOffs
 from moe_kb.charts.models import axis
 from moe_kb.charts.palette import BLUE, GREY, ORANGE, quiet
@@ -25,8 +24,6 @@ GROUPS = {
     "behind": ("dominated", "circle-open", GREY),
     "unranked": ("not ranked: rounded, and counted as its source counts", "diamond-open", ORANGE),
 }
-#: Where a parallel axis ends, and how a number beyond its end is anchored: at the worst and at the best.
-AXIS_ENDS = ((-0.03, "top"), (1.03, "bottom"))
 #: How a source's place reads, given its key and the place in it.
 Named = Callable[[str | None, str | None], str]
 
@@ -98,55 +95,6 @@ def against(trade_offs: TradeOffs, x: Side, y: Side, named: Named) -> go.Figure:
     )
 
 
-@safe
-def parallel(trade_offs: TradeOffs, named: Named) -> go.Figure:
-    """All three sides as parallel axes, better always up; a line a configuration that has all three values."""
-    choice, sides = trade_offs.choice, tuple(SIDES)
-    points, best = trade_offs.having(sides), trade_offs.frontier(sides)
-    heights: dict[Side, list[float]] = {}
-    lines: list[dict[str, Any]] = []
-    words: list[dict[str, Any]] = []
-    for number, side in enumerate(sides):
-        values = [choice.shown(entry.values[side], side) for entry in points]
-        log = _log(side, values)
-        heights[side] = _heights(values, choice.sign(side), log)
-        (low, _), (high, _) = AXIS_ENDS
-        lines.append({"x0": number, "x1": number, "y0": low, "y1": high, "line": {"color": GREY, "width": 1.5}})
-        title = f"<b>{SIDES[side]}</b><br>{choice.title(side)}"
-        words.append({"x": number, "y": high, "yshift": 18, "text": title, "yanchor": "bottom"})
-        # Only the ends have numbers, where no line passes; the table below has the others.
-        words += [
-            {"x": number, "y": y, "text": text, "yanchor": anchor, "font": {"size": 11}}
-            for (y, anchor), text in zip(AXIS_ENDS, _ends(values, choice.sign(side)), strict=True)
-        ]
-    ends = _spread(heights[sides[-1]], 0.045)
-    kept = [entry.subject.where in best for entry in points]
-    traces = [
-        go.Scatter(
-            x=[*range(len(sides)), len(sides) - 1 + 0.08],
-            y=[*(heights[side][at] for side in sides), ends[at]],
-            mode="lines+markers+text",
-            text=["", "", "", points[at].subject.label],
-            textposition="middle right",
-            textfont={"size": 11},
-            cliponaxis=False,
-            line={"color": BLUE if kept[at] else GREY, "width": 2 if kept[at] else 1.2},
-            marker={"size": [9, 9, 9, 0.01], "color": BLUE if kept[at] else GREY},
-            customdata=[points[at].subject.record] * 4,
-            hovertext=_hover(points[at], choice, sides, named),
-            hovertemplate="%{hovertext}<extra></extra>",
-        )
-        for at in sorted(range(len(points)), key=lambda at: kept[at])  # those on the frontier over the others
-    ]
-    return quiet(go.Figure(traces), 530, top=70, bottom=20).update_layout(
-        showlegend=False,
-        shapes=[{"type": "line", **line} for line in lines],
-        annotations=[{"showarrow": False, **word} for word in words],
-        xaxis={"visible": False, "range": [-0.25, len(sides) - 1 + 0.45]},
-        yaxis={"visible": False, "range": [-0.06, 1.06]},
-    )
-
-
 def _log(side: Side, values: Sequence[float]) -> bool:
     return side != "accuracy" and bool(values) and min(values) > 0
 
@@ -155,39 +103,6 @@ def _axis(choice: Choice, side: Side, values: Sequence[float], log: bool) -> dic
     """Its title says where better lies."""
     way = "better →" if choice.sign(side) > 0 else "← better"
     return axis(Field(side, f"{choice.title(side)}, {way}", axis="log" if log else "linear"), log, values)
-
-
-def _heights(values: Sequence[float], way: int, log: bool) -> list[float]:
-    """Places between 0 (worst) and 1 (best)."""
-    places_ = [math.log(value) if log else value for value in values]
-    low, high = (min(places_), max(places_)) if places_ else (0.0, 0.0)
-    if low == high:
-        return [0.5] * len(places_)
-    return [(value - low) / (high - low) if way > 0 else (high - value) / (high - low) for value in places_]
-
-
-def _ends(values: Sequence[float], way: int) -> tuple[str, str]:
-    """The worst and the best of the values, as text."""
-    if not values:
-        return "", ""
-    worst, best = (min(values), max(values)) if way > 0 else (max(values), min(values))
-    return compact(worst), compact(best)
-
-
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights moved as little as a gap between them asks for, in their order; they may run below 0 a little."""
-    order = sorted(range(len(heights)), key=lambda at: heights[at])
-    out = list(heights)
-    for before, at in pairwise(order):
-        out[at] = max(out[at], out[before] + gap)
-    over = max(out) - 1.0 if out else 0.0
-    if over > 0:
-        # Push back from the top, as far as the ones below give way.
-        above = 1.0 + gap
-        for at in reversed(order):
-            out[at] = min(out[at], above - gap)
-            above = out[at]
-    return out
 
 
 def _hover(entry: Entry, choice: Choice, sides: Sequence[Side], named: Named) -> str:

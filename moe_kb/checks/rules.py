@@ -15,20 +15,39 @@ from pydantic import BaseModel
 from moe_kb import references, yamlio
 from moe_kb.claims.agreement import DATES
 from moe_kb.claims.expand import typed_value
-from moe_kb.corpus import ALIGNMENT, CROSSWALK, ORGANISATIONS, WAIVERS, Corpus, Finding, unusable
+from moe_kb.corpus import (
+    ALIGNMENT,
+    CROSSWALK,
+    GLOSSARY,
+    GUIDE,
+    ORGANISATIONS,
+    ROUTES,
+    SHORT_FORMS,
+    WAIVERS,
+    Corpus,
+    Finding,
+    unusable,
+)
 from moe_kb.errors import CheckFailedError, YamlError, close_names, did_you_mean
 from moe_kb.fields import FIELDS
+from moe_kb.folding import fold, words
 from moe_kb.kinds import FOLDER_BY_KIND
 from moe_kb.records import (
     RECORD_TYPES,
     Alignment,
     Crosswalk,
     Design,
+    GatingProperties,
+    Glossary,
+    Guide,
+    GuideCondition,
     Mark,
     Model,
     Organisations,
     Paper,
     Record,
+    Routes,
+    ShortForms,
     Source,
     Table,
     Taxonomy,
@@ -372,6 +391,49 @@ def waivers_are_in_order(record: Waivers, path: str, index: Index) -> Iterator[C
             yield at, "dangling-waiver", f"{subject} does not exist.", fix
 
 
+def guide_is_consistent(record: Guide, path: str, index: Index) -> Iterator[Complaint]:
+    """Keys are unique, and rules speak of answers, properties and values that there are."""
+    answers = {question.key: [answer.key for answer in question.answers] for question in record.questions}
+    keys = [*(question.key for question in record.questions), *(rule.key for rule in record.rules)]
+    for key in _repeated(keys):
+        yield (), "duplicate-key", f"two questions or rules are called {key}.", "Give one a new key."
+    for place, question in enumerate(record.questions):
+        for key in _repeated(answers[question.key]):
+            yield ("questions", place, "answers"), "duplicate-key", f"two answers are called {key}.", "Rename one."
+    for place, rule in enumerate(record.rules):
+        for asked, given in rule.when.items():
+            for answer in given:
+                if answer not in answers.get(asked, ()):
+                    fix = f"Use: {', '.join(answers.get(asked, answers))}."
+                    message = f"no question {asked} has the answer {answer}."
+                    yield ("rules", place, "when", asked), "guide-answer", message, fix
+        for name, conditions in (("any_of", rule.any_of), ("refuted_by", rule.refuted_by)):
+            for number, condition in enumerate(conditions):
+                for what, message, fix in _wrong_condition(condition):
+                    yield ("rules", place, name, number), what, message, fix
+
+
+def _repeated(keys: list[str]) -> list[str]:
+    return [key for key, times in Counter(keys).items() if times > 1]
+
+
+def _wrong_condition(condition: GuideCondition) -> Iterator[tuple[str, str, str]]:
+    name = condition.property
+    if name not in GatingProperties.model_fields:
+        near = close_names(name, GatingProperties.model_fields)
+        fix = _hinted(did_you_mean(near), "Use a property of gating designs.")
+        yield "guide-property", f"there is no property {name!r}.", fix
+        return
+    words = GatingProperties.vocabulary(name)
+    if bool(words) != bool(condition.one_of) or bool(words) == bool(condition.contains):
+        fix = f"Write one_of, with some of: {', '.join(words)}." if words else "It is text: write contains."
+        yield "guide-condition", f"{name} has a vocabulary." if words else f"{name} has no vocabulary.", fix
+        return
+    for word in condition.one_of:
+        if word not in (words or ()):
+            yield "guide-value", f"{word!r} is no value of {name}.", f"Use some of: {', '.join(words or ())}."
+
+
 def organisations_are_distinct(record: Organisations, path: str, index: Index) -> Iterator[Complaint]:
     """A spelling belongs to one organisation, and the entries stand by name."""
     owners: dict[str, str] = {}
@@ -387,6 +449,55 @@ def organisations_are_distinct(record: Organisations, path: str, index: Index) -
                 message = f"{spelling!r} already stands at {owners[spelling]}."
                 yield ("organisations", position, "name"), "duplicate-organisation", message, "Keep it at one of them."
             owners.setdefault(spelling, name)
+
+
+def glossary_is_distinct(record: Glossary, path: str, index: Index) -> Iterator[Complaint]:
+    """A term or short form has one meaning, and the entries stand in alphabetical order."""
+    owners: dict[str, str] = {}
+    before = ""
+    for position, term in enumerate(record.terms):
+        at = ("terms", position, "term")
+        if term.term.casefold() < before.casefold():
+            yield at, "glossary-order", f"{term.term} stands after {before}.", "Sort the entries by `term`."
+        before = term.term
+        for spelling in (term.term, *term.short):
+            if owners.get(spelling.casefold(), term.term) != term.term:
+                message = f"{spelling!r} already stands at {owners[spelling.casefold()]!r}."
+                yield at, "duplicate-term", message, "Keep it at one of them."
+            owners.setdefault(spelling.casefold(), term.term)
+
+
+def routes_are_distinct(record: Routes, path: str, index: Index) -> Iterator[Complaint]:
+    """A route's key is its own, and a work stands once on a route."""
+    keys = Counter(route.key for route in record.routes)
+    for position, route in enumerate(record.routes):
+        if keys[route.key] > 1:
+            yield ("routes", position, "key"), "duplicate-route", f"{route.key!r} stands twice.", "Give one a new key."
+        seen: set[str] = set()
+        for place, stop in enumerate(route.stops):
+            if stop.work in seen:
+                at = ("routes", position, "stops", place, "work")
+                yield at, "duplicate-stop", f"{stop.work} already stands on {route.key}.", "Keep one."
+            seen.add(stop.work)
+
+
+def short_forms_are_distinct(record: ShortForms, path: str, index: Index) -> Iterator[Complaint]:
+    """A form stands for one term, is short, and the entries stand by term."""
+    taken: dict[str, str] = {}
+    before = ""
+    for position, entry in enumerate(record.short_forms):
+        at = ("short_forms", position, "term")
+        if entry.term.casefold() < before.casefold():
+            yield at, "short-form-order", f"{entry.term} stands after {before}.", "Sort the entries by `term`."
+        before = entry.term
+        for form in (entry.term, *entry.forms):
+            folded = fold(form)
+            if not 1 <= len(words(form)) <= 4:
+                yield at, "short-form-length", f"{form!r} has more than four words, or none.", "Shorten or remove it."
+            if folded in taken:
+                message = f"{form!r} is written like {taken[folded]!r}; search sees no difference."
+                yield at, "duplicate-short-form", message, "Keep one of them."
+            taken[folded] = form
 
 
 #: Fields that people read as words, and what each is called.
@@ -451,6 +562,10 @@ RULES: tuple[tuple[type[BaseModel], Rule], ...] = (
     (Crosswalk, crosswalk_crosses),
     (Waivers, waivers_are_in_order),
     (Organisations, organisations_are_distinct),
+    (Glossary, glossary_is_distinct),
+    (Routes, routes_are_distinct),
+    (ShortForms, short_forms_are_distinct),
+    (Guide, guide_is_consistent),
     (Record, words_are_words),
 )
 
@@ -488,6 +603,14 @@ def check_corpus(corpus: Corpus) -> list[Finding]:
         entries.append((WAIVERS, corpus.waivers))
     if corpus.organisations.organisations:
         entries.append((ORGANISATIONS, corpus.organisations))
+    if corpus.glossary.terms:
+        entries.append((GLOSSARY, corpus.glossary))
+    if corpus.routes.routes:
+        entries.append((ROUTES, corpus.routes))
+    if corpus.short_forms.short_forms:
+        entries.append((SHORT_FORMS, corpus.short_forms))
+    if corpus.guide.questions or corpus.guide.rules:
+        entries.append((GUIDE, corpus.guide))
     for path, record in entries:
         findings.extend(check_record(record, path, index, corpus.root))
     return sorted(set(findings), key=lambda f: (f.path, f.line or 0, f.rule, f.message))

@@ -24,7 +24,9 @@ from moe_kb.cli.root import PATH, app, json_flag, open_here
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Batch size of decoding."
 )
-@click.option("--weights", default="bf16", show_default=True, help="Weight precision: bf16, fp8-block-128, mxfp4 ...")
+@click.option(
+    "--weights", default="as-released", show_default=True, help="Weight precision: as-released, bf16, mxfp4 ..."
+)
 @click.option("--accelerator", help="Key of an accelerator, for rates and times. Default: h100-sxm.")
 @json_flag
 def tradeoffs(*, as_json: bool, **choice: Any) -> None:
@@ -113,7 +115,7 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
             }
             for observation in trend.observations
         ]
-        years = [*trend.years, *trend.commonest]
+        years = [*trend.years, *trend.years_of_words]
         output.print_json({"measure": measure, "unit": field.unit, "years": years, "configurations": rows})
         return
     table = []
@@ -123,8 +125,9 @@ def trends(measure: str, text: str, largest: bool, as_json: bool) -> None:
     output.print_table(["released", "configuration", field.title, "source"], table)
     click.echo("")
     if field.words:
-        words = [[str(year.year), year.word, year.count, year.of] for year in trend.commonest]
-        output.print_table(["year", "most frequent", "configurations", "of"], words)
+        output.print_table(
+            ["year", "configurations"], [[str(year.year), year.in_words] for year in trend.years_of_words]
+        )
     else:
         quartiles = []
         for year in trend.years:

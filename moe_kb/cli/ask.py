@@ -26,14 +26,20 @@ COPIES = click.Choice(["table", "markdown", "latex", "csv"])
 def search(
     text: tuple[str, ...], kind: str | None, node: str | None, year: str | None, limit: int, as_json: bool
 ) -> None:
-    """Find records by words, names and parts of names. Exit status 1 where nothing is found.
+    """Find records, authors and taxonomy nodes by words, names, addresses. Exit status 1 where nothing is found.
 
     Example: moe-kb search seekmoe --kind model
     """
-    words = " ".join(text)
-    hits = open_here().search(words, kind=kind, node=node, year=_years(year), limit=limit)
+    words, years = " ".join(text), _years(year)
+    kb = open_here()
+    answers = None if kind or node or years or not words.strip() else kb.find(words, most=limit)
+    hits = answers.all[:limit] if answers else kb.search(words, kind=kind, node=node, year=years, limit=limit)
+    if answers and answers.respelt:
+        click.echo(f"Nothing has {words!r}; this is what has {answers.respelt!r}.", err=True)
+    elif any(hit.why == "some words" for hit in hits):
+        click.echo(f"Nothing has all of {words!r}; this is what has some of it.", err=True)
     if as_json:
-        output.print_json(hits)
+        output.print_json([hit.as_data() for hit in hits])
     elif hits:
         rows = [[hit.record, hit.name, hit.year, hit.title or hit.snippet] for hit in hits]
         output.print_table(["record", "name", "year", "match"], rows)
@@ -109,11 +115,12 @@ def compare(names: tuple[str, ...], format: str, as_json: bool) -> None:
     if format != "table":
         from moe_kb.exporters.tables_text import FORMS
 
-        table = [[field, *cells] for field, cells in zip(result.fields, result.cells, strict=True)]
+        codes = format == "csv"
+        table = [[field, *(result.cells[i] if codes else result.words(i))] for i, field in enumerate(result.fields)]
         click.echo(FORMS[format](["", *result.names], table, kb.note), nl=False)
         return
     marked = [f"{field} *" if result.differs(i) else field for i, field in enumerate(result.fields)]
-    rows = [[field, *(cell or "–" for cell in cells)] for field, cells in zip(marked, result.cells, strict=True)]
+    rows = [[field, *(cell or "–" for cell in result.words(i))] for i, field in enumerate(marked)]
     output.print_table(["", *result.names], rows)
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "ask": ("search", "show", "tree", "compare", "related", "path", "cite", "query", "audit", "stats", "export"),
     "size": ("size",),
     "analysis": ("tradeoffs", "leaderboard", "trends"),
+    "guide": ("guide",),
     "picture": ("picture",),
     "tree": ("check", "build", "format"),
     "imports": ("import",),

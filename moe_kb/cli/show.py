@@ -7,7 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from moe_kb.claims.claim import Claim
+from moe_kb.fields import GATING_PROPERTIES, value_label
 from moe_kb.format import citation
+from moe_kb.queries.values import covers
 
 if TYPE_CHECKING:
     from moe_kb.kb import KnowledgeBase
@@ -43,7 +45,8 @@ def _design(page: RecordPage) -> list[str]:
         lines += ["", "Properties"]
     for sourced in page.properties:
         inferred = ", inferred" if sourced.derived else ""
-        lines.append(f"  {sourced.label.replace('_', ' '):28} {sourced.text}  {_cited(sourced)}{inferred}")
+        label, value = GATING_PROPERTIES[sourced.label].label, value_label(sourced.label, sourced.text)
+        lines.append(f"  {label:28} {value}  {_cited(sourced)}{inferred}")
     for equation in page.equations:
         lines += ["", f"{equation.label}  {_cited(equation)}", f"  {equation.text}"]
         lines += [f"    {meaning}" for meaning in equation.details]
@@ -103,7 +106,7 @@ def _claims(kb: KnowledgeBase, name: str) -> list[str]:
 def _claim(claim: Claim, disputed: bool) -> str:
     mark = "!" if disputed else " "
     field = f"{claim.field} ({claim.setting})" if claim.setting else claim.field
-    extra = "".join(f", {x}" for x in (claim.counting, claim.scope) if x)
+    extra = "".join(f", {words}" for words in reversed(covers(claim)) if words)
     extra += ", derived" if claim.status == "derived" else ""
     indent = "  " if claim.preferred else "      "
     return f"{mark}{indent}{field}: {claim.shown_with_unit[:120]}  {_place(claim.source, claim.locator)}{extra}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,15 +17,16 @@ from pydantic import BaseModel
 from moe_kb.checks import check_corpus, refuse
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.expand import expand
-from moe_kb.corpus import ALIGNMENT, ORGANISATIONS, WAIVERS, Corpus, unusable
+from moe_kb.corpus import SINGLE, Corpus, unusable
 from moe_kb.db import incremental
 from moe_kb.db.connect import DAMAGED, reading
 from moe_kb.db.ddl import create, create_indexes
+from moe_kb.db.indexing import write_index, write_places, write_short_forms
 from moe_kb.db.installed import installed_implementations, installed_result_rows
 from moe_kb.db.manifest import Code, Manifest, read_manifest, restamp
 from moe_kb.db.rehearsal import rehearse
 from moe_kb.db.replacing import replacing
-from moe_kb.db.rows import edge_row, taxonomy_rows
+from moe_kb.db.rows import edge_row, guide_rows, taxonomy_rows
 from moe_kb.db.write import Writer, align, finish, write_claims, write_record
 from moe_kb.errors import DatabaseError, MoeKbError
 from moe_kb.files import sweep
@@ -87,7 +89,7 @@ def _refresh(
         if old.touched or old.stamp != stamp:
             restamp(database, old.touched, stamp)
         return "unchanged", 0, _counts(database)
-    if removed or any(path in (ALIGNMENT, WAIVERS, ORGANISATIONS) or not path.startswith("data/") for path in changed):
+    if removed or any(path in SINGLE or not path.startswith("data/") for path in changed):
         return None
     try:
         if not incremental.refresh(root, database, stamps, changed, old, code):
@@ -162,7 +164,18 @@ def _write(root: Path, database: Path, corpus: Corpus, hashes: dict[str, tuple[s
         for organisation in corpus.organisations.organisations:
             for spelling in (organisation.name, *organisation.aliases):
                 writer.add("organisations", {"spelling": spelling, "name": organisation.name})
+        for term in corpus.glossary.terms:
+            writer.add("glossary", {**dict(term), "short": json.dumps(term.short), "see": json.dumps(term.see)})
+        for route in corpus.routes.routes:
+            writer.add("routes", dict(route))
+            for position, stop in enumerate(route.stops, start=1):
+                writer.add("route_stops", {**dict(stop), "route": route.key, "position": position})
+        write_short_forms(writer, corpus.short_forms, corpus.organisations)
+        for table, row in guide_rows(corpus.guide):
+            writer.add(table, row)
         writer.flush()
+        write_index(connection, writer, dict(enumerate(corpus.records.values(), start=1)))
+        write_places(connection, writer)
         align(connection, corpus.alignment, claims)
         source_types = dict(connection.execute("SELECT key, type FROM sources"))
         resolutions = {name: record.resolutions for name, record in corpus.records.items() if record.resolutions}

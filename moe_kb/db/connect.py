@@ -12,7 +12,7 @@ from moe_kb.errors import DatabaseError
 #: What SQLite raises over a damaged file; what it says may be bytes of the file, which need be no text.
 DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Raised with every change of tables, views or their meaning; a database of another version is rebuilt.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 #: Public names that a version of the schema changed: what was, what it is now, since which version.
 CHANGED = (
     ("acknowledgements", "waivers", 3),

@@ -5,13 +5,15 @@ The guards on what a query may do are in `sandbox`.
 
 from __future__ import annotations
 
+import difflib
 import marshal
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from moe_kb.errors import BusyError, QueryError
 MAX_ROWS = 10_000
 MAX_SECONDS = 5.0
 MAX_SQL = 20_000
+LONGEST_NAME = 80
 #: Queries of this process that run at once, and the seconds that another waits for its turn.
 MAX_AT_ONCE = 2
 MAX_WAIT = 10.0
@@ -89,7 +92,7 @@ def run_query(
     finally:
         _turns.release()
     if isinstance(answer, str):
-        raise QueryError(_explain(answer, max_seconds))
+        raise QueryError(_explain(answer, max_seconds, lambda: _columns(database), sql))
     columns, rows, truncated = answer
     return QueryResult(_unique(columns), rows, truncated, time.monotonic() - begun)
 
@@ -126,7 +129,37 @@ def _ask(request: bytes, max_seconds: float, look: Callable[[], object]) -> Any:
         return "out of memory"  # the process fell at its limit before it could say so
 
 
-def _explain(text: str, max_seconds: float) -> str:
+def _columns(database: Path) -> dict[str, list[str]]:
+    """The columns of every table and view that may be asked, by its name."""
+    columns: dict[str, list[str]] = {}
+    with closing(connect(database)) as connection:
+        for table, column in connection.execute("SELECT table_name, column_name FROM dictionary"):
+            columns.setdefault(table, []).extend([column] if column else [])
+    return columns
+
+
+def _near(text: str, sql: str, columns: Mapping[str, Sequence[str]]) -> str:
+    """What may have been meant by a table or column that does not exist: `no column nme in papers: name?`.
+
+    Empty where the message is about something else, or nothing is near.
+    """
+    unknown = re.match(r"no such (table|column): (?:\w+\.)?(\S+)", text)
+    if not unknown:
+        return ""
+    what, name = unknown.groups()
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    asked = [table for table in columns if table.lower() in words]
+    known = list(columns) if what == "table" else list(dict.fromkeys(c for table in asked for c in columns[table]))
+    folded = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name[:LONGEST_NAME].lower(), folded, n=3, cutoff=0.6)
+    close += [whole for whole in folded if name.lower() in whole.split("_") and whole not in close][:3]
+    if not close:
+        return ""
+    where = f" in {', '.join(asked)}" if what == "column" else ""
+    return f"no {what} {name}{where}: {' or '.join(folded[candidate] for candidate in close)}?"
+
+
+def _explain(text: str, max_seconds: float, columns: Callable[[], Mapping[str, Sequence[str]]], sql: str) -> str:
     if "interrupted" in text:
         return f"stopped after {max_seconds:g} seconds. Add a WHERE or a LIMIT, or join on keys."
     if "not a SELECT" in text:
@@ -150,6 +183,8 @@ def _explain(text: str, max_seconds: float) -> str:
     unknown = re.match(r"no such (?:table|column): (?:\w+\.)?(\w+)", text)
     renamed = [f"{old} is {new}" for old, new, _ in CHANGED if unknown and old.rpartition(".")[2] == unknown[1]]
     hint = f" Renamed: {'; '.join(renamed)}." if renamed else ""
+    if not hint and unknown and (near := _near(text, sql, columns())):
+        return near
     return f"{text}.{hint} The tables and columns are listed by: SELECT * FROM dictionary"
 
 

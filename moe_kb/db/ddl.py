@@ -16,8 +16,15 @@ from moe_kb.records import GatingProperties
 
 SEARCH_TABLES = {
     "search": (
-        "Full-text index (FTS5, bm25): MATCH finds words, ordered by rank; rowid is records.id.",
-        "CREATE VIRTUAL TABLE search USING fts5(name, title, body, tokenize = 'porter unicode61 remove_diacritics 2')",
+        "Full-text index (FTS5, bm25): MATCH finds words, ordered by rank; rowid is records.id. linked: names of a "
+        "design's users, of a paper's designs and models.",
+        "CREATE VIRTUAL TABLE search USING fts5(name, title, body, linked, "
+        "tokenize = 'porter unicode61 remove_diacritics 2')",
+    ),
+    "search_places": (
+        "Full-text index of taxonomy nodes and implementations; place is node:taxonomy:path or implementation:key.",
+        "CREATE VIRTUAL TABLE search_places USING fts5(place UNINDEXED, name, body, "
+        "tokenize = 'porter unicode61 remove_diacritics 2')",
     ),
     "search_names": (
         "Trigram index of names, for parts of a word of three letters or more; rowid is records.id.",

@@ -14,6 +14,7 @@ from moe_kb.claims.expand import expand
 from moe_kb.corpus import Finding, read_model
 from moe_kb.db.claims import read_claims, resolutions_of
 from moe_kb.db.connect import reading
+from moe_kb.db.indexing import link_again, linked_to, remove_index, write_index
 from moe_kb.db.manifest import Code, Manifest
 from moe_kb.db.reader import Reader
 from moe_kb.db.replacing import replacing
@@ -97,6 +98,9 @@ def _replace_rows(
     writer = Writer(connection)
     (next_identity,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
     subjects: set[str] = set()
+    indexed: dict[int, Record] = {}
+    names = [record.reference for _, record, _ in fresh]
+    beside = linked_to(connection, names)
     for path, record, digest in fresh:
         name = record.reference
         known = connection.execute("SELECT id FROM records WHERE record = ?", (name,)).fetchone()
@@ -106,8 +110,8 @@ def _replace_rows(
         subjects |= {name, *touched}
         for table in OWNED:
             connection.execute(f"DELETE FROM {table} WHERE record = ?", (name,))
-        for table in ("search", "search_names"):
-            connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (identity,))
+        remove_index(connection, identity)
+        indexed[identity] = record
         write_record(writer, record, path, identity)
         claims = list(expand(record))
         give_subjects(claims, aligned)
@@ -117,6 +121,8 @@ def _replace_rows(
         connection.execute("DELETE FROM files WHERE path = ?", (path,))
         writer.add("files", {**asdict(stamps[path]), "sha256": digest, "record": name})
     writer.flush()
+    write_index(connection, writer, indexed)
+    link_again(connection, (beside | linked_to(connection, names)) - {*names})
     connection.executemany(
         "UPDATE table_rows SET subject = ?, configuration = ?, reason = ? WHERE record = ? AND row = ?",
         [(subject, configuration, reason, record, row) for record, row, subject, configuration, reason in reasons],

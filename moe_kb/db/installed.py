@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def installed_implementations() -> list[dict[str, str]]:
+def installed_implementations() -> list[dict[str, str | None]]:
     """Rows of the catalogue's entries; what a package breaks is left out here and reported by the laboratory."""
     from moe_kb.lab.catalogue import installed_catalogue  # imports the packages: only where a database is built
+    from moe_kb.lab.protocol import details
 
     columns = ("key", "name", "status", "summary", "verified_against")
-    return [
-        {"designs": "; ".join(entry.designs), **{name: getattr(entry, name) for name in columns}}
-        for entry in installed_catalogue().entries
-    ]
+    rows = []
+    for entry in installed_catalogue().entries:
+        known = details(entry)
+        row = {"designs": "; ".join(entry.designs), "code": json.dumps(known.code), "snippet": known.snippet}
+        rows.append(row | {name: getattr(entry, name) for name in columns})
+    return rows
 
 
 def installed_result_rows() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -17,7 +17,7 @@ from moe_kb.claims.expand import expand
 from moe_kb.claims.resolve import resolve
 from moe_kb.corpus import Corpus, Finding, unusable
 from moe_kb.db.rows import claim_row, record_rows, search_text, taxonomy_rows
-from moe_kb.db.search import fold
+from moe_kb.folding import fold
 from moe_kb.records import Source
 
 

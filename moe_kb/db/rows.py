@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from pydantic import BaseModel
+
 from moe_kb import references
 from moe_kb.claims.claim import Claim
-from moe_kb.db.search import fold
+from moe_kb.folding import fold, plain_letters, words
+from moe_kb.names import parse_name
 from moe_kb.records import (
     Accelerator,
     Architecture,
+    Attention,
     Citation,
     Design,
+    Guide,
     Mixture,
     Model,
     Paper,
@@ -54,6 +61,8 @@ def record_rows(record: Record, path: str, identity: int) -> Rows:
         yield "aliases", {"record": name, "alias": alias}
     for identifier in references.identifiers(record):
         yield "identifiers", {"record": name, "scheme": identifier.scheme, "value": identifier.value}
+    for address in references.addresses(record):
+        yield "addresses", {"record": name, "address": address}
     for target in dict.fromkeys(ref.to for ref in references.references(record)):
         yield "record_references", {"record": name, "target": target}
     for placement in record.placements:
@@ -106,7 +115,9 @@ def _paper(paper: Paper, about: dict[str, Any]) -> Rows:
     authors = "; ".join(paper.authors)
     yield "papers", {**about, **dict(paper.ids or ()), **addresses, "published": paper.year, "authors": authors}
     for position, author in enumerate(paper.authors, start=1):
-        yield "authors", {"record": paper.reference, "position": position, "author": author}
+        name = parse_name(author)
+        about_name = {"family": " ".join(words(name.family)), "given": " ".join(words(name.given))}
+        yield "authors", {"record": paper.reference, "position": position, "author": author, **about_name}
 
 
 def _design(design: Design, about: dict[str, Any]) -> Rows:
@@ -171,17 +182,102 @@ def search_text(record: Record) -> tuple[str, str, str]:
     if isinstance(record, Paper):
         body += [*record.authors, record.venue or "", (record.ids.arxiv or "") if record.ids else ""]
     elif isinstance(record, Design):
-        body += [record.component]
-        body += list(record.algorithm.steps if record.algorithm else [])
-        body += [equation.label for equation in record.equations]
+        body += [record.component, *(record.algorithm.steps if record.algorithm else ())]
+        for name, sourced in record.properties or ():
+            if sourced is not None:
+                said = _PROPERTIES.get((name, sourced.value))
+                body.append(said or ("" if isinstance(sourced.value, bool) else str(sourced.value)))
+        for equation in record.equations:
+            body += [equation.label, equation.note or ""]
     elif isinstance(record, Model):
         body += [record.organisation or "", record.domain or "", *(c.label for c in record.configurations)]
+        body += _layer_words(record)
     elif isinstance(record, (System, Accelerator)):
         body += [record.organisation or ""]
+        body += record.parallelism if isinstance(record, System) else ()
     elif isinstance(record, Table):
         body += [row.label for row in record.rows]
     body += [name for placement in record.placements for name in placement.printed_as]
-    return " ".join(dict.fromkeys(names)), title, "\n".join(text for text in body if text)
+    for claim in record.claims:
+        values = claim.value if isinstance(claim.value, list) else [claim.value]
+        body += [str(value) for value in values if "://" not in str(value)]
+    for place in _citations(record):
+        body += [getattr(place, "note", None) or "", *_CODE.findall(place.locator or "")]
+    once = dict.fromkeys(text for text in body if re.search(r"[^\W\d]", text))
+    return _searchable(" ".join(dict.fromkeys(names))), _searchable(title), "\n".join(map(_searchable, once))
+
+
+#: What people call properties that their values do not say.
+_PROPERTIES = {
+    ("chooser", "token"): "token choice",
+    ("chooser", "expert"): "expert choice",
+    ("overflow", "none"): "dropless",
+    ("overflow", "dropped"): "token dropping",
+    ("selection_bias", True): "selection bias",
+    ("shared_experts", True): "shared experts",
+    ("null_experts", True): "null experts",
+    ("renormalised", True): "renormalised",
+    ("autoregressive_safe", True): "causal",
+    ("trainable", False): "frozen, not trained",
+}
+
+
+#: What layers are called where their kind does not say it.
+_LAYERS = {
+    "mla": "multi-head latent attention",
+    "kda": "Kimi delta attention",
+    "lightning": "lightning attention",
+    "dense": "dense layers",
+    "moe": "mixture of experts",
+    "unknown": "",
+}
+
+
+def _layer_words(model: Model) -> Iterator[str]:
+    """What a model's layers are called."""
+    for architecture in filter(None, (configuration.architecture for configuration in model.configurations)):
+        if architecture.n_mtp_layers:
+            yield "multi-token prediction"
+        for sublayer in (s for stack in architecture.stacks.values() for layer in stack.layers() for s in layer):
+            yield _LAYERS.get(sublayer.kind, sublayer.kind.replace("-", " "))
+            if isinstance(sublayer, Attention):
+                if sublayer.n_kv_heads and sublayer.n_kv_heads < sublayer.n_heads:
+                    yield "multi-query attention" if sublayer.n_kv_heads == 1 else "grouped-query attention"
+                if sublayer.window:
+                    yield "sliding-window attention"
+            if isinstance(sublayer, Mixture) and sublayer.shared:
+                yield "shared experts"
+            if isinstance(sublayer, Mixture) and sublayer.zero:
+                yield "zero-computation experts"
+
+
+#: Names in code: `DeepseekV3TopkRouter`, `modeling_mixtral.py`, `norm_topk_prob`.
+_CODE = re.compile(r"\b(?:[A-Z]+[a-z0-9]+[A-Z]\w*|[A-Za-z]\w*_\w+(?:\.py)?|\w+\.py)\b")
+
+
+def _citations(value: Any) -> Iterator[Citation]:
+    """Every part of a record that cites a source."""
+    if isinstance(value, Citation):
+        yield value
+    if isinstance(value, BaseModel):
+        for _, held in value:
+            if isinstance(held, (BaseModel, list)):
+                yield from _citations(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _citations(held)
+
+
+def _searchable(text: str) -> str:
+    """A text, and again in plain letters where it has letters without decomposition (ø, ł, ß).
+
+    The index takes accents off by itself; what it leaves is found as it is written and as people type it.
+    """
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    unaccented = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return text if words(unaccented) == re.findall(r"[^\W_]+", unaccented) else f"{text} ({plain_letters(text)})"
 
 
 def claim_row(claim: Claim) -> dict[str, Any]:
@@ -189,6 +285,21 @@ def claim_row(claim: Claim) -> dict[str, Any]:
     said = {field.name: getattr(claim, field.name) for field in _CLAIM_FIELDS}
     identifier = references.identified(claim.field, claim.text)
     return {**said, "value": claim.text, "number": claim.number, "identifier": identifier}
+
+
+def guide_rows(guide: Guide) -> Rows:
+    """Answers of the guide's questions, and its rules."""
+    for question in guide.questions:
+        for answer in question.answers:
+            row = {"question": question.key, "short": question.label, "asked": question.question}
+            yield "guide_answers", {**row, "help": question.help, "answer": answer.key, "label": answer.label}
+    for rule in guide.rules:
+        parts = rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        texts = {
+            name: json.dumps(parts.get(name, []), ensure_ascii=False) for name in ("any_of", "refuted_by", "cites")
+        }
+        texts["when"] = json.dumps(parts.get("when", {}))
+        yield "guide_rules", {**dict(rule), **texts}
 
 
 def taxonomy_rows(taxonomy: Taxonomy) -> Rows:

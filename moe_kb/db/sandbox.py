@@ -77,6 +77,7 @@ def run(
     # FTS5 and the JSON tables prepare statements of their own when first touched, which the authorizer would refuse.
     connection.execute("SELECT rowid FROM search WHERE search MATCH 'a' LIMIT 1").fetchall()
     connection.execute("SELECT rowid FROM search_names WHERE search_names MATCH 'abc' LIMIT 1").fetchall()
+    connection.execute("SELECT rowid FROM search_places WHERE search_places MATCH 'a' LIMIT 1").fetchall()
     connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
     for limit, value in (
         (sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),

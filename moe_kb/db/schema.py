@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
@@ -109,6 +109,33 @@ class Identifier(Numbered, table=True):
     value: str = Field(index=True, description="The identifier; titles are normalised")
 
 
+class Address(Table, table=True):
+    """What the identifiers and addresses that a record gives identify, so that a pasted address finds it."""
+
+    __tablename__ = "addresses"
+    record: str = Field(primary_key=True, description="Full name of the record")
+    address: str = Field(
+        primary_key=True, index=True, description="Scheme and value, e.g. arxiv 2401.04088 or url github.com/owner/name"
+    )
+
+
+class Word(Table, table=True):
+    """Words of the search index as they are written, from which questions are respelt."""
+
+    __tablename__ = "words"
+    word: str = Field(primary_key=True, description="The word in small letters without accents")
+    records: int = Field(description="Number of records that have it")
+
+
+class ShortForm(Table, table=True):
+    """Ways to write the same thing that search takes for each other: short forms, and names of organisations."""
+
+    __tablename__ = "short_forms"
+    folded: str = Field(primary_key=True, description="The form without case, accents, spaces and punctuation")
+    term: str = Field(primary_key=True, index=True, description="What it stands for")
+    form: str = Field(description="The form as written")
+
+
 class RecordReference(Numbered, table=True):
     """Every reference of one record to another record or a taxonomy node, citations of sources included."""
 
@@ -143,9 +170,12 @@ class Author(Numbered, table=True):
     """Authors of papers, one a row."""
 
     __tablename__ = "authors"
+    __table_args__ = (Index("ix_authors_family_given", "family", "given"),)
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
     author: str = Field(sa_type=ANY_CASE, index=True, description="Name as printed; compared without regard to case")
+    family: str = Field(description="Family name, or a group's name, in small letters without accents")
+    given: str = Field(description="Given names and initials in the same letters, separated by spaces")
 
 
 class Taxonomy(Table, table=True):
@@ -362,6 +392,65 @@ class Organisation(Table, table=True):
     name: str = Field(description="The name that is shown")
 
 
+class Term(Table, table=True):
+    """The glossary: terms of the field in our own words."""
+
+    __tablename__ = "glossary"
+    term: str = Field(primary_key=True, description="The term")
+    short: str = Field(description="JSON list of short forms and other spellings")
+    definition: str = Field(description="What it means, in our own words")
+    see: str = Field(description="JSON list of records and nodes (node:taxonomy:path) that show it")
+    source: str = Field(description="Where its meaning was read")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class Route(Numbered, table=True):
+    """Reading routes."""
+
+    __tablename__ = "routes"
+    key: str = Field(unique=True, description="Its name in addresses")
+    title: str = Field(description="What it is called")
+    about: str = Field(description="For whom it is, and where it leads")
+
+
+class RouteStop(Numbered, table=True):
+    """Works on reading routes, in reading order."""
+
+    __tablename__ = "route_stops"
+    route: str = Field(index=True, description="Key of the route")
+    position: int = Field(description="Place on the route, from 1")
+    work: str = Field(description="Full name of a paper, design or model")
+    why: str = Field(description="Why it stands here, in our own words")
+    source: str = Field(description="Where the reason was read")
+    locator: str | None = Field(default=None, description="Place in the source")
+
+
+class GuideAnswer(Numbered, table=True):
+    """Questions of the guide to a router, one row an answer, in order."""
+
+    __tablename__ = "guide_answers"
+    question: str = Field(description="Key of the question")
+    short: str = Field(description="The question in a word or two")
+    asked: str = Field(description="The question in full")
+    help: str | None = Field(default=None, description="What hangs on it")
+    answer: str = Field(description="Key of the answer")
+    label: str = Field(description="The answer as it is read")
+
+
+class GuideRule(Numbered, table=True):
+    """What follows from answers to the guide's questions, in order."""
+
+    __tablename__ = "guide_rules"
+    key: str = Field(unique=True, description="Key of the rule")
+    when: str = Field(description="JSON: each question with the answers one of which must be given; empty: always")
+    effect: str = Field(description="require, prefer or avoid")
+    any_of: str = Field(description="JSON list of conditions on typed properties, one of which is enough")
+    refuted_by: str = Field(description="JSON list of conditions that show, where none of any_of holds, that none can")
+    label: str = Field(description="What is asked of a design")
+    reason: str = Field(description="Why")
+    cites: str = Field(description="JSON list of sources and locators")
+
+
 class System(Table, table=True):
     """Frameworks and libraries."""
 
@@ -461,6 +550,8 @@ class Implementation(Table, table=True):
     designs: str = Field(description="Keys of the designs, separated by '; '")
     summary: str = Field(description="One line")
     verified_against: str = Field(description="What it was checked against")
+    snippet: str | None = Field(default=None, description="Python that makes its layer and calls it")
+    code: str = Field(description="JSON list of its own files, each with name and text")
 
 
 class ResultRun(Table, table=True):

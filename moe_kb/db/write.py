@@ -16,8 +16,7 @@ from moe_kb.claims.resolve import resolve
 from moe_kb.db.connect import SCHEMA_VERSION
 from moe_kb.db.ddl import SEARCH_TABLES
 from moe_kb.db.manifest import Code
-from moe_kb.db.rows import claim_row, record_rows, search_text
-from moe_kb.db.search import fold
+from moe_kb.db.rows import claim_row, record_rows
 from moe_kb.format import citation
 from moe_kb.records import Alignment, Record
 from moe_kb.records.base import Resolution
@@ -55,14 +54,9 @@ class Writer:
 
 
 def write_record(writer: Writer, record: Record, path: str, identity: int) -> None:
-    """Write everything a record says, except its claims, and index it for search."""
+    """Write everything a record says, except its claims."""
     for table, row in record_rows(record, path, identity):
         writer.add(table, row)
-    names, title, body = search_text(record)
-    for folded in dict.fromkeys(map(fold, (record.name, record.key, *getattr(record, "aliases", ())))):
-        writer.add("folded_names", {"record": record.reference, "folded": folded})
-    writer.add("search", {"name": names, "title": title, "body": body, "rowid": identity})
-    writer.add("search_names", {"name": names, "rowid": identity})
 
 
 def align(connection: sqlite3.Connection, alignment: Alignment, claims: Iterable[Claim]) -> None:

@@ -11,7 +11,7 @@ from moe_kb.claims.venue import parse_venue
 from moe_kb.db.reader import Reader
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.latex import escape_bibtex
-from moe_kb.exporters.names import Name, latin, parse_name
+from moe_kb.names import Name, latin, parse_name
 from moe_kb.queries.citations import Cited, cited
 
 _OTHERS = re.compile(r"et\.? al\.?|and others|others", re.IGNORECASE)

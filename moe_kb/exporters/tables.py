@@ -19,7 +19,10 @@ from moe_kb.queries.records import briefs
 Rows = list[tuple[Any, ...]]
 
 FORMATS = ("csv", "json", "parquet", "bibtex")
-_INTERNAL = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
+#: What only serves search and refreshing.
+_INTERNAL = frozenset(
+    ("addresses", "files", "folded_names", "node_ancestors", "record_references", "search", "search_names")
+) | {"search_places", "words"}
 
 
 def export(reader: Reader, folder: Path, formats: Sequence[str], *, excel: bool = False) -> list[Path]:

@@ -40,14 +40,16 @@ MAX_REASONS = 40
 
 
 class RefusedError(MoeKbError):
-    """The file is not understood; `reasons` says what of it."""
+    """The file is not understood; `reasons` says what of it, and `known` which types are, where its type is not."""
 
-    def __init__(self, *reasons: str) -> None:
+    def __init__(self, *reasons: str, known: Collection[str] = ()) -> None:
         more = len(reasons) - MAX_REASONS
         told = reasons if more <= 0 else (*reasons[:MAX_REASONS], f"and {more:,} more")
         # A file may hold half a surrogate pair, which no terminal can be given.
         self.reasons = tuple(reason.encode("utf-8", "backslashreplace").decode() for reason in told)
-        super().__init__("refused: " + "; ".join(self.reasons))
+        self.known = tuple(known)
+        listed = f"; known: {', '.join(self.known)}" if self.known else ""
+        super().__init__("refused: " + "; ".join(self.reasons) + listed)
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,15 @@ def read_config(text: str | bytes, *, source: str, locator: str = "config.json")
     Raises:
         RefusedError: for anything that is not understood, all of it at once.
     """
-    config = _json(text)
+    config = parsed_config(text)
     name = config.get("model_type")
     known = families()
     if isinstance(name, str) and name in common().refused_types:
         raise RefusedError(f"model_type {name!r} is not read: {common().refused_types[name]}")
     if not isinstance(name, str) or name not in known:
         near = close_names(str(name)[:MAX_CHARACTERS], known)
-        names = f"near it: {', '.join(near)}" if near else f"known: {', '.join(sorted(known))}"
-        raise RefusedError(f"model_type {shown(name)} is not known; {names}")
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise RefusedError(f"model_type {shown(name)} is not known{hint}", known=() if near else sorted(known))
     return _Reading(known[name], config).imported(source, locator)
 
 
@@ -222,7 +224,12 @@ class _Reading:
         raise RefusedError(f"{name} is needed, and the file does not give it")
 
 
-def _json(content: str | bytes) -> dict[str, Any]:
+def parsed_config(content: str | bytes) -> dict[str, Any]:
+    """The fields of a file.
+
+    Raises:
+        RefusedError: It is no JSON object, gives a field twice, or is beyond any config's size.
+    """
     raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     if len(raw) > MAX_BYTES:
         raise RefusedError(f"it is larger than {MAX_BYTES:,} bytes: no config is")

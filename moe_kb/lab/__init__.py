@@ -30,12 +30,21 @@ from .errors import (
     UnknownRunError,
 )
 from .events import End, EventBatch, EventProblem, Message, Metrics, Progress, Start
-from .form import FormField, config_from_form, flat_settings, form_fields, form_from_config
+from .form import (
+    FormField,
+    changes_from_texts,
+    config_from_form,
+    flat_settings,
+    form_fields,
+    form_from_config,
+    to_text,
+    with_defaults,
+)
 from .hardware import Gpu, Hardware, probe
 from .laboratory import Lab, default_home
 from .page import metric_meanings, page_markdown
 from .preflight import Preflight
-from .protocol import Details, Entry, Estimate, details
+from .protocol import Details, Entry, Estimate, dense_control, details
 from .store import Run, RunEstimate, RunStatus
 from .supervision import Timing
 
@@ -74,8 +83,10 @@ __all__ = [
     "Timing",
     "UnknownImplementationError",
     "UnknownRunError",
+    "changes_from_texts",
     "config_from_form",
     "default_home",
+    "dense_control",
     "details",
     "flat_settings",
     "form_fields",
@@ -83,4 +94,6 @@ __all__ = [
     "metric_meanings",
     "page_markdown",
     "probe",
+    "to_text",
+    "with_defaults",
 ]

@@ -6,9 +6,9 @@ can show them as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from moe_kb.errors import MoeKbError
 
@@ -26,6 +26,10 @@ class Finding:
     """A short stable name of the rule, such as `unknown-field`."""
     message: str
     fix: str
+    settings: tuple[str, ...] = ()
+    """Settings that it is about, by the names of their fields."""
+    repairs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """For each of them the nearest values, below and above, with which this is not wrong."""
 
     def __str__(self) -> str:
         """Join the parts for people."""

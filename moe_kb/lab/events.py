@@ -50,6 +50,9 @@ class Start(_Event):
     versions: dict[str, str]
     params_total: Count
     params_active: Count
+    references: dict[str, Number] = Field(
+        default={}, description="scores of the headline metric that need no model, by what reaches them"
+    )
 
 
 class Progress(_Event):

@@ -11,13 +11,15 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 Kind = Literal["int", "float", "bool", "choice", "text"]
 _MISSING = object()
+LONGEST_NUMBER = 30
+"""Digits of a whole number in a text; reading one of a million digits takes long."""
 _KINDS: dict[str, Kind] = {"integer": "int", "number": "float", "boolean": "bool", "string": "text"}
 
 
@@ -98,6 +100,55 @@ def form_fields(config_class: type[BaseModel], given: Mapping[str, Any] | None =
         with suppress(ValidationError):
             defaults = config_class.model_validate(dict(given)).model_dump(mode="json")
     return tuple(_fields(schema, schema.get("$defs", {}), prefix="", group="", defaults=defaults))
+
+
+def with_defaults(fields: Sequence[FormField], values: Mapping[str, Any]) -> tuple[FormField, ...]:
+    """Return the fields with other defaults, by field name; a value that an input cannot hold changes nothing."""
+    return tuple(
+        replace(field, default=values[field.name])
+        if field.name in values and field.takes(values[field.name])
+        else field
+        for field in fields
+    )
+
+
+def to_text(value: Any) -> str:
+    """Write an input's value as text, for an address: `60`, `0.003`, `yes`; nothing stands for no value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def changes_from_texts(fields: Sequence[FormField], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Read inputs' values, by field name, from texts by short name, as `to_text` writes them.
+
+    What no field is called, an input cannot hold, or is the default is left out: an address may be of another
+    implementation or version, or anybody's.
+    """
+    changes = {}
+    for field in fields:
+        if field.short not in texts:
+            continue
+        with suppress(ValueError):
+            value = _read(field, texts[field.short])
+            if field.takes(value) and value != field.default:
+                changes[field.name] = value
+    return changes
+
+
+def _read(field: FormField, text: str) -> Any:
+    if field.optional and not text:
+        return None
+    if field.kind == "bool":
+        return {"yes": True, "no": False}[text] if text in ("yes", "no") else text
+    if field.kind == "choice":
+        return next((choice for choice in field.choices if to_text(choice) == text), text)
+    if field.kind == "int":
+        return int(text) if len(text) <= LONGEST_NUMBER else text
+    if field.kind == "float":
+        value = float(text)
+        return value if math.isfinite(value) else text
+    return text
 
 
 def config_from_form(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from .errors import ActiveRunError, Finding, HomeError, PreflightError, Supervis
 from .events import EventBatch, read_events
 from .hardware import probe
 from .outcome import tail
-from .preflight import Preflight, Situation, preflight
+from .preflight import Preflight, Situation, invalid_settings, preflight
 from .protocol import Entry
 from .store import Run, RunsStore, check_run_id, new_run_id
 from .supervision import Timing, ensure_supervisor
@@ -33,6 +33,7 @@ from .supervision import Timing, ensure_supervisor
 HOME_VARIABLE = "MOE_KB_LAB"
 MAX_SECONDS = 3600.0
 MAX_TAIL = 1024**2
+MAX_NAME = 80
 MAX_READERS = 8
 """Runs whose curves are kept in memory."""
 
@@ -121,8 +122,25 @@ class Lab:
         )
         return preflight(self.entry(key), config, situation)
 
-    def launch(self, key: str, config: Mapping[str, Any] | BaseModel, *, max_seconds: float | None = None) -> Run:
+    def invalid_settings(self, key: str, config: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Return what is wrong with a configuration by itself: at once, while `preflight` imports torch."""
+        return invalid_settings(self.entry(key), config)
+
+    def launch(
+        self,
+        key: str,
+        config: Mapping[str, Any] | BaseModel,
+        *,
+        max_seconds: float | None = None,
+        name: str | None = None,
+    ) -> Run:
         """Check, record and queue a run, and make sure that something runs the queue.
+
+        Args:
+            key: of the implementation.
+            config: its settings; those absent have their defaults.
+            max_seconds: wall-clock limit of this run.
+            name: what to call it, see `rename`.
 
         Raises:
             UnknownImplementationError: the catalogue has no such key.
@@ -137,7 +155,7 @@ class Lab:
         store = self._make_home()
         folder = self._new_folder()
         write_text(folder / "config.json", json.dumps(checked.config, indent=2) + "\n")
-        store.add(folder.name, entry.key, entry.module, checked.config, checked.estimate, limit)
+        store.add(folder.name, entry.key, entry.module, checked.config, checked.estimate, limit, name=_name(name))
         ensure_supervisor(store, self.home, self.timing)
         return store.get(folder.name)
 
@@ -219,6 +237,12 @@ class Lab:
             store.request_cancel(run_id)
         return self.run(run_id)
 
+    def rename(self, run_id: str, name: str | None) -> Run:
+        """Call a run something: the printable signs of a line of at most 80; nothing takes its name away."""
+        self.run(run_id)
+        self._make_home().rename(run_id, _name(name))
+        return self.run(run_id)
+
     def delete(self, run_id: str) -> None:
         """Forget a run that has ended, and remove its folder.
 
@@ -282,6 +306,12 @@ class Lab:
         if store is not None and not self.only_look:
             with suppress(SupervisorError):  # the runs that it concerned say so themselves, as failed
                 ensure_supervisor(store, self.home, self.timing)
+
+
+def _name(text: str | None) -> str | None:
+    """A name as it is kept: one line, without signs that nobody sees."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text or "")
+    return " ".join(line.split())[:MAX_NAME].rstrip() or None
 
 
 def _disk_free(path: Path) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from .errors import Finding
-from .form import form_fields
+from .form import FormField, config_from_form, flat_settings, form_fields, form_from_config
 from .hardware import Hardware
 from .protocol import Entry
 from .store import RunEstimate
@@ -22,6 +23,10 @@ DISK_NEEDED = GIB // 4
 DISK_WANTED = 2 * GIB
 MAX_CONFIG = 64 * 1024
 MAX_QUEUED = 50
+MOST_CHOICES = 4
+"""Right values of a choice that are offered."""
+NEAR = 128
+"""How far from a wrong whole number the nearest right one is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +74,98 @@ def preflight(entry: Entry, config: Mapping[str, Any] | BaseModel, situation: Si
     return Preflight(entry.key, tuple(findings), dumped, estimate)
 
 
+def invalid_settings(entry: Entry, config: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what is wrong with a configuration by itself, without an estimate and without a look at the machine."""
+    return tuple(_validated(entry, dict(config))[1])
+
+
 def _validated(entry: Entry, given: dict[str, Any]) -> tuple[BaseModel | None, list[Finding]]:
     try:
         # extra="forbid" whatever the class says: a misspelt setting must not silently do nothing.
         return entry.config_class.model_validate(given, extra="forbid"), []
     except ValidationError as error:
-        allowed = {
-            name: field.allowed() for field in form_fields(entry.config_class) for name in (field.name, field.short)
-        }
-        return None, [_invalid(detail, allowed) for detail in error.errors(include_url=False)]
+        fields = form_fields(entry.config_class)
+        found = [_invalid(detail, fields) for detail in error.errors(include_url=False)]
+        return None, [replace(finding, repairs=_repairs(entry, given, finding, fields)) for finding in found]
     except Exception as error:  # a validator of the implementation: not our code
         text = f"the configuration cannot be checked ({type(error).__name__}: {str(error)[:300]})"
         return None, [Finding("error", "config", "config-check-fails", text, "Report it to its authors")]
 
 
-def _invalid(detail: Any, allowed: Mapping[str, str]) -> Finding:
-    names = [name for name in allowed if "." not in name]
-    field = ".".join(str(part) for part in detail["loc"])
-    place = f"config.{field}" if field else "config"
+def _invalid(detail: Any, fields: Sequence[FormField]) -> Finding:
+    known = {name: field for field in fields for name in (field.name, field.short)}
+    name = ".".join(str(part) for part in detail["loc"])
+    place = f"config.{name}" if name else "config"
     if detail["type"] in ("extra_forbidden", "invalid_key"):
-        return Finding("error", place, "unknown-field", "there is no such setting", f"Choose among: {', '.join(names)}")
+        names = ", ".join(field.short for field in fields)
+        return Finding("error", place, "unknown-field", "there is no such setting", f"Choose among: {names}")
     if detail["type"] == "missing":
         message, fix = "the setting is required", "Give a value"
+    elif not name or detail["type"] == "value_error":  # a check across settings, which names them itself
+        message, fix = str(detail["msg"]).removeprefix("Value error, "), "Change the settings it names"
     else:
-        whole = not field or detail["type"] == "value_error"  # a check across settings names them itself
-        message = str(detail["msg"]) if whole else f"{detail['msg']}, got {repr(detail['input'])[:80]}"
-        fix = "Change the settings it names"
-    if field in allowed:
-        fix = f"Give {allowed[field]}"
-    return Finding("error", place, str(detail["type"]).replace("_", "-"), message, fix)
+        message, fix = f"{detail['msg']}, got {repr(detail['input'])[:80]}", "Change the settings it names"
+    if name in known:
+        fix = f"Give {known[name].allowed()}"
+        about = {known[name].name}
+    else:
+        # `n_experts = 15 must be a multiple of n_groups = 4`; a message without such pairs may name them alone.
+        named = re.findall(r"([A-Za-z_]\w*) = ", message) or re.findall(r"[A-Za-z_]\w*", message)
+        about = {known[word].name for word in named if word in known}
+    settings = tuple(field.name for field in fields if field.name in about)
+    return Finding("error", place, str(detail["type"]).replace("_", "-"), message, fix, settings)
+
+
+def _repairs(
+    entry: Entry, given: Mapping[str, Any], finding: Finding, fields: Sequence[FormField]
+) -> dict[str, tuple[Any, ...]]:
+    """Find, for each setting that a finding is about, the nearest values that make it right.
+
+    Where something else is wrong, too, values with which this finding goes away.
+    """
+    if not finding.settings:
+        return {}
+    named = {name: value for name, value in given.items() if isinstance(name, str)}  # whatever else it may hold
+    values, flat = form_from_config(fields, named), flat_settings(named)
+    numbers = [int(number) for number in re.findall(r"\d{1,9}", finding.message)]
+
+    def wrong(field: FormField, value: Any) -> list[Finding] | None:
+        """What is found with another value; None where it cannot be known."""
+        config = config_from_form(fields, {**values, field.name: value})
+        try:
+            entry.config_class.model_validate(config, extra="forbid")
+        except ValidationError as error:
+            return [_invalid(detail, fields) for detail in error.errors(include_url=False)]
+        except Exception:  # a validator of the implementation: not our code
+            return None
+        return []
+
+    def candidates(field: FormField) -> tuple[Iterable[Any], ...]:
+        value = flat.get(field.short, field.default)
+        if field.kind in ("choice", "bool"):
+            return tuple([choice] for choice in field.choices or (True, False) if choice != value)[:MOST_CHOICES]
+        if field.kind != "int" or not isinstance(value, int):
+            return ()
+        below = {*range(value - 1, value - NEAR, -1), *(number for number in numbers if number < value)}
+        above = {*range(value + 1, value + NEAR), *(number for number in numbers if number > value)}
+        return sorted(below, reverse=True), sorted(above)
+
+    repairs: dict[bool, dict[str, tuple[Any, ...]]] = {True: {}, False: {}}
+    for field in fields:
+        if field.name not in finding.settings:
+            continue
+        best: dict[bool, list[Any]] = {True: [], False: []}
+        for side in candidates(field):
+            found = {value: wrong(field, value) for value in side if field.takes(value)}
+            known = {value: others for value, others in found.items() if others is not None}
+            best[True] += [value for value, others in known.items() if not others][:1]
+            best[False] += [
+                value for value, others in known.items() if all(o.settings != finding.settings for o in others)
+            ][:1]
+        for whole, nearest in best.items():
+            if nearest:
+                repairs[whole][field.name] = tuple(nearest)
+    return repairs[True] or repairs[False]
 
 
 def _dumped(model: BaseModel) -> tuple[dict[str, Any] | None, list[Finding]]:

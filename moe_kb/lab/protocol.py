@@ -115,6 +115,24 @@ class Details:
     """What the sources leave undefined, for a partial implementation."""
     aliases: tuple[str, ...] = ()
     """Earlier keys, by which past runs, result files and addresses may name it."""
+    snippet: str | None = None
+    """Python that makes its layer and calls it, complete enough to be run as it is."""
+    code: tuple[tuple[str, str], ...] = ()
+    """Files of its own code, the one that routes in front: name and text of each."""
+
+
+def dense_control(entry: Entry, config: BaseModel) -> tuple[str, dict[str, Any]] | None:
+    """Key and settings of a dense run of equal active size under the same budget, from an entry that offers one.
+
+    An entry may have a method `dense_control` that is given a `config_class` and returns the two. Its code is not ours:
+    where it fails, there is none.
+    """
+    try:
+        offer = getattr(entry, "dense_control", None)
+        offered = offer(config) if offer else None
+        return (str(offered[0]), dict(offered[1])) if offered else None
+    except (Exception, SystemExit):
+        return None
 
 
 def details(entry: Entry) -> Details:
@@ -128,4 +146,15 @@ def details(entry: Entry) -> Details:
         return value if isinstance(value, kind) and not isinstance(value, bool) and value else None
 
     aliases = tuple(alias for alias in said("aliases", tuple) or () if isinstance(alias, str))
-    return Details(said("family", str), said("year", int), said("causal", str), said("gap", str), aliases)
+    code = tuple(
+        (str(file[0]), str(file[1])) for file in said("code", tuple) or () if isinstance(file, tuple) and len(file) == 2
+    )
+    return Details(
+        family=said("family", str),
+        year=said("year", int),
+        causal=said("causal", str),
+        gap=said("gap", str),
+        aliases=aliases,
+        snippet=said("snippet", str),
+        code=code,
+    )

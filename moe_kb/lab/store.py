@@ -25,7 +25,7 @@ RunStatus = Literal["queued", "running", "completed", "failed", "cancelled", "lo
 Ending = Literal["completed", "failed", "cancelled", "lost"]
 
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -46,9 +46,12 @@ CREATE TABLE IF NOT EXISTS runs (
     supervisor_created REAL,
     cancel_requested REAL,
     exit_code INTEGER,
-    error TEXT
+    error TEXT,
+    name TEXT
 ) STRICT
 """
+#: What brings a database of each earlier version to the next one.
+_STEPS = {1: "ALTER TABLE runs ADD COLUMN name TEXT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Run:
     cancel_requested: float | None
     exit_code: int | None
     error: str | None
+    name: str | None = None
+    """What a person called it."""
 
     @property
     def active(self) -> bool:
@@ -112,18 +117,20 @@ class RunsStore:
     """The runs of one home folder."""
 
     def __init__(self, home: Path) -> None:
-        """Open the database of `home`, an existing folder, and create the table if there is none.
+        """Open the database of `home`, an existing folder; create the table, or bring an earlier one up to date.
 
         Raises:
             StoreError: the file is not a database of this version, or cannot be written.
         """
         self.path = home / "runs.db"
-        if self._version() == 0:
+        if self._version() < SCHEMA_VERSION:
             # SQLite does not wait when two connections switch a new file to WAL: one fails at once.
             with (home / "runs.db.lock").open("ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if self._version() == 0:
+                if (version := self._version()) == 0:
                     self._create()
+                else:
+                    self._upgrade(version)
         version = self._version()
         if version != SCHEMA_VERSION:
             raise StoreError(
@@ -141,6 +148,14 @@ class RunsStore:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(_TABLE)
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _upgrade(self, version: int) -> None:
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for step in range(version, SCHEMA_VERSION):
+                connection.execute(_STEPS[step])
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.execute("COMMIT")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -170,11 +185,13 @@ class RunsStore:
         config: dict[str, Any],
         estimate: RunEstimate,
         max_seconds: float,
+        *,
+        name: str | None = None,
     ) -> None:
         """Queue a run."""
         self._change(
-            "INSERT INTO runs (id, implementation, module, config, estimate, created, max_seconds)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (id, implementation, module, config, estimate, created, max_seconds, name)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             run_id,
             implementation,
             module,
@@ -182,7 +199,12 @@ class RunsStore:
             json.dumps([estimate.memory_bytes, estimate.seconds, estimate.params_total, estimate.params_active]),
             time.time(),
             max_seconds,
+            name,
         )
+
+    def rename(self, run_id: str, name: str | None) -> bool:
+        """Call a run something; None for nothing. False if there is no such run."""
+        return self._change("UPDATE runs SET name = ? WHERE id = ?", name, run_id)
 
     def get(self, run_id: str) -> Run:
         """Return one run.

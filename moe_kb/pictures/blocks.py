@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
+from moe_kb.fields import value_label
 from moe_kb.pictures.settings import ACTIVATIONS, KINDS, facts, width_text
 from moe_kb.records.architecture import Architecture, LayerGroup, Stack
 from moe_kb.records.sublayers import (
@@ -33,13 +34,6 @@ Family = Literal["blue", "green", "orange", "grey"]
 
 NOT_REPORTED = "not reported"
 NORMS = {"rms": "RMSNorm", "layer": "LayerNorm", "layer-without-bias": "LayerNorm without bias", None: "Norm"}
-_SCORES = {"softmax": "softmax", "sigmoid": "sigmoid", "sqrt-softplus": "square root of softplus"}
-_ORDERS = {
-    "score-then-topk": "score, then top-k",
-    "topk-then-score": "top-k, then score",
-    "hash": "fixed by the token's id",
-    "other": "another order of score and choice",
-}
 _QK_NORMS = {
     "none": "queries and keys not normalised",
     "per-head": "norm of queries and keys, per head",
@@ -335,7 +329,7 @@ def _part(sublayer: AnySublayer, *, windows: bool, designs: Mapping[str, str]) -
         _family(sublayer),
         title,
         tuple(phrases),
-        _explained(title, facts(sublayer)),
+        _explained(title, facts(sublayer, designs)),
         stated=not isinstance(sublayer, UnknownMixer),
         kind=title.partition(":")[0],
     )
@@ -497,8 +491,8 @@ def _router(router: Router | None, designs: Mapping[str, str]) -> Block:
     if router is None:
         return Block("router", "orange", f"Router: {NOT_REPORTED}", stated=False)
     phrases = [
-        *([_SCORES[router.score]] if router.score else []),
-        *([_ORDERS[router.order]] if router.order else []),
+        *([value_label("score", router.score)] if router.score else []),
+        *([value_label("order", router.order)] if router.order else []),
         *_flag(router.renormalise, "weights sum to one", "weights not renormalised"),
         *([f"weights × {router.scale:g}"] if router.scale is not None else []),
         *(["weights multiply the input"] if router.weights_on == "input" else []),
@@ -538,9 +532,8 @@ def _router(router: Router | None, designs: Mapping[str, str]) -> Block:
     if router.note:
         phrases.append(router.note)
     name = designs.get(router.design or "", router.design)
-    return Block(
-        "router", "orange", f"Router: {name}" if name else "Router", tuple(phrases), _explained("Router", facts(router))
-    )
+    explained = _explained("Router", facts(router, designs))
+    return Block("router", "orange", f"Router: {name}" if name else "Router", tuple(phrases), explained)
 
 
 def _reach(window: int | None, indexer: Indexer | None, *, windows: bool) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from moe_kb.fields import GATING_PROPERTIES
+from moe_kb.fields import GATING_PROPERTIES, value_label
 from moe_kb.format import citation
 from moe_kb.pictures.poster import Panel
 from moe_kb.pictures.svg import Picture, Theme, box, curve, disc, document, line, node, path, words
@@ -42,26 +42,7 @@ _CHOOSERS = {
     "fixed": "fixed rule",
     "none": "no choice",
 }
-_ORDERS = {
-    "softmax-then-topk": "softmax, then top-k",
-    "topk-then-softmax": "top-k, then softmax",
-    "topk-only": "top-k only",
-    "not-applicable": "order not applicable",
-}
 _GRADIENTS = {"fully": "full", "through-weights": "through the weights", "estimated": "estimated", "no": "none"}
-_OVERFLOWS = {
-    "dropped": "excess tokens dropped",
-    "next-expert": "excess tokens to the next expert",
-    "padded": "free capacity padded",
-    "none": "none, no token dropped",
-}
-#: Codes that people write otherwise.
-_SHOWN = {
-    "order": {**_ORDERS, "not-applicable": "not applicable"},
-    "overflow": _OVERFLOWS,
-    "experts_per_token": {"fixed-k": "fixed k"},
-    "differentiable": {"through-weights": "through the weights"},
-}
 #: What a source says is not there.
 _ABSENT = {"selection_bias": "bias", "shared_experts": "shared", "null_experts": "null"}
 #: Texts that a card quotes under the sketch, the most telling first, with short headings.
@@ -142,7 +123,7 @@ def sentence(name: str, stated: Sequence[Property]) -> str:
     unit = value.get("granularity")
     routed = _unit(unit) if unit else "inputs"
     score = {None: "scores that are not stated", "other": "scores of another kind"}.get(
-        value.get("score"), f"{value.get('score')} scores"
+        value.get("score"), f"{value_label('score', value.get('score', ''))} scores"
     )
     learned = {"yes": "a learned router", "no": "a router that is not learned"}.get(value.get("trainable", ""))
     how = {
@@ -164,7 +145,7 @@ def sentence(name: str, stated: Sequence[Property]) -> str:
         if value.get(item) == "yes":
             parts.append(said)
     if value.get("overflow"):
-        parts.append(f"Overflow: {_OVERFLOWS.get(value['overflow'], value['overflow'])}")
+        parts.append(f"Overflow: {value_label('overflow', value['overflow'])}")
     return clean(f"{name}. " + ". ".join(parts) + ".")
 
 
@@ -217,7 +198,7 @@ class _Design:
         lines = []
         for name in properties:
             item = self.properties.get(name)
-            said = NOT_STATED if item is None else item.value
+            said = NOT_STATED if item is None else value_label(name, item.value)
             if item is not None:
                 place = citation(self.sources.get(item.source, item.source), item.locator, item.status)
                 said += f" ({item.note})" if item.note else ""
@@ -496,7 +477,8 @@ class _Design:
         value = self.value
         causal = {"yes": "causal", "no": "not causal"}.get(value.get("autoregressive_safe", ""), "causality not stated")
         scaled = {"yes": "sum to one", "no": "not renormalised"}.get(value.get("renormalised", ""), NOT_STATED)
-        order = _ORDERS.get(value.get("order", ""), "order not stated")
+        order = value_label("order", value["order"]) if "order" in value else "order not stated"
+        order = "order not applicable" if order == "—" else order
         found = [
             ("Weights", f"{order}; {scaled}", ("order", "renormalised")),
             (
@@ -504,7 +486,7 @@ class _Design:
                 f"{_GRADIENTS.get(value.get('differentiable', ''), NOT_STATED)}; {causal}",
                 ("differentiable", "autoregressive_safe"),
             ),
-            ("Overflow", _OVERFLOWS.get(value.get("overflow", ""), NOT_STATED), ("overflow",)),
+            ("Overflow", value_label("overflow", value.get("overflow", NOT_STATED)), ("overflow",)),
         ]
         quoted = [(label, value[name], (name,)) for name, label in _QUOTED.items() if name in value]
         # Of two compared designs, what differs goes first.
@@ -528,7 +510,7 @@ class _Design:
         for name in GATING_PROPERTIES:
             if name not in self.value:
                 continue
-            lines = wrapped(_SHOWN.get(name, {}).get(self.value[name], self.value[name]), 13, room)
+            lines = wrapped(value_label(name, self.value[name]), 13, room)
             out.append(
                 self.part(
                     [name],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from moe_kb.fields import label_of
+from moe_kb.fields import label_of, value_label
 from moe_kb.records.sublayers import Sublayer
 
 if TYPE_CHECKING:
     from moe_kb.records.architecture import Architecture, LayerGroup
     from moe_kb.records.sublayers import AnySublayer, Expression
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 #: Kinds of sublayer.
 KINDS = {
     "attention": "Attention",
@@ -124,8 +126,10 @@ def label(field: str) -> str:
     return LABELS.get(field) or label_of(field)
 
 
-def facts(part: Any) -> list[tuple[str, str]]:
+def facts(part: Any, designs: Mapping[str, str] = NO_NAMES) -> list[tuple[str, str]]:
     """Everything that a sublayer, its router or its indexer states, under the names of its fields.
+
+    `designs` are the names of designs by key.
 
     What a field says where nothing is written (`gate: none`, `cross: false`) is no statement and is left out; a `false`
     of a field that may be unknown is one.
@@ -142,18 +146,19 @@ def facts(part: Any) -> list[tuple[str, str]]:
         elif hasattr(value, "printed"):
             out.append((label(name), width_text(value)))
         elif hasattr(type(value), "model_fields"):
-            out += [(f"{label(name)}: {inner[0].lower()}{inner[1:]}", text) for inner, text in facts(value)]
+            out += [(f"{label(name)}: {inner[0].lower()}{inner[1:]}", text) for inner, text in facts(value, designs)]
         elif isinstance(value, bool):
             out.append((label(name), "yes" if value else "no"))
         elif name == "activation":
             out.append((label(name), ACTIVATIONS[value]))
         else:
-            out.append((label(name), f"{value:,}" if isinstance(value, (int, float)) else str(value)))
+            word = designs.get(str(value), str(value)) if name == "design" else value_label(name, str(value))
+            out.append((label(name), f"{value:,}" if isinstance(value, (int, float)) else word))
     return out
 
 
-def layer_table(architecture: Architecture) -> list[LayerSetting]:
-    """The exact values of every different sublayer."""
+def layer_table(architecture: Architecture, designs: Mapping[str, str] = NO_NAMES) -> list[LayerSetting]:
+    """The exact values of every different sublayer; `designs` are the names of designs by key."""
     rows = []
     for side, stack in architecture.stacks.items():
         counted: list[tuple[AnySublayer, int]] = []
@@ -165,7 +170,7 @@ def layer_table(architecture: Architecture) -> list[LayerSetting]:
                 else:
                     counted[place] = (sublayer, counted[place][1] + times)
         for sublayer, times in counted:
-            for setting, value in facts(sublayer):
+            for setting, value in facts(sublayer, designs):
                 rows.append(LayerSetting(side, times, KINDS[sublayer.kind], setting, value))
     return rows
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from moe_kb.db.reader import Reader
 from moe_kb.errors import NotFoundError
-from moe_kb.fields import FIELDS, GATING_PROPERTIES
+from moe_kb.fields import FIELDS, GATING_PROPERTIES, value_label
 from moe_kb.format import bytes_text, citation
 from moe_kb.queries.designs import properties
 from moe_kb.queries.sizes import layers_of
@@ -29,6 +29,10 @@ class Comparison:
     """Where each cell was read."""
     notes: list[list[str | None]]
     """Conditions and details of each cell."""
+
+    def words(self, row: int) -> list[str | None]:
+        """A row's cells as people read them; `cells` has the codes of vocabularies."""
+        return [cell and value_label(self.fields[row], cell) for cell in self.cells[row]]
 
     def differs(self, row: int) -> bool:
         """Whether the records differ in a field, as far as known."""

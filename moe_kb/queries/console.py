@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,8 @@ from moe_kb import yamlio
 from moe_kb.csv_text import csv_bytes
 from moe_kb.db.console import QueryResult
 from moe_kb.db.reader import Reader
+
+MAX_BARS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,74 @@ def sensible_axes(result: QueryResult, sql: str = "") -> tuple[str | None, str |
     if numbers:
         return next((name for name in result.columns if name != numbers[0]), None), numbers[0]
     return None, None
+
+
+def sensible_kind(result: QueryResult, x: str | None) -> str:
+    """The kind of chart to start with: bars for categories that are few and occur once each, else points."""
+    if x is None or x in numeric_columns(result):
+        return "scatter"
+    position = result.columns.index(x)
+    categories = [row[position] for row in result.rows]
+    return "bar" if len(categories) <= MAX_BARS and len(set(categories)) == len(categories) else "scatter"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What texts in a result may stand for."""
+
+    records: frozenset[str]
+    """Full names of everything that has a page."""
+    by_key: Mapping[str, Mapping[str, str]]
+    """For each kind, keys and the full names of their records."""
+    by_name: Mapping[str, Mapping[str, str]]
+    """For each kind, names that one record has, and its full name."""
+
+
+def named(records: Iterable[tuple[str, str]]) -> Named:
+    """Prepare `record_columns`, from full names of records and what they are called."""
+    by_key: dict[str, dict[str, str]] = {}
+    by_name: dict[str, dict[str, str]] = {}
+    shared: set[tuple[str, str]] = set()
+    known = dict(records)
+    for record, name in known.items():
+        kind, _, key = record.partition(":")
+        by_key.setdefault(kind, {})[key] = record
+        names = by_name.setdefault(kind, {})
+        if names.setdefault(name, record) != record:
+            shared.add((kind, name))
+    for kind, name in shared:  # a name of several leads to none of them
+        del by_name[kind][name]
+    return Named(frozenset(known), by_key, by_name)
+
+
+def record_columns(result: QueryResult, sql: str, known: Named) -> dict[str, dict[str, str]]:
+    """The columns of a result that hold records and nothing else: by column, the record of each text in it.
+
+    Full names, keys and names count; where two kinds have them all, the column's name or the query must name one kind.
+    """
+    found = {}
+    for position, column in enumerate(result.columns):
+        texts = {row[position] for row in result.rows if row[position] is not None}
+        if not texts or not all(isinstance(text, str) for text in texts):
+            continue
+        if texts <= known.records:
+            found[column] = {text: text for text in texts}
+            continue
+        for of_kind in (known.by_key, known.by_name):
+            kinds = [kind for kind, names in of_kind.items() if texts <= names.keys()]
+            for said in (column, sql):
+                if len(kinds) > 1:
+                    kinds = [kind for kind in kinds if kind in said.lower()] or kinds
+            if len(kinds) == 1:
+                found[column] = {text: of_kind[kinds[0]][text] for text in texts}
+                break
+    return found
+
+
+def to_json(result: QueryResult) -> str:
+    """A result as a JSON list of objects, a row each."""
+    rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
 
 
 def to_csv(result: QueryResult) -> bytes:

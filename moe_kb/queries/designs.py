@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import GATING_PROPERTIES, NOT_REPORTED
@@ -24,7 +23,7 @@ COMPONENTS = {
 }
 ROLES = ("introduces", "uses", "modifies", "studies")
 #: The year since which users count as recent.
-RECENT = 2024
+RECENT = 2025
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class Gate:
     """Whether an implementation of it is installed."""
     properties: Mapping[str, str | None]
     """By name, in reading order; None where no source gives one."""
+    known_by: str
+    """What people look for it by, a line each: name, key, other names, and names of those who use it."""
 
     def shown(self, name: str) -> str:
         """A property's value, or that it is not reported."""
@@ -101,6 +102,15 @@ class Implementation:
     summary: str
     verified_against: str
     """What it was checked against."""
+    snippet: str | None
+    """Python that makes its layer and calls it, to be run as it is."""
+    code: str
+    """JSON of `files`."""
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Name and text of its own files, the one that routes in front."""
+        return [(name, text) for name, text in json.loads(self.code)]
 
 
 def property_meanings(reader: Reader) -> dict[str, str]:
@@ -117,19 +127,9 @@ def property_meanings(reader: Reader) -> dict[str, str]:
 @cache
 def vocabularies() -> dict[str, tuple[str, ...]]:
     """Properties with a fixed set of values, in the record type's order."""
-    return {name: values for name in GATING_PROPERTIES if (values := _vocabulary(name))}
+    from moe_kb.records import GatingProperties
 
-
-def _vocabulary(name: str) -> tuple[str, ...] | None:
-    """The property's possible values; None for numbers and texts."""
-    from moe_kb.records import GatingProperties, Sourced
-
-    wrapped = next(kind for kind in get_args(GatingProperties.model_fields[name].annotation) if kind is not type(None))
-    value: Any = wrapped.model_fields["value"].annotation if issubclass(wrapped, Sourced) else None
-    if value is bool:
-        return ("yes", "no")
-    values = get_args(value)
-    return values if values and all(isinstance(word, str) for word in values) else None
+    return {name: values for name in GATING_PROPERTIES if (values := GatingProperties.vocabulary(name))}
 
 
 #: Papers, models and systems that use or modify a design, whether its record or theirs says so.
@@ -138,17 +138,33 @@ _USERS = (
     "WHERE e.type IN ('uses', 'modifies') AND e.head NOT LIKE 'design:%' AND e.tail ="
 )
 
+#: A design's names, and those of who uses it, a line each.
+_KNOWN_BY = (
+    "SELECT group_concat(k.name, char(10)) FROM (SELECT g.name UNION SELECT g.key UNION SELECT a.alias FROM aliases a "
+    "WHERE a.record = g.record UNION SELECT r.name FROM edges e JOIN records r ON r.record = e.head "
+    "WHERE e.tail = g.record AND e.type IN ('introduces', 'uses', 'modifies')) k"
+)
+
 
 def gates(reader: Reader) -> list[Gate]:
     """Every gating design, oldest first."""
     runs = running(reader)
-    columns = ", ".join(f'"{name}"' for name in GATING_PROPERTIES)
+    columns, users = ", ".join(f'"{name}"' for name in GATING_PROPERTIES), f"{_USERS} g.record"
     return [
-        Gate(record, name, year, users, recent, record in runs, dict(zip(GATING_PROPERTIES, properties, strict=True)))
-        for record, name, year, users, recent, *properties in reader.tuples(
-            f"SELECT record, name, year, ({_USERS} g.record), ({_USERS} g.record AND e.head IN "
-            f"(SELECT m.record FROM models m WHERE m.released >= ?)), {columns} "
-            "FROM gating_designs_compared g ORDER BY year IS NULL, year, name COLLATE NOCASE",
+        Gate(
+            record=record,
+            name=name,
+            year=year,
+            users=count,
+            recent=recent,
+            runs=record in runs,
+            properties=dict(zip(GATING_PROPERTIES, properties, strict=True)),
+            known_by=known_by,
+        )
+        for record, name, year, count, recent, known_by, *properties in reader.tuples(
+            f"SELECT g.record, g.name, g.year, ({users}), "
+            f"({users} AND e.head IN (SELECT m.record FROM models m WHERE m.released >= ?)), ({_KNOWN_BY}), {columns} "
+            "FROM gating_designs_compared g ORDER BY g.year IS NULL, g.year, g.name COLLATE NOCASE",
             (str(RECENT),),
         )
     ]
@@ -165,6 +181,8 @@ def select_gates(
 ) -> list[Gate]:
     """Gates with one of the wanted values of every property asked for; `not reported` asks for a missing one.
 
+    `text` are words of their names or of the names of those who use them.
+
     `runs` asks for designs with an implementation, or for those without.
     """
     words = text.lower().split()
@@ -172,7 +190,7 @@ def select_gates(
         gate
         for gate in found
         if all(gate.shown(name) in values for name, values in wanted.items() if values)
-        and all(word in f"{gate.name} {gate.record}".lower() for word in words)
+        and all(word in gate.known_by.lower() for word in words)
         and runs in (None, gate.runs)
     ]
 

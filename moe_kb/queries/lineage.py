@@ -105,6 +105,24 @@ def lineage_of_all(reader: Reader) -> Lineage:
     return Lineage(tuple(designs), tuple(edges), left_out)
 
 
+#: Calendar years in which a design's users count for what is usual today.
+RECENT = 2
+
+
+def leading_router(lineage: Lineage) -> Descendant | None:
+    """The gating design that most models of the last years use; None where no model has a date and a router."""
+    used = {
+        design: [model.released[:4] for model in design.adopters if model.released]
+        for design in lineage.designs
+        if design.component == "gating"
+    }
+    newest = max((year for years in used.values() for year in years), default=None)
+    if newest is None:
+        return None
+    since = str(int(newest) - RECENT + 1)
+    return max(used, key=lambda design: (sum(year >= since for year in used[design]), len(used[design])))
+
+
 def _dated(year: int | None, paper: int | None, users: tuple[Adopter, ...]) -> tuple[int | None, str]:
     if year is not None:
         return year, "year of the work that introduces it"

@@ -151,3 +151,13 @@ def select_configurations(
         )
 
     return [row for row in rows if passes(row)]
+
+
+def newest_sized(rows: Iterable[Row], number: int) -> list[Row]:
+    """The newest models of which a source gives all and active parameters, each by its largest configuration."""
+    known = [row for row in rows if row.released and row.number("params_total") and row.number("params_active")]
+    known.sort(key=lambda row: (row.released or "", row.number("params_total") or 0), reverse=True)
+    first: dict[str, Row] = {}
+    for row in known:
+        first.setdefault(row.record, row)
+    return list(first.values())[:number]

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from moe_kb.db.reader import Reader
-from moe_kb.db.search import Hit, hits, search
+from moe_kb.db.search import hits
+from moe_kb.format import sentence_case
 from moe_kb.queries.taxonomy import node_labels
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def papers(reader: Reader) -> list[PaperRow]:
         "SELECT p.record, n.label FROM placements p JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "
         "ORDER BY p.taxonomy, n.position"
     ):
-        nodes[record].append(label)
+        nodes[record].append(sentence_case(label))
     return [
         PaperRow(
             record,
@@ -161,7 +162,7 @@ def select_papers(reader: Reader, found: Sequence[PaperRow], facets: Facets, mos
     if facets.text:
         by_record = {paper.record: paper for paper in found}
         chosen = (
-            replace(by_record[hit.record], found=_around(hit.snippet))
+            replace(by_record[hit.record], found="".join(text for text, _ in hit.pieces))
             for hit in hits(reader.connection, facets.text, kind="paper", node=facets.node, limit=MANY)
             if hit.record in by_record
         )
@@ -192,22 +193,12 @@ def placed(reader: Reader, node: str) -> set[str]:
     )
 
 
-def elsewhere(reader: Reader, text: str, most: int = 6) -> list[Hit]:
-    """The best designs, models and systems for a text: what a person may have meant where no paper is so called."""
-    hits = search(reader.connection, text, limit=20 * most)
-    return [hit for hit in hits if hit.kind in ("design", "model", "system")][:most]
-
-
-def _around(snippet: str) -> str:
-    return " ".join(snippet.replace("[", "").replace("]", "").split())
-
-
 def paper_page(reader: Reader, record: str) -> PaperPage:
     """Everything the page shows that stands in other records or in taxonomies."""
     labels = node_labels(reader)
     return PaperPage(
         [
-            PaperPlacement(node, label, labels.get(node, node), *rest)
+            PaperPlacement(node, sentence_case(label), labels.get(node, node), *rest)
             for node, label, *rest in reader.tuples(
                 "SELECT p.taxonomy || ':' || p.node, n.label, p.printed_as, p.source, p.locator FROM placements p "
                 "JOIN nodes n ON n.taxonomy = p.taxonomy AND n.node = p.node "

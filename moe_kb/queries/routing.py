@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
 from moe_kb.format import citation
+from moe_kb.queries.designs import RECENT
 
 Where = tuple[str, str]
 """A model and the label of a configuration of it."""
@@ -111,6 +112,30 @@ def _balancing(reader: Reader) -> dict[str, Balancing]:
     ):
         places.setdefault(model, {}).setdefault(bool(is_bias), citation(source, locator))
     return {model: Balancing(found.get(False), found.get(True)) for model, found in places.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Models released since a year, and of how many of them a record names the gating design."""
+
+    since: int
+    models: int
+    known: int
+
+    def text(self, users: int) -> str:
+        """Such as `used by 13 of 31 models released since 2025 whose router is recorded`."""
+        return f"used by {users} of {self.known} models released since {self.since} whose router is recorded"
+
+
+def adoption(reader: Reader) -> Adoption:
+    """What `Gate.recent` counts a part of."""
+    ((models, known),) = reader.tuples(
+        "SELECT count(*), count(CASE WHEN EXISTS (SELECT 1 FROM edges e JOIN designs d ON d.record = e.tail "
+        "WHERE d.component = 'gating' AND e.head = m.record AND e.type IN ('uses', 'modifies')) THEN 1 END) "
+        "FROM models m WHERE m.released >= ?",
+        (str(RECENT),),
+    )
+    return Adoption(RECENT, models, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Systems: who makes each, what it optimises, its stars with their date, its papers and kinds of parallelism."""
+"""Systems: who makes each, what it supports and optimises, its stars with their date, papers, kinds of parallelism."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from moe_kb.db.reader import Reader
 from moe_kb.queries.organisations import renamed
 
 OPTIMISES = {"computation": "Computation", "communication": "Communication", "storage": "Storage"}
+#: What engines support for mixtures of experts, in words: fields of claims, and what each is called.
+SUPPORTS = {
+    "expert_parallelism": "Expert parallelism",
+    "all_to_all": "All-to-all",
+    "routing": "Routers",
+    "expert_kernels": "Expert kernels",
+    "quantised_experts": "Quantised experts",
+    "expert_balancing": "Balancing of load over devices",
+    "expert_offloading": "Offloading",
+    "overlap": "Overlap",
+    "disaggregation": "Prefill and decoding apart",
+    "upcycling": "Upcycling",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +32,16 @@ class Stars:
     number: float
     printed: str | None
     as_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What a source says that a system offers."""
+
+    text: str
+    status: str
+    source: str
+    locator: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +58,35 @@ class SystemRow:
     parallelism: tuple[str, ...]
     optimises: Mapping[str, str]
     """Key of `OPTIMISES` to the claim's status, `reported` or `derived`; an aspect without a mark is absent."""
-    notes: tuple[str, ...]
-    """Why marks were inferred."""
+    notes: Mapping[str, str]
+    """Why a mark was derived, by the same keys."""
     stars: Stars | None
+    supports: Mapping[str, Support]
+    """By key of `SUPPORTS`; what no source speaks of is absent."""
 
 
 def systems(reader: Reader) -> list[SystemRow]:
     """Every system, by name."""
     optimises: dict[str, dict[str, str]] = {}
-    notes: dict[str, dict[str, None]] = {}
+    notes: dict[str, dict[str, str]] = {}
     stars: dict[str, Stars] = {}
-    for subject, name, value, number, printed, status, scope, note in reader.tuples(
-        "SELECT subject, field, value, number, printed, status, scope, note FROM claims "
-        "WHERE preferred AND subject LIKE 'system:%' AND (field LIKE 'optimises_%' OR field = 'stars')"
+    supports: dict[str, dict[str, Support]] = {}
+    marks = ", ".join("?" * len(SUPPORTS))
+    for subject, name, value, number, printed, status, scope, note, source, locator in reader.tuples(
+        "SELECT subject, field, value, number, printed, status, scope, note, source, locator FROM claims "
+        "WHERE preferred AND subject LIKE 'system:%' "
+        f"AND (field LIKE 'optimises_%' OR field = 'stars' OR field IN ({marks}))",
+        tuple(SUPPORTS),
     ):
         if name == "stars":
             stars[subject] = Stars(number, printed, (scope or "").removeprefix("as of ") or None)
+        elif name in SUPPORTS:
+            supports.setdefault(subject, {})[name] = Support(value, status, source, locator)
         elif value == "true":
-            optimises.setdefault(subject, {})[name.removeprefix("optimises_")] = status
+            aspect = name.removeprefix("optimises_")
+            optimises.setdefault(subject, {})[aspect] = status
             if note:
-                notes.setdefault(subject, {})[note] = None
+                notes.setdefault(subject, {})[aspect] = note
     found = []
     for record, *about, papers, parallelism in reader.tuples(
         "SELECT s.record, s.key, s.name, s.organisation, s.repository, "
@@ -62,13 +94,14 @@ def systems(reader: Reader) -> list[SystemRow]:
         "FROM systems s JOIN records r ON r.record = s.record ORDER BY s.name COLLATE NOCASE"
     ):
         lists = tuple(json.loads(papers)), tuple(json.loads(parallelism))
-        marks = optimises.get(record, {}), tuple(notes.get(record, ())), stars.get(record)
-        found.append(SystemRow(*[record, *about, *lists, *marks]))
+        said = optimises.get(record, {}), notes.get(record, {}), stars.get(record), supports.get(record, {})
+        found.append(SystemRow(*[record, *about, *lists, *said]))
     return renamed(reader, found)
 
 
 def mark(status: str | None) -> str:
-    """What a cell of the table says: a mark, an inferred mark, or nothing printed."""
+    """What a cell of the table says: a mark as a source prints it, one that follows from what a source says, or that
+    it is unknown."""
     if status is None:
-        return "–"
+        return "unknown"
     return "● printed" if status == "reported" else "◐ derived"

@@ -1,12 +1,15 @@
-"""Taxonomies as trees: their nodes, what sources place at each, and the mappings between them."""
+"""Taxonomies as trees: their nodes, what sources place at each, and the mappings between them.
+
+Labels are in sentence case, whatever the survey prints; the table `nodes` has them as printed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moe_kb.db.reader import Reader
-from moe_kb.format import citation
+from moe_kb.format import citation, sentence_case
 from moe_kb.queries.designs import running
 
 
@@ -52,6 +55,17 @@ class TreeNode:
     def n_leaves(self) -> int:
         """Leaves below; 1 for a leaf."""
         return sum(child.n_leaves for child in self.children) or 1
+
+    @property
+    def without_empty(self) -> TreeNode:
+        """The tree with only those nodes below that hold a record; all of them where none does."""
+        held = tuple(child.without_empty for child in self.children if child.under)
+        return replace(self, children=held) if self.under else self
+
+    @property
+    def empty(self) -> list[TreeNode]:
+        """The topmost nodes below that hold no record."""
+        return [node for child in self.children for node in (child.empty if child.under else [child])]
 
     def walk(self) -> Iterator[TreeNode]:
         """The node and everything below it, in printed order."""
@@ -147,7 +161,7 @@ def read_tree(reader: Reader, name: str) -> TreeNode:
     ):
         below = tuple(reversed(children.pop(node, [])))
         counts = placed.get(node, 0), under.get(node, 0)
-        found = TreeNode(taxonomy, node, label, level, description, locator, *counts, below)
+        found = TreeNode(taxonomy, node, sentence_case(label), level, description, locator, *counts, below)
         if node == top:
             return found
         children.setdefault(parent, []).append(found)
@@ -172,7 +186,7 @@ def ancestors(reader: Reader, name: str) -> list[tuple[str, str]]:
     """Full name and label of each node from the root down to this one."""
     taxonomy, _, node = name.partition(":")
     return [
-        (f"{taxonomy}:{ancestor}", label)
+        (f"{taxonomy}:{ancestor}", sentence_case(label))
         for ancestor, label in reader.tuples(
             "SELECT n.node, n.label FROM node_ancestors a JOIN nodes n ON n.taxonomy = a.taxonomy "
             "AND n.node = a.ancestor WHERE a.taxonomy = ? AND a.node = ? ORDER BY n.level",
@@ -192,7 +206,7 @@ def node_labels(reader: Reader, taxonomy: str | None = None) -> dict[str, str]:
     ):  # parents come before their children
         full = f"{key}:{node}"
         above = labels.get(f"{key}:{parent}", "")
-        labels[full] = " › ".join(part for part in (above, label if node else "") if part)
+        labels[full] = " › ".join(part for part in (above, sentence_case(label) if node else "") if part)
         out[full] = ("" if taxonomy else f"{name}: ") + (labels[full] or "everything")
     return out
 

@@ -1,13 +1,15 @@
-"""The surveys' timelines of models, and the growth of the literature."""
+"""Timelines of models, the records' own and the surveys', and the growth of the literature."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moe_kb.db.reader import Reader
 from moe_kb.fields import NOT_REPORTED
 from moe_kb.queries.organisations import renamed
+from moe_kb.records.dates import span
 
 TIMELINES = ("timeline-2025", "survey-a-figure-1")
 
@@ -60,6 +62,44 @@ def timeline(reader: Reader, table: str) -> list[TimelineModel]:
         about = [cells.get(column) or NOT_REPORTED for column in ("openness", "domain", "organisation")]
         out.append(TimelineModel(*[label, cells.get("released") or "no date", *about, record, name, released]))
     return renamed(reader, out)
+
+
+#: Years before the newest of which halves are told apart, and years before it from which on each has a column.
+HALVES, YEARS = 2, 6
+
+
+def released(reader: Reader) -> list[TimelineModel]:
+    """The models of the records that have a release date, by period, within it oldest first.
+
+    Late years are parted into halves; a late model of which the half is not known stands by itself. The years before
+    `YEARS` are one period.
+    """
+    rows = reader.tuples(
+        "SELECT name, released, openness, domain, organisation, record FROM models WHERE released IS NOT NULL"
+    )
+    years = [int(span(date)[0][:4]) for _, date, *_ in rows]
+    newest = max(years, default=0)
+    early = [year for year in years if year < newest - YEARS]
+    found = []
+    for name, date, openness, domain, organisation, record in rows:
+        about = (openness or NOT_REPORTED, domain or NOT_REPORTED, organisation or NOT_REPORTED)
+        found.append(TimelineModel(name, period(date, newest, early), *about, record, name, date))
+    found.sort(
+        key=lambda model: (model.period.replace("no", "~"), span(model.released or "")[0], model.name.casefold())
+    )
+    return renamed(reader, found)
+
+
+def period(released: str, newest: int, early: Sequence[int]) -> str:
+    """The column of a release date: a half of a late year, a year, or all `early` years together."""
+    first, last = span(released)
+    year = int(first[:4])
+    if year in early:
+        return f"{min(early)}–{max(early)}" if min(early) < max(early) else str(year)
+    if year < newest - HALVES:
+        return str(year)
+    halves = {"Jan. – June" if day[5:7] <= "06" else "July – Dec." for day in (first, last)}
+    return f"{year} {halves.pop()}" if first[:4] == last[:4] and len(halves) == 1 else f"{year} no month"
 
 
 def _printed(cell: str | dict[str, str] | list[str | dict[str, str]]) -> str | None:

@@ -8,7 +8,7 @@ from moe_kb.claims.claim import Claim
 from moe_kb.claims.quantity import parse_quantity
 from moe_kb.db.claims import Disagreement, read_claims, read_disagreements
 from moe_kb.db.reader import Reader
-from moe_kb.fields import FIELDS, label_of
+from moe_kb.fields import FIELDS, label_of, value_label
 from moe_kb.format import compact
 
 
@@ -80,6 +80,14 @@ def shown(claim: Claim) -> str:
     if isinstance(claim.value, list):
         return ", ".join(str(item) for item in claim.value)
     return claim.shown
+
+
+def covers(claim: Claim) -> tuple[str | None, str | None]:
+    """What a number covers, in words: its scope, and whether shared experts count."""
+    return (
+        claim.scope and value_label("scope", claim.scope),
+        claim.counting and value_label("counting", claim.counting),
+    )
 
 
 def precision(claim: Claim) -> str:

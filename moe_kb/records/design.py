@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -95,6 +95,16 @@ class GatingProperties(Part):
     """Cost of routing one token, as a formula."""
     train_inference_difference: Sourced[Line] | None = None
     """What changes between training and inference."""
+
+    @classmethod
+    def vocabulary(cls, name: str) -> tuple[str, ...] | None:
+        """The possible values of a property in words, in order; None where it is a number or text."""
+        wrapped = next(kind for kind in get_args(cls.model_fields[name].annotation) if kind is not type(None))
+        value: Any = wrapped.model_fields["value"].annotation if issubclass(wrapped, Sourced) else None
+        if value is bool:
+            return ("yes", "no")
+        values = get_args(value)
+        return values if values and all(isinstance(word, str) for word in values) else None
 
 
 class Equation(Citation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from urllib.parse import unquote
 
 ARXIV_PATTERN = r"^([0-9]{4}\.[0-9]{4,5}|[a-z-]+/[0-9]{7})$"
 DOI_PATTERN = r"^10\.[1-9][0-9]{3,8}(\.[0-9]+)*/[!-~]*[!-+\x2d/-:<-~]$"
@@ -65,3 +66,78 @@ def address_fault(address: str) -> str | None:
     """Why an address leads nowhere: it is arXiv's, of an identifier that cannot exist. None for all others."""
     named = _ARXIV_ADDRESS.fullmatch(address)
     return arxiv_fault(named[1]) if named else None
+
+
+_ADDRESS = re.compile(r"(?:https?://|git@|www\.)[^\s<>\"]+|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}/[^\s<>\"]+", re.IGNORECASE)
+#: `arXiv:2101.03961v2`, the same bare or inside an address; `cs.CL/0701001`.
+_ARXIV_ID = re.compile(
+    r"(?<![\w.-])(?:arxiv[:.\s]\s*)?(?:(\d{4}\.\d{4,5})|([a-z-]+)(?:\.[a-z]{2})?(/\d{7}))(?:v\d{1,3})?(?:\.pdf)?(?![\w-])",
+    re.IGNORECASE,
+)
+_DOI_ID = re.compile(r"(?<![\w.])10\.[1-9]\d{3,8}(?:\.\d+)*/[^\s?#<>\"]+", re.IGNORECASE)
+_OPENREVIEW = re.compile(r"openreview\.net/\w+\?(?:[^#\s]*&)?id=([\w-]{6,40})", re.IGNORECASE)
+_ACL_ID = re.compile(
+    r"(?<![\w.])([a-z]\d{2}-\d{4}|(?:19|20)\d{2}\.[a-z0-9_]+-[a-z0-9_]+\.\d+)(?:v\d+)?(?:\.pdf|\.bib)?(?![\w-])",
+    re.IGNORECASE,
+)
+#: Pages of a model or repository: whatever lies under owner and name belongs to it.
+_HOME = re.compile(
+    r"(huggingface\.co|hf\.co|github\.com|raw\.githubusercontent\.com|gitlab\.com|modelscope\.cn)[/:]"
+    r"(?:models/)?([\w.-]+)/([\w.-]+?)(?:\.git)?(?:/.*)?",
+    re.IGNORECASE,
+)
+_HOSTS = {"hf.co": "huggingface.co", "raw.githubusercontent.com": "github.com"}
+#: What Hugging Face keeps beside models.
+_NO_OWNERS = frozenset({"papers", "datasets", "spaces", "docs", "blog", "collections"})
+
+
+def identified_in(text: str) -> list[str]:
+    """What addresses and identifiers in a text identify, as scheme and value, the most telling first; in small letters.
+
+    Schemes are `arxiv`, `doi`, `openreview`, `acl` and, for every other address, `url` with its host and path.
+    Versions, queries and fragments are left out; of a repository or a model's page only owner and name are kept.
+
+    >>> identified_in("https://arxiv.org/pdf/2101.03961v3.pdf?download=1"), identified_in("arXiv:cs.CL/0701001")
+    (['arxiv 2101.03961'], ['arxiv cs/0701001'])
+    >>> identified_in("see https://dx.doi.org/10.48550/arXiv.2101.03961."), identified_in("gate 2 of 10/20")
+    (['arxiv 2101.03961'], [])
+    >>> identified_in("https://hf.co/deepseek-ai/DeepSeek-V3/blob/main/config.json#L3")
+    ['url huggingface.co/deepseek-ai/deepseek-v3']
+    """
+    text = unquote(text)
+    found = [f"openreview {match[1]}" for match in _OPENREVIEW.finditer(text)]
+    for match in _DOI_ID.finditer(text):
+        doi = match[0].rstrip(".,;:)]}/'")
+        arxiv = _ARXIV_DOI.fullmatch(doi)
+        found.append(f"arxiv {re.sub(r'v[0-9]+$', '', arxiv[1])}" if arxiv else f"doi {doi}")
+        found += [f"acl {acl[1]}" for acl in _ACL_ID.finditer(doi)]
+    rest = _DOI_ID.sub(" ", text)
+    for match in _ARXIV_ID.finditer(rest):
+        identifier = match[1] or f"{match[2]}{match[3]}".lower()
+        if arxiv_fault(identifier) is None:
+            found.append(f"arxiv {identifier}")
+    found += [f"acl {match[1]}" for match in _ACL_ID.finditer(rest)]
+    if not found:
+        found = [f"url {_place(match[0])}" for match in _ADDRESS.finditer(text)]
+    return list(dict.fromkeys(name.casefold() for name in found))
+
+
+def without_addresses(text: str) -> str:
+    """A text with the last part of the path in place of every address: the words that it may share with a record.
+
+    >>> without_addresses("router of https://github.com/example/top-k-gate/")
+    'router of top-k-gate'
+    """
+    return _ADDRESS.sub(lambda match: _place(match[0]).rpartition("/")[2].removesuffix(".pdf"), text)
+
+
+def _place(address: str) -> str:
+    """Host and path of an address; owner and name alone of a repository or a model's page."""
+    bare = re.sub(r"^(?:[a-z]+://)?(?:[^/@]*@)?(?:www\.)?|[?#].*$", "", address, flags=re.IGNORECASE).rstrip(
+        "/.,;:)]}'"
+    )
+    home = _HOME.fullmatch(bare)
+    if not home or home[2].lower() in _NO_OWNERS:
+        return bare
+    host = home[1].lower()
+    return f"{_HOSTS.get(host, host)}/{home[2]}/{home[3]}"

@@ -8,7 +8,7 @@ state.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
@@ -87,8 +87,13 @@ class _Kept:
     picked: Fraction = Fraction()
 
 
-def cache(architecture: Architecture) -> Cache:
-    """The cache of `architecture`; an encoder keeps nothing, as it sees its sequence once."""
+def cache(architecture: Architecture, counts: Callable[[Sublayer], bool] = lambda sublayer: True) -> Cache:
+    """The cache of `architecture`; an encoder keeps nothing, as it sees its sequence once.
+
+    Args:
+        architecture: the layers.
+        counts: whether a sublayer is meant; all are, unless given.
+    """
     per_token, fixed, per_source_token = Fraction(), 0, 0
     windows: defaultdict[int, int] = defaultdict(int)
     picked: defaultdict[int, Fraction] = defaultdict(Fraction)
@@ -96,6 +101,8 @@ def cache(architecture: Architecture) -> Cache:
         if name == "encoder":
             continue
         for times, sublayer, _ in written(stack.groups, 1, name):
+            if not counts(sublayer):
+                continue
             kept = _kept(sublayer, architecture.d_model or 0)
             per_token += times * kept.per_token
             fixed += times * kept.fixed

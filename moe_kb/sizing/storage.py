@@ -19,8 +19,10 @@ from moe_kb.sizing.matrices import Matrix, matrices, tables
 from moe_kb.sizing.parameters import PARTS, Parameters, PartName, written
 from moe_kb.sizing.precision import BF16, FORMATS, FP32, WeightFormat
 
-#: How the formats and the rest of a checkpoint are read where an address, a table or a command names them.
+#: What an address, a table or a command calls the weights as each checkpoint keeps them.
 AS_RELEASED = "as-released"
+WEIGHTS: dict[str, WeightFormat | None] = {AS_RELEASED: None, **FORMATS}
+"""Every choice of weights by its name: as released, or all in one format."""
 WHOLE_SIDE = 10**13
 """More than any side of a matrix: a block of this many rows or columns is all of them."""
 

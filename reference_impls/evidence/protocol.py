@@ -60,6 +60,8 @@ QUICK = (
 )
 """Twelve of every kind, for a first look."""
 
+BASIS = "mixtral-top2-router"  # the design whose config class the controls share
+WIDEST = 16_384  # an expert may be set to
 DENSE_WIDTH = 256  # hidden width of the dense control's feed-forward in the text protocol
 
 
@@ -125,10 +127,7 @@ def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:
     def parameters(width: int) -> int:
         return active_parameters(entry, check_config(entry.config_class, {**fields, "d_expert": width}))
 
-    # A wider expert has more parameters: the first width that has enough, or the one before.
-    widths = range(4, 4 * DENSE_WIDTH)
-    above = min(bisect_left(widths, target, key=parameters), len(widths) - 1)
-    width = min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(parameters(width) / target - 1))
+    width = _width(parameters, target, 4 * DENSE_WIDTH)
     config = check_config(entry.config_class, {**fields, "d_expert": width})
     off = active_parameters(entry, config) / target - 1
     if entry.beyond:
@@ -136,3 +135,37 @@ def candidate(protocol: Protocol, entry: Entry, target: int) -> Candidate:
     if abs(off) <= TOLERANCE:
         return Candidate(entry.key, entry, config, "matched")
     return Candidate(entry.key, entry, config, "unmatched", f"active parameters {off:+.0%} at the nearest width")
+
+
+def dense_control(config: RunConfig, target: int, basis: Entry) -> RunConfig | None:
+    """A run of a dense model with about `target` active parameters under a run's budget; None on a task not `basis`'s.
+
+    One expert that every token takes with weight 1 is a dense feed-forward.
+
+    Args:
+        config: the run to stand beside.
+        target: active parameters without embedding and head.
+        basis: the design whose layer, with one expert, is the feed-forward.
+    """
+    if config.task.name not in basis.tasks:
+        return None
+    known = basis.config_class.flat_fields()
+    own = type(config).layer_class().model_fields
+    alike = {"d_model", "n_layers"}
+    shared = {
+        name: value for name, value in config.flat().items() if name in known and (name not in own or name in alike)
+    }
+    fields = {**shared, "n_experts": 1, "experts_per_token": 1, "balance_coefficient": 0.0}
+
+    def parameters(width: int) -> int:
+        return active_parameters(basis, check_config(basis.config_class, {**fields, "d_expert": width}))
+
+    return check_config(basis.config_class, {**fields, "d_expert": _width(parameters, target, WIDEST)})
+
+
+def _width(parameters: Callable[[int], int], target: int, widest: int) -> int:
+    """The width of experts that brings parameters closest to `target`."""
+    # A wider expert has more parameters: the first width that has enough, or the one before.
+    widths = range(4, widest)
+    above = min(bisect_left(widths, target, key=parameters), len(widths) - 1)
+    return min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(parameters(width) / target - 1))

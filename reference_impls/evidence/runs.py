@@ -16,10 +16,16 @@ import reference_impls
 from reference_impls.catalogue import entries, find
 from reference_impls.config import ConfigError, check_config
 from reference_impls.evidence import files
-from reference_impls.evidence.protocol import CONTROLS, Candidate, Protocol, active_parameters, candidate, controls
+from reference_impls.evidence.protocol import (
+    BASIS,
+    CONTROLS,
+    Candidate,
+    Protocol,
+    active_parameters,
+    candidate,
+    controls,
+)
 from reference_impls.tasks.train import TASKS
-
-BASIS = "mixtral-top2-router"  # the design whose config class the controls share
 
 
 def candidates(protocol: Protocol, keys: Sequence[str] | None = None) -> list[Candidate]:

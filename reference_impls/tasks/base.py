@@ -100,6 +100,10 @@ class Task(ABC):
         """Metrics that follow from means over an interval."""
         return {}
 
+    def references(self) -> dict[str, float]:
+        """Scores of the headline metric in validation that need no model, by what reaches them."""
+        return {}
+
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
         """What a reader should know before the run begins."""
         yield from ()

@@ -124,12 +124,13 @@ class ClustersTask(Task):
         """The cluster of each point."""
         return batch.cluster_BS.flatten(), self.config.task.n_clusters
 
+    def references(self) -> dict[str, float]:
+        """What guessing reaches."""
+        return {"chance": 1 / CLASSES}
+
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
         """What there is to learn."""
-        yield (
-            "info",
-            f"{self.config.task.n_clusters} clusters with a rule of their own; chance hits 1 label in {CLASSES}",
-        )
+        yield "info", f"{self.config.task.n_clusters} clusters with a rule of their own"
 
 
 def dense_baseline(entry: Entry, config: RunConfig) -> ClustersTask:

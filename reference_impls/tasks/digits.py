@@ -119,9 +119,10 @@ class DigitsTask(Task):
         """The digit of the image of each patch."""
         return batch.digit_B.repeat_interleave(PATCHES), DIGITS
 
+    def references(self) -> dict[str, float]:
+        """What guessing reaches."""
+        return {"chance": 1 / DIGITS}
+
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
         """What is read and what is held out."""
-        yield (
-            "info",
-            f"{len(self.images.digit_B)} images to learn from, {HELD_OUT} held out; chance names 1 in {DIGITS}",
-        )
+        yield "info", f"{len(self.images.digit_B)} images to learn from, {HELD_OUT} held out"

@@ -66,12 +66,17 @@ class EventWriter:
         versions: Mapping[str, str],
         params_total: int,
         params_active: int,
+        references: Mapping[str, float],
     ) -> None:
-        """What is about to run. Parameters include embeddings; active ones are those that a token uses."""
+        """What is about to run. Parameters include embeddings; active ones are those that a token uses.
+
+        `references` are scores of the headline metric that need no model, by what reaches them.
+        """
+        reached = "".join(f"; {name}: {value:.4g}" for name, value in references.items())
         self._write(
             "start",
             f"{implementation} on {task}: {steps} steps, {params_total:,} parameters "
-            f"({params_active:,} active), {threads} threads",
+            f"({params_active:,} active), {threads} threads{reached}",
             implementation=implementation,
             config=dict(config),
             task=task,
@@ -81,6 +86,7 @@ class EventWriter:
             versions=dict(versions),
             params_total=params_total,
             params_active=params_active,
+            references=dict(references),
         )
 
     def progress(self, step: int, steps: int, eta_seconds: float | None) -> None:

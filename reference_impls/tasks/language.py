@@ -63,13 +63,15 @@ class TextTask(Task):
         """Bits per byte."""
         return {"bits_per_byte": means["cross_entropy"] / math.log(2)}
 
+    def references(self) -> dict[str, float]:
+        """What a model without context would reach."""
+        return {"byte frequencies alone": unigram_bits_per_byte(self.corpus, self.validation_batches)}
+
     def notes(self) -> Iterator[tuple[Literal["info", "warning"], str]]:
-        """What was read, what this Python lacks, and what a model without context would reach."""
+        """What was read, and what this Python lacks."""
         corpus = self.corpus
         sizes = ", ".join(f"{name} {len(corpus.train[name]):,}" for name in corpus.domains)
         yield "info", f"text {corpus.digest}: {sizes} bytes to learn from"
         missing = [name for name in DOMAINS if name not in corpus.domains]
         if missing:
             yield "warning", f"this Python carries no text of the kind: {', '.join(missing)}"
-        unigram = unigram_bits_per_byte(corpus, self.validation_batches)
-        yield "info", f"byte frequencies alone reach {unigram:.3f} bits per byte in validation"

@@ -152,6 +152,7 @@ class Trainer:
             },
             params_total=sum(p.numel() for p in self.model.parameters()),
             params_active=self.entry.estimate(config).params_active,
+            references=self.task.references(),
         )
         for level, text in self.task.notes():
             self.events.message(level, text)

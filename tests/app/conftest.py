@@ -32,7 +32,7 @@ def open_page(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setenv("MOE_KB_ROOT", str(tree))
     monkeypatch.setenv("MOE_KB_LAB", str(tmp_path / "runs"))
 
-    def open_it(name: str, **query: str) -> AppTest:
+    def open_it(name: str, /, **query: str) -> AppTest:
         at = Page(str(APP / "main.py"), default_timeout=30).run()
         for key, value in query.items():
             at.query_params[key] = value
@@ -45,7 +45,7 @@ def open_page(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 def open_real_page(open_page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """The same on the real records."""
 
-    def open_it(name: str, **query: str) -> AppTest:
+    def open_it(name: str, /, **query: str) -> AppTest:
         monkeypatch.setenv("MOE_KB_ROOT", str(RECORDS))
         return open_page(name, **query)
 

@@ -7,9 +7,9 @@ from shown import tables
 def test_the_matrix_shows_typed_properties(open_page):
     table = tables(open_page("designs"))[0].set_index("name")
     assert list(table.index) == ["Alpha router", "Beta router"]
-    assert table.loc["Alpha router", "chooser"] == ["token"]
+    assert table.loc["Alpha router", "chooser"] == ["each token"]
     assert table.loc["Alpha router", "renormalised"] == ["no"]
-    assert table.loc["Beta router", "chooser"] == ["expert"]
+    assert table.loc["Beta router", "chooser"] == ["each expert"]
 
 
 def test_filtering_by_a_property(open_page):
@@ -39,14 +39,24 @@ def test_a_design_shows_its_equation_properties_and_users(open_page, texts):
     assert r"\mathrm{softmax}(W x)_i" in at.latex[0].value
     assert "Each token goes to its best expert." in words
     tables = [table.value for table in at.table]
-    assert any("$W$" in table.index for table in tables)
+    assert "$W$ the router's matrix" in words
     properties = next(table for table in tables if "Property" in table).set_index("Property")
     assert properties.loc["Renormalised", "Value"] == "**no**"
     assert "derived" in properties.loc["Renormalised", "Source"]
     labels = [link.label for link in at.get("page_link")]
     assert "Alpha (2021)" in labels
     assert "Beta router" in labels
-    assert "← variant-of" in words or any("variant-of" in str(badge.value) for badge in at.markdown)
+    assert any("← variant of" in str(badge.value) for badge in at.markdown)
+    assert "**In short.** Each token chooses one expert. Weights are used as they are scored." in words
+    assert "Used by 0 of 0 models released since 2025" in words
+
+
+def test_a_design_shows_code_to_copy(open_page, kb):
+    snippet, *files = [block.value for block in open_page("design", key="alpha-router").code]
+    implementation = kb.implementation_of("alpha-router")
+    assert snippet == implementation.snippet.strip()
+    assert files[0].strip() == dict(implementation.files)["router.py"].strip()
+    assert "class SwitchTop1Router" in files[0]
 
 
 def test_steps_of_an_algorithm(open_page, texts):
@@ -75,14 +85,13 @@ def test_a_design_says_how_far_its_implementation_goes_and_where_it_stands(open_
     assert "SwitchTransformersSparseMLP" in said.replace("\\", "")
     assert "Text: 2nd of 2 by mean, bits per byte 2.903 ± 0.058, better than dense" in said
     assert "Clusters: failed: the loss is not finite at step 2" in said
-    ways = [link for link in at.get("page_link") if link.label == "See the comparison"]
-    addresses = [f"protocol={task}-0&loads=switch-top1-router" for task in ("text", "clusters")]
-    assert [link.proto.query_string for link in ways] == addresses
+    for task in ("text", "clusters"):
+        assert f"[See the comparison](evidence?protocol={task}-0&loads=switch-top1-router)" in said
 
 
 def test_a_design_outside_every_comparison_says_nothing_of_them(open_page, texts, with_results):
     with_results(result("base", [2.7, 2.8]))
-    assert "See the comparison" not in [link.label for link in open_page("design", key="alpha-router").get("page_link")]
+    assert "See the comparison" not in texts(open_page("design", key="alpha-router"))
 
 
 def test_designs_with_and_without_implementation_can_be_told_apart(open_page):
@@ -103,7 +112,7 @@ def test_side_by_side_marks_what_differs(open_page):
     table = at.table[0].value.set_index("Property")
     assert "≠ **Who chooses**" in table.index
     assert "k" in table.index
-    assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**expert**")
+    assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**each expert**")
     assert "[First survey](https://example.org/first), §3" in table.loc["≠ **Who chooses**", "Beta router"]
     at.toggle(key="in-differing").set_value(True).run()
     assert all(name.startswith("≠") for name in at.table[0].value["Property"])

@@ -45,7 +45,7 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     shown = board(at)
     assert list(dict.fromkeys(shown["group"])) == ["Ranked", "Unmatched", "Not causal", "Controls", "Failed"]
     ranked = shown[shown["group"] == "Ranked"]
-    assert list(ranked["name"]) == ["Switch top-1", "Mixtral top-2", "BASE layers"]
+    assert list(ranked["name"]) == ["Switch top-1 router", "Mixtral router", "BASE layer"]
     assert list(ranked["rank"]) == [1, 2, 3]
     assert list(ranked["places"]) == ["1", "2", "3"]
     assert ranked["dense_error"][0] == pytest.approx(0.00333, abs=1e-4)
@@ -55,7 +55,7 @@ def test_text_groups_verdicts_and_ranks(open_page, texts, with_results):
     assert notes["Unmatched"] == "active parameters +9% at the nearest width"
     assert notes["Failed"] == "the loss is not finite at step 2"
     assert shown[shown["group"] != "Ranked"]["rank"].isna().all()
-    assert "BASE layers (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
+    assert "BASE layer (2 of 3 seeds: the loss is not finite at step 2)" in texts(at)
     assert len(at.get("plotly_chart")) == 3
     assert "a processor, 2 cores" in texts(at)
 
@@ -124,9 +124,9 @@ def test_a_result_cannot_bring_markup_into_the_page(open_page, texts, with_resul
 def test_the_table_filters_by_group_verdict_name(open_page, with_results):
     with_results(*TEXT)
     at = open_page("evidence", group="ranked", verdict="worse")
-    assert list(board(at)["name"]) == ["BASE layers"]
-    at = open_page("evidence", q="TOP-")
-    assert list(board(at)["name"]) == ["Switch top-1", "Mixtral top-2", "GShard top-2"]
+    assert list(board(at)["name"]) == ["BASE layer"]
+    at = open_page("evidence", q="TOP")
+    assert list(board(at)["name"]) == ["Switch top-1 router", "GShard top-2 router"]
     at = open_page("evidence", q="nothing is called so")
     assert len(at.get("plotly_chart")) == 3
 

@@ -1,10 +1,13 @@
 """The laboratory's page, with real runs in processes of their own."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from shown import tables
 
 from moe_kb.lab import Lab, details
 from moe_kb.lab.browsing import families
@@ -68,7 +71,7 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
     at = open_page("lab")
     entries = installed_catalogue().entries
     assert sorted(links(at)) == sorted(entry.name for entry in entries)
-    assert [h.value.lower() for h in at.subheader] == families(entries)
+    assert [h.value.lower() for h in at.header] == families(entries)
     said = texts(at)
     badges = (":orange-badge[partial]", ":violet-badge[not causal]", "[2017]", "text, clusters")
     assert all(badge in said for badge in badges)
@@ -76,7 +79,7 @@ def test_every_implementation_stands_in_its_family_and_can_be_searched(open_page
     assert any("ash" in link for link in links(at))
     assert len(links(at)) < 5
     at.text_input(key="in-q").set_value("no such thing").run()
-    assert "No implementation passes." in texts(at)
+    assert "No results." in texts(at)
     at.text_input(key="in-q").set_value("").run()
     at.pills(key="in-family").set_value(["soft"]).run()
     assert at.query_params["family"] in ("soft", ["soft"])
@@ -106,11 +109,81 @@ def test_another_task_brings_other_defaults_and_keeps_what_was_typed(open_page, 
     at.segmented_control(key="in-task").set_value("text").run()
     assert (number(at, "steps").value, number(at, "d_expert").value) == (77, 256)
     at.selectbox(key="in-implementation").set_value("mixtral-top2-router").run()
-    assert number(at, "steps", "mixtral-top2-router").value == 240
+    assert number(at, "steps", "mixtral-top2-router").value == 77, "one budget for both"
     at.selectbox(key="in-implementation").set_value("switch-top1-router").run()
-    assert number(at, "steps").value == 77
     at.button(key="defaults").click().run()
     assert number(at, "steps").value == 240
+
+
+def test_settings_in_the_address_outlive_a_reload(open_page):
+    at = open_page("lab", implementation="deepseek-v3-router")
+    number(at, "n_experts", "deepseek-v3-router").set_value(32).run()
+    at.toggle(key="set-deepseek-v3-router-save_checkpoint").set_value(True).run()
+    number(at, "learning_rate", "deepseek-v3-router").set_value(0.006).run()
+    said = at.query_params["set"]
+    assert sorted(said) == ["learning_rate:0.006", "n_experts:32", "save_checkpoint:yes"]
+    again = open_page("lab", implementation="deepseek-v3-router", set=said)
+    assert number(again, "n_experts", "deepseek-v3-router").value == 32
+    assert number(again, "learning_rate", "deepseek-v3-router").value == 0.006
+    assert again.toggle(key="set-deepseek-v3-router-save_checkpoint").value
+    number(again, "n_experts", "deepseek-v3-router").set_value(16).run()
+    assert "n_experts:16" not in again.query_params["set"], "the default is not said"
+
+
+@pytest.mark.parametrize("said", [
+    "steps:x", "steps:0", "steps:99999999999999999999999999999999", "steps", ":", "steps:", "learning_rate:nan",
+    "learning_rate:inf", "no_such:1", "save_checkpoint:maybe", "balance_convention:<b>",
+])  # fmt: skip
+def test_what_an_input_cannot_hold_is_ignored(open_page, said):
+    at = open_page("lab", implementation="mixtral-top2-router", set=said)
+    assert number(at, "steps", "mixtral-top2-router").value == 240
+    assert not at.button(key="launch").disabled
+
+
+def test_the_evidence_preset_brings_its_settings(open_page, texts):
+    at = open_page("lab", implementation="deepseek-v3-router", preset="text-1")
+    wanted = {"steps": 300, "d_model": 64, "d_expert": 63, "sequence_length": 128, "threads": 1}
+    assert {name: number(at, name, "deepseek-v3-router").value for name in wanted} == wanted
+    assert "under these settings" in texts(at)
+    at = open_page("lab", implementation="deepseek-v3-router")
+    assert "steps 240 (there 300)" in texts(at).replace("\\", "")
+
+
+@pytest.mark.parametrize(("key", "wrong", "said", "repairs"), [
+    ("deepseek-v3-router", {"n_experts": 15}, "Experts = 15 must be a multiple of Groups = 4",
+     {"Experts: 12", "Experts: 16", "Groups: 3", "Groups: 5"}),
+    ("mixtral-top2-router", {"experts_per_token": 20}, "Experts per token = 20 must be at most Experts = 8",
+     {"Experts: 20", "Experts per token: 8"}),
+    ("hash-routing", {"vocabulary": 16}, "Vocabulary = 16 must be at least 256", {"Vocabulary: 256"}),
+    ("multi-gate-mixture", {"cluster_unit": "token"}, "Cluster unit = 'token' must be 'sequence'", set()),
+])  # fmt: skip
+def test_a_wrong_setting_is_told_in_labels(open_page, texts, key, wrong, said, repairs):
+    task = {"task": "clusters"} if "cluster_unit" in wrong else {}
+    at = open_page("lab", implementation=key, set=[f"{name}:{value}" for name, value in wrong.items()], **task)
+    told = texts(at).replace("\\", "")
+    assert said in told
+    assert "Value error" not in told
+    assert at.button(key="launch").disabled
+    assert at.button(key="launch-below").disabled
+    offered = {button.label: button for button in at.button if button.key.startswith("repair-")}
+    assert repairs <= offered.keys()
+    labels = [widget.label for kind in ("number_input", "selectbox") for widget in getattr(at, kind)]
+    marked = [label for label in labels if ":material/error:" in label]
+    assert len(marked) == len({label.partition(":")[0] for label in offered})
+    offered[min(offered)].click().run()
+    assert not at.button(key="launch").disabled
+
+
+@pytest.mark.parametrize("form", ["bash", "python"])
+def test_the_run_as_code_runs(open_page, tmp_path, form):
+    at = open_page("lab", implementation="switch-top1-router", set=[f"{name}:{value}" for name, value in TINY.items()])
+    (code,) = (block.value for block in at.code if block.language == form)
+    place = {"HOME": str(tmp_path), "MOE_KB_LAB": str(tmp_path / "runs"), "PATH": f"{Path(sys.executable).parent}:/bin"}
+    command = ["bash", "-c", code] if form == "bash" else [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=place, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
+    assert "bits_per_byte" in done.stdout
 
 
 def test_what_leaks_and_what_is_missing_is_said(open_page, texts):
@@ -160,11 +233,15 @@ def test_a_run_from_launch_to_deletion(open_page, texts, lab):
     until(at, lambda: "completed" in texts(at))
     assert {metric.label for metric in at.metric} >= {"Elapsed", "Bits per byte, valid", "Tokens per second"}
     assert next(metric.value for metric in at.metric if metric.label == "Bits per byte, valid") != "–"
-    assert len(at.get("plotly_chart")) == 5, "four curves and the load per expert"
+    charts = len(at.get("plotly_chart"))
+    assert charts in (4, 5), "bits, spread, specialisation, drops where there are any, and the load per expert"
+    assert "Estimated" not in {metric.label for metric in at.metric}
+    assert {"Switch (2021)"} <= set(links(at)) or any("witch" in link for link in links(at))
+    assert "Evidence" in texts(at)
     assert "at step 4" in texts(at)
     assert any("completed after" in code.value for code in at.code), "the end of the log"
     at.multiselect(key="in-curves").set_value(["router_entropy"]).run()
-    assert len(at.get("plotly_chart")) == 6
+    assert len(at.get("plotly_chart")) == charts + 1
     assert any(c.value.startswith("`router_entropy`") for c in at.caption), "what the page says of it"
     at.multiselect(key="in-curves").set_value([]).run()
     at.segmented_control(key="in-load").set_value(next(iter(lab.curves(run.id).load_history))).run()
@@ -200,14 +277,17 @@ def test_past_runs_are_listed_and_compared_also_by_an_app_that_was_restarted(ope
 
     st.cache_resource.clear()  # what a restart forgets
     at = open_page("lab", view="runs")
-    listed = at.dataframe[0].value
-    assert list(listed["id"]) == [run.id for run in reversed(runs)]
-    assert (list(listed["status"]), list(listed["progress"])) == (["completed", "completed"], [1.0, 1.0])
-    at.multiselect(key="in-runs").set_value([run.id for run in runs]).run()
+    listed = tables(at)[0]
+    assert list(listed["name"]) == ["Switch top-1 · 4 steps · seed 1", "Switch top-1 · 4 steps · seed 0"]
+    assert (list(listed["status"]), list(listed["progress"])) == ([["completed"], ["completed"]], [1.0, 1.0])
+    at = open_page("lab", view="runs", tick=",".join(run.id for run in runs))
     assert len(at.get("plotly_chart")) == 1
-    differing = at.dataframe[1].value
-    assert list(differing["setting"]) == ["seed"]
+    assert list(tables(at)[2][""]) == ["Seed"]
+    assert "like with like. One budget." in texts(at)
     at.selectbox(key="in-metric").set_value("load_cv").run()
+    again = open_page("lab", view="runs", tick=runs[0].id)
+    assert len(again.get("plotly_chart")) == 1
+    assert list(tables(again)[1]["run"]) == ["Switch top-1 · 4 steps · seed 0"]
 
 
 def test_settings_of_a_run_can_be_taken_again(open_page, lab):
@@ -230,9 +310,9 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     next(button for button in at.button if button.label.startswith("Set up another")).click().run()
     assert (at.segmented_control(key="in-task").value, number(at, "steps").value) == ("clusters", 20)
     assert number(at, "d_expert").value == 8
-    at = open_page("lab", view="runs", runs=run.id)
+    at = open_page("lab", view="runs", tick=run.id)
     assert (at.selectbox(key="in-metric").value, len(at.get("plotly_chart"))) == ("accuracy", 1)
-    listed = at.dataframe[0].value
+    listed = tables(at)[0]
     assert list(listed["task"]) == ["clusters"]
     assert 0 <= listed["accuracy"][0] <= 1
     assert "bits_per_byte" not in listed

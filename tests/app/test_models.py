@@ -170,8 +170,9 @@ def test_no_number_of_keys_breaks_the_comparison(open_page, texts, tree, kind, n
 
 def test_models_are_compared_with_pictures_and_sources(open_page, texts, sizable):
     copies(sizable, 2)
-    at = open_page("compare", kind="model", keys="alpha,copy-1|1B")
-    (shown,) = (json.loads(element.proto.json)["items"] for element in at.get("bidi_component"))
+    at = open_page("compare", kind="model", keys="alpha,copy-1|1B", sources="yes")
+    told = [json.loads(element.proto.json) for element in at.get("bidi_component")]
+    (shown,) = (data["items"] for data in told if "items" in data)
     assert len(shown) == 2
     assert 'class="lit">width 512<' in shown[0]["svg"]
     table = at.table[0].value.map(lambda text: text.replace("\\", "")).set_index("Property")

@@ -4,47 +4,66 @@ import re
 
 import pytest
 from shown import tables
+from trees import remove_model
 
 import moe_kb
 from moe_kb.queries.overview import QUERIES
 
 
-def test_numbers_of_the_tree(open_page):
+def test_numbers_of_the_tree(open_page, texts):
+    words = texts(open_page("overview"))
+    for number in ("2 papers", "2 gating designs", "0 other designs", "1 models", "1 systems", "7 taxonomy nodes"):
+        assert f"[{number}](" in words
+
+
+def test_four_ways_lead_in(open_page, texts):
     at = open_page("overview")
-    numbers = {metric.label: metric.value for metric in at.metric}
-    assert (numbers["Papers"], numbers["Gating designs"], numbers["Other designs"]) == ("2", "2", "0")
-    assert (numbers["Models"], numbers["Systems"], numbers["Taxonomy nodes"]) == ("1", "1", "7")
+    labels = [link.label for link in at.get("page_link")]
+    assert labels[:4] == ["Choose a router", "Size a deployment", "Find and cite", "New here? A tour in four steps"]
+    assert len(at.get("bidi_component")) >= 1
+    assert "The router that most recent models use: [Alpha router](design?key=alpha-router)" in texts(at)
 
 
-def test_gates_without_an_implementation_are_counted(open_page):
-    links = {link.label: link.proto.query_string for link in open_page("overview").get("page_link")}
-    assert links["1 of 2 gating designs can be run; 1 have no implementation yet"] == "runs=no"
-
-
-def test_ways_lead_to_what_is_drawn_and_computed(open_page):
-    labels = {link.label for link in open_page("overview").get("page_link")}
-    assert {"Models by quality, speed and cost", "What models cost, part by part"} <= labels
-    assert "What the runnable designs do under one budget" in labels
-
-
-def test_searching_leads_to_the_papers(open_page):
-    at = open_page("overview")
-    at.text_input(key="find").set_value("alph").run()
-    assert (at.title[0].value, at.text_input(key="in-q").value) == ("Papers", "alph")
-    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens"]
-
-
-def test_a_tree_without_timelines_shows_none(open_page):
-    at = open_page("overview")
-    assert [header.value for header in at.header] == ["Papers by year"]
+def test_the_newest_of_each_kind(open_page, texts):
+    words = texts(open_page("overview"))
+    assert "- [Alpha](model?key=alpha)  \n  :gray[March 2021, Example Lab]" in words
+    assert "[Alpha router](design?key=alpha-router)  \n  :gray[March 2021, Alpha]" in words
 
 
 @pytest.mark.integration
-def test_the_real_timelines_filter_by_affiliation(open_real_page):
+def test_a_trend_stands_in_a_sentence(open_real_page):
     at = open_real_page("overview")
-    assert "74 models" in " ".join(caption.value for caption in at.caption)
+    first = moe_kb.open().trend_findings()[0]
+    assert first.words in at.info[0].value
+    assert f"trends?measure={first.measure}" in at.info[0].value
+
+
+def test_searching_leads_to_results(open_page):
+    at = open_page("overview")
+    at.text_input(key="find").set_value("alph").run()
+    assert at.text_input(key="in-q").value == "alph"
+
+
+def test_pictures_stand_below(open_page):
+    at = open_page("overview")
+    assert len(at.get("plotly_chart")) == 2
+    headings = [header.value for header in at.header]
+    assert headings[-3:] == ["The lineage of gating, from 1991 to today", "Models through time", "Papers by year"]
+
+
+def test_a_tree_without_dates_has_no_timeline(open_page, tree):
+    remove_model(tree)
+    headings = [header.value for header in open_page("overview").header]
+    assert "Models through time" not in headings
+    assert headings[-1] == "Papers by year"
+
+
+@pytest.mark.integration
+def test_the_real_timelines_filter_by_organisation(open_real_page):
+    at = open_real_page("overview")
+    assert re.search(r"\d+ models by their preferred release dates", " ".join(caption.value for caption in at.caption))
     at.multiselect(key="in-affiliation").select("Mistral AI").run()
-    shown = tables(at)[0]
+    shown = tables(at)[-1]
     assert len(shown) >= 2
     assert set(shown["organisation"]) == {"Mistral AI"}
     at.segmented_control(key="in-timeline").set_value("survey-a-figure-1").run()
@@ -52,11 +71,10 @@ def test_the_real_timelines_filter_by_affiliation(open_real_page):
 
 
 def queries(at) -> dict[str, str]:
-    """Every number that the overview shows with the query that its tooltip names, as `number: query`."""
-    said = {metric.help.strip("`"): metric.value for metric in at.metric}
-    for caption in at.caption:
-        for number, sql in re.findall(r"([\d,]+): `([^`]+)`", caption.help or ""):
-            said[sql] = number
+    """Every number that the overview shows with the query that its tooltip names, as `query: number`."""
+    (line,) = [element for element in at.markdown if "claims, each with its source" in element.value]
+    said = {sql: number for number, sql in re.findall(r"([\d,]+): `([^`]+)`", line.help)}
+    assert list(said.values()) == re.findall(r"\[([\d,]+) ", line.value), "the tooltip names each number of the line"
     return said
 
 
@@ -67,14 +85,10 @@ def test_every_number_is_what_its_query_says(tree_of, request):
     assert set(said) == set(QUERIES.values())
     for sql, number in said.items():
         assert kb.query(sql).rows == [(int(number.replace(",", "")),)], sql
-    (caption,) = [element.value for element in at.caption if element.value.startswith(said[QUERIES["configurations"]])]
-    shown = [said[QUERIES[name]] for name in ("configurations", "described", "sources", "differ", "open")]
-    assert re.findall(r"[\d,]*\d", caption) == shown
 
 
-def test_the_link_under_a_number_asks_its_query(open_page):
-    links = {link.label: link.proto.query_string for link in open_page("overview").get("page_link")}
-    assert links["Query the claims"] == "sql=SELECT+count%28%2A%29+FROM+claims_counted"
+def test_the_number_of_claims_leads_to_its_query(open_page, texts):
+    assert "(query?sql=SELECT+count%28%2A%29+FROM+claims_counted)" in texts(open_page("overview"))
 
 
 def test_stats_and_the_overview_count_alike(open_page):

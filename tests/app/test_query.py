@@ -1,5 +1,7 @@
 """The SQL console."""
 
+import json
+
 import pytest
 import streamlit as st
 from streamlit.runtime.caching import get_data_cache_stats_provider
@@ -25,7 +27,7 @@ def ask(at, sql: str):
 
 def test_a_query_answers_with_rows_and_time(open_page, texts):
     at = ask(open_page("query"), "SELECT key, year FROM papers ORDER BY year")
-    assert list(at.dataframe[0].value["key"]) == ["beta", "alpha"]
+    assert list(at.dataframe[0].value["key"]) == ["paper?key=beta#beta", "paper?key=alpha#alpha"]
     assert "2 rows in" in texts(at)
     assert texts(at).count(" ms") == 1
 
@@ -111,7 +113,7 @@ def test_the_download_has_what_is_not_shown(open_page, monkeypatch):
     made = []
     monkeypatch.setattr(st, "download_button", lambda label, data, *_, **__: made.append(data))
     ask(open_page("query"), f"{ENDLESS} i, {letters(4)} AS text FROM n LIMIT 1500")
-    assert made[-1]().count(b"\n") == 1501
+    assert made[-2]().count(b"\n") == 1501
 
 
 def test_kept_results_are_bounded_by_bytes(open_page):
@@ -137,6 +139,37 @@ def test_two_queries_at_once_and_the_third_is_told(open_page, texts, monkeypatch
             console._turns.release()
     at.run()  # and the message is not remembered
     assert list(at.dataframe[0].value["busy"]) == ["busy"]
+
+
+@pytest.mark.parametrize(("sql", "column", "first"), [
+    ("SELECT record FROM papers ORDER BY record", "record", "paper?key=alpha#paper%3Aalpha"),
+    ("SELECT 'model:alpha' AS x", "x", "model?key=alpha#model%3Aalpha"),
+    ("SELECT 'alpha' AS x", "x", "alpha"), ("SELECT 'alpha' AS model", "model", "model?key=alpha#alpha"),
+    ("SELECT 'alpha' AS x UNION SELECT 'unknown'", "x", "alpha"), ("SELECT 'javascript:alert(1)' AS x", "x",
+    "javascript:alert(1)"),
+])  # fmt: skip
+def test_records_in_a_result_are_links(open_page, sql, column, first):
+    assert ask(open_page("query"), sql).dataframe[0].value[column].iloc[0] == first
+
+
+def test_the_download_as_json_has_whole_rows(open_page, monkeypatch):
+    made = {}
+    monkeypatch.setattr(st, "download_button", lambda label, data, *_, **__: made.update({label: data}))
+    ask(open_page("query"), "SELECT key, year, NULL AS nothing FROM papers ORDER BY year LIMIT 1")
+    assert json.loads(made["Download JSON"]()) == [{"key": "beta", "year": 2021, "nothing": None}]
+
+
+def test_a_mistyped_column_gets_a_near_name(open_page):
+    at = ask(open_page("query"), "SELECT nme FROM papers")
+    assert "no column nme in papers: name?" in at.error[0].value
+
+
+def test_categories_start_as_bars(open_page):
+    at = ask(open_page("query"), "SELECT name, year FROM papers")
+    at.segmented_control(key="in-show").set_value("chart").run()
+    assert at.segmented_control(key="in-kind").value == "bar"
+    at = ask(at, "SELECT year, length(name) AS n FROM papers")
+    assert at.segmented_control(key="in-kind").value == "scatter"
 
 
 def test_no_rows_and_no_numbers_say_what_to_do(open_page, texts):

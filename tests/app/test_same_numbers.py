@@ -71,7 +71,7 @@ def test_trends_agree(open_page, measure):
         assert getattr(row, measure) == observation.value(measure) == printed["value"]
         assert row.source == observation.source_of(measure) == printed["source"]
         assert observation.label in text
-    assert len(data["years"]) == len(trend.years) + len(trend.commonest)
+    assert len(data["years"]) == len(trend.years) + len(trend.years_of_words)
 
 
 def test_unknown_names_end_the_command(open_page):

@@ -10,6 +10,7 @@ import main
 import pytest
 import ui
 from trees import edit
+from ui.record_table import Marked, _sorted_records
 
 APP = Path(ui.__file__).parents[1]
 PAGES = [entry.name for entry in main.PAGES if entry.name != "axes"]
@@ -36,6 +37,29 @@ SHOWING = [
     ("taxonomy", {"node": "nothing"}),
     ("missing", {"page": "nothing"}),
 ]
+
+
+VALUES = {
+    "words": ["b10", "B9", None, "a", ""],
+    "number": [3.5, None, Marked(10, "10 ≠", "open"), 2, -1],
+    "tags": [["x", "y"], ["x"], [], ["a"], None],
+    "check": [True, False, True, False, None],
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        ("words", "dbace"), ("-words", "abdce"), ("number", "edacb"), ("-number", "cadeb"),
+        ("tags", "dbace"), ("-tags", "abdce"), ("check", "acbde"),
+        ("nothing", "abcde"), ("", "abcde"),
+    ],
+)  # fmt: skip
+def test_neighbours_are_sorted_as_the_table_is(order, found):
+    rows = [
+        {"record": record} | {name: values[i] for name, values in VALUES.items()} for i, record in enumerate("abcde")
+    ]
+    assert "".join(_sorted_records(rows, set(VALUES), order)) == found
 
 
 def bar(at):
@@ -89,6 +113,10 @@ def test_lists_are_remembered_in_their_order(open_page):
     assert set(at.session_state["orders"]["paper"]) == {"paper:alpha", "paper:beta"}
     at = open_page("designs")
     assert at.session_state["orders"]["design"] == ("design:alpha-router", "design:beta-router")
+    at = open_page("designs", sort="-name")
+    assert at.session_state["orders"]["design"] == ("design:beta-router", "design:alpha-router")
+    at = open_page("designs", show="gallery", chooser="expert")
+    assert at.session_state["orders"]["design"] == ("design:beta-router",)
     at = open_page("models", q="alpha")
     assert at.session_state["orders"]["model"] == ("model:alpha",)
 

@@ -5,7 +5,10 @@ import json
 import pytest
 from config_files import RELEASED
 from shown import tables
-from trees import BARE, size_alpha
+from trees import BARE, edit, size_alpha
+
+from moe_kb.format import bytes_text
+from moe_kb.importing.carried import pack
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ TOTAL = 2 * 1000 * 512 + 4 * ATTENTION + EXPERT + 3 * (9 * EXPERT + 8 * 512) + 9
 
 def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
-    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 6)
+    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 7)
     assert "no multi-token-prediction layers" in texts(at)
     devices = next(frame for frame in tables(at) if "peak" in frame.columns)
     assert (devices["name"].iloc[0], devices["Alpha 1B"].iloc[0]) == ("Zeta 9000", 1)
@@ -36,7 +39,7 @@ def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     said = texts(at)
     for title in ("Parameters", "Operations", "All-to-all", "Roofline on Zeta 9000"):
         assert title in said
-    assert said.count("Excludes.") == 7
+    assert said.count("Excludes.") == 8
 
 
 def test_a_view_has_an_address(sized_tree, open_page):
@@ -100,6 +103,11 @@ def test_senseless_addresses_do_no_harm(sized_tree, open_page, query):
     assert not open_page("size", **query).exception
 
 
+def as_list(value):
+    """What the address gives under a name, once or several times."""
+    return value if isinstance(value, list) else [value]
+
+
 def upload(at, name, content):
     return at.file_uploader[0].set_value((name, content, "application/json")).run()
 
@@ -113,7 +121,7 @@ def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
 @pytest.mark.parametrize(
     ("content", "reasons"),
     [
-        (json.dumps({"model_type": "unheard-of"}).encode(), ["model_type 'unheard-of' is not known"]),
+        (json.dumps({"model_type": "mixtrall"}).encode(), ["model_type 'mixtrall' is not known; near it: mixtral"]),
         (b"\xff\xfe", ["not JSON"]),
         (b"[" * 90_000, ["not JSON"]),
         (
@@ -126,11 +134,114 @@ def test_a_config_is_sized_on_the_spot(sized_tree, open_page):
 def test_a_file_that_is_refused_lists_the_reasons(sized_tree, open_page, content, reasons):
     at = upload(open_page("size"), "config.json", content)
     (error,) = at.error
-    lines = error.value.replace("\\", "").splitlines()
+    lines = error.value.replace("\\", "").removeprefix("config.json is not sized:").strip().splitlines()
+    assert len(lines) == len(reasons)
     for reason in reasons:
-        assert any(line.startswith(f"- {reason}") for line in lines)
+        assert any(line.removeprefix("- ").startswith(reason) for line in lines)
     assert "<img" not in error.value.replace("\\<", "")
     assert "config.json (file)" not in rows(at, "Parameters")["Total"]
+    assert "config" not in at.query_params
+
+
+def test_an_unknown_type_is_one_line(sized_tree, open_page, texts):
+    at = upload(open_page("size"), "config.json", json.dumps({"model_type": "unheard-of"}).encode())
+    (error,) = at.error
+    assert error.value.replace("\\", "") == "config.json is not sized: model_type 'unheard-of' is not known"
+    assert "mixtral" in texts(at), "the list is folded away"
+    assert not at.run().error, "said once"
+
+
+def test_what_serves_it_stands_first(sized_tree, open_page):
+    at = open_page("size", context="1024", batch="4", price="3,60")
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["Devices"] == "1 × Zeta 9000"
+    assert set(shown) >= {"Largest batch", "Tokens/s per user", "Tokens/s per device", "Time to first token"}
+    assert shown["Price of 1M tokens"].startswith("≥ ")
+    assert all(metric.help for metric in at.metric)
+    table = rows(at, "Quantity")
+    assert table["Devices"]["Alpha 1B"] == "1 × Zeta 9000"
+    weights = 2 * TOTAL
+    assert table["Weights on a device"]["Alpha 1B"] == bytes_text(weights)
+    assert table["Reserve on a device"]["Alpha 1B"] == "8 GB"
+    assert table["Left for KV cache on a device"]["Alpha 1B"] == bytes_text(80e9 * 0.9 - weights)
+    assert "Largest batch at 1,024 tokens" in table
+    at.slider(key="in-reserve").set_value(50).run()
+    assert rows(at, "Quantity")["Reserve on a device"]["Alpha 1B"] == "40 GB"
+    assert at.query_params["reserve"] == "50"
+
+
+def test_what_nothing_serves_says_so(sized_tree, open_page):
+    edit(sized_tree, "data/accelerators/zeta.yaml", "80 GB", "80 kB")
+    at = open_page("size")
+    assert any("do not hold a batch of 1" in note.value for note in at.warning)
+    assert "do not hold" in rows(at, "Quantity")["Devices"]["Alpha 1B"]
+
+
+@pytest.mark.parametrize("price", ["abc", "-1", "1e9", "nan", "٣", "<b>", "9" * 99])
+def test_a_price_is_a_number(sized_tree, open_page, texts, price):
+    at = open_page("size", price=price)
+    assert "is no price: write a number like 2.50." in texts(at)
+    assert "Price of 1M tokens" not in {metric.label for metric in at.metric}
+
+
+def test_weights_are_as_released_unless_chosen(sized_tree, open_page):
+    checkpoint = (
+        "checkpoint: {dtype: bf16, method: fp8, formats: [{weight_type: fp, weight_bits: 8, modules: [experts]}]}"
+    )
+    edit(sized_tree, "data/models/alpha.yaml", "    d_model: 512", f"    d_model: 512\n    {checkpoint}")
+    at = open_page("size")
+    table = rows(at, "Quantity")
+    assert table["Weight format"]["Alpha 1B"].startswith("fp8, one scale a matrix; embedding, head, queries")
+    assert table["Weights"]["Alpha 1B"] == bytes_text(2 * TOTAL - 24 * EXPERT)
+    at.selectbox(key="in-weights").set_value("bf16").run()
+    assert rows(at, "Quantity")["Weights"]["Alpha 1B"] == bytes_text(2 * TOTAL)
+    assert at.query_params["weights"] == "bf16"
+    half = rows(at, "Quantity")["KV cache of a sequence on a device"]["Alpha 1B"]
+    at.selectbox(key="in-cache").set_value("fp8").run()
+    assert float(rows(at, "Quantity")["KV cache of a sequence on a device"]["Alpha 1B"].split()[0]) == pytest.approx(
+        float(half.split()[0]) / 2, rel=0.01
+    )
+
+
+def test_a_type_that_is_not_reported_is_marked(sized_tree, open_page, texts):
+    assert "the type of the weights is not reported, so bf16 is assumed" in texts(open_page("size"))
+
+
+def test_a_link_carries_the_files(sized_tree, open_page):
+    at = upload(open_page("size"), "first.json", RELEASED["mixtral-8x7b"].encode())
+    at = upload(at, "second.json", RELEASED["deepseek-v3"].encode())
+    words = at.query_params["config"]
+    assert len(words) == 2
+    fresh = open_page("size", config=words)
+    total = rows(fresh, "Parameters")["Total"]
+    assert (total["first.json (file)"], total["second.json (file)"]) == ("46,702,792,704", "671,026,404,352")
+    assert rows(fresh, "Quantity")["Weight format"]["second.json (file)"].startswith("fp8, blocks of 128 x 128")
+    next(button for button in fresh.button if button.label == "Remove").click().run()
+    assert as_list(fresh.query_params["config"]) == words[1:]
+    assert "first.json (file)" not in rows(fresh, "Parameters")["Total"]
+
+
+def test_files_of_one_name_are_told_apart(sized_tree, open_page):
+    words = [pack(RELEASED[name], "config.json") for name in ("mixtral-8x7b", "olmoe-1b-7b")]
+    total = rows(open_page("size", config=words), "Parameters")["Total"]
+    assert {"config.json (file 1)", "config.json (file 2)"} <= total.keys()
+
+
+@pytest.mark.parametrize("word", ["", "x", "AAAA", "é<b>", "a" * 5000, pack(RELEASED["mixtral-8x7b"], "a")[:-9]])
+def test_a_spoiled_link_is_one_clear_line(sized_tree, open_page, word):
+    at = open_page("size", config=word)
+    errors = [error.value for error in at.error]
+    assert len(errors) == bool(word)
+    assert all("is cut short or changed: ask for the link again" in error for error in errors)
+    assert "Alpha 1B" in rows(at, "Parameters")["Total"]
+
+
+def test_an_address_carries_so_many_files(sized_tree, open_page):
+    words = [pack(RELEASED["mixtral-8x7b"], f"{n}.json") for n in range(9)]
+    at = open_page("size", config=words)
+    assert len([name for name in rows(at, "Parameters")["Total"] if "(file)" in name]) == 6
+    at = upload(at, "more.json", RELEASED["olmoe-1b-7b"].encode())
+    assert any("carries at most 6 files" in error.value for error in at.error)
 
 
 def test_without_accelerators_all_else_is_shown(sized_tree, open_page, texts):
@@ -138,6 +249,7 @@ def test_without_accelerators_all_else_is_shown(sized_tree, open_page, texts):
     at = open_page("size")
     assert "No accelerator has all values needed" in texts(at)
     assert len(at.get("plotly_chart")) == 5
+    assert not at.metric
 
 
 @pytest.mark.integration

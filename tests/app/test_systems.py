@@ -47,10 +47,10 @@ def test_a_setting_can_be_chosen_alone(open_page):
     assert list(tables(at)[0]["score"]) == [46.5]
 
 
-def test_what_a_system_optimises_and_which_marks_are_inferred(open_page, texts, with_marks):
+def test_marks_are_printed_derived_or_unknown(open_page, texts, with_marks):
     at = open_page("systems", key="gamma")
     row = tables(at)[0].iloc[0]
-    assert (row["computation"], row["communication"], row["storage"]) == ("● printed", "–", "◐ derived")
+    assert (row["computation"], row["communication"], row["storage"]) == ("● printed", "unknown", "◐ derived")
     assert (row["stars"], row["as_of"]) == (1100, "2024-06")
     assert "The column is inferred" in texts(at).replace("\\", "")
     assert len(at.get("plotly_chart")) == 2
@@ -58,8 +58,23 @@ def test_what_a_system_optimises_and_which_marks_are_inferred(open_page, texts, 
 
 def test_systems_without_any_mark(open_page, texts):
     at = open_page("systems", key="gamma")
-    assert tables(at)[0].iloc[0]["computation"] == "–"
+    assert tables(at)[0].iloc[0]["computation"] == "unknown"
     assert "Stars are not reported" in texts(at)
+    assert "What engines support" not in texts(at)
+
+
+def test_what_an_engine_supports_has_its_source(open_page, texts, tree):
+    claim = "claims:\n- {source: second-list, locator: page 7, field: routing, value: Top-k *only* <b>}\n"
+    edit(tree, "data/systems/gamma.yaml", "provenance:", f"{claim}provenance:")
+    at = open_page("systems", view="systems")
+    assert tables(at)[0].iloc[0]["routing"] == "Top-k *only* <b>"
+    at = open_page("systems", key="gamma")
+    assert "page 7" in texts(at)
+    assert "Top-k *only*" not in texts(at), "nothing of a record acts as markup"
+
+
+def test_a_former_address_of_a_system(open_page, texts):
+    assert open_page("systems", system="gamma").header[0].value == "Gamma"
 
 
 def test_a_table_as_printed_with_the_record_of_each_row(open_page):

@@ -49,6 +49,29 @@ def test_the_way_up(open_page):
     assert at.header[0].value == "Algorithm"
 
 
+def test_the_path_names_the_survey_first(open_page, texts):
+    at = open_page("taxonomy", node="first:algorithm/gating")
+    labels = [button.label for button in at.button if (button.key or "").startswith("up-")]
+    assert labels == ["First survey", "Algorithm"]
+    assert "**Gating**" in texts(at)
+
+
+def test_themes_without_a_record_are_hidden(open_page):
+    at = open_page("taxonomy")
+    assert at.toggle(key="in-empty").label == "Show 1 without a record"
+    drawn = at.get("plotly_chart")[0].proto.spec
+    assert "first:algorithm" in drawn
+    assert "first:system" not in drawn
+    at.toggle(key="in-empty").set_value(True).run()
+    assert "first:system" in at.get("plotly_chart")[0].proto.spec
+    assert at.query_params["empty"] in ("yes", ["yes"])
+
+
+def test_a_node_without_records_is_drawn(open_page):
+    at = open_page("taxonomy", node="first:system")
+    assert "first:system" in at.get("plotly_chart")[0].proto.spec
+
+
 def test_the_graph_stands_around_any_record(open_page):
     at = open_page("taxonomy", node="first:algorithm", around="paper:alpha")
     table = tables(at)[-1]
@@ -59,4 +82,4 @@ def test_the_graph_stands_around_any_record(open_page):
 def test_an_unknown_node_is_explained(open_page):
     at = open_page("taxonomy", node="first:algorithm/gateing")
     assert len(at.error) == 1
-    assert "there is no taxonomy node" in at.error[0].value
+    assert "gateing" in at.error[0].value

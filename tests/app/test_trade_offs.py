@@ -9,7 +9,7 @@ from moe_kb.analysis.metrics import COST, PERFORMANCE
 
 def test_values_have_sources_and_formulas(open_page, texts, sizable):
     at = open_page("trade_offs")
-    assert len(at.get("plotly_chart")) == 2
+    assert len(at.get("plotly_chart")) == 1
     row = tables(at)[0].iloc[0]
     assert (row["label"], row["printed"]) == ("Alpha 1B", "Alpha 1B")
     assert row["accuracy-from"] == "First survey, Table 1, row 1"
@@ -30,12 +30,14 @@ def test_scores_of_one_setting_are_shown(open_page, sizable):
 def test_missing_values_are_listed_with_reasons(open_page, texts):
     at = open_page("trade_offs", cost="weight_bytes")
     assert not at.get("plotly_chart")
-    assert len([note for note in at.info if "No configuration has" in note.value]) == 2
+    assert len([note for note in at.info if "No configuration has" in note.value]) == 1
     row = tables(at)[0].iloc[0]
     assert row["label"] == "Alpha 1B"
     assert row["cost"].startswith("cannot be sized: tied_embeddings is not given")
     assert row["performance"] == "context length not reported"
-    assert "What is missing (1)" in texts(at)
+    (folded,) = [box for box in at.expander if "a value: which, and why" in box.label]
+    assert folded.label == "1 configuration lacks a value: which, and why"
+    assert not folded.proto.expanded
 
 
 def test_widgets_are_those_the_metrics_need(open_page, sizable):
@@ -56,7 +58,7 @@ def test_every_metric_and_chart_can_be_chosen(open_page, sizable):
         at.selectbox(key="in-performance").set_value(list(PERFORMANCE)[number % len(PERFORMANCE)])
         at.segmented_control(key="in-picture").set_value(pictures[number % 3]).run()
         assert not at.error, cost
-        assert len(at.get("plotly_chart")) == 2
+        assert len(at.get("plotly_chart")) == 1
 
 
 @pytest.mark.parametrize("page", ["trade_offs", "axes"])

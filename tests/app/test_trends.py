@@ -1,5 +1,7 @@
 """The trends page."""
 
+import re
+
 import pytest
 from shown import tables
 from trees import remove_model
@@ -60,6 +62,15 @@ def test_unknown_words_in_the_address_are_ignored(open_page):
 def test_an_empty_knowledge_base_says_so(open_page, texts, tree):
     remove_model(tree)
     assert "No configurations yet" in texts(open_page("trends"))
+
+
+@pytest.mark.integration
+def test_findings_lead_with_a_chart_each(open_real_page, texts):
+    at = open_real_page("trends")
+    first = at.markdown[0].value
+    assert re.match(r"- \d+ of \d+ models released since 20\d\d balance", first)
+    assert first.count("](trends?measure=") == first.count("\n") + 1
+    assert "- **2026**: " in texts(open_real_page("trends", measure="balancing"))
 
 
 @pytest.mark.integration

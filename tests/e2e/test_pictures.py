@@ -18,7 +18,7 @@ def test_words_of_a_picture_are_text(page: Page):
     picture = page.locator(".wide svg")
     expect(picture).to_be_visible()
     expect(picture.locator("text", has_text="experts in 8 groups")).to_be_visible()
-    assert picture.get_attribute("aria-label").startswith("Sigmoid router with selection bias. Tokens choose")
+    assert picture.get_attribute("aria-label").startswith("DeepSeek-V3 router. Tokens choose")
     picture.locator("text", has_text=re.compile("^sigmoid$")).first.dblclick()
     assert page.evaluate("window.getSelection().toString()").strip() == "sigmoid"
     page.set_viewport_size({"width": 390, "height": 844})

@@ -13,7 +13,7 @@ def test_a_mark_leads_to_its_model(page: Page) -> None:
     settle(page, picture=True)
     choose(page, "Deployment cost", "Memory of the weights (GB)")
     expect(page).to_have_url(re.compile(r"cost=weight_bytes"))
-    choose(page, "Weight precision", "mxfp4")
+    choose(page, "Weight format", "mxfp4")
     expect(page).to_have_url(re.compile(r"weights=mxfp4"))
     page.get_by_text("GSM8K", exact=True).click()
     expect(page).to_have_url(re.compile(r"benchmark=gsm8k"))

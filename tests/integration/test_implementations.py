@@ -32,6 +32,13 @@ def test_records_and_implementations_name_each_other(designs):
     assert set(named.values()) == {entry.key for entry in entries()}
 
 
+def test_an_implementation_is_called_as_its_record(designs):
+    """Laboratory, evidence and pictures call a design by one name, and its former names are found, too."""
+    assert {entry.key: entry.name for entry in entries()} == {
+        entry.key: designs[entry.key]["name"] for entry in entries()
+    }
+
+
 def test_papers_of_implementations_are_those_of_designs(designs):
     for entry in entries():
         tied = {usage["by"] for design in entry.designs for usage in designs[design].get("usages", ())}

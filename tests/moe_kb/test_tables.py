@@ -26,10 +26,13 @@ def test_every_table_and_view_has_a_class(kb):
     with kb.reader() as reader:
         described = set(reader.values("SELECT DISTINCT table_name FROM dictionary"))
     assert described - {getattr(tables, name).__tablename__ for name in tables.__all__} == {
+        "addresses",
         "files",
         "folded_names",
         "search",
         "search_names",
+        "search_places",
+        "words",
     }
 
 

@@ -34,7 +34,7 @@ def test_the_entry_point_of_the_installed_project_finds_both():
 
 
 def test_keys_and_aliases_find_an_entry():
-    assert find("switch-top1-router").name == "Switch top-1"
+    assert find("switch-top1-router").name == "Switch top-1 router"
     assert find("switch-top1") is find("switch-top1-router")
     assert find("no-such") is None
     assert nearest("switch-top2")[0] == "switch-top1-router"

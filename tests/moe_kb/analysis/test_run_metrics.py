@@ -1,14 +1,19 @@
 """What runs report, in words."""
 
+from dataclasses import replace
+
 import pytest
 from runs import NOTHING, curves, field, run
 
 from moe_kb.analysis.run_metrics import (
     differing_settings,
     headline_of,
+    in_labels,
+    main_metrics,
     metric_label,
     metric_text,
     metrics_of,
+    run_labels,
     setting_label,
 )
 
@@ -34,9 +39,36 @@ def test_metrics_have_readable_names_and_values():
 
 
 def test_only_differing_settings_are_listed():
-    runs = [run("a", steps=10, seed=0), run("b", steps=20, seed=0, extra=True)]
-    steps, extra = differing_settings(runs)
-    assert (steps, extra["b"]) == ({"setting": "steps", "a": "10", "b": "20"}, "True")
+    steps, extra = differing_settings({"a": {"steps": 10, "seed": 0}, "b": {"steps": 20, "seed": 0, "n_extra": True}})
+    assert (steps, extra) == ({"": "Steps", "a": "10", "b": "20"}, {"": "Extra", "a": "", "b": "True"})
+
+
+def test_runs_are_called_by_design_and_budget():
+    runs = [
+        run("a", steps=2400, seed=0),
+        run("b", steps=2400, seed=0),
+        run("c", seed=1),
+        replace(run("d"), name="Mine"),
+    ]
+    assert run_labels(runs, {"x": "Switch"}) == {
+        "a": "Switch · 2,400 steps · seed 0 · a", "b": "Switch · 2,400 steps · seed 0 · b", "c": "Switch · seed 1",
+        "d": "Mine",
+    }  # fmt: skip
+    assert run_labels([run("a")], {}) == {"a": "x"}
+
+
+def test_drops_are_shown_where_there_are_any():
+    assert main_metrics(curves(dropped_fraction=[0.0, 0.0], loss=[1.0])) == ["bits_per_byte"]
+    assert main_metrics(curves(dropped_fraction=[0.0, 0.1])) == ["bits_per_byte", "dropped_fraction"]
+    assert main_metrics(curves({"accuracy": 0.5, "dropped_fraction": 0.2})) == ["accuracy", "dropped_fraction"]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("n_experts = 15 must be a multiple of n_groups = 4", "Experts = 15 must be a multiple of Groups = 4"),
+    ("d_model = 3 is n_experts", "Model width = 3 is n_experts"), ("other = 3", "other = 3"),
+])  # fmt: skip
+def test_messages_use_the_labels_of_the_form(text, said):
+    assert in_labels(text, [field("n_experts"), field("n_groups"), field("d_model")]) == said
 
 
 @pytest.mark.parametrize(("name", "unit", "label"), [

@@ -6,7 +6,7 @@ from trees import edit, small_tree
 
 from moe_kb.analysis import trends
 from moe_kb.analysis.trend_fields import TRENDS
-from moe_kb.analysis.trends import BIAS, BOTH, HASH, LOSS, NONE, Commonest, Observation, Year, trend
+from moe_kb.analysis.trends import BIAS, BOTH, HASH, LOSS, NONE, Observation, Year, YearOfWords, trend
 from moe_kb.charts.trends import by_date
 from moe_kb.errors import NotFoundError
 from moe_kb.fields import HYPERPARAMETERS
@@ -151,10 +151,26 @@ def test_years_have_medians_where_enough_stand():
     assert (followed.observations[0].name, followed.observations[-1].name) == ("b", "c")
 
 
-def test_years_of_words_have_the_commonest():
+def test_years_of_words_count_every_word():
     found = [observed("a", score=score) for score in ("softmax", "sigmoid", "softmax")]
-    assert trend(found, "score").commonest == [Commonest(2024, "softmax", 2, 3)]
+    (year,) = trend(found, "score").years_of_words
+    assert year == YearOfWords(2024, (("softmax", 2), ("sigmoid", 1)), 3)
+    assert year.in_words == "softmax, 2 of 3; sigmoid 1"
     assert trend(found, "score").years == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("loss bias loss bias", "bias and loss, 2 of 4 each"),
+        ("a b c", "a, b and c, 1 of 3 each"),
+        ("a a b c d e", "a, 2 of 6; b 1; c 1; d 1; e 1"),
+        ("a a b c d e f g", "a, 2 of 8; b 1; c 1; d 1; e 1; 2 more"),
+    ],
+)
+def test_ties_of_words_are_named(words, said):
+    (year,) = trend([observed(word, score=word) for word in words.split()], "score").years_of_words
+    assert year.in_words == said
 
 
 def test_unknown_measures_are_answered_with_known_ones(kb):

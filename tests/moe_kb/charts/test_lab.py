@@ -9,8 +9,9 @@ from moe_kb.lab import Loads
 def test_curves_of_both_splits_keep_their_gaps():
     chart = curve_chart(curves(bits_per_byte=[4.0, None, 3.0]), "bits_per_byte", steps=200)
     train, valid = chart.data
-    assert (train.name, list(train.y)) == ("train", [4.0, None, 3.0])
-    assert (valid.name, list(valid.x)) == ("valid", [2])
+    assert (train.name, list(train.y)) == ("this run, training", [4.0, None, 3.0])
+    assert (valid.name, list(valid.x)) == ("this run", [2])
+    assert train.opacity < 0.5
     assert chart.layout.xaxis.range[1] >= 200, "the whole run from the start"
 
 
@@ -34,5 +35,14 @@ def test_load_histories_have_a_column_a_report():
 
 def test_compared_runs_have_lines_of_their_own():
     many = {f"run {n}": curves(loss=[float(n)]) for n in range(10)}
-    looks = [(trace.line.color, trace.line.dash) for trace in comparison_chart(many, "loss", "train").data]
-    assert len(set(looks)) == 10
+    traces = comparison_chart(many, "loss").data
+    assert len({(trace.line.color, trace.line.dash) for trace in traces}) == 10
+    assert all(trace.showlegend for trace in traces), "a run without validation keeps its name"
+
+
+def test_runs_stand_beside_what_was_known():
+    beside = {"Dense": [(75, 0.5), (150, 0.75)]}
+    *_, level, dense = curve_chart(curves(accuracy=[0.5]), "accuracy", levels={"chance": 0.1}, beside=beside).data
+    assert (level.name, list(level.y)) == ("chance", [10.0, 10.0])
+    assert (dense.name, list(dense.x), list(dense.y)) == ("Dense", [75, 150], [50.0, 75.0])
+    assert level.line.dash != dense.line.dash

@@ -13,12 +13,13 @@ def test_neighbours_say_which_way_the_edge_points(kb):
 
 
 def test_two_directions_stand_on_two_sides(kb):
-    figure = neighbourhood("paper:alpha", kb.neighbours("paper:alpha"))
+    figure = neighbourhood("paper:alpha", "Alpha <b>", kb.neighbours("paper:alpha"))
     points = [trace for trace in figure.data if trace.mode == "markers+text"]
     assert len(points) == 2
     sides = {record: x for trace in points for record, x in zip(trace.customdata, trace.x, strict=True)}
     assert sides["paper:beta"] > 0 > sides["model:alpha"]
     shown = {trace.name for trace in figure.data if trace.mode == "lines"}
+    assert [note.text for note in figure.layout.annotations] == ["<b>Alpha &lt;b&gt;</b>"]
     assert {"extends", "introduces", "placed-in", "described-by"} <= shown
 
 
@@ -28,4 +29,4 @@ def test_every_type_of_edge_has_its_own_line():
 
 def test_a_record_without_edges_has_an_empty_picture(kb):
     assert kb.neighbours("source:second-list") == []
-    assert all(not trace.customdata for trace in neighbourhood("source:second-list", []).data)
+    assert all(not trace.customdata for trace in neighbourhood("source:second-list", "A list", []).data)

@@ -5,7 +5,7 @@ import pytest
 from moe_kb.charts.scores import score_chart
 from moe_kb.charts.systems import optimises_chart, stars_chart
 from moe_kb.queries.scores import ScoreRow
-from moe_kb.queries.systems import Stars, SystemRow, mark
+from moe_kb.queries.systems import SUPPORTS, Stars, SystemRow, mark
 
 
 def score(label: str, value: float, active: float | None, setting: str = "5-shot") -> ScoreRow:
@@ -14,7 +14,7 @@ def score(label: str, value: float, active: float | None, setting: str = "5-shot
 
 
 def system(name: str, stars: Stars | None = None, **optimises: str) -> SystemRow:
-    return SystemRow("system:s", "s", name, None, None, (), (), optimises, (), stars)
+    return SystemRow("system:s", "s", name, None, None, (), (), optimises, {}, stars, {})
 
 
 def test_scores_carry_their_setting_and_size(kb):
@@ -43,7 +43,12 @@ def test_an_inferred_mark_is_a_ring():
     printed, derived = optimises_chart(rows).data
     assert (printed.marker.symbol, list(printed.x), list(printed.y)) == ("circle", ["Computation"], ["One"])
     assert (derived.marker.symbol, list(derived.x)) == ("circle-open", ["Storage"])
-    assert [mark(status) for status in ("reported", "derived", None)] == ["● printed", "◐ derived", "–"]
+    assert [mark(status) for status in ("reported", "derived", None)] == ["● printed", "◐ derived", "unknown"]
+
+
+def test_a_system_of_which_nothing_is_known_is_not_drawn():
+    rows = [system("One", computation="reported"), system("Two")]
+    assert list(optimises_chart(rows).layout.yaxis.categoryarray) == ["One"]
 
 
 def test_stars_have_a_date():
@@ -58,12 +63,23 @@ def test_a_system_without_marks_or_stars(kb):
 
 
 @pytest.mark.integration
+def test_engines_of_today_say_what_they_support(real_kb):
+    systems = {row.key: row.supports for row in real_kb.systems()}
+    for engine in ("vllm", "sglang", "tensorrt-llm", "megatron-core", "deepspeed", "llama.cpp", "transformers"):
+        assert "expert_parallelism" in systems[engine]
+        assert all(support.text and support.source for support in systems[engine].values())
+    held = {claim.field for key in systems for claim in real_kb.claims(f"system:{key}") if isinstance(claim.value, str)}
+    plain = {"organisation", "repository", "parallelism", "name", "licence", "link", "papers", "stars"}
+    assert {field for field in held - plain if not field.startswith("optimises_")} <= set(SUPPORTS)
+
+
+@pytest.mark.integration
 def test_tables_3_and_4_are_whole(real_kb):
     systems = {row.key: row for row in real_kb.systems()}
     printed = [systems[row.subject.partition(":")[2]] for row in real_kb.table_rows("survey-a-table-4")]
     assert len(printed) == 10
     assert systems["se-moe"].optimises == dict.fromkeys(("computation", "communication", "storage"), "reported")
-    assert set(systems["tutel"].optimises.values()) == {"derived"}
+    assert systems["tutel"].optimises == {}, "of two marks the text does not say in which columns they stand"
     assert all(row.stars and row.stars.as_of == "2024-06" for row in printed)
     scores = real_kb.scores()
     assert len({row.label for row in scores}) >= 14

@@ -6,6 +6,7 @@ from trees import small_tree
 from moe_kb.charts.timeline import figure, growth
 from moe_kb.kb import open_kb
 from moe_kb.queries.timeline import TimelineModel
+from moe_kb.queries.timeline import period as timeline_period
 
 TIMELINE = """\
 key: timeline-2025
@@ -53,6 +54,34 @@ def test_rows_carry_what_the_source_draws(dated):
     assert alpha == TimelineModel("Alpha <b>", "2021", "open", "NLP", "Example Lab", "model:alpha", "Alpha", "2021-03")
     drawn = ("2021 Jan. – Mar.", "closed", "Poetry", "not reported")
     assert closed == TimelineModel("Closed one", *drawn, None, "Closed one", None)
+
+
+def test_the_records_have_a_timeline_to_today(dated):
+    (alpha,) = dated.released()
+    assert (alpha.label, alpha.period, alpha.organisation) == ("Alpha", "2021 Jan. – June", "Example Lab")
+
+
+@pytest.mark.parametrize(
+    ("when", "period"),
+    [
+        ("2026-03-16", "2026 Jan. – June"), ("2025-Q3", "2025 July – Dec."), ("2025", "2025 no month"),
+        ("2025-05/2025-08", "2025 no month"), ("2024-08/2024-12", "2024 July – Dec."), ("2023-12", "2023"),
+        ("2018", "2017–2018"), ("2017-01", "2017–2018"),
+    ],
+)  # fmt: skip
+def test_periods_are_as_long_as_dates_are_vague(when, period):
+    assert timeline_period(when, 2026, [2017, 2018]) == period
+
+
+def test_labels_fit_their_columns():
+    models = [
+        TimelineModel(f"A label of many letters {n}", str(2000 + n), "open", "NLP", "Lab", None, "M", None)
+        for n in range(14)
+    ]
+    (names, *_) = [trace for trace in figure(models).data if trace.text]
+    assert all(len(name) <= 11 and name.endswith("…") for name in names.text)
+    assert "A label of many letters 3" in names.hovertext[3]
+    assert figure(models[:3]).data[0].text[0] == "A label of many letters 0"
 
 
 @pytest.mark.integration

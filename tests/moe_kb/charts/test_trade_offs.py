@@ -1,14 +1,10 @@
 """Charts of trade-offs hold what the entries hold, and every mark leads to its record."""
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from measured import of_values, rounded
 
 from moe_kb.charts import trade_offs as charts
-from moe_kb.charts.trade_offs import against, parallel
+from moe_kb.charts.trade_offs import against
 
 
 def named(source: str | None, locator: str | None) -> str:
@@ -59,34 +55,6 @@ def test_many_points_are_named_on_the_frontier_only():
     assert all(figure.data[1].text)
 
 
-def test_parallel_axes_have_better_up(three):
-    figure = parallel(three, named)
-    heights = {trace.customdata[0]: list(trace.y[:3]) for trace in figure.data}
-    assert heights["model:a"] == pytest.approx([1, 0.5, 0.3691], abs=1e-3)
-    assert heights["model:b"] == [0, 1, 1], "the lowest score, the longest context, the lowest cost"
-    assert heights["model:c"][2] == 0
-    titles = [note.text for note in figure.layout.annotations if note.text.startswith("<b>")]
-    assert titles[2] == "<b>Deployment cost</b><br>Active parameters (billions)"
-    ends = {(note.x, note.yanchor): note.text for note in figure.layout.annotations if note.text not in titles}
-    assert [(ends[x, "top"], ends[x, "bottom"]) for x in range(3)] == [("60", "70"), ("2,048", "8,192"), ("3", "1")]
-
-
-def test_equal_values_stand_in_the_middle():
-    figure = parallel(of_values(**dict.fromkeys("abc", (50, 7e9, 4096))), named)
-    assert [list(trace.y[:3]) for trace in figure.data] == [[0.5] * 3] * 3
-    ends = sorted(trace.y[3] for trace in figure.data)
-    assert min(b - a for a, b in pairwise(ends)) > 0.04, "names do not cover each other"
-
-
-@given(st.lists(st.floats(0, 1), max_size=20))
-def test_spread_names_keep_order_and_distance(heights):
-    out = charts._spread(heights, 0.045)
-    order = sorted(range(len(heights)), key=lambda at: heights[at])
-    assert all(out[b] - out[a] > 0.0449 for a, b in pairwise(order))
-    assert max(out, default=0) <= 1 + 1e-9
-
-
 def test_charts_of_nothing_are_empty():
     nothing = of_values()
     assert len(against(nothing, "cost", "accuracy", named).data) == 1
-    assert len(parallel(nothing, named).data) == 0

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from trees import FILES, edit, small_tree
+from trees import FILES, LEARNING, edit, small_tree
 
 from moe_kb.checks import check_corpus, check_record
 from moe_kb.checks.rules import RULES, Index, _other_kind
@@ -19,7 +19,8 @@ ALPHA, BETA = "data/papers/2021/alpha.yaml", "data/papers/2020/beta.yaml"
 MODEL, SYSTEM = "data/models/alpha.yaml", "data/systems/gamma.yaml"
 ROUTER, TABLE = "data/designs/gating/alpha-router.yaml", "data/tables/first-table.yaml"
 TAXONOMY, CROSSWALK, ALIGNMENT = "taxonomy/first.yaml", "taxonomy/crosswalk.yaml", "data/alignment.yaml"
-ORGANISATIONS, WAIVERS = "data/organisations.yaml", "data/waivers.yaml"
+ORGANISATIONS, SHORT_FORMS, WAIVERS = "data/organisations.yaml", "data/short-forms.yaml", "data/waivers.yaml"
+GLOSSARY, ROUTES, GUIDE = *LEARNING, "data/guide.yaml"
 DEVICE, SOURCE = "data/accelerators/zeta.yaml", "data/sources/first-survey.yaml"
 
 
@@ -92,8 +93,21 @@ BROKEN = [
     ("unaligned-row", ALIGNMENT, "- {table: first-table, row: '2', reason: no record of this model}\n", "", 1, "row '2' of first-table", "Add it"),
     ("unaligned-reason", ALIGNMENT, ", reason: no record of this model", "", 3, "no subject and no reason", "or why none"),
     ("unknown-configuration", ALIGNMENT, "- {source: alpha-config, subject: 'model:alpha', configuration: 1B}", "- {source: alpha-config, subject: 'model:alpha', configuration: 9B}", 6, "no configuration '9B'", "add the configuration"),
+    ("dangling-reference", GUIDE, "{source: first-survey, locator: §2}", "{source: gone, locator: §2}", 19, "the source 'gone'", "Fix"),
+    ("duplicate-key", GUIDE, "key: even", "key: tokens-choose", 1, "two questions or rules are called tokens-choose", "new key"),
+    ("duplicate-key", GUIDE, "{key: 'no', label", "{key: 'yes', label", 5, "two answers are called yes", "Rename"),
+    ("guide-answer", GUIDE, "causal: ['yes']", "causal: [maybe]", 11, "no question causal has the answer maybe", "yes, no"),
+    ("guide-answer", GUIDE, "    causal: ['yes']", "    casual: ['yes']", 11, "no question casual", "causal"),
+    ("guide-property", GUIDE, "property: chooser", "property: choser", 14, "no property 'choser'", "chooser"),
+    ("guide-value", GUIDE, "one_of: [token]", "one_of: [tokens]", 14, "'tokens' is no value of chooser", "token, expert"),
+    ("guide-condition", GUIDE, "one_of: [token]", "contains: token", 14, "chooser has a vocabulary", "one_of"),
+    ("guide-condition", GUIDE, "contains: even", "one_of: [even]", 23, "balancing has no vocabulary", "contains"),
     ("organisation-order", ORGANISATIONS, "name: Zeta", "name: Alpha", 3, "Alpha stands after Example Lab", "Sort"),
     ("duplicate-organisation", ORGANISATIONS, "[Z]", "[Example Lab]", 3, "already stands at Example Lab", "Keep"),
+    ("short-form-order", SHORT_FORMS, "term: router", "term: a router", 4, "a router stands after best expert", "Sort"),
+    ("duplicate-short-form", SHORT_FORMS, "[gate,", "[gate, B-X,", 4, "'B-X' is written like 'bx'", "Keep one"),
+    ("short-form-length", SHORT_FORMS, "[gate,", "[a b c d e,", 4, "'a b c d e' has more than four words", "Shorten"),
+    ("short-form-length", SHORT_FORMS, "[gate,", "['!?',", 4, "or none", "Shorten"),
     ("crosswalk-self", CROSSWALK, "second:routers", "first:system", 2, "both nodes belong to one taxonomy", "two taxonomies"),
     ("schema", BETA, "year: 2020", "year: '2020'", 6, "year: Input should be a valid integer", "whole number without quotes"),
     ("schema", BETA, "year: 2020", "year: 1492", 6, "greater than or equal to 1900, not '1492'", "schema"),
@@ -148,6 +162,32 @@ def test_broken_rules_are_found_where_broken(tree, rule, path, old, new, line, m
     assert finding.line == line, str(finding)
     assert fix in finding.fix
     assert str(finding).startswith(f"{path}:{line}: [{rule}] ")
+
+
+#: The same of the glossary and the reading routes: rule, file, text, its replacement, part of the message.
+BROKEN_LEARNING = [
+    ("glossary-order", GLOSSARY, "term: gate", "term: unit", "token choice stands after unit"),
+    ("duplicate-term", GLOSSARY, "[TC, token-choice routing]", "[TC, G-Function]", "already stands at 'gate'"),
+    ("duplicate-term", GLOSSARY, "term: token choice", "term: Gate", "'Gate' already stands at 'gate'"),
+    ("dangling-reference", GLOSSARY, "design:alpha-router", "design:gone", "the design 'gone' does not exist"),
+    ("dangling-reference", GLOSSARY, "node:first:algorithm/gating", "node:first:gone", "node first:gone"),
+    ("dangling-reference", GLOSSARY, "source: second-list", "source: gone", "the source 'gone'"),
+    ("schema", GLOSSARY, "'design:alpha-router'", "'alpha-router'", "see.0"),
+    ("dangling-reference", ROUTES, "work: paper:beta", "work: paper:gone", "the paper 'gone'"),
+    ("schema", ROUTES, "work: paper:beta", "work: source:first-survey", "work"),
+    ("duplicate-stop", ROUTES, "work: paper:beta", "work: paper:alpha", "paper:alpha already stands on"),
+    ("schema", ROUTES, "why: It shares what others split.", "why: ' '", "must be one line, not blank"),
+]
+
+
+@pytest.mark.parametrize(("rule", "path", "old", "new", "message"), BROKEN_LEARNING, ids=lambda value: None)
+def test_a_broken_glossary_or_route_is_named(tmp_path, rule, path, old, new, message):
+    tree = small_tree(tmp_path, LEARNING)
+    edit(tree, path, old, new)
+    (found,) = findings(tree)
+    assert (found.rule, found.path) == (rule, path)
+    assert message in found.message
+    assert found.line
 
 
 #: file, text, its replacement, what the finding asks whether it was meant
@@ -213,7 +253,7 @@ def test_every_rule_has_a_broken_example():
     source = Path(RULES[0][1].__code__.co_filename).read_text()
     ids = set(re.findall(r'(?:\)|at), "([a-z-]+)", ', source))
     assert len(ids) >= 22
-    assert ids <= {rule for rule, *_ in BROKEN}
+    assert ids <= {rule for rule, *_ in [*BROKEN, *BROKEN_LEARNING]} | {"duplicate-route"}  # see test_learning.py
 
 
 def test_a_clean_tree_has_no_findings(tree):
@@ -283,6 +323,8 @@ def test_records_checked_alone_give_the_same_findings(tmp_path):
         alone += check_record(corpus.alignment, ALIGNMENT, index, tree)
         alone += check_record(corpus.waivers, WAIVERS, index, tree)
         alone += check_record(corpus.organisations, ORGANISATIONS, index, tree)
+        alone += check_record(corpus.short_forms, SHORT_FORMS, index, tree)
+        alone += check_record(corpus.guide, GUIDE, index, tree)
         assert set(alone) == set(check_corpus(corpus))
 
 

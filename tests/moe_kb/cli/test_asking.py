@@ -97,7 +97,7 @@ def test_show(ask):
     for part in ("Alpha (2021)", "Routing Invented Tokens", "Invents a router", "[first-survey, §2]", "extends ->"):
         assert part in text
     text = ask("show", "alpha-router").out
-    for part in ("chooser", "g_i(x)", "W: the router's matrix", RUNNABLE):
+    for part in ("Who chooses", "each token", "g_i(x)", "W: the router's matrix", RUNNABLE):
         assert part in text
     assert "  1. Score every token." in ask("show", "beta-router").out
     text = ask("show", "model:alpha").out
@@ -128,7 +128,9 @@ def test_tree(ask):
 def test_compare(ask):
     text = ask("compare", "alpha-router", "beta-router").out
     lines = {line[:20].strip(): line[20:].split() for line in text.splitlines()}
-    assert (lines["chooser *"], lines["k"]) == (["token", "expert"], ["1", "–"])
+    assert (lines["chooser *"], lines["k"]) == (["each", "token", "each", "expert"], ["1", "–"])
+    csv = ask("compare", "alpha-router", "beta-router", "--format", "csv").out
+    assert "chooser,token,expert" in csv, "data keep the codes"
 
 
 def test_related_and_path_say_why(ask):

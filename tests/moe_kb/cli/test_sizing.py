@@ -73,7 +73,7 @@ def test_a_file_that_is_not_understood_says_why(ask, tmp_path, content, message)
         (("nothing",), "nothing"),
         (("alpha", "-c", "9B"), "alpha has no configuration 9B with layers"),
         (("alpha", "--accelerator", "abacus"), "no accelerator abacus"),
-        (("alpha", "--weights", "int3"), "known: fp32, bf16"),
+        (("alpha", "--weights", "int3"), "known: as-released, fp32, bf16"),
         (("alpha", "--context", "0"), "is not in the range"),
         (("missing.json",), "missing.json"),
         ((CONFIGS / "mixtral-8x7b.json", "-c", "1B"), "a config.json is one configuration"),
@@ -92,3 +92,32 @@ def test_a_configuration_without_layers(moe, tree):
     result = moe("size", "beta")
     assert "its layers are not reported" in result.err
     assert result.status != 0
+
+
+def test_what_serves_it_in_every_form(sized):
+    arguments = ("size", "alpha", "--deploy", "--context", 1024, "--batch", 4, "--price", 2.5)
+    words = sized(*arguments).out
+    assert "1 × Zeta 9000" in words
+    assert "Price of a million tokens" in words
+    (found,) = sized(*arguments, "--json").json
+    assert (found["name"], found["accelerator"], found["devices"]) == ("alpha [1B]", "zeta", 1)
+    assert found["asked"]["batch"] == 4
+    assert found["reserved_bytes"] == pytest.approx(8e9)
+    (none,) = sized(*arguments, "--reserve", 0, "--json").json
+    assert none["reserved_bytes"] == 0
+    assert sized(*arguments, "--format", "markdown").out.startswith("| Zeta 9000 | alpha [1B] |")
+    assert r"\begin{tabular}" in sized(*arguments, "--format", "latex").out
+    assert "Devices,1 × Zeta 9000" in sized(*arguments, "--format", "csv").out
+
+
+def test_models_and_files_are_compared(sized):
+    found = sized("size", "alpha", CONFIGS / "deepseek-v3.json", CONFIGS / "gpt-oss-20b.json", "--json").json
+    assert [size["name"] for size in found] == ["alpha [1B]", "deepseek-v3.json", "gpt-oss-20b.json"]
+    assert [size["stored"]["format"] for size in found] == ["bf16", "fp8, blocks of 128 x 128", "mxfp4"]
+    assert found[2]["stored"]["bytes"] == 13_761_264_768
+    assert found[0]["stored"]["assumed"]
+
+
+def test_a_cache_of_eight_bits_is_half(sized):
+    two, one = (sized("size", "alpha", "--cache", form, "--json").json["cache"]["bytes"] for form in ("bf16", "fp8"))
+    assert one == two / 2

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trees import many_papers
 
-from moe_kb.db.search import fold, search
+from moe_kb.db.search import search
 from moe_kb.errors import NotFoundError, QueryError
 from moe_kb.kb import open_kb
 
@@ -40,12 +40,6 @@ def test_papers_come_first_and_sources_last(kb):
 def test_years_in_the_wrong_order_are_refused(kb):
     with pytest.raises(QueryError, match=r"the start, 2021, is after the end, 2020\. Ask for 2020 to 2021"):
         kb.search("alpha", year=(2021, 2020))
-
-
-def test_folding_keeps_what_tells_names_apart():
-    names = {"DeepSeek V3": "deepseekv3", "deepseek-v3": "deepseekv3", "Größe": "grosse", "C++": "c++", "C": "c"}
-    names |= {"專家": "專家", "!?": "!?"}
-    assert {name: fold(name) for name in names} == names
 
 
 def test_all_kinds_are_found_and_can_be_chosen(kb):

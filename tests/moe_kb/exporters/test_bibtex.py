@@ -15,7 +15,7 @@ from strategies import records
 from moe_kb.claims.venue import is_preprint, parse_venue
 from moe_kb.errors import MoeKbError
 from moe_kb.exporters.bibtex import Work, bibtex, citation_key
-from moe_kb.exporters.names import latin, parse_name
+from moe_kb.names import latin, parse_name
 from moe_kb.queries.citations import Cited
 from moe_kb.records import Paper, Record, Source
 

@@ -20,7 +20,8 @@ def exported(kb, tmp_path):
 
 def tables(kb) -> list[str]:
     rows = sql_rows(kb, "SELECT table_name FROM dictionary WHERE column_name = ''")
-    internal = ("search", "search_names", "folded_names", "files", "record_references", "node_ancestors")
+    internal = {"search", "search_names", "search_places", "words", "addresses", "folded_names"}
+    internal |= {"files", "record_references", "node_ancestors"}
     return [row["table_name"] for row in rows if row["table_name"] not in internal]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from fake_package.entries import DemoConfig, DemoEntry, DemoEstimate
@@ -54,6 +54,39 @@ def test_torch_must_be_there() -> None:
     checked = preflight(DemoEntry(), {}, replace(FINE, hardware=replace(MACHINE, torch=None)))
     assert rules(checked) == [("error", "torch-missing")]
     assert "pip install torch" in checked.findings[0].fix
+
+
+class Grouped(BaseModel):
+    experts: int = Field(16, ge=1, le=64)
+    groups: int = Field(4, ge=1, le=64)
+    chosen: int = Field(2, ge=1)
+    order: Literal["early", "late"] = "late"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Grouped:
+        if self.experts % self.groups:
+            raise ValueError(f"experts = {self.experts} must be a multiple of groups = {self.groups}")
+        if self.chosen > self.groups:
+            raise ValueError(f"chosen = {self.chosen} must be at most groups = {self.groups}")
+        if self.order == "early" and self.chosen == 1:
+            raise ValueError("order cannot be early with one chosen")
+        return self
+
+
+@pytest.mark.parametrize(("given", "repairs"), [
+    ({"experts": 15}, {"experts": (12, 16), "groups": (3, 5)}),
+    ({"experts": 64, "groups": 64, "chosen": 100}, {"chosen": (64,)}),
+    ({"experts": 1, "chosen": 1, "groups": 1, "order": "early"}, {"order": ("late",)}),
+    ({"experts": 0}, {"experts": (4,)}), ({"experts": 99}, {"experts": (64,)}),
+    ({"order": "never"}, {"order": ("early", "late")}),
+])  # fmt: skip
+def test_a_wrong_setting_comes_with_right_values(given: dict[str, Any], repairs: dict[str, Any]) -> None:
+    entry = replace(DemoEntry(), config_class=Grouped)
+    (finding,) = preflight(entry, given, FINE).findings
+    assert finding.repairs == repairs
+    assert "Value error" not in finding.message
+    for name, values in finding.repairs.items():
+        assert all(preflight(entry, {**given, name: value}, FINE).config for value in values)
 
 
 def test_a_run_longer_than_its_limit_is_warned_of() -> None:

@@ -72,7 +72,7 @@ def test_edges_are_the_recorded_ones(real_kb):
     assert set(drawn) == recorded
     assert all(tip.endswith("]") and "[" in tip for tip in drawn.values()), "each names its source"
     tip = drawn["design:switch-top1-router design:gshard-top2"]
-    assert tip.startswith("Switch top-1 router is a variant of Top-2 with random second expert")
+    assert tip.startswith("Switch top-1 router is a variant of GShard top-2 router")
 
 
 @pytest.mark.integration

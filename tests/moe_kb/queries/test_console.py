@@ -22,7 +22,7 @@ def test_the_schema_describes_every_table_view_and_column(kb):
     assert {"papers", "claims", "hyperparameters", "scores"} <= set(tables)
     assert tables["hyperparameters"].kind == "view"
     assert all(table.description for table in tables.values())
-    assert {table.name for table in tables.values() if not table.columns} == {"search", "search_names"}
+    assert {table.name for table in tables.values() if not table.columns} == {"search", "search_names", "search_places"}
     for name in tables:
         kb.query(f"SELECT * FROM {name} LIMIT 1")
 

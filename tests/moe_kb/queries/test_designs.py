@@ -37,7 +37,8 @@ def test_every_gate_has_its_properties(kb):
         ({"chooser": ["expert"]}, "", None, ["Beta router"]),
         ({"chooser": ["expert", "token"], "experts_per_token": ["one"]}, "", None, ["Alpha router"]),
         ({"score": [NOT_REPORTED]}, "", None, ["Alpha router", "Beta router"]),
-        ({"chooser": []}, "beta", None, ["Beta router"]),
+        ({"chooser": []}, "beta-router", None, ["Beta router"]),
+        ({}, "beta", None, ["Alpha router", "Beta router"]),  # the paper Beta uses the one
         ({}, "", True, ["Alpha router"]),
         ({}, "", False, ["Beta router"]),
     ],

@@ -1,5 +1,6 @@
 """Taxonomies: their trees, what nodes hold, mappings, and the icicle."""
 
+import dataclasses
 from html import unescape
 from itertools import pairwise
 
@@ -23,16 +24,42 @@ def test_the_icicle_holds_every_node_under_its_parent(kb):
 
 
 @pytest.mark.integration
-def test_labels_are_short_and_neighbouring_branches_differ(real_kb):
+def test_labels_are_whole_and_neighbouring_branches_differ(real_kb):
     for key in ("survey-a", "survey-b"):
-        for label in icicle(real_kb.tree(f"{key}:")).data[0].labels:
-            lines = unescape(label.partition("  <b>")[0]).split("<br>")
-            assert all(len(line) <= WIDTH + 4 for line in lines), label
+        tree = real_kb.tree(f"{key}:")
+        for node, label in zip(tree.walk(), icicle(tree).data[0].labels, strict=True):
+            lines = unescape(label.replace("<b>", "").replace("</b>", "")).split("<br>")
+            assert all(len(line) <= WIDTH for line in lines), label
+            assert "".join("".join(lines).split()) == "".join(f"{node.label}{node.under}".split())
     trace = icicle(real_kb.tree("survey-a:")).data[0]
     colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
     branches = ("algorithm/gating-function", "algorithm/experts", "algorithm/training-inference-scheme", "system")
     drawn = [colours[f"survey-a:{branch}"] for branch in branches]
     assert all(left != right for left, right in pairwise(drawn)), "a crowded branch is told apart by its own children"
+
+
+def test_a_box_is_as_high_as_its_label(kb):
+    long = dataclasses.replace(kb.tree("first:system"), label="A label that needs more than one line of its box")
+    root = dataclasses.replace(kb.tree("first:"), children=(long,))
+    values = icicle(root).data[0].values
+    assert list(values) == [2, 2]
+
+
+def test_nodes_without_a_record_can_be_hidden(kb):
+    tree = kb.tree("first:")
+    assert [node.node for node in tree.without_empty.walk()] == [
+        "", "algorithm", "algorithm/gating", "algorithm/gating/sparse",
+    ]  # fmt: skip
+    assert [node.node for node in tree.empty] == ["system"]
+    assert kb.tree("first:system").without_empty == kb.tree("first:system"), "where nothing is held, all stays"
+
+
+@pytest.mark.integration
+def test_labels_begin_in_upper_case(real_kb):
+    labels = [node.label for key in ("survey-a", "survey-b") for node in real_kb.tree(f"{key}:").walk()]
+    assert "Mixture of experts applications and domain-specific models" in labels
+    assert all(label[0].isupper() for label in labels)
+    assert not [label for label in labels if label.isupper() and " " in label]
 
 
 def test_nodes_are_named_from_the_root(kb):

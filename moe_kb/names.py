@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from moe_kb.folding import plain_letters
 
 _SUFFIX = re.compile(r"(jr|sr)\.?|ii|iii|iv|2nd|3rd", re.IGNORECASE)
 _GROUP = re.compile(
@@ -15,10 +17,6 @@ _GROUP = re.compile(
 #: Particles that some write with a capital; BibTeX knows only small ones, so these become part of the family name.
 _CAPITAL = frozenset(
     {"De", "Del", "Della", "Des", "Di", "Da", "Dos", "Du", "La", "Le", "Van", "Von", "Den", "Der", "El"}
-)
-#: Letters that have no decomposition into a Latin letter and a mark.
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "n"}
 )
 
 
@@ -97,5 +95,36 @@ def latin(text: str) -> str:
     >>> latin("Økland"), latin("Straße"), latin("李")
     ('okland', 'strasse', '')
     """
-    letters = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
-    return re.sub(r"[^a-z]", "", letters)
+    return re.sub(r"[^a-z]", "", plain_letters(text))
+
+
+#: Small words of family names, which people leave out or write in either case.
+PARTICLES = frozenset(re.findall("[a-z]+", "al bin da de del della den der des di dos du el la le ten ter van von"))
+
+
+def given_names_agree(asked: Sequence[str], printed: Sequence[str], *, strict: bool = False) -> bool:
+    """Whether given names (folded words) may be one person's: each is the other's or its initial; some may lack.
+
+    Args:
+        asked: Those typed, at least one.
+        printed: Those of an author.
+        strict: Whether words asked beyond those printed have to be initials.
+
+    >>> given_names_agree(["noam"], ["n"]), given_names_agree(["n", "m"], ["noam"])
+    (True, True)
+    >>> given_names_agree(["nora"], ["noam"])
+    False
+    >>> given_names_agree(["jian", "guang"], ["jianguang"]), given_names_agree(["nm"], ["noam", "m"])
+    (True, True)
+    """
+    if not asked or not printed:
+        return False
+    one, other = "".join(asked), "".join(printed)
+    if one == other or one == "".join(name[0] for name in printed) or other == "".join(name[0] for name in asked):
+        return True
+    if strict and any(len(name) > 1 for name in asked[len(printed) :]):
+        return False
+    return all(
+        name == full or (1 in (len(name), len(full)) and name[0] == full[0])
+        for name, full in zip(asked, printed, strict=False)
+    )
