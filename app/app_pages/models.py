@@ -83,9 +83,14 @@ with picture:
 COLUMNS = [name for name in MEASURES if name != "year"]
 
 
+#: Names of designs by key.
+routers = {brief.key: brief.name for brief in ui.cached(type(kb).briefs, kb, "design")}
+
+
 def line(row: ConfigurationRow) -> dict[str, Any]:
     """A row; a value on which sources differ is marked and shaded."""
     cells: dict[str, Any] = {name: row.number(name) for name in COLUMNS} | dict(row.words)
+    cells["router"] = routers.get(cells["router"], cells["router"])
     for name, resolved in row.disputed.items():
         if cells.get(name) is not None and name in COLUMNS:
             text = f"{compact(cells[name])} {'≠ resolved' if resolved else '≠'}"
