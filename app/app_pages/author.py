@@ -12,7 +12,7 @@ from moe_kb.kb import KnowledgeBase
 MOST = 40
 
 kb = ui.knowledge_base()
-name = st.query_params.get("name", "").strip()
+name = ui.parameter("name").strip()
 if not name:
     st.info("No author is chosen.", icon=":material/info:")
     ui.page_link("search", "Search for one")
@@ -42,13 +42,17 @@ if page.maybe:
 
 st.header("Papers", anchor=False)
 ui.bib_button(kb, [paper.record for paper in papers], "author")
-columns = {
-    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-    "title": st.column_config.TextColumn("Title", width=450),
-    "venue": st.column_config.TextColumn("Venue", width=130),
-    "authors": st.column_config.TextColumn("Authors", width="medium"),
-}
-ui.record_table(papers, columns, key="author-papers", alt=f"Papers by {person.name}", name_label="Paper")
+ui.record_table(
+    papers,
+    {"year": ui.Column("Year", "number", digits="d"), "venue": ui.Column("Venue", width=200)},
+    key="author-papers",
+    alt=f"Papers by {person.name}",
+    name="title",
+    name_label="Paper",
+    name_width=500,
+    under="authors",
+    about="summary",
+)
 
 if page.coauthors:
     st.header("Coauthors", anchor=False)
