@@ -14,12 +14,14 @@ MOST = 40
 kb = ui.knowledge_base()
 name = ui.parameter("name").strip()
 if not name:
+    ui.header("Author")
     st.info("No author is chosen.", icon=":material/info:")
     ui.page_link("search", "Search for one")
     st.stop()
 try:
     page = ui.cached(KnowledgeBase.author, kb, name)
 except NotFoundError as error:
+    ui.header("No such author")
     st.error(ui.plain(error), icon=":material/error:")
     for close in error.close:
         ui.record_link(f"author:{close}", close)
