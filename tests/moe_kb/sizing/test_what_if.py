@@ -182,7 +182,8 @@ def test_weights_stand_over_the_memory_of_accelerators():
     strokes = [trace for trace in figure.data if trace.customdata is not None]
     assert [list(trace.x) for trace in strokes] == [[80e9, 5_000], [640e9, 40_000]]
     assert strokes[0].customdata[0] == "accelerator:zeta"
-    assert figure.data[0].x[1] == 2 * SHOWN[0].size.parameters.total
+    assert (figure.data[0].y[0], figure.data[0].x[0]) == ("as released", 2 * SHOWN[0].size.parameters.total)
+    assert dict(zip(figure.data[0].y, figure.data[0].x, strict=True))["fp32"] == 4 * SHOWN[0].size.parameters.total
     assert charts.weights(SHOWN, []).data
 
 
