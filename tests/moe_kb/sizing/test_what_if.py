@@ -148,7 +148,7 @@ def test_passes_and_devices():
     assert [row["Pass"] for row in rows] == ["prefill", "decoding step"]
     needed = shown[0].size.devices(TINY)
     assert needed > 1
-    assert {row["Devices"] for row in rows} == {str(needed)}
+    assert {row["Minimum devices"] for row in rows} == {str(needed)}
     (row,) = size_tables.device_rows(shown, [TINY])
     assert (row.record, row.name, row.devices, row.memory) == ("accelerator:tiny", "Tiny", (needed,), "5 kB")
 
