@@ -32,7 +32,7 @@ def ways_in(kb: KnowledgeBase, items: Sequence[News]) -> None:
     """Four ways in, each with a picture of what is there."""
     choose, size, find, new = st.columns(4)
     with choose.container(border=True, height="stretch"):
-        ui.page_link("designs", "Choose a router")
+        ui.page_link("guide", "Choose a router")
         if router := leading_router(ui.cached(type(kb).lineage_of_all, kb)):
             ui.drawing(ui.cached(type(kb).picture, kb, router.record, size="card", theme="page"), key="way-router")
             st.caption(f"The router that most recent models use: {ui.record_text(router.record, router.name)}")
