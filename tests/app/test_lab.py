@@ -318,6 +318,31 @@ def test_a_run_on_clusters_is_told_by_its_accuracy(open_page, texts, lab):
     assert "bits_per_byte" not in listed
 
 
+def test_designs_are_set_up_under_one_budget(open_page, texts):
+    at = open_page("lab", compare="deepseek-v3-router,mixtral-top2,nothing")
+    assert at.multiselect(key="lab-compared").value == ["deepseek-v3-router", "mixtral-top2-router"]
+    said = texts(at)
+    assert "There is no implementation nothing" in said
+    assert "like with like. One budget." in said
+    plan = tables(at)[0]
+    assert list(plan["design"]) == ["DeepSeek-V3", "Mixtral top-2", "Dense control"]
+    assert plan["active"].max() <= 1.03 * plan["active"].min()
+    assert at.segmented_control(key="in-preset").value == "text-1"
+    assert at.button(key="launch-all").label == "Launch all 3"
+    at.segmented_control(key="in-preset").set_value("").run()
+    at.number_input(key="set-all-steps").set_value(7).run()
+    assert at.query_params["set"] in ("steps:7", ["steps:7"])
+    at = open_page("lab", compare="switch-top1-router,deepseek-v3-router", preset="", dense="no", set="n_experts:15")
+    assert "not like with like" in texts(at) or "must be a multiple" in texts(at)
+    assert at.button(key="launch-all").disabled
+
+
+def test_designs_without_a_common_task(open_page, texts):
+    at = open_page("lab", compare="soft-moe-slots,multi-gate-mixture", preset="")
+    assert at.segmented_control(key="in-task").value == "clusters"
+    assert "No design is chosen." in texts(open_page("lab", view="compare"))
+
+
 def test_an_unused_lab_has_no_runs(open_page, texts):
     assert "No runs yet" in texts(open_page("lab", view="runs"))
 
