@@ -113,10 +113,6 @@ def choose(page: Page, label: str, words: str) -> None:
     raise AssertionError(f"{label} never showed {words}")
 
 
-#: Streamlit draws tables on a canvas: the header and the rows have this height in pixels.
-ROW = 35
-
-
 def open_page(page: Page, path: str) -> None:
     """Go to a page of the app."""
     page.goto(path)
@@ -126,6 +122,6 @@ def open_page(page: Page, path: str) -> None:
 def table(page: Page, words: str) -> Locator:
     """The table whose description for screen readers contains these words."""
     found = page.get_by_role("region", name=words)
-    expect(found.locator("canvas").first).to_be_visible()
+    expect(found.locator("table:visible, canvas:visible").first).to_be_visible()
     settle(page)
     return found

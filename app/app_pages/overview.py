@@ -32,10 +32,10 @@ def ways_in(kb: KnowledgeBase, items: Sequence[News]) -> None:
     """Four ways in, each with a picture of what is there."""
     choose, size, find, new = st.columns(4)
     with choose.container(border=True, height="stretch"):
-        ui.page_link("designs", "Choose a router")
+        ui.page_link("guide", "Choose a router")
         if router := leading_router(ui.cached(type(kb).lineage_of_all, kb)):
             ui.drawing(ui.cached(type(kb).picture, kb, router.record, size="card", theme="page"), key="way-router")
-            st.caption(f"Used by most models of late: {ui.record_text(router.record, router.name)}")
+            st.caption(f"The router that most recent models use: {ui.record_text(router.record, router.name)}")
     with size.container(border=True, height="stretch"):
         ui.page_link("size", "Size a deployment")
         if models := newest_sized(ui.cached(type(kb).configurations, kb), MODELS):
@@ -160,12 +160,19 @@ def show_timeline(kb: KnowledgeBase, timelines: Sequence[str]) -> None:
     if not rows:
         ui.empty("No results.", "Clear the choice or switch the timeline.")
         return
-    ui.chart(
-        ui.cached(timeline_figure, kb, table, chosen),
-        key=f"timeline-{table}",
-        opens=True,
-        alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
-    )
+    with st.container(key="wide-timeline"):
+        ui.chart(
+            ui.cached(timeline_figure, kb, table, chosen),
+            key=f"timeline-{table}",
+            opens=True,
+            alt="Models in columns by date, open ones above the line and closed ones below, coloured by domain",
+        )
+    with st.container(key="narrow-timeline"):  # a phone has no room for columns
+        periods: dict[str, list[str]] = {}
+        for model in rows:
+            periods.setdefault(model.period, []).append(ui.record_text(model.record, model.label))
+        lines = [f"- **{ui.plain(period)}**: {', '.join(names)}" for period, names in reversed(periods.items())]
+        st.markdown("\n".join(lines))
     if table == RECORDS:
         st.caption(
             f"{len(rows)} models by their preferred release dates; of late by half-year, where it is known. Click a "

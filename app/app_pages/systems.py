@@ -18,6 +18,8 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.queries.scores import AGAINST
 from moe_kb.queries.systems import OPTIMISES, SUPPORTS, SystemRow, mark
 
+#: What a field is called in the glossary, where that is not its label.
+TERMS = {"routing": "router", "expert_kernels": "grouped GEMM", "expert_balancing": "expert parallel load balancer"}
 VIEWS = {"evaluations": "Evaluations", "systems": "Systems", "tables": "Tables as printed"}
 
 kb = ui.knowledge_base()
@@ -114,7 +116,7 @@ def show_support(engines: list[SystemRow]) -> None:
         {
             "organisation": "Organisation",
             **{
-                field: ui.Column(label, width=220)
+                field: ui.Column(label, help=ui.meaning(kb, TERMS.get(field, label)), width=220)
                 for field, label in SUPPORTS.items()
                 if any(field in row.supports for row in engines)
             },

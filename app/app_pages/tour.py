@@ -14,9 +14,9 @@ from moe_kb.queries.models import newest_sized
 kb = ui.knowledge_base()
 
 
-def step(number: int, title: str, words: str) -> None:
-    """The heading of a step and what there is to see."""
-    st.header(f"{number}. {title}", anchor=False)
+def step(number: int, title: str, words: str, *, term: str = "") -> None:
+    """The heading of a step, with the meaning of a term, and what there is to see."""
+    st.header(f"{number}. {title}", anchor=False, help=ui.term(kb, term))
     st.markdown(words)
 
 
@@ -27,6 +27,7 @@ def routes(router: Descendant) -> None:
         "A token meets a router",
         "A mixture-of-experts layer holds several networks. A router scores them for each token, and the token passes "
         "through the few that score highest. Read the picture from left to right.",
+        term="router",
     )
     ui.picture(kb, router.record, key="tour-router")
     users = len(router.adopters)
@@ -47,6 +48,7 @@ def layers() -> None:
         "Models are made of such layers",
         "Attention, then experts, many times over. Every number comes from a source, here from the file that was "
         "released with the weights; where sources differ, both stand in the record.",
+        term="MoE layer",
     )
     ui.picture(kb, f"{newest.record}#{newest.configuration}", key="tour-model")
     st.caption(f"{ui.record_text(newest.record, newest.label)}, released {ui.plain(newest.released)}.")
@@ -65,8 +67,9 @@ def costs() -> None:
         "What a model costs",
         "A token uses a part of the parameters, in blue; all of them have to be held in memory. From that follow "
         "devices, batch sizes and tokens per second.",
+        term="active parameters",
     )
-    with st.container(width=480):
+    with st.container(width=380):
         ui.drawing(bars(models, theme="page"), key="tour-size")
     ui.page_link("size", "Size a deployment")
 
@@ -78,6 +81,7 @@ def runs(router: Descendant | None) -> None:
         "Run one yourself",
         "Designs that are written down here also run, on the processor, in minutes: watch the loss fall and the load "
         "even out, and change a setting. From a shell it is one line.",
+        term="load",
     )
     implementation = router and ui.cached(type(kb).implementation_of, kb, router.record)
     if implementation:

@@ -16,6 +16,19 @@ from moe_kb.analysis.trends import ENOUGH, Observation, Trend, latest_first, sho
 from moe_kb.charts import survey_questions, trends
 from moe_kb.kb import KnowledgeBase
 
+#: What a measure is called in the glossary, where that is not its label.
+TERMS = {
+    "segmentation": "fine-grained experts",
+    "n_shared_experts": "shared expert",
+    "n_routed_experts": "routed expert",
+    "experts_per_token": "top-k routing",
+    "params_active": "active parameters",
+    "active_share": "active parameters",
+    "moe_share": "MoE layer",
+    "score": "router",
+    "router": "router",
+    "balancing": "load balancing",
+}
 VIEWS = {"measure": "One measure", "glance": "All measures", "table-2": "Questions of survey A's Table 2"}
 APART = "Marks that would hide one another are spread a little."
 HOLLOW = f"Hollow: only the year, or a span of months, is known; such marks are spread over it. {APART}"
@@ -104,7 +117,7 @@ def one_measure(found: Trend, colour: str) -> None:
     field = found.field
     if field.formula:
         st.latex(field.formula)
-    st.caption(field.description)
+    st.caption(field.description, help=ui.term(kb, TERMS.get(field.name, field.label)))
     if defined := ui.cached(type(kb).definition, kb, field.name):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(

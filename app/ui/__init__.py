@@ -11,7 +11,7 @@ from .base import cached, empty, header, knowledge_base, plain, some, stale_bann
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
 from .gate import code, evidence, gate_of, snippet, use
-from .glossary import term
+from .glossary import meaning, term
 from .links import (
     address,
     asked,

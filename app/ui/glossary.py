@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moe_kb.kb import KnowledgeBase
+from moe_kb.queries.glossary import Term
 
 from .base import cached, plain
 from .links import address
@@ -19,9 +20,19 @@ def term(kb: KnowledgeBase, name: str, *, more: str = "") -> str | None:
     Returns:
         The tooltip; `more` alone, or None, where the glossary lacks the term.
     """
-    found = next((entry for entry in cached(KnowledgeBase.glossary, kb) if entry.is_called(name)), None)
+    found = _named(kb, name)
     if found is None:
         return more or None
     link = f"[Glossary]({address('glossary', {'q': found.term})})"
     said = f"**{plain(found.term)}**: {plain(found.definition)} ({plain(found.place)}) {link}"
     return f"{more}  \n{said}" if more else said
+
+
+def meaning(kb: KnowledgeBase, name: str) -> str:
+    """The same as plain text, for the heading of a table's column; empty where the glossary lacks the term."""
+    found = _named(kb, name)
+    return f"{found.definition} ({found.place})" if found else ""
+
+
+def _named(kb: KnowledgeBase, name: str) -> Term | None:
+    return next((entry for entry in cached(KnowledgeBase.glossary, kb) if entry.is_called(name)), None)

@@ -6,7 +6,6 @@ Its script (`shell.js`) also keeps the browser's history: one entry for each pag
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.settings import app_address
 
 from .base import cached, knowledge_base
-from .links import address, open_record, page, search_for
+from .links import address, page, search_for
 
 _HERE = Path(__file__).parent
 _KEY = "shell"
@@ -66,20 +65,9 @@ class Entry:
 LISTED = ("paper", "design", "model")
 
 
-def neighbours(kb: KnowledgeBase, record: str) -> tuple[str | None, str | None]:
-    """The records before and after one in the list that the reader came from, or else by name."""
-    kind = record.partition(":")[0]
-    order: tuple[str, ...] = st.session_state.get("orders", {}).get(kind, ())
-    if record not in order:
-        order = cached(_by_name, kb, kind)
-    if record not in order:
-        return None, None
-    at = order.index(record)
-    return (order[at - 1] if at else None), (order[at + 1] if at + 1 < len(order) else None)
-
-
-def _by_name(kb: KnowledgeBase, kind: str) -> tuple[str, ...]:
-    return tuple(brief.record for brief in kb.briefs(kind))
+def _names(kb: KnowledgeBase, kind: str) -> dict[str, str]:
+    """What each record of a kind is called, in the order of names."""
+    return {brief.record: brief.name for brief in kb.briefs(kind)}
 
 
 def bar(pages: Mapping[str, Entry], here: Entry) -> None:
@@ -133,45 +121,44 @@ def _menu(pages: Mapping[str, Entry], top: Entry) -> list[dict[str, Any]]:
 
 
 def _link(entry: Entry) -> dict[str, Any]:
-    return {
-        "label": entry.title,
-        "page": entry.name,
-        "href": "./" if entry.default else entry.path,
-        "help": entry.purpose or None,
-    }
+    return {"label": entry.title, "href": "./" if entry.default else entry.path, "help": entry.purpose or None}
 
 
-def _record(here: Entry) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any] | None]:
-    """The record that a page shows, the one before it and the one after it, each as a link."""
-    key = st.query_params.get("key", "")
-    if here.name not in LISTED or not key:
+def _record(here: Entry) -> tuple[dict[str, Any] | None, ...]:
+    """Links to the record that a page shows, and to those before and after it in the list that the reader came from.
+
+    Without such a list, records follow each other by name.
+    """
+    kind, key = here.name, st.query_params.get("key", "")
+    try:
+        names = cached(_names, knowledge_base(), kind) if kind in LISTED and key else {}
+    except MoeKbError:  # the page says what is wrong
+        names = {}
+    record = f"{kind}:{key.strip().lower().removeprefix(f'{kind}:')}"
+    if record not in names:
         return None, None, None
-    with suppress(MoeKbError):  # the page says what is wrong
-        kb = knowledge_base()
-        record = kb.resolve(key, here.name)
-        before, after = neighbours(kb, record)
-        return _shown(kb, record), _shown(kb, before), _shown(kb, after)
-    return None, None, None
-
-
-def _shown(kb: KnowledgeBase, record: str | None) -> dict[str, Any] | None:
-    if record is None:
-        return None
-    brief = kb.brief(record)
-    return {"label": brief.name, "record": record, "href": address(brief.kind, {"key": brief.key})}
+    order: Sequence[str] = [name for name in st.session_state.get("orders", {}).get(kind, ()) if name in names]
+    order = order if record in order else list(names)
+    at = order.index(record)
+    return tuple(
+        {"label": names[order[i]], "href": address(kind, {"key": order[i].partition(":")[2]})}
+        if 0 <= i < len(order)
+        else None
+        for i in (at, at - 1, at + 1)
+    )
 
 
 def _go(pages: Mapping[str, Entry]) -> None:
-    """Follow a link of the bar."""
-    asked = st.session_state[_KEY].go
-    if not isinstance(asked, Mapping):
-        return
-    if isinstance(record := asked.get("record"), str):
-        open_record(record)
-    elif (name := asked.get("page")) in pages:
-        st.switch_page(page(str(name)))
-    elif name == "":
-        st.switch_page(page(next(entry.name for entry in pages.values() if entry.default)))
+    """Follow a link to a page of the app."""
+    match st.session_state[_KEY].go:
+        case {"page": str(path), "query": list(query)}:
+            names = [entry.name for entry in pages.values() if path == ("" if entry.default else entry.path)]
+            asked: dict[str, list[str]] = {}
+            for name, value in query:
+                asked.setdefault(str(name), []).append(str(value))
+            if names:
+                st.switch_page(page(names[0]), query_params=asked)
+            st.switch_page(page("missing"), query_params={"page": path})
 
 
 def _search() -> None:

@@ -133,7 +133,7 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
         ),
         Quantity(
             f"Time to first token, {plan.prompt:,}-token prompt",
-            f"At least: the prefill of one prompt, alone. Waiting and launching are left out. {bound}",
+            f"At least: the prefill of one prompt, alone, without waiting and launching. {bound}",
             lambda _, found: f"≥ {time_text(found.first_token)}",
             short="Time to first token",
         ),
@@ -203,4 +203,4 @@ def _rate(number: float) -> str:
 
 
 def _price(load: Load) -> str:
-    return f"{load.price:,.2f}" if load.price and load.price >= 1 else f"{load.price:.2g}"
+    return f"{load.price:,.2f}" if load.price and load.price >= 0.1 else f"{load.price:.2g}"

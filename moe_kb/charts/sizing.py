@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from moe_kb.analysis.deployments import Answer, devices_text
-from moe_kb.charts.palette import BLUE, COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
+from moe_kb.charts.palette import BLUE, COLOURS, FILL_GREY, FILLS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
 from moe_kb.charts.safe import safe
 from moe_kb.format import bytes_text, compact, escaped, rate_text
 from moe_kb.sizing import Device
@@ -141,9 +141,9 @@ def deployment(found: Sequence[Answer]) -> go.Figure:
     labels = [f"{escaped(label)}<br>{devices_text(deployment)}" for label, deployment in served]
     figure = go.Figure()
     parts: dict[str, tuple[str, Callable[[Deployment], float]]] = {
-        "weights": (BLUE, lambda deployment: deployment.weights),
-        "left for KV cache": (GREEN, lambda deployment: deployment.left),
-        "reserve": (GREY, lambda deployment: deployment.reserved),
+        "weights": (FILLS[0], lambda deployment: deployment.weights),
+        "left for KV cache": (FILLS[2], lambda deployment: deployment.left),
+        "reserve": (FILL_GREY, lambda deployment: deployment.reserved),
     }
     for part, (colour, of) in parts.items():
         sizes = [of(deployment) for _, deployment in served]
@@ -152,13 +152,12 @@ def deployment(found: Sequence[Answer]) -> go.Figure:
             y=labels,
             orientation="h",
             name=part,
-            marker={"color": colour, "line": {"width": 0}, "opacity": 0.45 if part == "reserve" else 1},
+            marker={"color": colour, "line": {"width": 0}},
             text=[bytes_text(size) for size in sizes],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            constraintext="none",
-            textfont={"color": "#ffffff" if part == "weights" else "#10161d"},
+            textfont={"color": "#ffffff"},
             hovertemplate="%{y}<br>" + part + ": %{text}<extra></extra>",
         )
     quiet(figure, 110 + 48 * len(served), top=36)

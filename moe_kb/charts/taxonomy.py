@@ -11,7 +11,7 @@ from moe_kb.charts.safe import safe
 from moe_kb.format import escaped
 from moe_kb.queries.taxonomy import TreeNode
 
-ROW = 19
+ROW = 21
 """Height of a line of text in pixels."""
 WIDTH = 30
 """Characters of a label in one line: what fits a fifth of a narrow window."""
@@ -43,7 +43,7 @@ def icicle(root: TreeNode, node: str = "") -> go.Figure:
             leaf={"opacity": 1},
             hovertext=[_hover(shown) for shown in nodes],
             hoverinfo="text",
-            textposition="middle left",
+            textposition="top left",
             textfont={"color": "white", "size": 12},
             tiling={"orientation": "h", "pad": 1},
             pathbar={"visible": False},  # the page shows the way up

@@ -66,32 +66,47 @@ class Question:
     identifiers: tuple[str, ...]
     """What addresses and identifiers in it identify."""
 
+    @property
+    def typed(self) -> list[Part]:
+        """The parts as they were typed."""
+        return [replace(part, ways=part.ways[:1]) for part in self.parts]
+
+    @property
+    def scattered(self) -> list[Part]:
+        """The words as they were typed, each by itself."""
+        telling = [word for word in dict.fromkeys(reversed(self.words)) if word not in _FUNCTION_WORDS]
+        found = (telling or list(dict.fromkeys(reversed(self.words))))[::-1]
+        return [Part((word,), unfinished=len(word) > 2 and word == self.words[-1]) for word in found]
+
 
 def read(connection: sqlite3.Connection, text: str) -> Question:
     """Read a text; never raises, whatever is in it."""
     # What is no text (bytes of another encoding on a command line, NUL) separates words.
     plain = " ".join(re.sub("[\x00-\x1f\x7f\ud800-\udfff]", " ", text[:MAX_TEXT]).split())
     found = words(without_addresses(plain))[:MAX_WORDS]
-    spans = sorted([*_authors(connection, found), *_short_forms(connection, found)], key=lambda span: span.start)
+    spans = {start: (end, ways) for start, end, ways in _short_forms(connection, found)}
+    printed = _authors(connection, found)
     known = _known(connection, found)
     parts: list[Part] = []
     names = {fold(plain)}
     position = 0
     while position < len(found):
-        span = next((span for span in spans if span.start == position), None)
-        end = span.end if span else position + 1
+        end, forms = spans.get(position, (position + 1, ()))
         typed = " ".join(found[position:end])
-        ways = [typed, *(span.ways if span else ())]
+        ways = [typed, *forms]
         if end == position + 1:
-            ways += _spellings(connection, found, position, known)
-            if not span and not known.get(typed) and len(ways) == 1:
+            ways += [*_spellings(connection, found, position, known), *printed[position]]
+            if len(typed) == 1 and printed[position]:
+                ways = printed[position]  # an initial alone stands in most texts
+            if len(ways) == 1 and typed not in known:
                 ways += _in_two(typed, known)
+        if forms and len(found) == end - position:
+            names |= {fold(way) for way in forms}
         last = end == len(found) and len(found[-1]) > 2
-        if span and len(found) == end - position:
-            names |= {fold(way) for way in ways}
-        parts.append(Part(tuple(dict.fromkeys(ways))[:_MOST_WAYS], unfinished=last))
+        parts.append(Part(_telling(ways), unfinished=last))
         position = end
-    telling = [part for part in parts if part.ways[0] not in _FUNCTION_WORDS] or parts
+    # An initial may be one of these words.
+    telling = [part for part in parts if part.ways[0] not in _FUNCTION_WORDS or " " in "".join(part.ways[1:])] or parts
     # Each part once, where it stands last, since the last may be unfinished: one scored sixty times takes seconds.
     once: dict[frozenset[str], Part] = {}
     for part in reversed(telling):
@@ -113,15 +128,21 @@ def corrected(connection: sqlite3.Connection, question: Question) -> Question | 
     return replace(read(connection, re.sub(r"[^\W_]+", respell, question.text)), identifiers=())
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    start: int
-    end: int
-    ways: tuple[str, ...]
+def _telling(ways: Sequence[str]) -> tuple[str, ...]:
+    """Ways, the typed one first, without those that another says already: a plural, or a phrase that holds another."""
+    typed, *others = dict.fromkeys(ways)
+    shortest = [
+        way
+        for way in others
+        if (way.removesuffix("s") == way or way.removesuffix("s") not in ways)
+        and not any(f" {other} " in f" {way} " for other in ways if other != way)
+    ]
+    return (typed, *shortest[: _MOST_WAYS - 1])
 
 
-def _short_forms(connection: sqlite3.Connection, found: Sequence[str]) -> Iterator[_Span]:
-    """Spans that are a form of the list of short forms, or an organisation's name, the longest from the left."""
+def _short_forms(connection: sqlite3.Connection, found: Sequence[str]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Start, end and forms of spans that are in the list of short forms or are an organisation's name, the longest from
+    the left."""
     spans = {
         (start, end): "".join(found[start:end])
         for start in range(len(found))
@@ -134,56 +155,68 @@ def _short_forms(connection: sqlite3.Connection, found: Sequence[str]) -> Iterat
         [json.dumps(list(set(spans.values())))],
     ):
         ways[folded].append(" ".join(words(way)))
+    joined = {"".join(words(way)) for forms in ways.values() for way in forms}
+    known = recorded(connection, joined)
+    for forms in ways.values():
+        forms += sorted({"".join(way.split()) for way in forms} & {*known} - {*forms})
     start = 0
     while start < len(found):
         ends = range(min(start + _LONGEST_FORM, len(found)), start, -1)
         end = next((end for end in ends if spans[start, end] in ways), None)
         if end:
-            yield _Span(start, end, tuple(ways[spans[start, end]]))
+            yield start, end, tuple(ways[spans[start, end]])
         start = end or start + 1
 
 
-def _authors(connection: sqlite3.Connection, found: Sequence[str]) -> Iterator[_Span]:
-    """Spans that name an author, given names or initials on either side, with the ways in which papers print it."""
+def _authors(connection: sqlite3.Connection, found: Sequence[str]) -> dict[int, list[str]]:
+    """For given names and initials beside a family name, by position: how papers print the names that they may be of.
+
+    The family name stays a word of its own, since it may be just a word.
+    """
     families = {
         (start, end): " ".join(found[start:end])
         for start in range(len(found))
         for end in range(start + 1, min(start + _LONGEST_FAMILY, len(found)) + 1)
     }
-    printed: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    if len(found) > 1:
-        for family, given, author in connection.execute(
-            "SELECT DISTINCT family, given, author FROM authors WHERE family IN (SELECT value FROM json_each(?)) "
-            "AND given != '' LIMIT 3000",
+    known = {
+        family
+        for (family,) in connection.execute(
+            "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM authors WHERE family = value AND given != '')",
             [json.dumps(list(set(families.values())))],
-        ):
-            printed[family].append((given, author))
-    taken = 0
+        )
+    }
+    printed: dict[int, list[str]] = defaultdict(list)
     for (start, end), family in families.items():
-        sides = [(first, first, start) for first in range(max(taken, start - _LONGEST_GIVEN), start)]
-        sides += [(start, end, last) for last in range(min(end + _LONGEST_GIVEN, len(found)), end, -1)]
-        for first, begin, stop in sides if family in printed and start >= taken else ():
-            asked = [word for word in found[begin:stop] if word not in PARTICLES]
-            after = begin == end
-            ways = [
-                " ".join(words(author))
-                for given, author in printed[family]
-                if given_names_agree(asked, given.split(), strict=after)
-            ]
-            if ways:
-                taken = max(end, stop)
-                yield _Span(first, taken, tuple(sorted(set(ways))))
-                break
+        sides = [(first, start) for first in range(max(0, start - _LONGEST_GIVEN), start)]
+        sides += [(end, last) for last in range(end + 1, min(end + _LONGEST_GIVEN, len(found)) + 1)]
+        for first, last in sides if family in known else ():
+            asked = [word for word in found[first:last] if word not in PARTICLES]
+            if not asked:
+                continue
+            for given, author in connection.execute(
+                "SELECT DISTINCT given, author FROM authors WHERE family = ? AND given BETWEEN ? AND ? LIMIT 100",
+                (family, asked[0][0], asked[0][0] + "\U0010ffff"),
+            ):
+                if given_names_agree(asked, given.split(), strict=True):
+                    way = " ".join(words(author))
+                    for position in range(first, last):
+                        printed[position].append(way)
+    return printed
 
 
 def _known(connection: sqlite3.Connection, found: Sequence[str]) -> dict[str, int]:
     """Of the words, of neighbours written as one, and of their halves: those that records have, with the number."""
     looked_up = {*found, *map("".join, pairwise(found))}
     looked_up |= {half for word in found for halves in _halves(word) for half in halves}
+    return recorded(connection, looked_up)
+
+
+def recorded(connection: sqlite3.Connection, asked: Iterable[str]) -> dict[str, int]:
+    """Of some words those that records have, with the number."""
     return dict(
         connection.execute(
             "SELECT word, records FROM words WHERE word IN (SELECT value FROM json_each(?))",
-            [json.dumps(sorted(looked_up))],
+            [json.dumps(sorted(asked))],
         ).fetchall()
     )
 
@@ -219,15 +252,17 @@ def _near(connection: sqlite3.Connection, word: str) -> str | None:
     """The word of the records that was most likely meant: fewest slips of the finger away, then the commonest."""
     if not 4 <= len(word) <= 30 or not word.isalpha():
         return None
+    most = 1 if len(word) < 7 else 2
     records = dict(
         connection.execute(
-            "SELECT word, records FROM words WHERE length(word) BETWEEN ? AND ?", (len(word) - 2, len(word) + 2)
+            "SELECT word, records FROM words WHERE length(word) BETWEEN ? AND ? AND word NOT GLOB '*[0-9]*'",
+            (len(word) - most, len(word) + most),
         ).fetchall()
     )
     slips = {
         near: away
         for near in close_names(word, records, at_most=12, alike=0.66)
-        if (away := _slips(word, near)) <= (1 if len(word) < 7 else 2)
+        if (away := _slips(word, near)) <= most
     }
     return min(slips, key=lambda near: (slips[near], -records[near], near), default=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
@@ -170,10 +170,11 @@ class Author(Numbered, table=True):
     """Authors of papers, one a row."""
 
     __tablename__ = "authors"
+    __table_args__ = (Index("ix_authors_family_given", "family", "given"),)
     record: str = Field(index=True, description="Full name of the paper")
     position: int = Field(description="Position, from 1")
     author: str = Field(sa_type=ANY_CASE, index=True, description="Name as printed; compared without regard to case")
-    family: str = Field(index=True, description="Family name, or a group's name, in small letters without accents")
+    family: str = Field(description="Family name, or a group's name, in small letters without accents")
     given: str = Field(description="Given names and initials in the same letters, separated by spaces")
 
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
-from moe_kb.db.question import Part, Question, corrected, every, read, some
+from moe_kb.db.question import Part, Question, corrected, every, read, recorded, some
 from moe_kb.errors import QueryError
 from moe_kb.records.identifiers import identified_in
 
 #: Around matched words in `Hit.marked`: signs that no record holds.
 OPENS, CLOSES = "\x02", "\x03"
 #: Tiers of hits by a name, by all words in names and titles, and by all words anywhere (`_Ways.exact`).
-NAME, TITLE, TEXT = 1, 3, 5
+NAME, TITLE, TEXT = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,7 @@ def _first(ways: Iterable[tuple[str, Callable[[], _Rows]]], found: set[str], lim
 class _Filters:
     sql: str
     parameters: tuple[Any, ...]
+    kind: str | None
 
     @classmethod
     def of(cls, kind: str | None, node: str | None, year: int | tuple[int, int] | None) -> _Filters:
@@ -164,14 +165,14 @@ class _Filters:
                 raise QueryError(f"the start, {first}, is after the end, {last}. Ask for {last} to {first}.")
             clauses.append("AND +r.year BETWEEN ? AND ?")
             parameters += [min(max(number, 0), 9999) for number in (first, last)]  # SQLite's numbers have an end
-        return cls(" ".join(clauses), tuple(parameters))
+        return cls(" ".join(clauses), tuple(parameters), kind)
 
 
 _FIELDS = "r.record, r.kind, r.key, r.name, r.year"
 _TITLE = "coalesce(json_extract(r.content, '$.title'), '')"
 #: Kinds that stand behind all others.
-_BACK = "('source', 'table')"
-_RANK = f"r.kind IN {_BACK}, r.kind != 'paper', r.kind != 'model'"
+_BEHIND = ("source", "table")
+_RANK = f"r.kind IN {_BEHIND}, r.kind != 'paper', r.kind != 'model'"
 _SUMMARY = "coalesce(substr(r.summary, 1, 160), '')"
 
 
@@ -206,33 +207,29 @@ class _Ways:
             return
         yield "name", self._by_name
         if asked.parts:
-            typed = f'"{" ".join(asked.words)}"'
-            yield "text", partial(self._by_words, typed, "{name title} :", "NOT IN")
-            for columns in ("{name title linked} :", ""):
-                for kinds in ("NOT IN", "IN"):
-                    yield "text", partial(self._by_words, every(asked.parts), columns, kinds)
+            yield "text", partial(self._by_words, every(asked.typed), "{name title linked} :", front=True)
+            more = asked.parts if any(len(part.ways) > 1 for part in asked.parts) else ()
+            yield "text", partial(self._by_words, every(more), "{name title linked} :", front=True)
+            yield "text", partial(self._by_words, every(asked.parts), front=True)
+            yield "text", partial(self._by_words, every(asked.parts), front=False)
             yield "part of a name", self._by_part
 
     def loose(self, respelt: Question | None) -> Iterator[tuple[str, Callable[[], _Rows]]]:
         """Records that answer it respelt, or that have some of its words."""
+        if len(self.question.words) > 1:
+            yield "text", partial(self._by_words, every(self.question.scattered), front=True)
         if respelt:
             for _, find in replace(self, question=respelt).exact():
                 yield "spelling", find
         parts = (respelt or self.question).parts
         if len(parts) > 1:
-            yield "some words", partial(self._by_words, some(self._rare(parts)), "", "NOT IN")
+            yield "some words", partial(self._by_words, some(self._rare(parts)), front=True)
 
     def _rare(self, parts: tuple[Part, ...]) -> list[Part]:
         """Those parts that tell records apart: none that more than a third of them have, unless all are such."""
         (number,) = self.connection.execute("SELECT count(*) FROM records").fetchone()
-        common = {
-            word
-            for word, records in self.connection.execute(
-                "SELECT word, records FROM words WHERE word IN (SELECT value FROM json_each(?))",
-                [json.dumps([part.ways[0] for part in parts])],
-            )
-            if records * 3 > number
-        }
+        known = recorded(self.connection, [part.ways[0] for part in parts])
+        common = {word for word, records in known.items() if records * 3 > number}
         return [part for part in parts if part.ways[0] not in common] or list(parts)
 
     def _by_address(self) -> list[tuple[Any, ...]]:
@@ -268,17 +265,19 @@ class _Ways:
             [json.dumps(self.question.names), self.question.text.lower(), *self.filters.parameters, self.limit],
         ).fetchall()
 
-    def _by_words(self, words: str, columns: str, among: str) -> _Rows:
-        """Records by words, in `columns` (a filter of FTS5's) or anywhere.
+    def _by_words(self, words: str, columns: str = "", *, front: bool) -> _Rows:
+        """Records by words, in `columns` (a filter of FTS5's) or anywhere, of the kinds in front or of those behind.
 
         Ranking means scoring every match, and a common word stands in most texts, in far fewer titles; so the caller
         asks for titles first and for texts only where the page is not full. Rows come as they are asked for, each with
         the work of cutting out its snippet.
         """
+        if not words or (self.filters.kind and (self.filters.kind not in _BEHIND) != front):
+            return
         for *about, text, linked in self.connection.execute(
             f"SELECT {_FIELDS}, {_TITLE}, {_snippet(2)}, {_snippet(3)} FROM search JOIN records r "
             "ON r.id = search.rowid WHERE search MATCH ? AND rank MATCH 'bm25(10.0, 5.0, 1.0, 3.0)' "
-            f"AND +r.kind {among} {_BACK} {self.filters.sql} ORDER BY rank LIMIT ?",
+            f"AND +r.kind {'NOT' if front else ''} IN {_BEHIND} {self.filters.sql} ORDER BY rank LIMIT ?",
             [f"{columns} ({words})", *self.filters.parameters, self.limit],
         ):
             # Names and titles are shown anyway; names of what is linked only where they were asked for.
@@ -294,6 +293,6 @@ class _Ways:
         return self.connection.execute(
             f"SELECT {_FIELDS}, {_TITLE}, {_SUMMARY} FROM records r WHERE r.id IN ("
             f"SELECT r.id FROM search_names s JOIN records r ON r.id = s.rowid WHERE search_names MATCH ? "
-            f"{self.filters.sql} LIMIT 1000) ORDER BY r.kind IN {_BACK}, length(r.name), r.year DESC LIMIT ?",
+            f"{self.filters.sql} LIMIT 1000) ORDER BY r.kind IN {_BEHIND}, length(r.name), r.year DESC LIMIT ?",
             [f'"{quoted}"', *self.filters.parameters, self.limit],
         ).fetchall()

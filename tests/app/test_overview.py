@@ -21,7 +21,7 @@ def test_four_ways_lead_in(open_page, texts):
     labels = [link.label for link in at.get("page_link")]
     assert labels[:4] == ["Choose a router", "Size a deployment", "Find and cite", "New here? A tour in four steps"]
     assert len(at.get("bidi_component")) >= 1
-    assert "Used by most models of late: [Alpha router](design?key=alpha-router)" in texts(at)
+    assert "The router that most recent models use: [Alpha router](design?key=alpha-router)" in texts(at)
 
 
 def test_the_newest_of_each_kind(open_page, texts):

@@ -1,31 +1,22 @@
-"""Five journeys through the app in a real browser, from the question to the answer."""
+"""Journeys through the app in a real browser, from the question to the answer."""
 
-import json
 import re
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from urllib.parse import urlencode
 
+import bibtexparser
 import psutil
-from browsing import ROW, choose, downloaded, open_page, settle, table
+import pybtex.database
+from browsing import choose, downloaded, open_page, settle, table
 from playwright.sync_api import Locator, Page, expect
 
 
 def cell(found: Locator, text: str) -> Locator:
     """The first cell with exactly this text, as the table tells it to screen readers beside its canvas."""
     return found.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$")).first
-
-
-def click_name(page: Page, found: Locator, name: str, *, x: int = 60) -> None:
-    """Click a cell of the first column by what is in it."""
-    wanted = cell(found, name)
-    expect(wanted).to_be_attached()
-    row = int(wanted.locator("xpath=ancestor::*[@role='row']").get_attribute("aria-rowindex") or 0)
-    canvas = found.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + x, box["y"] + ROW * (row - 1) + ROW / 2)
 
 
 def type_number(page: Page, label: str, value: int) -> None:
@@ -41,7 +32,7 @@ def test_find_a_paper_by_a_part_of_its_name_and_copy_its_bibtex(page: Page) -> N
     search.fill("seekmoe")
     search.press("Enter")
     expect(page).to_have_url(re.compile(r"q=seekmoe"))
-    click_name(page, table(page, "Papers that pass"), "DeepSeekMoE")
+    table(page, "Papers that pass").get_by_role("link", name=re.compile("^DeepSeekMoE")).click()
     expect(page).to_have_url(re.compile(r"/paper\?.*key=deepseekmoe"))
     expect(page.get_by_role("heading", name="DeepSeekMoE", level=1)).to_be_visible()
     entry = page.get_by_test_id("stCode").first
@@ -51,6 +42,47 @@ def test_find_a_paper_by_a_part_of_its_name_and_copy_its_bibtex(page: Page) -> N
     assert copied.startswith("@")
     assert "2401.06066" in copied
     assert copied.count("{") == copied.count("}")
+
+
+def test_choose_a_router_and_copy_its_code(page: Page) -> None:
+    open_page(page, "/")
+    page.get_by_role("link", name="Choose a router").first.click()
+    expect(page.get_by_role("heading", name="Which router?", level=1)).to_be_visible()
+    settle(page)
+    for answer in ("Yes, token by token", "Yes, drop nothing", "No, balance without one"):
+        page.get_by_role("radio", name=answer).click()
+        settle(page)
+    expect(page).to_have_url(re.compile(r"/which-router\?.*=.*&.*=.*&.*="))
+    candidates = page.get_by_role("heading", level=3).filter(has_text=re.compile(r"^[123]\. "))
+    expect(candidates).to_have_count(3)
+    expect(page.get_by_text(re.compile("of [0-9]+ models released since 2025")).first).to_be_visible()
+    code = page.get_by_test_id("stCode").first
+    code.hover()
+    code.get_by_role("button", name="Copy to clipboard").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "make_layer" in copied
+    ran = subprocess.run([sys.executable, "-c", f"{copied}\nprint(tuple(y.shape))"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert re.match(r"\(\d+, \d+, \d+\)", ran.stdout)
+    page.reload()
+    expect(candidates).to_have_count(3)
+
+
+def test_find_papers_and_save_their_bibtex(page: Page) -> None:
+    open_page(page, "/papers")
+    settle(page)
+    choose(page, "Classified as", "Survey A: Algorithm")
+    settle(page)
+    button = page.get_by_role("button", name=re.compile(r"\.bib of these [0-9]+ papers"))
+    expect(button).to_be_visible()
+    with page.expect_download() as started:
+        button.click()
+    number = int(re.search(r"[0-9]+", button.inner_text())[0])
+    saved = started.value.path().read_text(encoding="utf-8")
+    assert number >= 50
+    assert len(pybtex.database.parse_string(saved, "bibtex").entries) == number
+    library = bibtexparser.parse_string(saved)
+    assert (len(library.entries), library.failed_blocks) == (number, [])
 
 
 def click_box(page: Page, label: str) -> None:
@@ -70,7 +102,7 @@ def test_drill_the_taxonomy_to_a_design_and_compare_it_with_another(page: Page) 
         settle(page)
     expect(page).to_have_url(re.compile(r"node=survey-a%3Aalgorithm%2Fgating-function%2Fsparse%2Fexpert-choice"))
     page.get_by_role("tab", name=re.compile("^Designs")).click()
-    click_name(page, table(page, "Designs at this node"), "Expert choice")
+    table(page, "Designs at this node").get_by_role("link", name="Expert choice", exact=True).click()
     expect(page.get_by_role("heading", name="Expert choice", level=1)).to_be_visible()
     expect(page.locator(".katex").first).to_be_visible()
     page.get_by_role("button", name="Compare", exact=True).click()
@@ -204,34 +236,3 @@ def test_launch_an_implementation_watch_it_and_cancel_another(page: Page) -> Non
     listed = table(page, "Runs, newest first")
     expect(cell(listed, "cancelled")).to_be_attached()
     expect(cell(listed, "completed")).to_be_attached()
-
-
-def test_size_models_side_by_side_change_one_and_size_a_file(page: Page) -> None:
-    open_page(page, "/model?key=deepseek-v3")
-    page.get_by_role("link", name="Size it: operations, memory, traffic").click()
-    expect(page).to_have_url(re.compile(r"/size\?.*models=deepseek-v3"))
-    expect(page.get_by_text("671,026,404,352")).to_be_visible()
-    settle(page)
-    choice = page.get_by_role("combobox", name="Configurations")
-    choice.fill("Mixtral 8x7B")
-    page.get_by_role("option", name="Mixtral 8x7B").first.click()
-    expect(page).to_have_url(re.compile(r"models=deepseek-v3%7C671B%2Cmixtral%7C8x7B"))
-    expect(page.get_by_text("46,702,792,704")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(6)
-    settle(page)
-
-    page.get_by_text("What if it had other experts?").click()
-    settle(page)
-    choose(page, "Configuration to modify", "Mixtral 8x7B")
-    expect(page.get_by_text("Move a slider to see what it does.")).to_be_visible()
-    settle(page)
-    page.get_by_role("slider", name="Routed experts E").press("ArrowRight")
-    expect(page).to_have_url(re.compile(r"experts=16"))
-    expect(page.get_by_role("heading", name="What the change does to Mixtral 8x7B")).to_be_visible()
-    expect(page.get_by_test_id("stTable").first).to_contain_text("+96.56%")
-
-    page.get_by_text("Size a config.json").click()
-    upload = page.get_by_test_id("stFileUploader").locator("input[type=file]")
-    config = json.dumps({"model_type": "mixtral", "new_trick": 3}).encode()
-    upload.set_input_files({"name": "config.json", "mimeType": "application/json", "buffer": config})
-    expect(page.get_by_test_id("stAlert")).to_contain_text("new_trick = 3 is not understood")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import ROW, open_page, settle, table
+from browsing import open_page, settle, table
 from playwright.sync_api import Page, expect
 
 #: Lines of text that stand over another one or outside their picture, by more than half a pixel.
@@ -49,15 +49,11 @@ def test_a_model_is_drawn_on_any_screen(page: Page, width: int) -> None:
 
 
 def tick(page: Page, rows: range) -> None:
-    """Click the boxes of so many rows of the table of models."""
-    found = table(page, "Hyperparameters")
-    canvas = found.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box
+    """Tick so many rows of the table of models."""
+    boxes = table(page, "Hyperparameters").get_by_role("checkbox", name=re.compile("^Tick (?!all)"))
     for row in rows:
-        page.mouse.click(box["x"] + 18, box["y"] + ROW * (row + 1) + ROW / 2)
-        settle(page)
+        boxes.nth(row).check()
+    settle(page)
 
 
 def test_ticked_models_are_compared_and_sized(page: Page) -> None:

@@ -37,8 +37,8 @@ def test_function_words_count_only_alone(asked):
 
 @pytest.mark.parametrize("text", ["A. Author", "Author, Ada", "author a", "Ada Author"])
 def test_a_name_is_asked_as_papers_print_it(asked, text):
-    (part,) = asked(text).parts
-    assert "ada author" in part.ways
+    assert any({"ada author", "ada"} & {*part.ways} for part in asked(text).parts)
+    assert ("author",) in ways(asked(text)), "the family name stays a word of its own"
 
 
 def test_the_last_word_may_be_unfinished(asked):
