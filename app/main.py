@@ -27,7 +27,13 @@ PAGES = (
         purpose="What is here, when models appeared, and ways in.",
         default=True,
     ),
-    ui.Entry(name="tour", title="A tour in four steps", menu=LEARN, purpose="What is here, step by step."),
+    ui.Entry(
+        name="guide",
+        title="Which router?",
+        menu=LEARN,
+        purpose="Six questions, three candidates with pictures, use, evidence, risks and code.",
+        at="which-router",
+    ),
     ui.Entry(
         name="reading",
         title="Reading routes",
@@ -37,19 +43,13 @@ PAGES = (
     ),
     ui.Entry(name="glossary", title="Glossary", menu=LEARN, purpose="Terms of the field, each with its source."),
     ui.Entry(name="news", title="What is new", menu=LEARN, purpose="Models, designs and papers, month by month."),
+    ui.Entry(name="tour", title="A tour in four steps", menu=LEARN, purpose="What is here, step by step."),
     ui.Entry(
         name="designs",
         title="Designs",
         menu="Designs",
         purpose="Gating designs compared, and the other components.",
         shows=("component", "show"),
-    ),
-    ui.Entry(
-        name="guide",
-        title="Which router?",
-        menu=LEARN,
-        purpose="Six questions, three candidates with pictures, use, evidence, risks and code.",
-        at="which-router",
     ),
     ui.Entry(
         name="models", title="Models", menu="Models", purpose="Configurations of models, every value with its source."

@@ -25,6 +25,9 @@ WORDS = {
     r"\bopinionated\b|\bopinions?\b": "recommended", r"\bl(end|ends|ent|ending)\b": "share weights",
     r"\bstacks\b": "layer diagram", r"\bis no (kind|design|model|paper|source|record)\b": "unknown X",
     r"\brun backwards\b": "start is after end", r"\bthousand million\b": "billion",
+    r"\bnumbers in 16 bits\b": "KV cache (16-bit)", r"\bread by one token\b": "read per decoded token",
+    r"\bdevices for each layer": "expert parallelism (EP)", r"\bspecial\. ?%": "specialisation",
+    r"− dense\b": "vs dense", r"\d more stand\b": "not ranked", r"\bnothing passes\b": "no results",
     r"\bexperts chosen\b": "active experts (k / E)",
 }  # fmt: skip
 #: What the pages of designs, which are prose, do not say: vocabulary only, since there "left out" is plain English.

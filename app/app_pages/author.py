@@ -14,12 +14,14 @@ MOST = 40
 kb = ui.knowledge_base()
 name = st.query_params.get("name", "").strip()
 if not name:
+    ui.header("Author")
     st.info("No author is chosen.", icon=":material/info:")
     ui.page_link("search", "Search for one")
     st.stop()
 try:
     page = ui.cached(KnowledgeBase.author, kb, name)
 except NotFoundError as error:
+    ui.header("No such author")
     st.error(ui.plain(error), icon=":material/error:")
     for close in error.close:
         ui.record_link(f"author:{close}", close)
@@ -43,12 +45,14 @@ if page.maybe:
 st.header("Papers", anchor=False)
 ui.bib_button(kb, [paper.record for paper in papers], "author")
 columns = {
-    "year": st.column_config.NumberColumn("Year", format="%d", width=60),
-    "title": st.column_config.TextColumn("Title", width=450),
-    "venue": st.column_config.TextColumn("Venue", width=130),
-    "authors": st.column_config.TextColumn("Authors", width="medium"),
+    "year": ui.Column("Year", "number", digits="d"),
+    "title": ui.Column("Title", width=420),
+    "venue": ui.Column("Venue", width=130),
+    "authors": ui.Column("Authors", width=200, minor=True),
 }
-ui.record_table(papers, columns, key="author-papers", alt=f"Papers by {person.name}", name_label="Paper")
+ui.record_table(
+    papers, columns, key="author-papers", alt=f"Papers by {person.name}", name_label="Paper", about="summary"
+)
 
 if page.coauthors:
     st.header("Coauthors", anchor=False)

@@ -60,7 +60,9 @@ VOCABULARIES, meanings = vocabularies(), ui.cached(type(kb).property_meanings, k
 able = sum(gate.runs for gate in everything)
 RUNS = {"": f"All {len(everything)}", "yes": f"Can be run {able}", "no": f"Cannot {len(everything) - able}"}
 text, runs = st.columns([3, 2], vertical_alignment="top")
-name = text.text_input("Name", placeholder="part of a name", icon=":material/search:", **ui.in_address("gate", ""))
+name = text.text_input(
+    "Name", placeholder="a name, or a model that uses it", icon=":material/search:", **ui.in_address("gate", "")
+)
 with runs:
     about = "Whether an implementation is installed, to be run in the lab"
     wanted_runs = ui.segmented("Implementation", "runs", RUNS, help=about)

@@ -68,7 +68,7 @@ def findings_table(kb: KnowledgeBase, rows: list[Finding], title: str) -> None:
         if claim.withdrawn:
             row["Why"] = ui.plain(claim.withdrawn)
         else:
-            p = "" if finding.corrected_p is None else f"  \np {finding.corrected_p:.2g}, corrected"
+            p = "" if finding.corrected_p is None else f", p {finding.corrected_p:.2g} corrected"
             row["Difference"] = f"**{ui.plain(finding.numbers)}**{p}  \n[learning curves]({curves})"
         shown.append(row)
     st.table(shown, border="horizontal", hide_index=True, alt=f"{title}: claims of papers with the designs compared")
@@ -195,7 +195,6 @@ def line(standing: Standing, factor: float) -> dict[str, Any]:
 
 def table(board: Leaderboard) -> None:
     """Every design in one table, to filter by group, verdict and name."""
-    st.header("Every design", anchor=False)
     factor = 100.0 if is_share(board.protocol.headline) else 1.0
     rows = [line(standing, factor) for standing in board.standings]
     there = [group for group in GROUPS if any(standing.group == group for standing in board.standings)]
@@ -234,39 +233,66 @@ def table(board: Leaderboard) -> None:
         st.caption("Some seeds failed: " + ui.plain("; ".join(few)))
 
 
-def show_charts(kb: KnowledgeBase, board: Leaderboard) -> None:
-    """All scores, learning curves of chosen designs, and the load of one's experts."""
-    name, headline = board.protocol.protocol, board.protocol.headline
+#: Ways to look at all designs; an address that names designs for one of them opens it.
+VIEWS = {"table": "Table", "scores": "Scores", "curves": "Learning curves", "loads": "Load of the experts"}
+NAMED_BY = {"shown": "curves", "loads": "loads"}
+
+
+def every_design(kb: KnowledgeBase, board: Leaderboard) -> None:
+    """All designs, in one of the views."""
+    st.header("Every design", anchor=False)
     scored = {standing.implementation: standing for standing in board.standings if standing.mean is not None}
-
-    def current(key: str) -> str:
-        return key if key in scored else installed_catalogue().current_key(key)
-
     if not scored:
-        ui.empty("Every run failed.", "The reasons stand above; fix them and run the comparison again.")
-        st.stop()
-    st.header("Scores", anchor=False)
-    alt = f"{metric_label(headline)} of every design with its standard error"
-    ui.chart(charts.score_chart(board), key=f"scores-{name}", alt=alt)
+        ui.empty("Every run failed.", "Fix what the notes say and run the comparison again.")
+        table(board)
+        return
+    usual = next((view for name, view in NAMED_BY.items() if name in st.query_params), "table")
+    ui.reads(*NAMED_BY)
+    view = ui.segmented("View", "view", VIEWS, usual, bare=True)
+    if view == "table":
+        table(board)
+    elif view == "scores":
+        scores(board, scored)
+    elif view == "curves":
+        curves(board, scored)
+    else:
+        expert_loads(kb, board, scored)
+
+
+def current_key(key: str) -> str:
+    """Today's key of an implementation that an address may name by an earlier one."""
+    return installed_catalogue().current_key(key)
+
+
+def scores(board: Leaderboard, scored: dict[str, Standing]) -> None:
+    """Every score with its spread."""
+    alt = f"{metric_label(board.protocol.headline)} of every design with its standard error"
+    ui.chart(charts.score_chart(board), key=f"scores-{board.protocol.protocol}", alt=alt)
     dashed = "The dashed line is the dense control. " if DENSE in scored else ""
     st.caption(f"{dashed}Bars are one standard error over seeds.")
 
-    st.header("Learning curves", anchor=False)
+
+def curves(board: Leaderboard, scored: dict[str, Standing]) -> None:
+    """Learning curves of chosen designs."""
     best = [key for key, standing in scored.items() if standing.group in ("ranked", "control")]
     names = {key: standing.name for key, standing in scored.items()}
     few = dict.fromkeys([*best[:4], *best[-2:]])
-    chosen = ui.several("Designs", "shown", names, few, max_selections=12, current=current)
+    chosen = ui.several("Designs", "shown", names, few, max_selections=12, current=current_key)
     if chosen:
-        alt = f"{metric_label(headline)} over the steps, a line a design"
-        ui.chart(charts.curve_chart(board, chosen), key=f"curves-{name}", alt=alt)
+        alt = f"{metric_label(board.protocol.headline)} over the steps, a line a design"
+        ui.chart(charts.curve_chart(board, chosen), key=f"curves-{board.protocol.protocol}", alt=alt)
     else:
         ui.empty("No design is chosen.", "Choose designs above to see how they learnt.")
 
-    with_experts = [key for key in scored if key not in CONTROLS]
+
+def expert_loads(kb: KnowledgeBase, board: Leaderboard, scored: dict[str, Standing]) -> None:
+    """The load of the experts of one design."""
+    with_experts = {key: standing.name for key, standing in scored.items() if key not in CONTROLS}
     if not with_experts:
+        ui.empty("No design reports loads.", "Look at another view.")
         return
-    st.header("Load of the experts", anchor=False)
-    design = ui.select("Design", "loads", with_experts, names=names.get, width=420, current=current)
+    name = board.protocol.protocol
+    design = ui.select("Design", "loads", with_experts, width=420, current=current_key)
     loads = kb.expert_loads(name, design)
     if loads:
         alt = "Load of each expert in each layer, of an even share"
@@ -289,8 +315,7 @@ found = findings(board)
 limits(board, found)
 show_findings(kb, found)
 summary(board)
-table(board)
-show_charts(kb, board)
+every_design(kb, board)
 with st.expander("Get the numbers", icon=":material/download:"):
     ui.csv_button(kb.result_runs(protocol), protocol, label="CSV of all runs")
     sql = results.example(protocol)

@@ -7,7 +7,7 @@ from itertools import groupby
 import streamlit as st
 import ui
 
-from moe_kb.queries.glossary import Term, folded
+from moe_kb.queries.glossary import Term
 
 
 def entry(term: Term) -> str:
@@ -27,9 +27,8 @@ if not terms:
     ui.empty("No terms yet.", "Add them to data/glossary.yaml.")
     st.stop()
 text = ui.search("a term or its short form: aux loss, EP, capacity factor", width=420)
-words = folded(text).split()
 exact = [term for term in terms if text and term.is_called(text)]
-shown = exact + [term for term in terms if term not in exact and term.holds(words)]
+shown = exact + [term for term in terms if term not in exact and term.holds(text)]
 if not shown:
     ui.empty("No results.", "Use fewer words, or search everything from the overview.")
 elif text:

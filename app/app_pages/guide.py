@@ -39,10 +39,11 @@ def show_candidate(kb: KnowledgeBase, number: int, candidate: Candidate, impleme
     """A candidate: picture, in short, why, use, evidence, risks, code."""
     gate = candidate.gate
     with st.container(border=True, gap="small"):
-        st.subheader(f"{number}. {ui.record_text(gate.record, gate.name)}", anchor=False)
+        st.subheader(f"{number}. {ui.plain(gate.name)}", anchor=False)
         st.caption(ui.plain(subtitle(gate.properties)))
         ui.picture(kb, gate.record, key=f"picture-{number}")
         st.markdown(ui.plain(in_short(gate.properties)))
+        ui.record_link(gate.record, f"{gate.name}: equations and sources", icon=":material/arrow_forward:")
         if candidate.met:
             st.markdown("**Meets** " + "; ".join(ui.plain(rule.label) for rule in candidate.met) + ".")
         st.markdown("**Use**")

@@ -62,7 +62,13 @@ drawn = plottable(found, x, y, log_x=log_x, log_y=log_y)
 with picture:
     if drawn:
         by = {name: None if choice == "none" else choice for name, choice in (("colour", colour), ("size", size))}
-        figure = scatter(found, x, y, log_x=log_x, log_y=log_y, **by)
+        # A search lights what it finds; the other filters leave out what they do.
+        filters = {"openness": openness, "organisations": organisations, "years": span}
+        among = select_configurations(rows, text="", released_config=released_config, **filters) if text else []
+        ids = {row.id for row in found}
+        behind = [row for row in among if row.id not in ids]
+        named = ui.unlisted(ui.parameter("tick"))
+        figure = scatter(found, x, y, log_x=log_x, log_y=log_y, behind=behind, named=named, **by)
         alt = f"{label_of(y)} against {label_of(x)} of {len(drawn)} configurations"
         ui.chart(figure, key="model-chart", opens=True, alt=alt)
         st.caption(
@@ -77,9 +83,14 @@ with picture:
 COLUMNS = [name for name in MEASURES if name != "year"]
 
 
+#: Names of designs by key.
+routers = {brief.key: brief.name for brief in ui.cached(type(kb).briefs, kb, "design")}
+
+
 def line(row: ConfigurationRow) -> dict[str, Any]:
     """A row; a value on which sources differ is marked and shaded."""
     cells: dict[str, Any] = {name: row.number(name) for name in COLUMNS} | dict(row.words)
+    cells["router"] = routers.get(cells["router"], cells["router"])
     for name, resolved in row.disputed.items():
         if cells.get(name) is not None and name in COLUMNS:
             text = f"{compact(cells[name])} {'≠ resolved' if resolved else '≠'}"

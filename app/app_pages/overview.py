@@ -32,7 +32,7 @@ def ways_in(kb: KnowledgeBase, items: Sequence[News]) -> None:
     """Four ways in, each with a picture of what is there."""
     choose, size, find, new = st.columns(4)
     with choose.container(border=True, height="stretch"):
-        ui.page_link("designs", "Choose a router")
+        ui.page_link("guide", "Choose a router")
         if router := leading_router(ui.cached(type(kb).lineage_of_all, kb)):
             ui.drawing(ui.cached(type(kb).picture, kb, router.record, size="card", theme="page"), key="way-router")
             st.caption(f"The router that most recent models use: {ui.record_text(router.record, router.name)}")
@@ -226,11 +226,11 @@ in_numbers(kb, news)
 if ui.cached(type(kb).lineage_of_all, kb).designs:
     st.header("The lineage of gating, from 1991 to today", anchor=False)
     st.caption("Each line is a recorded relation. Point at a design for its relations; click a name to open it.")
-    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="near-lineage", height=900)
+    ui.below(partial(ui.lineage, kb, key="lineage", whole=True), key="lineage", height=900)
 timelines = [RECORDS] if ui.cached(type(kb).released, kb) else []
 timelines += ui.cached(type(kb).timelines, kb)
 if timelines:
     st.header("Models through time", anchor=False)
-    ui.below(partial(show_timeline, kb, timelines), key="near-timeline", height=700)
+    ui.below(partial(show_timeline, kb, timelines), key="timeline", height=700)
 st.header("Papers by year", anchor=False)
-ui.below(partial(show_growth, kb), key="near-growth", height=360)
+ui.below(partial(show_growth, kb), key="growth", height=360)

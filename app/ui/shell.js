@@ -9,6 +9,7 @@ const add = history.pushState.bind(history);
 const write = history.replaceState.bind(history);
 let names = []; // parameters of the page that say what it shows
 let drawn = null; // the query for which the server drew the page
+let go = () => {}; // leads to a page of the app
 let before = null; // where the entry led before the server wrote over it
 
 const same = (one, other) => String(new URLSearchParams(one)) === String(new URLSearchParams(other));
@@ -18,12 +19,18 @@ function shows(href) {
   return JSON.stringify([pathname, names.map((name) => searchParams.getAll(name))]);
 }
 
+// What is entered is seen from its top, also where the page stays the same.
+function enter(...entry) {
+  add(...entry);
+  document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+}
+
 // The page stands, so what was written over was its own address: if it shows something else now, that is a new entry.
 function settle() {
   const href = location.href;
   if (before && shows(before) !== shows(href)) {
     write({}, "", before);
-    add({}, "", href);
+    enter({}, "", href);
   }
   before = null;
 }
@@ -40,7 +47,7 @@ history.pushState = (state, unused, url) => {
   if (before && same(next.search, location.search)) write({}, "", before);
   else settle();
   before = drawn = null;
-  add(state, unused, url);
+  enter(state, unused, url);
 };
 window.addEventListener("popstate", () => (before = drawn = null));
 
@@ -58,9 +65,7 @@ function made(tag, look, text, settings = {}) {
 const HREF = /^(\.\/|[a-z][a-z-]*)(\?[^#]*)?$/;
 
 function link(item, look) {
-  const element = made("a", look, item.label, { href: HREF.test(item.href) ? item.href : null, title: item.help });
-  element.dataset.go = JSON.stringify({ page: item.page, record: item.record });
-  return element;
+  return made("a", look, item.label, { href: HREF.test(item.href) ? item.href : null, title: item.help });
 }
 
 function menu(item) {
@@ -98,7 +103,6 @@ function closeAll(bar, but) {
 function skeleton() {
   const bar = made("div", "moe-bar");
   const brand = made("a", "brand", "moe-kb", { href: "./", title: "Overview" });
-  brand.dataset.go = JSON.stringify({ page: "" });
   const more = made("button", "more", "Menu", { type: "button", "aria-expanded": "false" });
   more.onclick = () => {
     const open = more.getAttribute("aria-expanded") === "true";
@@ -197,13 +201,23 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => {
   const bar = current();
-  if (bar && !event.target.closest?.(".moe-bar .group, .moe-bar .holder")) closeAll(bar);
+  if (!bar) return;
+  const link = event.composedPath().find((part) => part.tagName === "A");
+  if (link || !event.target.closest?.(".moe-bar .holder")) closeAll(bar);
+  // A link to a page of the app, wherever it stands, goes there without loading the app anew. With a key held, or another
+  // button, it opens in a tab of its own, as links do.
+  const held = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button;
+  if (!link || held || event.defaultPrevented || !HREF.test(link.getAttribute("href"))) return;
+  const { href, searchParams } = new URL(link.getAttribute("href"), location.href);
+  event.preventDefault();
+  go({ page: pageOf(href), query: [...searchParams] });
 });
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const bar = parentElement.querySelector(".moe-bar") || skeleton();
   if (!bar.parentElement) parentElement.append(bar);
   names = data.names;
+  go = (place) => setTriggerValue("go", place);
   if (pageOf(location.href) === data.here) {
     drawn = data.query;
     if (same(drawn, location.search)) settle();
@@ -221,13 +235,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!box.value.trim()) return;
     box.blur();
     setTriggerValue("search", box.value.trim());
-  };
-  bar.onclick = (event) => {
-    const target = event.target.closest("[data-go]");
-    // With a key held, or another button, a link opens in a tab of its own, as links do.
-    if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
-    event.preventDefault();
-    closeAll(bar);
-    setTriggerValue("go", JSON.parse(target.dataset.go));
   };
 }

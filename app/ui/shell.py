@@ -19,7 +19,7 @@ from moe_kb.kb import KnowledgeBase
 from moe_kb.settings import app_address
 
 from .base import cached, knowledge_base
-from .links import address, open_record, page, search_for
+from .links import address, page, search_for
 
 _HERE = Path(__file__).parent
 _KEY = "shell"
@@ -121,12 +121,7 @@ def _menu(pages: Mapping[str, Entry], top: Entry) -> list[dict[str, Any]]:
 
 
 def _link(entry: Entry) -> dict[str, Any]:
-    return {
-        "label": entry.title,
-        "page": entry.name,
-        "href": "./" if entry.default else entry.path,
-        "help": entry.purpose or None,
-    }
+    return {"label": entry.title, "href": "./" if entry.default else entry.path, "help": entry.purpose or None}
 
 
 def _record(here: Entry) -> tuple[dict[str, Any] | None, ...]:
@@ -146,7 +141,7 @@ def _record(here: Entry) -> tuple[dict[str, Any] | None, ...]:
     order = order if record in order else list(names)
     at = order.index(record)
     return tuple(
-        {"label": names[order[i]], "record": order[i], "href": address(kind, {"key": order[i].partition(":")[2]})}
+        {"label": names[order[i]], "href": address(kind, {"key": order[i].partition(":")[2]})}
         if 0 <= i < len(order)
         else None
         for i in (at, at - 1, at + 1)
@@ -154,16 +149,16 @@ def _record(here: Entry) -> tuple[dict[str, Any] | None, ...]:
 
 
 def _go(pages: Mapping[str, Entry]) -> None:
-    """Follow a link of the bar."""
-    asked = st.session_state[_KEY].go
-    if not isinstance(asked, Mapping):
-        return
-    if isinstance(record := asked.get("record"), str):
-        open_record(record)
-    elif (name := asked.get("page")) in pages:
-        st.switch_page(page(str(name)))
-    elif name == "":
-        st.switch_page(page(next(entry.name for entry in pages.values() if entry.default)))
+    """Follow a link to a page of the app."""
+    match st.session_state[_KEY].go:
+        case {"page": str(path), "query": list(query)}:
+            names = [entry.name for entry in pages.values() if path == ("" if entry.default else entry.path)]
+            asked: dict[str, list[str]] = {}
+            for name, value in query:
+                asked.setdefault(str(name), []).append(str(value))
+            if names:
+                st.switch_page(page(names[0]), query_params=asked)
+            st.switch_page(page("missing"), query_params={"page": path})
 
 
 def _search() -> None:

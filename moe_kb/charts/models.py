@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from moe_kb.analysis.groups import SHOWN_GROUPS, most_frequent
+from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS, most_frequent
 from moe_kb.charts.palette import COLOURS, GREY, quiet
 from moe_kb.charts.safe import safe
 from moe_kb.fields import COLOUR_BY, MEASURES, NOT_REPORTED, Field
@@ -28,6 +28,8 @@ def scatter(
     log_y: bool = False,
     colour: str | None = None,
     size: str | None = None,
+    behind: Sequence[ConfigurationRow] = (),
+    named: Collection[str] = (),
 ) -> go.Figure:
     """Any measure against any other, a point a configuration; rows without both are left out.
 
@@ -39,34 +41,96 @@ def scatter(
         log_y: The same for the other axis.
         colour: One of `moe_kb.fields.COLOUR_BY`, or None.
         size: Name of a measure that gives the area of the points, or None.
+        behind: Rows that a search does not find: faint, in no group, without a name.
+        named: Rows that have their name beside them in any case, by `id`.
     """
     points = plottable(rows, x, y, log_x=log_x, log_y=log_y)
     groups = grouped(points, colour)
     largest = max((row.number(size) or 0 for row in points), default=0) if size else 0
+    named_here = _named(points, named, x=x, y=y, log_x=log_x, log_y=log_y)
     figure = go.Figure()
+    if others := plottable(behind, x, y, log_x=log_x, log_y=log_y):
+        figure.add_scatter(
+            x=[row.number(x) for row in others],
+            y=[row.number(y) for row in others],
+            name="not found",
+            mode="markers",
+            marker={"size": 7, "color": GREY, "opacity": 0.3},
+            text=[_hover(row, x, y, None, None) for row in others],
+            customdata=[row.record for row in others],
+            hovertemplate="%{text}<extra></extra>",
+        )
     for number, (name, members) in enumerate(groups.items()):
         figure.add_scatter(
             x=[row.number(x) for row in members],
             y=[row.number(y) for row in members],
             name=name,
-            mode="markers",
+            mode="markers+text",
+            text=[escaped(row.label) if row.id in named_here else "" for row in members],
+            textposition=[named_here.get(row.id, "top center") for row in members],
+            textfont={"size": 12},
+            cliponaxis=False,
             marker={
                 "size": [_diameter(row.number(size), largest) for row in members] if size else 10,
                 "symbol": SYMBOLS[number % len(SYMBOLS)],
                 "opacity": 0.7 if size else 0.9,
-                "color": GREY if name == NOT_REPORTED else COLOURS[number % len(COLOURS)],
+                "color": GREY if name in (OTHERS, NOT_REPORTED) else COLOURS[number % len(COLOURS)],
                 "line": {"width": 0.5, "color": "rgba(128,128,128,0.9)"},
             },
-            text=[_hover(row, x, y, colour, size) for row in members],
+            hovertext=[_hover(row, x, y, colour, size) for row in members],
             customdata=[row.record for row in members],
-            hovertemplate="%{text}<extra></extra>",
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     return quiet(figure, 560, top=30).update_layout(
-        showlegend=len(groups) > 1,
+        showlegend=len(groups) > 1 or bool(others),
         legend={"title": {"text": COLOUR_BY.get(colour or "", "")}, "y": 1.02},
         xaxis=axis(MEASURES[x], log_x, [row.number(x) for row in points]),
         yaxis=axis(MEASURES[y], log_y, [row.number(y) for row in points]),
     )
+
+
+#: Points that all have their names; of more, only the newest so many have.
+ALL_NAMED, NEWEST_NAMED = 15, 8
+#: Width and height of a letter of a name, as parts of the chart's width and height.
+_LETTER = (0.0085, 0.05)
+
+
+def _named(
+    points: Sequence[ConfigurationRow], named: Collection[str], *, x: str, y: str, log_x: bool, log_y: bool
+) -> dict[str, str]:
+    """Where the names of points stand, by `id`: those asked for, then the newest, as far as none covers another."""
+    newest = sorted(points, key=lambda row: row.released or "", reverse=True)
+    if len(points) > ALL_NAMED:
+        newest = newest[:NEWEST_NAMED]
+    wanted = [row for row in points if row.id in named] + [row for row in newest if row.id not in named]
+    across, up = (_placed(points, name, log) for name, log in ((x, log_x), (y, log_y)))
+    taken: list[tuple[float, float, float, float]] = []
+    places = {}
+    for row in wanted:
+        half, high = _LETTER[0] * len(row.label) / 2, _LETTER[1]
+        for place, right, over in (
+            ("top center", 0.0, high),
+            ("bottom center", 0.0, -high),
+            ("middle left", -half - 0.01, 0.0),
+            ("middle right", half + 0.01, 0.0),
+        ):
+            middle = across[row.id] + right
+            box = (middle - half, middle + half, up[row.id] + over - high / 2, up[row.id] + over + high / 2)
+            inside = box[0] >= -0.08 and box[1] <= 1.08
+            if inside and not any(
+                box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3] for other in taken
+            ):
+                taken.append(box)
+                places[row.id] = place
+                break
+    return places
+
+
+def _placed(points: Sequence[ConfigurationRow], name: str, log: bool) -> dict[str, float]:
+    """Where each point stands along an axis, from 0 to 1, by `id`."""
+    values = {row.id: math.log(value) if log else value for row in points if (value := row.number(name)) is not None}
+    low, high = min(values.values(), default=0.0), max(values.values(), default=0.0)
+    return {key: (value - low) / (high - low) if high > low else 0.5 for key, value in values.items()}
 
 
 def axis(measure: Field, log: bool, values: Iterable[float | None] = ()) -> dict[str, Any]:

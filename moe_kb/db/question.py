@@ -68,6 +68,11 @@ class Question:
 
     @property
     def typed(self) -> list[Part]:
+        """The parts as they were typed."""
+        return [replace(part, ways=part.ways[:1]) for part in self.parts]
+
+    @property
+    def scattered(self) -> list[Part]:
         """The words as they were typed, each by itself."""
         telling = [word for word in dict.fromkeys(reversed(self.words)) if word not in _FUNCTION_WORDS]
         found = (telling or list(dict.fromkeys(reversed(self.words))))[::-1]
@@ -91,6 +96,8 @@ def read(connection: sqlite3.Connection, text: str) -> Question:
         ways = [typed, *forms]
         if end == position + 1:
             ways += [*_spellings(connection, found, position, known), *printed[position]]
+            if len(typed) == 1 and printed[position]:
+                ways = printed[position]  # an initial alone stands in most texts
             if len(ways) == 1 and typed not in known:
                 ways += _in_two(typed, known)
         if forms and len(found) == end - position:
@@ -148,6 +155,10 @@ def _short_forms(connection: sqlite3.Connection, found: Sequence[str]) -> Iterat
         [json.dumps(list(set(spans.values())))],
     ):
         ways[folded].append(" ".join(words(way)))
+    joined = {"".join(words(way)) for forms in ways.values() for way in forms}
+    known = recorded(connection, joined)
+    for forms in ways.values():
+        forms += sorted({"".join(way.split()) for way in forms} & {*known} - {*forms})
     start = 0
     while start < len(found):
         ends = range(min(start + _LONGEST_FORM, len(found)), start, -1)
@@ -197,10 +208,15 @@ def _known(connection: sqlite3.Connection, found: Sequence[str]) -> dict[str, in
     """Of the words, of neighbours written as one, and of their halves: those that records have, with the number."""
     looked_up = {*found, *map("".join, pairwise(found))}
     looked_up |= {half for word in found for halves in _halves(word) for half in halves}
+    return recorded(connection, looked_up)
+
+
+def recorded(connection: sqlite3.Connection, asked: Iterable[str]) -> dict[str, int]:
+    """Of some words those that records have, with the number."""
     return dict(
         connection.execute(
             "SELECT word, records FROM words WHERE word IN (SELECT value FROM json_each(?))",
-            [json.dumps(sorted(looked_up))],
+            [json.dumps(sorted(asked))],
         ).fetchall()
     )
 

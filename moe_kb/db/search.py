@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
-from moe_kb.db.question import Part, Question, corrected, every, read, some
+from moe_kb.db.question import Part, Question, corrected, every, read, recorded, some
 from moe_kb.errors import QueryError
 from moe_kb.records.identifiers import identified_in
 
@@ -217,7 +217,7 @@ class _Ways:
     def loose(self, respelt: Question | None) -> Iterator[tuple[str, Callable[[], _Rows]]]:
         """Records that answer it respelt, or that have some of its words."""
         if len(self.question.words) > 1:
-            yield "text", partial(self._by_words, every(self.question.typed), front=True)
+            yield "text", partial(self._by_words, every(self.question.scattered), front=True)
         if respelt:
             for _, find in replace(self, question=respelt).exact():
                 yield "spelling", find
@@ -228,14 +228,8 @@ class _Ways:
     def _rare(self, parts: tuple[Part, ...]) -> list[Part]:
         """Those parts that tell records apart: none that more than a third of them have, unless all are such."""
         (number,) = self.connection.execute("SELECT count(*) FROM records").fetchone()
-        common = {
-            word
-            for word, records in self.connection.execute(
-                "SELECT word, records FROM words WHERE word IN (SELECT value FROM json_each(?))",
-                [json.dumps([part.ways[0] for part in parts])],
-            )
-            if records * 3 > number
-        }
+        known = recorded(self.connection, [part.ways[0] for part in parts])
+        common = {word for word, records in known.items() if records * 3 > number}
         return [part for part in parts if part.ways[0] not in common] or list(parts)
 
     def _by_address(self) -> list[tuple[Any, ...]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from moe_kb.db.reader import Reader
+from moe_kb.folding import fold, words
 from moe_kb.format import citation, sentence_case, with_year
 
 
@@ -16,7 +17,7 @@ class Term:
 
     term: str
     short: tuple[str, ...]
-    """Short forms and other spellings."""
+    """Short forms and other spellings: its own, and those of the list that search reads."""
     definition: str
     source: str
     """Key of the source."""
@@ -27,22 +28,13 @@ class Term:
     """Full name and label of each record or node that shows it."""
 
     def is_called(self, spelling: str) -> bool:
-        """Whether it goes by this name, whatever its case and hyphens."""
-        return folded(spelling) in {folded(name) for name in (self.term, *self.short)}
+        """Whether it goes by this name, whatever its case, spaces and hyphens."""
+        return fold(spelling) in {fold(name) for name in (self.term, *self.short)}
 
-    def holds(self, words: Sequence[str]) -> bool:
-        """Whether each of these words, folded, stands in one of its names or in its definition."""
-        hay = folded(" ".join((self.term, *self.short, self.definition)))
-        return all(word in hay for word in words)
-
-
-def folded(text: str) -> str:
-    """A spelling without case, hyphens and underscores.
-
-    >>> folded("Aux-loss-free"), folded("norm_topk_prob")
-    ('aux loss free', 'norm topk prob')
-    """
-    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    def holds(self, text: str) -> bool:
+        """Whether each word of a text begins a word of its names or of its definition."""
+        known = words(" ".join((self.term, *self.short, self.definition)))
+        return all(any(word.startswith(asked) for word in known) for asked in words(text))
 
 
 def glossary(reader: Reader) -> list[Term]:
@@ -58,7 +50,7 @@ def glossary(reader: Reader) -> list[Term]:
             "JOIN taxonomies t ON t.key = n.taxonomy JOIN sources s ON s.key = t.source"
         )
     }
-    return [
+    found = [
         Term(
             term,
             tuple(json.loads(short)),
@@ -73,3 +65,22 @@ def glossary(reader: Reader) -> list[Term]:
             "JOIN sources s ON s.key = g.source ORDER BY g.term COLLATE NOCASE"
         )
     ]
+    groups: dict[str, list[str]] = {}
+    for head, form in reader.tuples("SELECT term, form FROM short_forms ORDER BY rowid"):
+        groups.setdefault(head, []).append(form)
+    terms = {fold(term.term) for term in found}
+    return [replace(term, short=(*term.short, *_listed(term, groups, terms))) for term in found]
+
+
+def _listed(term: Term, groups: Mapping[str, Sequence[str]], terms: Collection[str]) -> list[str]:
+    """Further spellings of a term out of the list of short forms; what is a term itself is none.
+
+    They stand in the group of that name, else in one that holds the name and that no other term has.
+    """
+    name = fold(term.term)
+    forms = next((forms for head, forms in groups.items() if fold(head) == name), None)
+    if forms is None:
+        held = ((head, forms) for head, forms in groups.items() if name in map(fold, forms))
+        forms = next((forms for head, forms in held if fold(head) not in terms), ())
+    known = {*terms} | {fold(short) for short in term.short}
+    return [form for form in forms if fold(form) not in known]

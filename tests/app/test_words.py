@@ -15,7 +15,8 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("size", {"models": "alpha|1B", "change": "Alpha 1B", "accelerator": "zeta"}), ("trade_offs", {}), ("trends", {}),
     ("evidence", {}), ("taxonomy", {}), ("compare", {"keys": "alpha-router,beta-router"}),
     ("compare", {"kind": "model", "keys": "alpha,beta"}), ("compare", {"kind": "model"}),
-    ("tour", {}), ("news", {}), ("reading", {}), ("glossary", {}), ("systems", {"key": "gamma"}),
+    ("tour", {}), ("news", {}), ("reading", {}), ("glossary", {}), ("systems", {"key": "gamma"}), ("guide", {}),
+    ("guide", {"causal": "yes"}),
     ("query", {}), ("lab", {}), ("lab", {"implementation": "mixtral-top2-router"}),
 ]  # fmt: skip
 

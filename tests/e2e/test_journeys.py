@@ -1,12 +1,16 @@
-"""Five journeys through the app in a real browser, from the question to the answer."""
+"""Journeys through the app in a real browser, from the question to the answer."""
 
 import re
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from urllib.parse import urlencode
 
+import bibtexparser
 import psutil
-from browsing import downloaded, open_page, settle, table
+import pybtex.database
+from browsing import choose, downloaded, open_page, settle, table
 from playwright.sync_api import Locator, Page, expect
 
 
@@ -38,6 +42,47 @@ def test_find_a_paper_by_a_part_of_its_name_and_copy_its_bibtex(page: Page) -> N
     assert copied.startswith("@")
     assert "2401.06066" in copied
     assert copied.count("{") == copied.count("}")
+
+
+def test_choose_a_router_and_copy_its_code(page: Page) -> None:
+    open_page(page, "/")
+    page.get_by_role("link", name="Choose a router").first.click()
+    expect(page.get_by_role("heading", name="Which router?", level=1)).to_be_visible()
+    settle(page)
+    for answer in ("Yes, token by token", "Yes, drop nothing", "No, balance without one"):
+        page.get_by_role("radio", name=answer).click()
+        settle(page)
+    expect(page).to_have_url(re.compile(r"/which-router\?.*=.*&.*=.*&.*="))
+    candidates = page.get_by_role("heading", level=3).filter(has_text=re.compile(r"^[123]\. "))
+    expect(candidates).to_have_count(3)
+    expect(page.get_by_text(re.compile("of [0-9]+ models released since 2025")).first).to_be_visible()
+    code = page.get_by_test_id("stCode").first
+    code.hover()
+    code.get_by_role("button", name="Copy to clipboard").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "make_layer" in copied
+    ran = subprocess.run([sys.executable, "-c", f"{copied}\nprint(tuple(y.shape))"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert re.match(r"\(\d+, \d+, \d+\)", ran.stdout)
+    page.reload()
+    expect(candidates).to_have_count(3)
+
+
+def test_find_papers_and_save_their_bibtex(page: Page) -> None:
+    open_page(page, "/papers")
+    settle(page)
+    choose(page, "Classified as", "Survey A: Algorithm")
+    settle(page)
+    button = page.get_by_role("button", name=re.compile(r"\.bib of these [0-9]+ papers"))
+    expect(button).to_be_visible()
+    with page.expect_download() as started:
+        button.click()
+    number = int(re.search(r"[0-9]+", button.inner_text())[0])
+    saved = started.value.path().read_text(encoding="utf-8")
+    assert number >= 50
+    assert len(pybtex.database.parse_string(saved, "bibtex").entries) == number
+    library = bibtexparser.parse_string(saved)
+    assert (len(library.entries), library.failed_blocks) == (number, [])
 
 
 def click_box(page: Page, label: str) -> None:

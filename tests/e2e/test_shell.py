@@ -63,6 +63,18 @@ def test_a_click_leads_to_a_clean_address_and_back(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"Filter by properties \(1 active\)"))).to_be_visible()
 
 
+def test_back_from_comparing_keeps_ticks_and_sort(page: Page) -> None:
+    open_page(page, "/designs?chooser=expert&sort=-year&tick=expert-choice%2Cnoisy-top-k")
+    settle(page)
+    page.get_by_role("button", name="Compare 2").click()
+    expect(page).to_have_url(re.compile(r"/compare\?keys=expert-choice%2Cnoisy-top-k$"))
+    expect(page.get_by_role("heading", name="Compare designs", level=1)).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/designs\?chooser=expert&sort=-year&tick=expert-choice%2Cnoisy-top-k$"))
+    expect(page.get_by_role("button", name="Compare 2")).to_be_enabled()
+
+
 def test_sliders_make_no_entries_and_places_do(page: Page) -> None:
     open_page(page, "/papers")
     settle(page)
@@ -98,8 +110,22 @@ def test_slash_searches_from_every_page(page: Page) -> None:
     expect(search_box(page)).to_have_value("a/b")
     search_box(page).fill("switch")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/(search|papers)\?q=switch$"))
+    expect(page).to_have_url(re.compile(r"/search\?q=switch$"))
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_links_in_words_stay_in_the_app(page: Page) -> None:
+    open_page(page, "/search?q=mixtral")
+    settle(page)
+    loads: list[str] = []
+    page.on("load", lambda at: loads.append(at.url))
+    page.locator("[data-testid=stMarkdown] a[href*='key=']").first.click()
+    expect(page).to_have_url(re.compile(r"/(paper|model|design)\?key=[a-z0-9.-]+$"))
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/search\?q=mixtral$"))
+    assert loads == []
+    assert len(page.context.pages) == 1
 
 
 def test_copied_links_hold_what_the_page_reads(page: Page, address: str) -> None:

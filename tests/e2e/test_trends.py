@@ -7,8 +7,7 @@ from playwright.sync_api import Page, expect
 
 
 def test_a_measure_leads_to_a_model(page: Page) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="How the designs of released models moved over time").click()
+    page.goto("/trends")
     expect(page.get_by_role("heading", name="Trends", level=1)).to_be_visible()
     choose(page, "Measure", "Granularity")
     expect(page).to_have_url(re.compile(r"measure=granularity"))

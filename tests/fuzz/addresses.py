@@ -21,7 +21,7 @@ from moe_kb.lab.store import RunsStore
 APP = REPOSITORY / "app"
 #: A parameter in the source: of a widget that stands in the address, or read by itself.
 PARAMETER = re.compile(
-    r'(?:in_address\(|query_params(?:\.\w+\(|\[)|(?:select|segmented|several|pills)\(\s*"[^"]*",)\s*"([a-z_-]+)"'
+    r'(?:in_address\(|parameter\(|reads\(|query_params(?:\.\w+\(|\[)|(?:select|segmented|several|pills)\(\s*"[^"]*",)\s*"([a-z_-]+)"'
 )
 #: Values that some parameter takes, or nearly.
 VALUES = (

@@ -5,7 +5,7 @@ from databases import sql_rows
 
 from moe_kb.analysis.groups import OTHERS, SHOWN_GROUPS
 from moe_kb.charts.models import scatter
-from moe_kb.charts.palette import COLOURS
+from moe_kb.charts.palette import COLOURS, GREY
 from moe_kb.fields import MEASURES, NOT_REPORTED
 from moe_kb.format import compact
 from moe_kb.queries.models import ConfigurationRow, select_configurations
@@ -92,7 +92,7 @@ def test_every_group_has_its_colour_and_marker():
 
 def test_hover_names_the_sources_and_shows_tags_as_text():
     rows = [row("<b>x</b>", n_layers=2, d_model=8, places={"n_layers": "A <i>survey</i>, Table 2"})]
-    hover = scatter(rows, "n_layers", "d_model").data[0].text[0]
+    hover = scatter(rows, "n_layers", "d_model").data[0].hovertext[0]
     assert "A &lt;i&gt;survey&lt;/i&gt;, Table 2" in hover
     assert "&lt;b&gt;x&lt;/b&gt;" in hover
 
@@ -122,3 +122,40 @@ def test_years_stand_in_order_and_the_oldest_together():
     rows = [row(f"m{year}", n_layers=1, d_model=1, released=str(year)) for year in range(2015, 2025)]
     names = [trace.name for trace in scatter(rows, "n_layers", "d_model", colour="year").data]
     assert names == ["before 2019", "2019", "2020", "2021", "2022", "2023", "2024"]
+
+
+def names_shown(figure) -> list[str]:
+    return [text for trace in figure.data if trace.mode == "markers+text" for text in trace.text if text]
+
+
+def test_few_points_have_their_names():
+    rows = [row(f"m{n}", n_layers=n % 4, d_model=n) for n in range(8)]
+    assert sorted(names_shown(scatter(rows, "n_layers", "d_model"))) == [f"m{n} 1B" for n in range(8)]
+
+
+def test_of_many_the_newest_and_chosen_have_names():
+    rows = [row(f"m{n}", released=f"20{n:02}", n_layers=n, d_model=n) for n in range(30)]
+    shown = names_shown(scatter(rows, "n_layers", "d_model", named={"m3|1B"}))
+    assert {"m3 1B", "m29 1B"} <= set(shown)
+    assert len(shown) <= 9
+    assert "m5 1B" not in shown
+
+
+def test_no_name_stands_on_another():
+    rows = [row(f"m{n}", n_layers=1, d_model=1) for n in range(9)]
+    assert len(names_shown(scatter(rows, "n_layers", "d_model"))) <= 4
+
+
+def test_what_a_search_leaves_out_is_faint():
+    rows = [row(f"m{n}", n_layers=n, d_model=n) for n in range(4)]
+    behind, found = scatter(rows[:1], "n_layers", "d_model", behind=rows[1:]).data
+    assert (len(behind.x), behind.marker.opacity, behind.mode) == (3, 0.3, "markers")
+    assert list(found.x) == [0]
+
+
+def test_others_are_grey():
+    rows = [row(f"m{n}", organisation=f"o{n}", n_layers=n, d_model=n) for n in range(SHOWN_GROUPS + 3)]
+    colours = {
+        trace.name: trace.marker.color for trace in scatter(rows, "n_layers", "d_model", colour="organisation").data
+    }
+    assert colours[OTHERS] == GREY

@@ -133,6 +133,21 @@ def test_compare(ask):
     assert "chooser,token,expert" in csv, "data keep the codes"
 
 
+def test_guide(ask):
+    asked = ask("guide").out
+    assert "Is it causal?" in asked
+    assert "yes | no" in asked
+    text = ask("guide", "causal=yes").out
+    assert text.startswith("1. Alpha router   design:alpha-router\n")
+    assert "Beta router" not in text
+    assert "Required: tokens choose: 1 do not satisfy it, 0 do not say. [first-survey, §2]" in text
+    assert ask("guide", "causal=yes", "--json").json["candidates"][0]["gate"]["record"] == "design:alpha-router"
+    for wrong in ("causal", "causal=maybe", "gone=yes", "="):
+        result = ask("guide", wrong)
+        assert result.status == 2
+        assert "Known: causal=yes|no" in result.err
+
+
 def test_related_and_path_say_why(ask):
     assert "this extends it; shares the design Alpha router" in ask("related", "paper:alpha").out
     assert len(ask("related", "paper:alpha", "--limit", "1", "--json").json) == 1

@@ -3,8 +3,8 @@
 import pytest
 from trees import LEARNING, edit, small_tree
 
+from moe_kb.folding import fold
 from moe_kb.kb import open_kb
-from moe_kb.queries.glossary import folded
 
 
 @pytest.fixture
@@ -28,11 +28,16 @@ def test_a_term_is_known_by_every_spelling(taught, spelling):
     assert not taught.glossary()[0].is_called(spelling)
 
 
+def test_spellings_that_search_knows_are_known(tmp_path):
+    forms = "short_forms:\n- term: gating\n  forms: [gate, gt]\n- term: token choice\n  forms: [by tokens, gate]\n"
+    root = small_tree(tmp_path / "tree", LEARNING | {"data/short-forms.yaml": forms})
+    gate, choice = open_kb(root, database=tmp_path / "kb.db").glossary()
+    assert gate.short == ("G-function", "gt", "gating")
+    assert choice.short == ("TC", "token-choice routing", "by tokens"), "another term is no spelling of this one"
+
+
 def test_terms_are_searched_by_words(taught):
-    assert [term.term for term in taught.glossary() if term.holds(folded("PICKS experts").split())] == [
-        "gate",
-        "token choice",
-    ]
+    assert [term.term for term in taught.glossary() if term.holds("PICKS experts")] == ["gate", "token choice"]
 
 
 def test_routes_keep_their_order(taught):
@@ -56,6 +61,8 @@ def test_the_real_glossary_and_routes_teach(real_kb):
     for name in ("capacity factor", "aux loss", "EP", "a2a", "top k", "noaux_tc", "upcycling", "z-loss"):
         assert [term for term in terms if term.is_called(name)], name
     assert [term.term for term in terms if not term.see] == []
+    spellings = [fold(name) for term in terms for name in {fold(name) for name in (term.term, *term.short)}]
+    assert len(spellings) == len(set(spellings)), "a spelling means one thing"
     routes = real_kb.routes()
     assert 4 <= len(routes) <= 8
     assert all(6 <= len(route.stops) <= 10 for route in routes)
