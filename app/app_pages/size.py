@@ -77,7 +77,10 @@ def chosen_configurations() -> list[str]:
     if fit[ui.MOST :]:
         st.warning(f"At most {ui.MOST} are shown; left out: {ui.some(fit[ui.MOST :])}.", icon=":material/help:")
     for name in [name for name in asked if name in known and known[name].why][: ui.MOST]:
-        problem = f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}."
+        problem = (
+            f"{ui.plain(known[name].label)} cannot be sized: {ui.plain(known[name].why)}. "
+            "If you have its config.json, drop it below: *Size a config.json*."
+        )
         st.warning(problem, icon=":material/help:")
     return names
 

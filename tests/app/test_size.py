@@ -81,6 +81,7 @@ def test_what_cannot_be_sized_says_why(tree, open_page, texts):
     assert "Alpha 1B cannot be sized: tied_embeddings is not given; norm is not given." in said
     assert "small cannot be sized: its layers are not reported." in said
     assert "No configuration is called nothing|<b>" in said
+    assert "If you have its config.json, drop it below" in said
     assert "<script>" not in texts(at)
     assert "No configuration is chosen" in said
 

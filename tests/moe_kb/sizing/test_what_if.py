@@ -150,7 +150,7 @@ def test_passes_and_devices():
     assert [row["Pass"] for row in rows] == ["prefill", "decoding step"]
     needed = shown[0].size.devices(TINY)
     assert needed > 1
-    assert {row["Devices"] for row in rows} == {str(needed)}
+    assert {row["Minimum devices"] for row in rows} == {str(needed)}
     (row,) = size_tables.device_rows(shown, [TINY])
     assert (row.record, row.name, row.devices) == ("accelerator:tiny", "Tiny", (needed,))
     assert row.memory == pytest.approx(5e-6), "GB"
@@ -184,7 +184,8 @@ def test_weights_stand_over_the_memory_of_accelerators():
     strokes = [trace for trace in figure.data if trace.customdata is not None]
     assert [list(trace.x) for trace in strokes] == [[80e9, 5_000], [640e9, 40_000]]
     assert strokes[0].customdata[0] == "accelerator:zeta"
-    assert figure.data[0].x[1] == 2 * SHOWN[0].size.parameters.total
+    assert (figure.data[0].y[0], figure.data[0].x[0]) == ("as released", 2 * SHOWN[0].size.parameters.total)
+    assert dict(zip(figure.data[0].y, figure.data[0].x, strict=True))["fp32"] == 4 * SHOWN[0].size.parameters.total
     assert charts.weights(SHOWN, []).data
 
 
