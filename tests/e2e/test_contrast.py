@@ -11,7 +11,8 @@ PAGES = (
     "/", "/papers?q=load", "/papers?tick=gshard", "/designs", "/designs?show=gallery", "/designs?show=lineage",
     "/models", "/trends", "/trends?view=glance", "/trends?view=table-2", "/trade-offs", "/size", "/systems",
     "/systems?view=systems", "/systems?view=tables", "/evidence", "/query", "/lab", "/taxonomy", "/search?q=load",
-    "/lab?implementation=switch-top1-router", "/guide", "/tour", "/author?name=Noam+Shazeer", "/paper?key=switch-transformer", "/design?key=noisy-top-k",
+    "/lab?implementation=switch-top1-router", "/guide", "/tour", "/author?name=Noam+Shazeer",
+    "/paper?key=switch-transformer", "/design?key=noisy-top-k", "/news", "/reading", "/glossary",
     "/model?key=deepseek-v3", "/compare?keys=noisy-top-k,switch-top1-router", "/paper?key=none-such", "/none-such",
 )  # fmt: skip
 
