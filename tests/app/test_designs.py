@@ -108,7 +108,7 @@ def test_a_design_without_implementation_offers_no_run(open_page):
 
 
 def test_side_by_side_marks_what_differs(open_page):
-    at = open_page("compare", keys="alpha-router,beta-router")
+    at = open_page("compare", keys="alpha-router,beta-router", sources="yes")
     table = at.table[0].value.set_index("Property")
     assert "≠ **Who chooses**" in table.index
     assert "k" in table.index
