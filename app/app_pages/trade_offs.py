@@ -70,7 +70,10 @@ def setting_asked(kb: KnowledgeBase, needs: frozenset[str]) -> dict[str, Any]:
             asked["weights"] = ui.select("Weight format", "weights", formats, AS_RELEASED, width=290)
         if "device" in needs:
             devices = ui.cached(type(kb).devices, kb, WEIGHTS[asked["weights"]])
-            if by_key := {device.key: f"{device.name}, {device.arithmetic}" for device in devices}:
+            # As released, each configuration is multiplied in the arithmetic of its own weights.
+            own = asked["weights"] == AS_RELEASED
+            by_key = {device.key: device.name + ("" if own else f", {device.arithmetic}") for device in devices}
+            if by_key:
                 usual_key = WIDELY_HELD if WIDELY_HELD in by_key else next(iter(by_key))
                 asked["accelerator"] = ui.select("Accelerator", "accelerator", by_key, usual_key, width=290)
     return asked

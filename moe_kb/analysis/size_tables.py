@@ -108,7 +108,7 @@ def roofline_rows(configurations: Sequence[Sized], device: Device) -> list[Cells
                 {
                     "Configuration": sized.label,
                     "Pass": name,
-                    "Devices": f"{n_devices:,}",
+                    "Minimum devices": f"{n_devices:,}",
                     "Intensity": f"{roofline.intensity:{digits}} FLOP/B",
                     "Limited by": "arithmetic" if roofline.bound == "compute" else "memory",
                     "Attainable on each": rate_text(roofline.attainable / n_devices, "FLOP/s"),
