@@ -12,7 +12,7 @@ from moe_kb.kb import KnowledgeBase
 MOST = 40
 
 kb = ui.knowledge_base()
-name = st.query_params.get("name", "").strip()
+name = ui.parameter("name").strip()
 if not name:
     ui.header("Author")
     st.info("No author is chosen.", icon=":material/info:")
@@ -44,14 +44,16 @@ if page.maybe:
 
 st.header("Papers", anchor=False)
 ui.bib_button(kb, [paper.record for paper in papers], "author")
-columns = {
-    "year": ui.Column("Year", "number", digits="d"),
-    "title": ui.Column("Title", width=420),
-    "venue": ui.Column("Venue", width=130),
-    "authors": ui.Column("Authors", width=200, minor=True),
-}
 ui.record_table(
-    papers, columns, key="author-papers", alt=f"Papers by {person.name}", name_label="Paper", about="summary"
+    papers,
+    {"year": ui.Column("Year", "number", digits="d"), "venue": ui.Column("Venue", width=200)},
+    key="author-papers",
+    alt=f"Papers by {person.name}",
+    name="title",
+    name_label="Paper",
+    name_width=500,
+    under="authors",
+    about="summary",
 )
 
 if page.coauthors:

@@ -79,12 +79,12 @@ def summary(board: Leaderboard) -> None:
     held = board.protocol
     unranked = sum(standing.group in ("unmatched", "not-causal") for standing in board.standings)
     passing = sum(chance < LEVEL for chance in board.corrected.values())
-    corrected = f"by more than two standard errors; {passing} of all pass the correction"
+    corrected = f"{passing} of them pass the correction"
     tiles = [
         ("Ranked designs", board.ranked, f"{unranked} more are not ranked" if unranked else "none is excluded"),
         ("Better than dense", board.count("better"), corrected),
         ("Tie with dense", board.count("tie"), "within two standard errors"),
-        ("Worse than dense", board.count("worse"), "by more than two standard errors"),
+        ("Worse than dense", board.count("worse"), "by more than two errors"),
         ("Seeds", held.seeds, "the same data for all"),
     ]
     with st.grid(5, min_column_width=170):
@@ -107,13 +107,14 @@ def summary(board: Leaderboard) -> None:
             "- Where later tokens can reach earlier ones, that alone may explain a low number on text: no rank.\n"
             "- On clusters each design is compared with a dense baseline of its own active width."
         )
-    st.caption(
-        ui.plain(
-            f"{held.seconds / 3600:.1f} hours of runs on {held.made_cpu}, {held.made_threads} "
-            f"thread{'s' if held.made_threads > 1 else ''} a run, torch {held.made_torch}, Python {held.made_python}, "
-            f"last {held.made_date}, commit {held.made_commit or 'unknown'}. Protocol {held.protocol}."
+        st.caption(
+            ui.plain(
+                f"{held.seconds / 3600:.1f} hours of runs on {held.made_cpu}, {held.made_threads} "
+                f"thread{'s' if held.made_threads > 1 else ''} a run, torch {held.made_torch}, Python "
+                f"{held.made_python}, last {held.made_date}, commit {held.made_commit or 'unknown'}. "
+                f"Protocol {held.protocol}."
+            )
         )
-    )
 
 
 def columns(held: Protocol) -> dict[str, Any]:
@@ -226,7 +227,12 @@ def table(board: Leaderboard) -> None:
             if any(row[name] not in (None, "", []) for row in shown)
         }
         ui.record_table(
-            shown, used, key=f"board-{board.protocol.protocol}", alt="Designs with their scores", name_label="Design"
+            shown,
+            used,
+            key=f"board-{board.protocol.protocol}",
+            alt="Designs with their scores",
+            name_label="Design",
+            height=520,
         )
     if broken := [row for row in board.standings if row.error_text and row.mean is not None]:
         few = (f"{row.name} ({row.seeds} of {board.protocol.seeds} seeds: {row.error_text})" for row in broken)

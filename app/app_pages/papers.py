@@ -69,12 +69,12 @@ if text:
     answers = ui.cached(type(kb).find, kb, text, most=6)
     if answers.respelt:
         st.info(f"No record has “{ui.plain(text)}”. These are the papers for **{ui.plain(answers.respelt)}**.")
-    elif (rows and "paper" not in answers.hits) or answers.only_some:
+    elif rows and ("paper" not in answers.hits or answers.only_some):
         st.info("No paper has all of these words. These papers have some of them.")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        others = [hit for kind in ("design", "model", "system") for hit in answers.hits.get(kind, ())[:2]]
-        for hit in others:
-            ui.record_link(hit.record, f"{hit.name} ({hit.kind})")
+        for hit in answers.all:
+            if hit.kind in ("design", "model", "system") and hit.is_named:
+                ui.record_link(hit.record, f"{hit.name} ({hit.kind})")
         if answers.hits:
             ui.page_link("search", "Results of all kinds", {"q": text})
 if not rows:
@@ -92,7 +92,11 @@ ticked = ui.record_table(
     [line(paper) for paper in rows],
     {
         "year": ui.Column("Year", "number", digits="d"),
-        **({"found": ui.Column("Found in", "found", width=280, marks=text.split())} if text else {}),
+        **(
+            {"found": ui.Column("Found in", "found", width=280, marks=(answers.respelt or text).split())}
+            if text
+            else {}
+        ),
         "url": ui.Column("Link", "link", shown="read"),
         "code": ui.Column("Code", "link", shown="code"),
         "designs": ui.Column("Designs", "number", help="Designs it introduces"),

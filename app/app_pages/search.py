@@ -81,10 +81,10 @@ def show(kb: KnowledgeBase, text: str, answers: Answers) -> None:
 
 
 kb = ui.knowledge_base()
-ui.header("Search")
-text = ui.search("a name, an author, words, an arXiv or DOI address")
+text = ui.parameter("q").strip()
+ui.header(f"“{text[:100]}”" if text else "Search")
 if not text:
-    st.markdown("Everything is searched: papers, models, designs, authors, systems, taxonomies. For example:")
+    st.markdown("One box finds papers, models, designs, authors, systems and taxonomy nodes. For example:")
     with st.container(horizontal=True):
         for example in EXAMPLES:
             ui.page_link("search", example, {"q": example})
@@ -93,7 +93,7 @@ answers = ui.cached(KnowledgeBase.find, kb, text, most=MOST)
 if not answers.hits:
     ui.empty("No results.", "Use fewer words, a part of a name, or the address of a paper.")
     with st.container(horizontal=True):
-        for name, label in (("papers", "All papers"), ("designs", "All designs"), ("models", "All models")):
-            ui.page_link(name, label)
+        for name in ("papers", "designs", "models"):
+            ui.page_link(name, f"All {name}")
     st.stop()
 show(kb, text, answers)

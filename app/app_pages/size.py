@@ -410,7 +410,11 @@ def chart(name: str, draw: Callable[[], go.Figure], alt: str, *, opens: bool = F
 def parameters(shown: Sequence[Sized]) -> None:
     """Parameters in every convention."""
     st.header("Parameters", anchor=False)
-    chart("parameters", partial(charts.parameters, shown), "Parameters by part, in all and of one token, stacked")
+    panels = {"total": "All parameters", "active": "Parameters of one token"}
+    for place, (field, title) in zip(st.columns(2, gap="medium"), panels.items(), strict=True):
+        with place:  # on a phone one stands under the other
+            st.markdown(f"**{title}**")
+            chart(f"parameters-{field}", partial(charts.parameters, shown, field), f"{title} by part, stacked")
     sized_table(size_tables.parameter_rows(shown), "Parameters in the conventions in use, a column a configuration")
     formula("Parameters")
 
@@ -418,7 +422,13 @@ def parameters(shown: Sequence[Sized]) -> None:
 def operations(shown: Sequence[Sized]) -> None:
     """Operations of a token."""
     st.header("Operations", anchor=False)
-    chart("operations", partial(charts.operations, shown), "Operations of one token by part, prefill and decode")
+    context = shown[0].size.setting.context
+    panels = {"prefill": f"Prefill of {context:,} tokens, mean", "decode": f"Decode, the last of {context:,}"}
+    for place, (phase, title) in zip(st.columns(2, gap="medium"), panels.items(), strict=True):
+        with place:
+            st.markdown(f"**{title}**")
+            alt = f"Operations of one token by part, stacked. {title}"
+            chart(f"operations-{phase}", partial(charts.operations, shown, phase), alt)
     formula("Operations")
 
 

@@ -33,6 +33,7 @@ def routes(router: Descendant) -> None:
     users = len(router.adopters)
     st.caption(f"{ui.record_text(router.record, router.name)}, used by {users} model{'' if users == 1 else 's'} here.")
     with st.container(horizontal=True):
+        ui.page_link("guide", "Which router suits a model?")
         ui.page_link("designs", "All routers, compared")
         ui.page_link("glossary", "What the words mean")
 

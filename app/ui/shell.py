@@ -93,7 +93,9 @@ def bar(pages: Mapping[str, Entry], here: Entry) -> None:
             "previous": previous,
             "next": after,
             "names": list(here.shows),
-            "query": urlencode({name: st.query_params.get_all(name) for name in st.query_params}, doseq=True),
+            "query": urlencode(
+                {name: st.query_params.get_all(name) for name in st.query_params}, doseq=True, errors="replace"
+            ),
             "q": st.query_params.get("q", "") if here.name == "search" else "",
             "base": app_address(),
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -47,9 +47,11 @@ def scatter(
     points = plottable(rows, x, y, log_x=log_x, log_y=log_y)
     groups = grouped(points, colour)
     largest = max((row.number(size) or 0 for row in points), default=0) if size else 0
-    named_here = _named(points, named, x=x, y=y, log_x=log_x, log_y=log_y)
+    others = plottable(behind, x, y, log_x=log_x, log_y=log_y)
+    across, up = (_placed([*points, *others], field, log) for field, log in ((x, log_x), (y, log_y)))
+    named_here = _named(points, named, across, up)
     figure = go.Figure()
-    if others := plottable(behind, x, y, log_x=log_x, log_y=log_y):
+    if others:
         figure.add_scatter(
             x=[row.number(x) for row in others],
             y=[row.number(y) for row in others],
@@ -96,14 +98,13 @@ _LETTER = (0.0085, 0.05)
 
 
 def _named(
-    points: Sequence[ConfigurationRow], named: Collection[str], *, x: str, y: str, log_x: bool, log_y: bool
+    points: Sequence[ConfigurationRow], named: Collection[str], across: Mapping[str, float], up: Mapping[str, float]
 ) -> dict[str, str]:
     """Where the names of points stand, by `id`: those asked for, then the newest, as far as none covers another."""
     newest = sorted(points, key=lambda row: row.released or "", reverse=True)
     if len(points) > ALL_NAMED:
         newest = newest[:NEWEST_NAMED]
     wanted = [row for row in points if row.id in named] + [row for row in newest if row.id not in named]
-    across, up = (_placed(points, name, log) for name, log in ((x, log_x), (y, log_y)))
     taken: list[tuple[float, float, float, float]] = []
     places = {}
     for row in wanted:

@@ -8,7 +8,6 @@ from math import ceil, floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from moe_kb.analysis.deployments import Answer, devices_text
 from moe_kb.charts.palette import BLUE, COLOURS, FILL_GREY, FILLS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, quiet
@@ -38,92 +37,82 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross", "x")
 #: Contexts of the cache's chart, and numbers of devices of the all-to-all's.
 CONTEXTS = tuple(2**power for power in range(6, 21))
 GROUPS = tuple(2**power for power in range(10))
-ROW, BARS = 34, 138
+#: Pixels of a bar, and of what stands under all of them: the axis and a legend of several lines.
+ROW, UNDER = 34, 170
 
 
 @safe
-def parameters(shown: Sequence[Sized]) -> go.Figure:
-    """Parameters by part, stacked: all of them beside those of one token."""
-    titles = ("All parameters", "Parameters of one token")
+def parameters(shown: Sequence[Sized], field: str) -> go.Figure:
+    """Parameters by part, stacked: all of them (`total`), or those of one token (`active`)."""
 
-    def counted(sized: Sized, field: str) -> dict[str, float]:
+    def counted(sized: Sized) -> dict[str, float]:
         own = sized.size.parameters.parts
         return {part: float(sum(getattr(own[n], field) for n in names)) for part, (_, names) in PARTS.items()}
 
-    columns = [[counted(sized, field) for sized in shown] for field in ("total", "active")]
-    return _bars(shown, columns, titles, {part: colour for part, (colour, _) in PARTS.items()}, "parameters", compact)
+    colours = {part: colour for part, (colour, _) in PARTS.items()}
+    return _bars(shown, [counted(sized) for sized in shown], colours, "parameters", compact)
 
 
 @safe
-def operations(shown: Sequence[Sized]) -> go.Figure:
-    """Operations of one token by part, stacked: the mean of a prefill beside the last token's."""
-    context = shown[0].size.setting.context
-    titles = (f"Prefill of {context:,} tokens, mean", f"Decode, the last of {context:,}")
+def operations(shown: Sequence[Sized], phase: str) -> go.Figure:
+    """Operations of one token by part, stacked: the mean of a `prefill`, or the last token's (`decode`)."""
 
-    def counted(sized: Sized, phase: str) -> dict[str, float]:
+    def counted(sized: Sized) -> dict[str, float]:
         done = getattr(sized.size, phase)
         parts = {part: float(sum(done.by_part.get(n, 0) for n in names)) for part, (_, names) in PARTS.items()}
         return parts | dict(zip(PRODUCTS, (float(done.attention), float(done.state)), strict=True))
 
-    columns = [[counted(sized, phase) for sized in shown] for phase in ("prefill", "decode")]
     colours = {part: colour for part, (colour, _) in PARTS.items()} | PRODUCTS
-    return _bars(shown, columns, titles, colours, "FLOPs per token", _operations)
+    return _bars(shown, [counted(sized) for sized in shown], colours, "FLOPs per token", _operations)
 
 
 def _bars(
     shown: Sequence[Sized],
-    columns: Sequence[Sequence[dict[str, float]]],
-    titles: tuple[str, str],
+    counts: Sequence[dict[str, float]],
     colours: dict[str, str],
     unit: str,
     text: Callable[[float], str],
 ) -> go.Figure:
-    figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
+    """A stacked bar a configuration; the legend stands under the bars, where it may wrap."""
+    figure = go.Figure()
     labels = [sized.label for sized in shown]
     for part, colour in colours.items():
-        if not any(row[part] for column in columns for row in column):
+        if not any(row[part] for row in counts):
             continue
-        for number, column in enumerate(columns, 1):
-            figure.add_bar(
-                x=[row[part] for row in column],
-                y=labels,
-                orientation="h",
-                name=part,
-                legendgroup=part,
-                showlegend=number == 1,
-                marker={"color": colour, "line": {"width": 0}},
-                customdata=[f"{text(row[part])} · {row[part] / (sum(row.values()) or 1):.1%}" for row in column],
-                hovertemplate="%{y}<br>" + part + ": %{customdata}<extra></extra>",
-                row=1,
-                col=number,
-            )
-    for number, column in enumerate(columns, 1):
-        totals = [sum(row.values()) for row in column]
-        figure.add_scatter(
-            x=totals,
+        figure.add_bar(
+            x=[row[part] for row in counts],
             y=labels,
-            mode="text",
-            text=[f" {text(total)}" for total in totals],
-            textposition="middle right",
-            showlegend=False,
-            hoverinfo="skip",
-            cliponaxis=False,
-            row=1,
-            col=number,
+            orientation="h",
+            name=part,
+            marker={"color": colour, "line": {"width": 0}},
+            customdata=[f"{text(row[part])} · {row[part] / (sum(row.values()) or 1):.1%}" for row in counts],
+            hovertemplate="%{y}<br>" + part + ": %{customdata}<extra></extra>",
         )
-        figure.update_xaxes(
-            title=unit,
-            range=[0, 1.17 * max(totals)],
-            exponentformat="B" if text is compact else "SI",
-            nticks=6,
-            showgrid=True,
-            row=1,
-            col=number,
-        )
-    figure.update_annotations(font_size=13, yshift=4)
-    quiet(figure, BARS + ROW * len(shown), top=62)
-    above = 32 / (ROW * len(shown) + 16)  # the titles of both halves stand between the bars and the legend
-    figure.update_layout(barmode="stack", bargap=0.3, legend={"y": 1 + above, "traceorder": "normal"})
+    totals = [sum(row.values()) for row in counts]
+    figure.add_scatter(
+        x=totals,
+        y=labels,
+        mode="text",
+        text=[f" {text(total)}" for total in totals],
+        textposition="middle right",
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    height = ROW * len(shown) + 16
+    quiet(figure, height + UNDER).update_layout(
+        barmode="stack",
+        bargap=0.3,
+        legend={"y": -56 / height, "yanchor": "top", "traceorder": "normal"},
+        margin={"b": UNDER - 10},
+    )
+    figure.update_xaxes(
+        title=unit,
+        range=[0, 1.25 * max(totals)],
+        exponentformat="B" if text is compact else "SI",
+        nticks=6,
+        showgrid=True,
+    )
     figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     return figure
 

@@ -130,12 +130,14 @@ def corrected(connection: sqlite3.Connection, question: Question) -> Question | 
 
 def _telling(ways: Sequence[str]) -> tuple[str, ...]:
     """Ways, the typed one first, without those that another says already: a plural, or a phrase that holds another."""
-    typed, *others = dict.fromkeys(ways)
+    by_singular: dict[str, str] = {}
+    for way in ways:
+        by_singular.setdefault(" ".join(word.removesuffix("s") for word in way.split()), way)
+    (_, typed), *others = by_singular.items()
     shortest = [
         way
-        for way in others
-        if (way.removesuffix("s") == way or way.removesuffix("s") not in ways)
-        and not any(f" {other} " in f" {way} " for other in ways if other != way)
+        for singular, way in others
+        if not any(f" {other} " in f" {singular} " for other in by_singular if other != singular)
     ]
     return (typed, *shortest[: _MOST_WAYS - 1])
 

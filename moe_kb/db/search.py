@@ -20,8 +20,8 @@ from moe_kb.records.identifiers import identified_in
 
 #: Around matched words in `Hit.marked`: signs that no record holds.
 OPENS, CLOSES = "\x02", "\x03"
-#: Tiers of hits by a name, by all words in names and titles, and by all words anywhere (`_Ways.exact`).
-NAME, TITLE, TEXT = 1, 2, 4
+#: How good a hit is: by an address, by a name, all words in names and titles, all words anywhere, a part of a name.
+ADDRESS, NAME, TITLE, TEXT, PART = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Hit:
     """`address`, `name`, `text` (all words), `part of a name`, `spelling` (all words, respelt) or `some words`."""
     tier: int = 0
     """How good a match it is; 0 is the best."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it was asked for by its name or address."""
+        return self.tier <= NAME
 
     @property
     def snippet(self) -> str:
@@ -124,11 +129,15 @@ def search(connection: sqlite3.Connection, text: str, *, limit: int = 50, **filt
 
 
 _Rows = Iterable[tuple[Any, ...]]
+#: How good, what it is called, and what gives the rows.
+_Way = tuple[int, str, Callable[[], _Rows]]
 
 
-def _first(ways: Iterable[tuple[str, Callable[[], _Rows]]], found: set[str], limit: int) -> Iterator[Hit]:
-    """Hits of several ways, each once."""
-    for tier, (why, find) in enumerate(ways):
+def _first(ways: Iterable[_Way], found: set[str], limit: int) -> Iterator[Hit]:
+    """Hits of several ways, each once; some of the words do only where nothing better was found."""
+    for tier, why, find in ways:
+        if why == "some words" and found:
+            return
         for record, kind, key, name, year, title, marked in find():
             if record not in found:
                 found.add(record)
@@ -198,32 +207,33 @@ class _Ways:
     filters: _Filters
     limit: int
 
-    def exact(self) -> Iterator[tuple[str, Callable[[], _Rows]]]:
+    def exact(self) -> Iterator[_Way]:
         """Records that answer the question as it was typed."""
         asked = self.question
         rows = self._by_address() if asked.identifiers else []
-        yield "address", lambda: rows
+        yield ADDRESS, "address", lambda: rows
         if rows and " " not in asked.text:
             return
-        yield "name", self._by_name
+        yield NAME, "name", self._by_name
         if asked.parts:
-            yield "text", partial(self._by_words, every(asked.typed), "{name title linked} :", front=True)
-            more = asked.parts if any(len(part.ways) > 1 for part in asked.parts) else ()
-            yield "text", partial(self._by_words, every(more), "{name title linked} :", front=True)
-            yield "text", partial(self._by_words, every(asked.parts), front=True)
-            yield "text", partial(self._by_words, every(asked.parts), front=False)
-            yield "part of a name", self._by_part
+            names = "{name title linked} :"
+            yield TITLE, "text", partial(self._by_words, every(asked.typed), names, front=True)
+            if any(len(part.ways) > 1 for part in asked.parts):
+                yield TITLE, "text", partial(self._by_words, every(asked.parts), names, front=True)
+            yield TEXT, "text", partial(self._by_words, every(asked.parts), front=True)
+            yield TEXT, "text", partial(self._by_words, every(asked.parts), front=False)
+            yield PART, "part of a name", self._by_part
 
-    def loose(self, respelt: Question | None) -> Iterator[tuple[str, Callable[[], _Rows]]]:
-        """Records that answer it respelt, or that have some of its words."""
+    def loose(self, respelt: Question | None) -> Iterator[_Way]:
+        """Records that have its words further apart, that answer it respelt, or that have some of its words."""
         if len(self.question.words) > 1:
-            yield "text", partial(self._by_words, every(self.question.scattered), front=True)
+            yield TEXT, "text", partial(self._by_words, every(self.question.scattered), front=True)
         if respelt:
-            for _, find in replace(self, question=respelt).exact():
-                yield "spelling", find
+            for tier, _, find in replace(self, question=respelt).exact():
+                yield tier, "spelling", find
         parts = (respelt or self.question).parts
         if len(parts) > 1:
-            yield "some words", partial(self._by_words, some(self._rare(parts)), front=True)
+            yield PART, "some words", partial(self._by_words, some(self._rare(parts)), front=True)
 
     def _rare(self, parts: tuple[Part, ...]) -> list[Part]:
         """Those parts that tell records apart: none that more than a third of them have, unless all are such."""

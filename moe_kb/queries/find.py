@@ -46,9 +46,10 @@ def find(reader: Reader, text: str, *, most: int = 20) -> Answers:
         if search.respelt:
             found += _beside(reader, search.respelt, most, "spelling")
         found += _records(search, most, loosely=True)
-        whole = [hit for hit in found if hit.why == "spelling"]
-        if whole and search.respelt:
-            found, respelt = whole, search.respelt.text
+        whole = [hit for hit in found if hit.why != "some words"]
+        if any(hit.why == "spelling" for hit in whole) and search.respelt:
+            respelt = search.respelt.text
+        found = whole or found
     kinds: dict[str, list[Hit]] = {}
     for hit in found:
         kinds.setdefault(hit.kind, []).append(hit)

@@ -41,7 +41,7 @@ def test_a_trend_stands_in_a_sentence(open_real_page):
 def test_searching_leads_to_results(open_page):
     at = open_page("overview")
     at.text_input(key="find").set_value("alph").run()
-    assert at.text_input(key="in-q").value == "alph"
+    assert (at.query_params["q"], at.title[0].value) == ("alph", "“alph”")
 
 
 def test_pictures_stand_below(open_page):

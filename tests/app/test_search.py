@@ -1,6 +1,7 @@
 """The page of results of all kinds, and authors' pages."""
 
 import pytest
+from shown import tables
 
 
 def test_results_of_all_kinds_stand_by_kind(open_page, texts):
@@ -47,7 +48,7 @@ def test_no_text_offers_examples(open_page):
 def test_an_author_has_papers_and_coauthors(open_page, texts):
     at = open_page("author", name="A. Author")
     assert at.title[0].value == "Ada Author"
-    assert list(at.dataframe[0].value["name"]) == ["Alpha"]
+    assert list(tables(at)[0]["title"]) == ["Alpha: Routing Invented Tokens"]
     assert "[Bo Writer](author?name=Bo+Writer)" in texts(at)
     assert any(".bib" in button.label for button in at.download_button)
 

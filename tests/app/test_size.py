@@ -30,7 +30,7 @@ TOTAL = 2 * 1000 * 512 + 4 * ATTENTION + EXPERT + 3 * (9 * EXPERT + 8 * 512) + 9
 
 def test_what_can_be_sized_is_shown_unasked(sized_tree, open_page, texts):
     at = open_page("size")
-    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 7)
+    assert (rows(at, "Parameters")["Total"]["Alpha 1B"], len(at.get("plotly_chart"))) == (f"{TOTAL:,}", 9)
     assert "no multi-token-prediction layers" in texts(at)
     devices = next(frame for frame in tables(at) if "peak" in frame.columns)
     assert (devices["name"].iloc[0], devices["Alpha 1B"].iloc[0]) == ("Zeta 9000", 1)
@@ -249,7 +249,7 @@ def test_without_accelerators_all_else_is_shown(sized_tree, open_page, texts):
     (sized_tree / "data/accelerators/zeta.yaml").unlink()
     at = open_page("size")
     assert "No accelerator has all values needed" in texts(at)
-    assert len(at.get("plotly_chart")) == 5
+    assert len(at.get("plotly_chart")) == 7
     assert not at.metric
 
 
