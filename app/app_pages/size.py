@@ -476,23 +476,31 @@ def on_device(shown: Sequence[Sized], device: Device) -> None:
         partial(charts.roofline, shown, device),
         f"Attainable operations against intensity on {device.name}, with a prefill and a decoding step of each",
     )
-    st.caption("Circles: a prefill; diamonds: a decoding step of the batch, each on as many devices as hold the model.")
+    st.caption(
+        "Circles: a prefill; diamonds: a decoding step of the batch, each on the minimum number of devices whose "
+        "memory holds it, divided as finely as needed."
+    )
     sized_table(size_tables.roofline_rows(shown, device), "What limits each pass, and its minimum time")
     formula("Roofline")
+    formula("Minimum number of devices")
 
 
-def every_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device) -> None:
-    """How many of each accelerator hold the configurations."""
-    st.header("Minimum number of devices", anchor=False)
+def every_device(shown: Sequence[Sized], devices: Sequence[Device], device: Device, plan: Plan) -> None:
+    """How many of each accelerator serve the configurations."""
+    st.header("On every accelerator", anchor=False)
     setting = shown[0].size.setting
     format_of = ui.plain(setting.weights.label) if setting.weights else "the format of each release"
     st.caption(
-        f"Weights in {format_of}, with the cache of {setting.batch:,} × {setting.context:,} tokens, divided as finely "
-        "as needed and without a reserve; what divides evenly stands at the top."
+        f"Devices that serve each configuration, as at the top: weights in {format_of}, the cache of "
+        f"{setting.batch:,} × {setting.context:,} tokens, {float(plan.reserve):.0%} kept free, nodes of {plan.node}. "
+        f"Peaks are those in {devices[0].arithmetic if setting.weights else 'bf16'}."
     )
     labels = [item.label for item in shown]
     ui.record_table(
-        [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
+        [
+            asdict(row) | dict(zip(labels, row.devices, strict=True))
+            for row in size_tables.device_rows(shown, devices, plan)
+        ],
         {
             **{label: ui.Column(label, "number") for label in labels},
             "memory": ui.Column("Memory, GB", "number", digits=",.4g"),
@@ -501,13 +509,12 @@ def every_device(shown: Sequence[Sized], devices: Sequence[Device], device: Devi
             "arithmetic": "Arithmetic",
         },
         key="size-devices",
-        alt="Minimum number of every accelerator that holds each configuration",
+        alt="Number of every accelerator that serves each configuration",
         name_label="Accelerator",
     )
     st.caption("Click a name to choose that accelerator; what the sources say of the chosen one stands below.")
     with st.expander(f"Datasheet values of {ui.plain(device.name)}", icon=":material/fact_check:"):
         ui.claims_table(kb, kb.claims(f"accelerator:{device.key}"), key=f"size-claims-{device.key}")
-    formula("Minimum number of devices")
 
 
 def unsized() -> None:
@@ -553,5 +560,5 @@ if device is None:
     ui.empty("No accelerator has all values needed.", "Add one as data/accelerators/<key>.yaml.")
     st.stop()
 ui.below(partial(on_device, shown, device), key="size-roofline", height=820)
-ui.below(partial(every_device, shown, devices, device), key="size-devices", height=900)
+ui.below(partial(every_device, shown, devices, device, plan), key="size-devices", height=900)
 unsized()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from moe_kb.records.architecture import Architecture
     from moe_kb.sizing import Device
     from moe_kb.sizing.context import Phase
+    from moe_kb.sizing.deployment import Plan
     from moe_kb.sizing.what_if import Sized
 
 Cells = dict[str, str]
@@ -37,11 +38,11 @@ CONVENTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """An accelerator with how many of it hold each configuration."""
+    """An accelerator with how many of it serve each configuration; none where no number of whole nodes does."""
 
     record: str
     name: str
-    devices: tuple[int, ...]
+    devices: tuple[int | None, ...]
     memory: float
     """GB."""
     bandwidth: float
@@ -121,13 +122,15 @@ def roofline_rows(configurations: Sequence[Sized], device: Device) -> list[Cells
     return rows
 
 
-def device_rows(configurations: Sequence[Sized], devices: Sequence[Device]) -> list[DeviceRow]:
-    """The minimum number of every accelerator that holds each configuration with the caches of its batch."""
+def device_rows(configurations: Sequence[Sized], devices: Sequence[Device], plan: Plan) -> list[DeviceRow]:
+    """How many of every accelerator, in whole nodes, serve each configuration with the caches of its batch."""
+    from moe_kb.analysis.deployments import answers
+
     return [
         DeviceRow(
             f"accelerator:{device.key}",
             device.name,
-            tuple(sized.size.devices(device) for sized in configurations),
+            tuple(answer.found.devices if answer.found else None for answer in answers(configurations, device, plan)),
             device.memory / 1e9,
             device.bandwidth / 1e12,
             device.peak / 1e12,

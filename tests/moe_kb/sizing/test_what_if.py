@@ -12,6 +12,7 @@ from moe_kb.format import bytes_text
 from moe_kb.kb import open_kb
 from moe_kb.queries.sizes import NO_LAYERS
 from moe_kb.sizing import Device, Setting, size
+from moe_kb.sizing.deployment import Plan, deploy
 from moe_kb.sizing.formulas import formulas
 from moe_kb.sizing.parameters import PARTS
 from moe_kb.sizing.what_if import Experts, Sized, experts_of, with_experts
@@ -151,8 +152,11 @@ def test_passes_and_devices():
     needed = shown[0].size.devices(TINY)
     assert needed > 1
     assert {row["Minimum devices"] for row in rows} == {str(needed)}
-    (row,) = size_tables.device_rows(shown, [TINY])
-    assert (row.record, row.name, row.devices) == ("accelerator:tiny", "Tiny", (needed,))
+    short = sized(ATTENTION, MOE, setting=Setting(context=4))
+    (row,) = size_tables.device_rows([short, *shown], [TINY], Plan())
+    served = deploy(short.architecture, short.size, TINY).devices
+    assert served >= short.size.devices(TINY)
+    assert (row.record, row.name, row.devices) == ("accelerator:tiny", "Tiny", (served, None))
     assert row.memory == pytest.approx(5e-6), "GB"
 
 
