@@ -37,8 +37,8 @@ from .shared import MAX_RUNS, complain, duration, leave_to, show_run
 
 STATUS = {"complete": ":green-badge[complete]", "partial": ":orange-badge[partial]"}
 SEVERITY = {"error": st.error, "warning": st.warning, "info": st.info}
-#: The estimate stays in view while the form scrolls, where it stands beside it.
-STICKY = "<style>@media (min-width: 900px) { .st-key-outlook { position: sticky; top: 4.5rem; } }</style>"
+#: The estimate stays in view while the form beside it scrolls. Its wrapper sticks, whose parent is as tall as the form.
+STICKY = "<style>@media (min-width: 900px) { :has(> .st-key-outlook) { position: sticky; top: 4.5rem; } }</style>"
 
 
 def set_up(lab: Lab, entry: Entry) -> None:

@@ -43,9 +43,12 @@ class DeviceRow:
     record: str
     name: str
     devices: tuple[int | None, ...]
-    memory: str
-    bandwidth: str
-    peak: str
+    memory: float
+    """GB."""
+    bandwidth: float
+    """TB/s."""
+    peak: float
+    """TFLOP/s."""
     arithmetic: str
 
 
@@ -128,9 +131,9 @@ def device_rows(configurations: Sequence[Sized], devices: Sequence[Device], plan
             f"accelerator:{device.key}",
             device.name,
             tuple(answer.found.devices if answer.found else None for answer in answers(configurations, device, plan)),
-            bytes_text(device.memory),
-            rate_text(device.bandwidth, "B/s"),
-            rate_text(device.peak, "FLOP/s"),
+            device.memory / 1e9,
+            device.bandwidth / 1e12,
+            device.peak / 1e12,
             device.arithmetic,
         )
         for device in devices

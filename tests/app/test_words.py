@@ -62,7 +62,7 @@ def _words_of(text: str) -> Iterator[str]:
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            waiting += item.values()
+            waiting += [value for name, value in item.items() if name not in ("id", "ids", "href", "record")]
         elif isinstance(item, list):
             waiting += item
         elif isinstance(item, str):
