@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from moe_kb.format import bytes_text, time_text
 
 if TYPE_CHECKING:
-    from moe_kb.analysis.size_tables import Cells
     from moe_kb.sizing import Device
     from moe_kb.sizing.deployment import Deployment, Load, Plan
     from moe_kb.sizing.what_if import Sized
@@ -174,7 +173,7 @@ def quantities(context: int, batch: int, plan: Plan) -> list[Quantity]:
     return rows
 
 
-def deployment_rows(found: Sequence[Answer], asked: Sequence[Quantity]) -> list[Cells]:
+def deployment_rows(found: Sequence[Answer], asked: Sequence[Quantity]) -> list[dict[str, str]]:
     """A row a quantity, a column a configuration; where nothing serves it, the first rows say why."""
     return [
         {"Quantity": quantity.name}
