@@ -31,7 +31,8 @@ def contents(database: Path) -> dict[str, list[tuple[Any, ...]]]:
             continue
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         columns = [c for c in columns if c != "id" and not (table == "files" and c == "mtime_ns")]
-        rows = connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+        named = ", ".join(f'"{column}"' for column in columns)
+        rows = connection.execute(f"SELECT {named} FROM {table}").fetchall()
         if table == "disagreements":
             at = columns.index("claims")
             rows = [(*r[:at], tuple(claims[i] for i in json.loads(r[at])), *r[at + 1 :]) for r in rows]

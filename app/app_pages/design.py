@@ -52,7 +52,7 @@ def summary(design: Design) -> None:
     if gating:
         ui.use(kb, gate)
     if implementation:
-        ui.evidence(kb, implementation.key)
+        ui.evidence(kb, implementation, design.name)
     elif gating:
         st.caption("No implementation is installed yet.")
 

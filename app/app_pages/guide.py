@@ -49,12 +49,10 @@ def show_candidate(kb: KnowledgeBase, number: int, candidate: Candidate, impleme
         st.markdown("**Use**")
         ui.use(kb, gate)
         st.markdown("**Evidence**")
-        if implementation and implementation.name != gate.name:
-            st.caption(f"Runs here as {ui.plain(implementation.name)}, which need not be the same in everything.")
-        if implementation and ui.cached(type(kb).leaderboards, kb, implementation.key):
-            ui.evidence(kb, implementation.key)
+        if implementation:
+            ui.evidence(kb, implementation, gate.name)
         else:
-            st.caption("Not among the runs compared here." if implementation else "It has no implementation here.")
+            st.caption("It has no implementation here.")
         if found := list(risks(candidate)):
             st.markdown("**Risks**\n" + "\n".join(f"- {ui.plain(risk)}" for risk in found))
         st.markdown("**Code**")
@@ -70,7 +68,8 @@ def caveat(kb: KnowledgeBase, keys: Sequence[str]) -> None:
     boards = {board.protocol.protocol: board for key in keys for board in ui.cached(type(kb).leaderboards, kb, key)}
     said = list(dict.fromkeys(text for board in boards.values() for text in caveats(board, findings(board))))
     if said:
-        with st.expander("What the evidence cannot show", icon=":material/warning:"):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown("**What the evidence cannot show**")
             st.markdown("\n".join(f"- {ui.plain(text)}" for text in said))
 
 

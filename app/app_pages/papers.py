@@ -92,11 +92,7 @@ ticked = ui.record_table(
     [line(paper) for paper in rows],
     {
         "year": ui.Column("Year", "number", digits="d"),
-        **(
-            {"found": ui.Column("Found in", "found", width=280, marks=(answers.respelt or text).split())}
-            if text
-            else {}
-        ),
+        **({"found": ui.Column("Found in", "found", width=280)} if text else {}),
         "url": ui.Column("Link", "link", shown="read"),
         "code": ui.Column("Code", "link", shown="code"),
         "designs": ui.Column("Designs", "number", help="Designs it introduces"),

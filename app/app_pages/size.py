@@ -495,9 +495,9 @@ def every_device(shown: Sequence[Sized], devices: Sequence[Device], device: Devi
         [asdict(row) | dict(zip(labels, row.devices, strict=True)) for row in size_tables.device_rows(shown, devices)],
         {
             **{label: ui.Column(label, "number") for label in labels},
-            "memory": "Memory",
-            "bandwidth": "Memory bandwidth",
-            "peak": "Peak",
+            "memory": ui.Column("Memory, GB", "number", digits=",.4g"),
+            "bandwidth": ui.Column("Memory bandwidth, TB/s", "number", digits=",.4g"),
+            "peak": ui.Column("Peak, TFLOP/s", "number", digits=",.0f"),
             "arithmetic": "Arithmetic",
         },
         key="size-devices",

@@ -22,9 +22,15 @@ def use(kb: KnowledgeBase, gate: Gate) -> None:
     st.markdown(f"{plain(said[0].upper() + said[1:])}. [Over time]({address('trends', {'measure': 'router'})})")
 
 
-def evidence(kb: KnowledgeBase, key: str) -> None:
-    """Where an implementation stands in each comparison, with the places that the seeds leave open."""
-    for board in cached(KnowledgeBase.leaderboards, kb, key):
+def evidence(kb: KnowledgeBase, implementation: Implementation, name: str) -> None:
+    """Where the implementation of a design of this name stands in each comparison, with the places that the seeds leave
+    open."""
+    key, boards = implementation.key, cached(KnowledgeBase.leaderboards, kb, implementation.key)
+    if implementation.name != name:
+        st.caption(f"Runs here as {plain(implementation.name)}, which need not be the same in everything.")
+    if not boards:
+        st.caption("Not among the runs compared here.")
+    for board in boards:
         standing = next(standing for standing in board.standings if standing.implementation == key)
         text = f"{board.protocol.task.capitalize()}: {board.text(key)}"
         if standing.places and standing.places[0] < standing.places[1]:

@@ -38,7 +38,11 @@ Colour = Literal["blue", "green", "orange", "red", "violet", "yellow", "gray"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How a column of values is headed, ordered and shown."""
+    """How a column of values is headed, ordered and shown.
+
+    The values of `tags` are texts, those of `curve` numbers, those of `found` pieces of a text, each with whether it is
+    marked.
+    """
 
     label: str
     kind: Kind = "text"
@@ -54,8 +58,6 @@ class Column:
     """Of tags, by their text; others are grey."""
     shown: str = "open"
     """What a link is called."""
-    marks: Sequence[str] = ()
-    """Words that are marked where they are found, whatever their case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _href(record: str | None) -> str:
 
 def _cell(column: Column, value: Any) -> Any:
     """What the component is told of a cell; None where it is empty."""
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if value is None or value in ("", ()) or (isinstance(value, float) and math.isnan(value)):
         return None
     match column.kind:
         case "number":
@@ -234,7 +236,7 @@ def _cell(column: Column, value: Any) -> Any:
         case "link":
             return [column.shown, value] if is_web(value) else None
         case "found":
-            return _found(str(value), column.marks)
+            return [[text, marked] for text, marked in value]
         case "curve":
             return [float(number) for number in value]
         case _:
@@ -247,15 +249,6 @@ def _number(column: Column, value: float | Marked) -> list[Any]:
     if isinstance(column.digits, str):
         return [format(value, column.digits), value]
     return [(column.digits or partial(compact, suffix=False))(value), value]
-
-
-def _found(text: str, words: Sequence[str]) -> list[list[Any]]:
-    """The text in parts, each with whether it begins a word that is sought."""
-    sought = sorted({word for word in words if word}, key=len, reverse=True)
-    if not sought:
-        return [[text, False]]
-    parts = re.split(rf"((?<!\w)(?:{'|'.join(map(re.escape, sought))})\w*)", text, flags=re.IGNORECASE)
-    return [[part, i % 2 == 1] for i, part in enumerate(parts) if part]
 
 
 def _ticked(known: Collection[str]) -> list[str]:

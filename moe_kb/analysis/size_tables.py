@@ -42,9 +42,12 @@ class DeviceRow:
     record: str
     name: str
     devices: tuple[int, ...]
-    memory: str
-    bandwidth: str
-    peak: str
+    memory: float
+    """GB."""
+    bandwidth: float
+    """TB/s."""
+    peak: float
+    """TFLOP/s."""
     arithmetic: str
 
 
@@ -125,9 +128,9 @@ def device_rows(configurations: Sequence[Sized], devices: Sequence[Device]) -> l
             f"accelerator:{device.key}",
             device.name,
             tuple(sized.size.devices(device) for sized in configurations),
-            bytes_text(device.memory),
-            rate_text(device.bandwidth, "B/s"),
-            rate_text(device.peak, "FLOP/s"),
+            device.memory / 1e9,
+            device.bandwidth / 1e12,
+            device.peak / 1e12,
             device.arithmetic,
         )
         for device in devices

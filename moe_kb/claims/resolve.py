@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from moe_kb.claims.agreement import agree, comparable
 from moe_kb.claims.claim import Claim
 from moe_kb.claims.venue import is_preprint
+from moe_kb.names import parse_name
 from moe_kb.records.base import Resolution
 
 #: The best kind of source first.
@@ -136,7 +137,8 @@ def _rank(
 ) -> tuple[bool, bool, int, bool, bool, bool, str]:
     return (
         prefer is not None and claim.source != prefer,
-        claim.field == "venue" and is_preprint(claim.text),  # that it appeared since says more than that it did not yet
+        # That it appeared since says more than that it did not yet, a name in full more than its initials.
+        (claim.field == "venue" and is_preprint(claim.text)) or _has_initials_only(claim),
         SOURCE_RANK.get(source_types.get(claim.source, "page"), len(SOURCE_RANK)),
         claim.status != "reported",
         claim.counting == "unclear",
@@ -144,6 +146,12 @@ def _rank(
         # Of equals the first by name, so that a refresh decides as a full build does.
         claim.record,
     )
+
+
+def _has_initials_only(claim: Claim) -> bool:
+    """Whether it lists authors as a reference does, without their given names."""
+    names = claim.value if claim.field == "authors" and isinstance(claim.value, list) else []
+    return bool(names) and all(parse_name(str(name)).initials_only for name in names)
 
 
 def _differing(group: list[Claim]) -> list[Claim]:

@@ -74,10 +74,10 @@ def write_places(connection: sqlite3.Connection, writer: Writer) -> None:
     for tree, node, description in connection.execute("SELECT taxonomy, node, coalesce(description, '') FROM nodes"):
         pieces = node.split("/") if node else []
         above = [labels.get((tree, "/".join(pieces[:depth])), "") for depth in range(len(pieces))]
-        text = " ".join([*above, description])
+        text = f"{description}\n{' '.join(above)}"
         writer.add("search_places", {"place": f"node:{tree}:{node}", "name": labels[tree, node], "body": text})
     for key, name, summary, designs in connection.execute("SELECT key, name, summary, designs FROM implementations"):
-        row = {"place": f"implementation:{key}", "name": name, "body": f"{summary} {key} {designs}"}
+        row = {"place": f"implementation:{key}", "name": name, "body": f"{summary}\n{key} {designs}"}
         writer.add("search_places", row)
     writer.flush("search_places")
 

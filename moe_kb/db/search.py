@@ -182,7 +182,7 @@ _TITLE = "coalesce(json_extract(r.content, '$.title'), '')"
 #: Kinds that stand behind all others.
 _BEHIND = ("source", "table")
 _RANK = f"r.kind IN {_BEHIND}, r.kind != 'paper', r.kind != 'model'"
-_SUMMARY = "coalesce(substr(r.summary, 1, 160), '')"
+_SUMMARY = "CASE WHEN length(r.summary) > 160 THEN substr(r.summary, 1, 160) || '…' ELSE coalesce(r.summary, '') END"
 
 
 def _listing(connection: sqlite3.Connection, filters: _Filters, limit: int) -> list[Hit]:

@@ -82,4 +82,5 @@ def _beside(reader: Reader, question: Question, most: int, why: str) -> Iterator
             kind, _, key = place.partition(":")
             if place not in told[kind] and len(told[kind]) < most:
                 told[kind].add(place)
-                yield Hit(place, kind, key, name, None, paths.get(key, ""), marked, why, tier)
+                about = " · ".join(marked.split("\n") if OPENS in marked else marked.split("\n")[:1])
+                yield Hit(place, kind, key, name, None, paths.get(key, ""), about, why, tier)

@@ -40,8 +40,8 @@ class PaperRow:
     summary: str | None
     nodes: tuple[str, ...]
     """Labels of the nodes it is placed at."""
-    found: str = ""
-    """The words around the match of a search."""
+    found: tuple[tuple[str, bool], ...] = ()
+    """The words around the match of a search, in pieces, each with whether it was asked for."""
 
     @property
     def venue_family(self) -> str | None:
@@ -162,7 +162,7 @@ def select_papers(reader: Reader, found: Sequence[PaperRow], facets: Facets, mos
     if facets.text:
         by_record = {paper.record: paper for paper in found}
         chosen = (
-            replace(by_record[hit.record], found="".join(text for text, _ in hit.pieces))
+            replace(by_record[hit.record], found=tuple(hit.pieces))
             for hit in hits(reader.connection, facets.text, kind="paper", node=facets.node, limit=MANY)
             if hit.record in by_record
         )

@@ -108,11 +108,12 @@ def test_a_design_without_implementation_offers_no_run(open_page):
 
 
 def test_side_by_side_marks_what_differs(open_page):
-    at = open_page("compare", keys="alpha-router,beta-router")
+    at = open_page("compare", keys="alpha-router,beta-router", sources="yes")
     table = at.table[0].value.set_index("Property")
     assert "≠ **Who chooses**" in table.index
     assert "k" in table.index
     assert table.loc["≠ **Who chooses**", "Beta router"].startswith("**each expert**")
+    table = at.toggle(key="in-sources").set_value(True).run().table[0].value.set_index("Property")
     assert "[First survey](https://example.org/first), §3" in table.loc["≠ **Who chooses**", "Beta router"]
     at.toggle(key="in-differing").set_value(True).run()
     assert all(name.startswith("≠") for name in at.table[0].value["Property"])

@@ -11,7 +11,8 @@ PAGES = (
     "/", "/papers?q=load", "/papers?tick=gshard", "/designs", "/designs?show=gallery", "/designs?show=lineage",
     "/models", "/trends", "/trends?view=glance", "/trends?view=table-2", "/trade-offs", "/size", "/systems",
     "/systems?view=systems", "/systems?view=tables", "/evidence", "/query", "/lab", "/taxonomy", "/search?q=load",
-    "/lab?implementation=switch-top1-router", "/paper?key=switch-transformer", "/design?key=noisy-top-k",
+    "/lab?implementation=switch-top1-router", "/guide", "/tour", "/author?name=Noam+Shazeer",
+    "/paper?key=switch-transformer", "/design?key=noisy-top-k", "/news", "/reading", "/glossary",
     "/model?key=deepseek-v3", "/compare?keys=noisy-top-k,switch-top1-router", "/paper?key=none-such", "/none-such",
 )  # fmt: skip
 
@@ -19,6 +20,7 @@ PAGES = (
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_can_be_read(page: Page, theme: str) -> None:
     page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": 1280, "height": 4000})  # what is far down is drawn when it comes near
     poor = {}
     for path in PAGES:
         open_page(page, path)

@@ -38,6 +38,19 @@ def test_reported_and_clearly_counted_values_are_preferred():
     assert (unclear.preferred, clear.preferred) == (False, True)
 
 
+@pytest.mark.parametrize("printed", [["A. Author", "B. C. Writer"], ["A. Author"], ["J.-L. Author", "W. Writer Jr."]])
+def test_authors_in_full_come_before_initials(printed):
+    short, full = claim(printed, field="authors"), claim(["Ada Author", "B. Writer"], "a-list", "authors")
+    resolve([short, full], TYPES, {})
+    assert (short.preferred, full.preferred) == (False, True)
+
+
+def test_groups_of_authors_are_no_initials():
+    survey, page = claim(["The Model Team"], field="authors"), claim(["Ada Author"], "a-page", "authors")
+    resolve([survey, page], TYPES, {})
+    assert (survey.preferred, page.preferred) == (True, False)
+
+
 def test_preference_does_not_depend_on_order():
     for order in (1, -1):
         claims = [claim(1, record="model:a"), claim(2, record="table:b"), claim(3, record="paper:c")][::order]

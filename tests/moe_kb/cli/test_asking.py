@@ -17,7 +17,7 @@ ROUTER = "data/designs/gating/alpha-router.yaml"
 RUNNABLE = "Runnable: python -m reference_impls run switch-top1-router"
 
 _NAMES = """search show tree compare related path cite query audit stats export run app doctor schema check build format
-size import trends tradeoffs leaderboard picture"""
+size import trends tradeoffs leaderboard picture guide"""
 COMMANDS = _NAMES.split()
 
 
