@@ -68,7 +68,7 @@ def test_pages_show_hostile_names_as_text(open_page, hostile, name):
         assert not re.search(r"<\s*/?a\b", said, re.IGNORECASE)
     for component in at.get("bidi_component"):
         data = json.loads(component.proto.json)
-        for drawn in (*data["items"], data["saved"] or {}):
+        for drawn in (*data.get("items", ()), data.get("saved") or {}):  # other components draw nothing
             for form in {"svg", "wide", "saved"} & set(drawn):
                 assert foreign_to_svg(drawn[form]) == []
     for markdown in (*at.markdown, *at.caption, *at.error, *at.info):
