@@ -36,8 +36,6 @@ from moe_kb.queries.console import (
 #: Of one result; the bytes are those of its texts and numbers.
 SHOWN_ROWS = 1_000
 SHOWN_BYTES = 2_000_000
-#: Pixels of a line of SQL, and lines that are numbered.
-LINE, LINES = 21, 200
 
 kb = ui.knowledge_base()
 # Of what comes with the address, some is read only when its question has run.
@@ -156,24 +154,6 @@ def chart(answer: QueryResult, sql: str) -> None:
     ui.chart(figure, key="result-chart", alt=f"{KINDS[kind]}: {y} against {x}")
 
 
-def editor() -> str:
-    """CSS of the box for SQL: letters of one width, lines that do not wrap, and their numbers in the margin."""
-    numbers = "".join(
-        f"<text x='26' y='{LINE * line - 5}' text-anchor='end'>{line}</text>" for line in range(1, LINES + 1)
-    )
-    picture = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='34' height='{LINE * LINES}' "
-        f"font-family='monospace' font-size='12' fill='#76808c'>{numbers}</svg>"
-    )
-    return f"""
-        .st-key-sql textarea {{
-            font-family: var(--st-code-font, ui-monospace, monospace); font-size: 14px; line-height: {LINE}px;
-            white-space: pre; overflow-x: auto; padding: 8px 12px 8px 42px; tab-size: 2;
-            background: url("data:image/svg+xml,{quote(picture)}") 4px 8px no-repeat local;
-        }}
-    """
-
-
 def take(sql: str | None = None) -> None:
     """Ask this question, or the one in the editor: the address holds the question that is answered."""
     st.session_state["sql-taken"] = st.query_params["sql"] = st.session_state["sql"] if sql is None else sql
@@ -218,7 +198,7 @@ with aside:
 # --- the question ------------------------------------------------------------------------------------------------
 
 with main:
-    st.html(f"<style>{editor()}</style>")
+    ui.number_lines()
     with st.form("console", border=False):
         limits = f"One SELECT. At most {MAX_ROWS:,} rows and five seconds. Control and Enter run it."
         st.text_area("SQL", key="sql", height=190, help=limits)

@@ -37,8 +37,6 @@ from .shared import MAX_RUNS, complain, duration, leave_to, show_run
 
 STATUS = {"complete": ":green-badge[complete]", "partial": ":orange-badge[partial]"}
 SEVERITY = {"error": st.error, "warning": st.warning, "info": st.info}
-#: The estimate stays in view while the form beside it scrolls. Its wrapper sticks, whose parent is as tall as the form.
-STICKY = "<style>@media (min-width: 900px) { :has(> .st-key-outlook) { position: sticky; top: 4.5rem; } }</style>"
 
 
 def set_up(lab: Lab, entry: Entry) -> None:
@@ -50,7 +48,6 @@ def set_up(lab: Lab, entry: Entry) -> None:
         chosen = asked(kb, lab, entry)
     checked = lab.preflight(entry.key, chosen.config)
     with outlook, st.container(key="outlook"):
-        st.html(STICKY)
         launch(lab, entry, chosen, checked)
     launch_button(lab, entry, chosen, checked, key="launch-below", width="content")
     st.divider()

@@ -10,6 +10,7 @@ from .audit import issues
 from .base import cached, empty, header, knowledge_base, plain, some, stale_banner
 from .below import below
 from .charts import PLOTLY, chart, graph, inline_latex, latex, related_records
+from .editor import number_lines
 from .gate import code, evidence, gate_of, snippet, use
 from .glossary import meaning, term
 from .links import (
