@@ -189,5 +189,5 @@ def _name(name: Name) -> str:
 
 
 def _address(text: str) -> str:
-    """An address is printed verbatim, so it is not escaped; braces would unbalance the entry."""
-    return text.replace("{", "%7B").replace("}", "%7D")
+    """An address is printed verbatim, so it is not escaped; braces would unbalance the entry, a backslash end it."""
+    return text.replace("{", "%7B").replace("}", "%7D").replace("\\", "%5C")

@@ -34,7 +34,21 @@ VALUES = (
 
 
 #: Parameters that no page has, but Streamlit, or buttons by their key.
-OTHERS = ("", "launch", "in-launch", "delete", "cancel", "token", "embed", "embed_options", "sized-models", "sql-taken")
+OTHERS = (
+    "",
+    "compare",
+    "preset",
+    "set",
+    "launch",
+    "in-launch",
+    "delete",
+    "cancel",
+    "token",
+    "embed",
+    "embed_options",
+    "sized-models",
+    "sql-taken",
+)
 #: More of a kind than any list on a page takes.
 COPIES = 14
 
@@ -47,7 +61,7 @@ def parameters() -> dict[str, list[str]]:
         names = {name for file in files for name in PARAMETER.findall(file.read_text(encoding="utf-8"))}
         found[page.name] = sorted(names | {"key", "q"})
     assert {"models", "change", "context"} <= set(found["size.py"])
-    assert {"implementation", "run", "runs"} <= set(found["lab.py"])
+    assert {"implementation", "run", "tick"} <= set(found["lab.py"])
     return found
 
 

@@ -90,6 +90,7 @@ def test_what_a_model_leaves_unsaid(audit, openness, gaps):
 def test_an_implementation_its_record_lacks(tree, monkeypatch):
     row = {
         "key": "two", "name": "Two", "status": "complete", "summary": "s", "designs": "alpha-router; beta-router; gone",
+        "code": "[]",
     }  # fmt: skip
     monkeypatch.setattr("moe_kb.db.build.installed_implementations", lambda: [{**row, "verified_against": "o"}])
     kb = open_kb(tree, database=tree.parent / "kb.db")

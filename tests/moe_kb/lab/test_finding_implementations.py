@@ -75,7 +75,7 @@ def test_the_database_holds_what_the_catalogue_holds(site: Path) -> None:
     assert "demo" in [row["key"] for row in rows]
     assert "half" not in [row["key"] for row in rows]
     assert {frozenset(row) for row in rows} == {
-        frozenset(("key", "name", "status", "summary", "designs", "verified_against"))
+        frozenset(("key", "name", "status", "summary", "designs", "verified_against", "snippet", "code"))
     }
 
 
