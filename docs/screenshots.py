@@ -26,6 +26,8 @@ PAGES = {
     "overview": ("", 1250),
     "taxonomy": ("taxonomy", 800),
     "designs": ("compare?keys=switch-top1-router,mixtral-top2-router,deepseek-v3-router", 800),
+    "guide": ("which-router?causal=yes&dropless=yes", 900),
+    "search": ("search?q=aux+loss+free", 900),
     "model": ("model?key=deepseek-v3", 800),
     "size": ("size", 860),
     "trends": ("trends", 860),

@@ -117,6 +117,7 @@ def open_page(page: Page, path: str) -> None:
     """Go to a page of the app."""
     page.goto(path)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()  # with the bar come the styles of the page
 
 
 def table(page: Page, words: str) -> Locator:

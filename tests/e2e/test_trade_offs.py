@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 def test_a_mark_leads_to_its_model(page: Page) -> None:
     page.goto("/")
+    page.get_by_role("button", name="Data").click()
     page.get_by_role("link", name="Trade-offs").first.click()
     expect(page.get_by_role("heading", name="Trade-offs", level=1)).to_be_visible()
     settle(page, picture=True)
