@@ -64,7 +64,7 @@ def reference(ends: tuple[Any, Any], y: tuple[float, float], label: str, place: 
         "mode": "lines+text",
         "text": ["", escaped(label)],
         "textposition": place,
-        "textfont": {"size": 12, "color": GREY},
+        "textfont": {"size": 12},
         "line": {"color": GREY, "width": 1, "dash": "dot"},
         "hoverinfo": "skip",
         "showlegend": False,

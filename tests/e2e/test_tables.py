@@ -13,7 +13,7 @@ LISTS = {
     "other design": ("/designs?component=loss", "Designs of the component", r"/design\?key="),
     "model": ("/models?q=mixtral", "Hyperparameters", r"/model\?key="),
     "system": ("/systems?view=systems", "Systems with what", r"/systems\?.*key="),
-    "accelerator": ("/size?models=mixtral|8x7B", "Minimum number", r"/size\?.*accelerator="),
+    "accelerator": ("/size?models=mixtral|8x7B", "Number of every accelerator", r"/size\?.*accelerator="),
 }
 #: What has the focus, through shadow roots, by its text and address.
 FOCUSED = """() => {
