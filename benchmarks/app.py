@@ -43,6 +43,8 @@ ADDRESSES: dict[str, Callable[[KnowledgeBase], dict[str, str]]] = {
     "design": lambda kb: {"key": _busiest(kb, "design")},
     "model": lambda kb: {"key": _busiest(kb, "model")},
     "compare": lambda kb: {"keys": _gates(kb)},
+    "search": lambda kb: {"q": "load balancing"},
+    "author": lambda kb: {"name": "Noam Shazeer"},
 }
 
 
