@@ -32,4 +32,4 @@ _style = st.components.v2.component("moe_kb_editor", css=_css(), isolate_styles=
 
 def number_lines() -> None:
     """Show the text area of the key `sql` as a box for code."""
-    _style(key="sql-lines")
+    _style(key="sql-lines", data={})
