@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 
 import streamlit as st
@@ -117,7 +116,7 @@ def column(prop: str) -> ui.Column:
 
 ticked = ui.record_table(
     [
-        asdict(gate) | {prop: value and value_label(prop, value) for prop, value in gate.properties.items()}
+        ui.cells_of(gate) | {prop: value and value_label(prop, value) for prop, value in gate.properties.items()}
         for gate in rows
     ],
     {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -27,7 +26,7 @@ def line(paper: PaperRow) -> dict[str, Any]:
     """A row: the title, with the short name before it where it does not begin with that, over authors and venue."""
     begins = paper.title.casefold().startswith(paper.name.casefold())
     title = paper.title if begins else f"{paper.name}: {paper.title}"
-    return asdict(paper) | {"title": title, "by": joined(paper.authors, paper.venue, separator=" · ")}
+    return ui.cells_of(paper) | {"title": title, "by": joined(paper.authors, paper.venue, separator=" · ")}
 
 
 everything = ui.cached(type(kb).papers, kb)

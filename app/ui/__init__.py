@@ -42,7 +42,7 @@ from .links import (
     superseded,
 )
 from .pictures import comparison, drawing, gallery, lineage, picture
-from .record_table import Column, Marked, colours, record_table, value_table
+from .record_table import Column, Marked, cells_of, colours, record_table, value_table
 from .shell import Entry, bar, visited
 from .tables import (
     MOST,
