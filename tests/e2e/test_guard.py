@@ -137,6 +137,9 @@ def test_the_browser_opens_without_a_token_on_a_command_line(browser: Browser, t
         app = psutil.Process(process.pid)
         started = [app, *app.children(recursive=True)]
         assert not any(TOKEN in part for member in started for part in member.cmdline())
+        end = time.monotonic() + 30  # the server may answer before the browser is called
+        while not (tmp_path / "opened").exists() and time.monotonic() < end:
+            time.sleep(0.1)
         path = Path((tmp_path / "opened").read_text().strip().removeprefix("file://"))
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         context = browser.new_context()
